@@ -1,0 +1,39 @@
+# The project's habits, one word each. `make` alone lists them.
+AS_OF  ?= 2012-01-31
+ROWS   ?= 20000
+SEED   ?= 20261121
+BIN    := .venv/bin
+READY  := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup nightly check test bench docs lock
+
+help:  ## list these commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+setup: $(READY)  ## .venv from the lock, Java, Delta's JARs: what is missing of them
+
+# Made again only when what it is made from changes: a second call needs no network.
+$(READY): requirements.lock pyproject.toml conf/delta-jars.txt setup/java.sh setup/python.sh setup/delta_jars.py
+	@setup/java.sh
+	@setup/python.sh
+	@$(BIN)/python setup/delta_jars.py
+	@touch $@
+
+nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the landing files to the scores
+	@$(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF)
+	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF)
+
+check: setup  ## ruff, its formatter and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+test: check  ## every test, on a real Spark and Delta
+	@$(BIN)/python -m pytest
+
+lock: setup  ## pin the newest versions that pyproject.toml allows
+	@$(BIN)/python -m pip install --quiet pip-tools
+	@$(BIN)/pip-compile --quiet --upgrade --extra dev --generate-hashes --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml

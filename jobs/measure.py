@@ -1,0 +1,8 @@
+"""spark-submit jobs/measure.py: scores -> score_counts, metrics."""
+
+import sys
+
+from credit_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["measure", *sys.argv[1:]]))

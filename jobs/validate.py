@@ -1,0 +1,8 @@
+"""spark-submit jobs/validate.py: tonight's loans against their suite."""
+
+import sys
+
+from credit_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["validate", *sys.argv[1:]]))

@@ -1,0 +1,1 @@
+"""A nightly batch that scores credit risk, and accounts for every row."""

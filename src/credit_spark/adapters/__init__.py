@@ -1,0 +1,1 @@
+"""The only code that touches the outside: Spark's session, files, Delta, Great Expectations."""

@@ -1,0 +1,43 @@
+"""What a night needs on this machine, and what is wrong with it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyspark
+
+from credit_spark.adapters.places import writable
+from credit_spark.contract.errors import InputError
+
+
+def machine_faults(warehouse: str) -> list[str]:
+    """Every fault, as a sentence that says what to do; none where a night can run."""
+    return [fault for fault in (_java(), _jars(), _folder(warehouse)) if fault]
+
+
+def _java() -> str | None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin/java") if home else shutil.which("java")
+    if java is None or not Path(java).is_file():
+        return "Java: there is none; run 'make setup', which installs one or says how"
+    command = [java, "--list-modules"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if "jdk.incubator.vector" not in listed.stdout:
+        return f"Java: {java} is no full Java 17 or 21; run 'make setup', or set JAVA_HOME"
+    return None
+
+
+def _jars() -> str | None:
+    jars = Path(pyspark.__file__).parent / "jars"
+    if all(any(jars.glob(f"{name}*.jar")) for name in ("delta-spark_", "delta-storage-")):
+        return None
+    return "Delta: its JARs are not beside Spark's; run 'make setup', which fetches them"
+
+
+def _folder(warehouse: str) -> str | None:
+    try:
+        writable(warehouse, "warehouse")
+    except InputError as error:
+        return str(error)
+    return None

@@ -1,0 +1,89 @@
+"""The one place that builds a Spark session."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from credit_spark.contract.errors import InputError
+
+ALWAYS = {
+    "spark.app.name": "credit-spark",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # A table's log is small; the default of 50 partitions costs seconds a write.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # Dates are the lender's calendar days: no machine's zone may move them.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # A failed task's text can hold a borrower's values; the caller logs what may be logged.
+    "spark.log.level": "OFF",
+}
+SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
+
+
+@contextmanager
+def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSession]:
+    """Open a session that knows Delta, and stop it when the work is done.
+
+    A session that is open already is used as it is, and left open. Under spark-submit, what was
+    given there wins over `options`. What the Java process of an embedded Spark prints goes to
+    the file `noise`.
+
+    Raises:
+        InputError: Java could not be started.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        yield running
+        return
+    spark = _started({**ALWAYS, **options}, noise)
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def _started(options: Mapping[str, str], noise: Path) -> SparkSession:
+    if SET_BY_SPARK_SUBMIT in os.environ:
+        return _builder({**options, **_submitted(options)}).getOrCreate()
+    try:
+        with _stderr_to(noise):
+            return _builder(options).getOrCreate()
+    except Exception as error:
+        # pyspark says only that its gateway exited; the cause stands in what Java printed.
+        raise InputError(
+            "Spark did not start. Run 'credit-spark doctor', which looks at Java, the JARs and the "
+            f"folders; what Java said stands in {noise}"
+        ) from error
+
+
+def _builder(options: Mapping[str, str]) -> SparkSession.Builder:
+    return SparkSession.builder.config(map=dict(options))
+
+
+def _submitted(options: Mapping[str, str]) -> dict[str, str]:
+    """The options of ours that spark-submit was given otherwise."""
+    given = SparkContext._jvm or SparkContext._ensure_initialized() or SparkContext._jvm
+    properties = given.java.lang.System
+    values = {key: properties.getProperty(key) for key in options}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+@contextmanager
+def _stderr_to(path: Path) -> Iterator[None]:
+    """Let processes that are started meanwhile write their standard error to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

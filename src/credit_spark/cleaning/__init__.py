@@ -1,0 +1,1 @@
+"""Lenders' text to typed, judged rows: every line leaves with one verdict."""

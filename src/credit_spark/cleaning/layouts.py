@@ -1,0 +1,102 @@
+"""Which layout a file has: told from its first lines, with no Spark.
+
+A file's header picks its layout. Where the layout says so, lines may stand above the header.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from credit_spark.contract.models import CONTENT, Contract, Layout, Promise
+from credit_spark.contract.names import instead_of
+
+ABOVE_THE_HEADER = 9
+
+
+class LayoutError(ValueError):
+    """A file that no layout of the contract fits; the text says what it lacks."""
+
+
+class Shape(NamedTuple):
+    """How one file is laid out: its header, its preamble's lines, and its layout's name."""
+
+    header: tuple[str, ...]
+    preamble: tuple[tuple[str, ...], ...]
+    layout: str
+
+
+def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
+    """The shape of a file, from its first lines of text.
+
+    Raises:
+        LayoutError: it is empty, no layout fits its header, or a required column is not there.
+    """
+    lines = [_fields(line, contract.source.delimiter) for line in first_lines if line.strip()]
+    if not lines:
+        raise LayoutError("the file is empty; have it delivered again")
+    for above, header in enumerate(lines[: ABOVE_THE_HEADER + 1]):
+        name = _fitting(header, contract.source.layouts, has_preamble=above > 0)
+        if name:
+            shape = Shape(header, tuple(lines[:above]), name)
+            _check(shape, contract)
+            return shape
+    raise LayoutError(_difference(lines, contract.source.layouts))
+
+
+def column_at(header: Sequence[str], promise: Promise) -> int | None:
+    """Where a column stands in a header; of several names, the first that the contract lists."""
+    return next((header.index(name) for name in promise.headers if name in header), None)
+
+
+def key_of(layout: Layout, contract: Contract) -> tuple[str, ...] | None:
+    """The key's columns in files of a layout; None: the record id comes from the content."""
+    key = layout.key or contract.key
+    return None if key == CONTENT else tuple(key)
+
+
+def _fields(line: str, delimiter: str) -> tuple[str, ...]:
+    # A byte order mark is no part of the first name.
+    rows = csv.reader([line.removeprefix("\ufeff")], delimiter=delimiter)
+    return tuple(field.strip() for field in next(rows))
+
+
+def _fitting(
+    header: Sequence[str], layouts: dict[str, Layout], *, has_preamble: bool
+) -> str | None:
+    fits = [
+        name
+        for name, layout in layouts.items()
+        if set(layout.header) <= set(header)
+        and not (has_preamble and layout.preamble == "none")
+    ]
+    return max(fits, key=lambda name: len(layouts[name].header), default=None)
+
+
+def _check(shape: Shape, contract: Contract) -> None:
+    twice = sorted({name for name in shape.header if name and shape.header.count(name) > 1})
+    if twice:
+        raise LayoutError(f"its header has {_quoted(twice)} more than once")
+    lacking = [
+        f"'{name}' (a header named {' or '.join(promise.headers)})"
+        for name, promise in contract.columns.items()
+        if promise.required and column_at(shape.header, promise) is None
+    ]
+    if lacking:
+        raise LayoutError(f"it lacks what the contract requires: {', '.join(lacking)}")
+
+
+def _difference(lines: Sequence[Sequence[str]], layouts: dict[str, Layout]) -> str:
+    """What the line nearest to any layout's header lacks of it."""
+    pairs = [(line, name) for line in lines for name in layouts]
+    line, name = max(pairs, key=lambda pair: len(set(layouts[pair[1]].header) & set(pair[0])))
+    lacking = [each for each in layouts[name].header if each not in line]
+    hint = instead_of(lacking[0], line) if set(line) & set(layouts[name].header) else ""
+    near = f" (for '{lacking[0]}', {hint})" if hint.startswith("did you mean") else ""
+    return (
+        f"no layout of the contract fits its header; the nearest, '{name}', also needs "
+        f"{_quoted(lacking)}{near}. Take the file away, or add its layout to the contract"
+    )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

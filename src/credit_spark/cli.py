@@ -1,0 +1,189 @@
+"""Flags in, one command, a short summary out: every command, and its exit code.
+
+`jobs/` starts the same commands under spark-submit.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from credit_spark.adapters.machine import machine_faults
+from credit_spark.contract.errors import InputError, Stop, listed
+from credit_spark.contract.loading import find_contract, load_contract
+from credit_spark.contract.models import Treatment
+from credit_spark.launch import Flags, launch
+from credit_spark.sample import write_sample
+from credit_spark.steps.clean import clean
+from credit_spark.steps.measure import measure
+from credit_spark.steps.nightly import nightly
+from credit_spark.steps.promote import promote
+from credit_spark.steps.score import score
+from credit_spark.steps.train import train
+from credit_spark.steps.validate import validate
+
+INTERRUPTED = 130
+PROJECT = Path(__file__).resolve().parents[2]
+Command = Callable[..., Any]
+EXIT_CODES = """
+\b
+Exit codes:
+  0   done; the tables of that night are complete
+  1   a fault of ours; the log has the trace, the earlier nights stand
+  2   the command, the settings or the contract is wrong: nothing was touched
+  10  the landing files break the contract as a whole
+  11  a gate stopped the night: expectations, or a model that may not go live
+  20  try again: another run of the same night, a conflict, storage away
+"""
+
+
+class Day(click.ParamType):
+    """A calendar day."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read the day, or say how one is written."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"'{value}' is no day; write it as 2012-01-31", param, ctx)
+
+
+def of_a_night(command: Command) -> Command:
+    """The flags that every step of a night has."""
+    options = [
+        click.option(
+            "--portfolio", required=True, help="Name below conf/portfolios, or a .yml file."
+        ),
+        click.option("--as-of", type=Day(), required=True, help="The night's logical date."),
+        click.option("--landing", help="Folder, file or URL of the night's files."),
+        click.option("--warehouse", help="Folder or URL of the tables."),
+        click.option(
+            "--settings",
+            "settings_file",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="YAML file with settings that differ from conf/base.yml.",
+        ),
+        click.option(
+            "--project",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            default=PROJECT,
+            help="Folder with conf/ and expectations/; this checkout where it is not given.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="credit-spark")
+def cli() -> None:
+    """Score a portfolio's credit risk, night by night, and account for every row."""
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").split("\n\n")[0]
+
+
+def _add(function: Callable[..., Any]) -> None:
+    """Make a command of a step that needs nothing but its night."""
+
+    @cli.command(function.__name__, help=_first_paragraph(function))
+    @of_a_night
+    def command(**flags: Any) -> None:
+        launch(function.__name__, function, Flags(**flags))
+
+
+for step in (clean, validate, score, measure):
+    _add(step)
+
+
+@cli.command("nightly", help=_first_paragraph(nightly))
+@click.option("--retrain", is_flag=True, help="Train even where there is a champion.")
+@of_a_night
+def _nightly(*, retrain: bool, **flags: Any) -> None:
+    launch("nightly", partial(nightly, retrain=retrain), Flags(**flags))
+
+
+@cli.command("train", help=_first_paragraph(train))
+@click.option(
+    "--treatment",
+    type=click.Choice(get_args(Treatment)),
+    help="Of the imbalance; the contract's where it is not given.",
+)
+@of_a_night
+def _train(*, treatment: Treatment | None, **flags: Any) -> None:
+    launch("train", partial(train, treatment=treatment), Flags(**flags))
+
+
+@cli.command("promote", help=_first_paragraph(promote))
+@click.option("--model", "version", help="Version of the model; else the newest challenger.")
+@of_a_night
+def _promote(*, version: str | None, **flags: Any) -> None:
+    launch("promote", partial(promote, version=version), Flags(**flags))
+
+
+@cli.command()
+@click.argument("portfolio")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=PROJECT,
+    help="Folder with conf/; this checkout where it is not given.",
+)
+def check(portfolio: str, project: Path) -> None:
+    """Check a contract, by name or by file, with no data: every fault at once."""
+    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    click.echo(
+        f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
+        f"{len(contract.features)} features, {len(contract.source.layouts)} layouts"
+    )
+
+
+@cli.command()
+@click.option("--rows", type=click.IntRange(min=1), default=20_000, show_default=True)
+@click.option("--as-of", type=Day(), required=True, help="The night that the files are for.")
+@click.option("--seed", type=int, default=20261121, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("landing/lending_club"),
+    show_default=True,
+    help="Landing folder; the truth goes to _truth/ in it.",
+)
+def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
+    """Make a night of dirty loans in the LendingClub layout, with known true PDs."""
+    made = write_sample(out, as_of, rows, seed)
+    click.echo(f"{made.lines:,} lines in {made.folder}; their true PDs in {made.truth}")
+
+
+
+@cli.command()
+@click.option("--warehouse", default="warehouse", show_default=True)
+def doctor(warehouse: str) -> None:
+    """Look at what a night needs on this machine: Java, Delta's JARs, the folders."""
+    faults = machine_faults(warehouse)
+    if faults:
+        raise InputError(listed("this machine lacks what a night needs", faults))
+    click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the result is the exit code."""
+    try:
+        cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except Stop as stop:
+        click.echo(f"credit-spark: {stop}", err=True)
+        return stop.exit_code
+    return 0

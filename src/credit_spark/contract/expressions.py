@@ -1,0 +1,146 @@
+"""The small SQL in which features and row rules are written, and its one meaning everywhere.
+
+SQL text comes in; out goes Spark SQL with nothing left open between engines: a ratio with zero
+or null below is null, a logarithm of what is not positive is null, null in is null out, and
+all arithmetic is in doubles. Only what stands in ALLOWED may be written.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from credit_spark.contract.models import NUMBER_KINDS, TEXT_KINDS, Kind
+from credit_spark.contract.names import instead_of
+
+CONDITIONS = (
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not, exp.Is, exp.In,
+    exp.Between,
+)  # fmt: skip
+NULL_IF_ANY_IS = (exp.Least, exp.Greatest)
+ALLOWED = (
+    *CONDITIONS, *NULL_IF_ANY_IS,
+    exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Neg,
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Coalesce, exp.Nullif,
+    exp.Ln, exp.Abs, exp.Floor, exp.Ceil, exp.Year, exp.Month, exp.TsOrDsToDate,
+)  # fmt: skip
+FUNCTIONS = "ln, abs, floor, ceil, least, greatest, coalesce, nullif, if, case, year, month"
+
+
+class ExpressionError(ValueError):
+    """SQL that cannot be used; the text says why."""
+
+
+class Expression(NamedTuple):
+    """A compiled expression: Spark SQL, the columns that it reads, and what it yields."""
+
+    sql: str
+    columns: frozenset[str]
+    is_text: bool
+
+
+def expression(sql: str, kinds: Mapping[str, Kind]) -> Expression:
+    """Compile a feature: a text, or a number (a condition counts as 1 or 0).
+
+    Raises:
+        ExpressionError: it cannot be read, names an unknown column, or uses what is not allowed.
+    """
+    tree = _parsed(sql, kinds)
+    is_text = _is_text(tree, kinds)
+    columns = _columns(tree)
+    if isinstance(_bare(tree), CONDITIONS):
+        tree = exp.Case().when(tree, "1").when(exp.not_(tree.copy()), "0")
+    return Expression(_spark(tree, kinds), columns, is_text)
+
+
+def condition(sql: str, kinds: Mapping[str, Kind]) -> Expression:
+    """Compile a row rule, which is true or false.
+
+    Raises:
+        ExpressionError: as for `expression`, or where it yields no truth value.
+    """
+    tree = _parsed(sql, kinds)
+    if not isinstance(_bare(tree), CONDITIONS):
+        raise ExpressionError("a rule is a comparison, such as 'funded <= asked'")
+    return Expression(_spark(tree, kinds), _columns(tree), is_text=False)
+
+
+def _parsed(sql: str, kinds: Mapping[str, Kind]) -> exp.Expr:
+    try:
+        tree = sqlglot.parse_one(sql, dialect="spark")
+    except SqlglotError as error:
+        raise ExpressionError(f"cannot be read as SQL: {str(error).splitlines()[0]}") from None
+    faults = list(dict.fromkeys(_faults(tree, kinds)))
+    if faults:
+        raise ExpressionError("; ".join(faults))
+    return tree
+
+
+def _faults(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Iterator[str]:
+    for node in tree.walk():
+        if not isinstance(node, ALLOWED):
+            yield f"'{node.sql(dialect='spark')}' is not allowed; functions are: {FUNCTIONS}"
+        elif isinstance(node, exp.Column) and node.name not in kinds:
+            yield f"there is no column '{node.name}'; {instead_of(node.name, kinds)}"
+
+
+def _columns(tree: exp.Expr) -> frozenset[str]:
+    return frozenset(column.name for column in tree.find_all(exp.Column))
+
+
+def _bare(tree: exp.Expr) -> exp.Expr:
+    return _bare(tree.this) if isinstance(tree, exp.Paren) else tree
+
+
+def _is_text(tree: exp.Expr, kinds: Mapping[str, Kind]) -> bool:
+    match tree:
+        case exp.Column():
+            return kinds[tree.name] in TEXT_KINDS
+        case exp.Literal():
+            return bool(tree.is_string)
+        case exp.Case():
+            results = [each.args["true"] for each in tree.args["ifs"]]
+            return any(_is_text(result, kinds) for result in results)
+        case exp.If():
+            return _is_text(tree.args["true"], kinds)
+        case exp.Paren() | exp.Coalesce() | exp.Nullif():
+            return _is_text(tree.this, kinds)
+    return False
+
+
+def _spark(tree: exp.Expr, kinds: Mapping[str, Kind]) -> str:
+    """Spark SQL of a tree, each node with what engines leave open decided, the leaves first."""
+    root = exp.paren(tree)
+    for node in reversed(list(root.walk())):
+        decided = _decided(node, kinds)
+        if decided is not node:
+            node.replace(decided)
+    return str(root.this.sql(dialect="spark"))
+
+
+def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
+    match node:
+        case exp.Column() if kinds[node.name] in NUMBER_KINDS:
+            return exp.cast(node, "double")
+        case exp.Literal() if not node.is_string:
+            return exp.cast(node, "double")
+        case exp.Div():
+            below = exp.Nullif(this=node.expression.copy(), expression=_zero())
+            return exp.Div(this=node.this.copy(), expression=below)
+        case exp.Ln():
+            is_positive = exp.GT(this=exp.paren(node.this), expression=_zero())
+            return exp.paren(exp.Case().when(is_positive, node))
+        case exp.Least() | exp.Greatest():
+            known = [_is_known(each) for each in (node.this, *node.expressions)]
+            return exp.paren(exp.Case().when(exp.and_(*known), node))
+    return node
+
+
+def _zero() -> exp.Expr:
+    return exp.cast(exp.Literal.number(0), "double")
+
+
+def _is_known(operand: exp.Expr) -> exp.Expr:
+    return exp.not_(exp.Is(this=exp.paren(operand), expression=exp.Null()))

@@ -1,0 +1,116 @@
+"""What must hold between the parts of a contract: columns exist, fit their use, are known in time.
+
+Each guard yields faults as sentences, each begun by its path in the file.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from credit_spark.contract.expressions import ExpressionError, condition, expression
+from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract
+from credit_spark.contract.names import instead_of
+
+RESERVED = frozenset({"loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons"})
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def faults(contract: Contract) -> list[str]:
+    """Everything that is wrong between the parts of a contract; none where it can be used."""
+    guards = (columns, references, units, rules, features, score)
+    return [fault for guard in guards for fault in guard(contract)]
+
+
+def columns(contract: Contract) -> Iterator[str]:
+    """Names can be used, and each promise fits its column's kind."""
+    for name, promise in contract.columns.items():
+        path = f"columns.{name}"
+        if name in RESERVED:
+            yield f"{path}: this name is reserved; the reserved ones are {', '.join(sorted(RESERVED))}"
+        if not NAME.fullmatch(name):
+            yield f"{path}: write a name in small letters, digits and underscores"
+        if promise.range and promise.kind not in NUMBER_KINDS - {"flag"}:
+            yield f"{path}.range: a {promise.kind} has no range"
+        if promise.range and promise.range[0] > promise.range[1]:
+            yield f"{path}.range: the lower bound stands first"
+        if promise.kind == "date" and not promise.formats:
+            yield f"{path}.formats: a date needs its formats, such as [yyyy-MM-dd]"
+        if promise.outside == "clip" and not promise.range:
+            yield f"{path}.outside: only a column with a range can be clipped"
+
+
+def references(contract: Contract) -> Iterator[str]:
+    """Every column that is named anywhere is declared."""
+    named: list[tuple[str, Iterable[str]]] = [
+        ("newest_by", contract.newest_by),
+        ("segments", contract.segments),
+        ("observed_on", [contract.observed_on] if contract.observed_on else []),
+        ("model.borrower", [contract.model.borrower] if contract.model.borrower else []),
+        ("outcome.from", [contract.outcome.column] if contract.outcome else []),
+        ("key", [] if contract.key == "content" else contract.key),
+    ]
+    for name, layout in contract.source.layouts.items():
+        path = f"source.layouts.{name}"
+        named.append((f"{path}.units", layout.units))
+        named.append((f"{path}.key", layout.key if isinstance(layout.key, tuple) else []))
+    for path, names in named:
+        for name in names:
+            if name not in contract.columns:
+                yield f"{path}: there is no column '{name}'; {instead_of(name, contract.columns)}"
+    yield from _dates(contract)
+
+
+def _dates(contract: Contract) -> Iterator[str]:
+    observed = contract.columns.get(contract.observed_on or "")
+    if observed and observed.kind != "date":
+        yield f"observed_on: '{contract.observed_on}' is a {observed.kind}, not a date"
+    if contract.model.out_of_time_from and not contract.observed_on:
+        yield "model.out_of_time_from: a split by time needs observed_on, the column of the date"
+
+
+def units(contract: Contract) -> Iterator[str]:
+    """A unit stands at a column whose kind can have it."""
+    for name, layout in contract.source.layouts.items():
+        for column, unit in layout.units.items():
+            promise = contract.columns.get(column)
+            if promise and promise.kind != UNITS[unit]:
+                path = f"source.layouts.{name}.units.{column}"
+                yield f"{path}: '{unit}' is a unit of a {UNITS[unit]}, and this is a {promise.kind}"
+
+
+def rules(contract: Contract) -> Iterator[str]:
+    """Row rules can be compiled."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    for name, rule in contract.rules.items():
+        try:
+            condition(rule.sql, kinds)
+        except ExpressionError as error:
+            yield f"rules.{name}.sql: {error}"
+
+
+def features(contract: Contract) -> Iterator[str]:
+    """Features can be compiled and rest only on what is known when a loan is scored."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    for name, feature in contract.features.items():
+        try:
+            used = expression(feature.sql, kinds).columns
+        except ExpressionError as error:
+            yield f"features.{name}.sql: {error}"
+            continue
+        for column in sorted(used):
+            known = contract.columns[column].known
+            if known != "application":
+                yield (
+                    f"features.{name}.sql: '{column}' is known only at the {known} stage, after "
+                    "the loan is scored; take it out, or the model learns its own answer"
+                )
+
+
+def score(contract: Contract) -> Iterator[str]:
+    """Bands and decisions rise and cover every PD."""
+    bounds = list(contract.score.bands.values())
+    if any(lower >= upper for lower, upper in pairwise([0.0, *bounds])) or bounds[-1] != 1:
+        yield "score.bands: each band ends at a higher PD than the one before it, the last at 1"
+    decisions = contract.score.decisions
+    if decisions.approve_below > decisions.decline_from:
+        yield "score.decisions: approve_below may not lie above decline_from"

@@ -1,0 +1,82 @@
+"""A contract from its YAML file, or every fault in it at once."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from credit_spark.contract import guards
+from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.models import Contract, keys_at
+from credit_spark.contract.names import instead_of
+
+
+def load_contract(path: Path) -> Contract:
+    """Read the contract of one portfolio.
+
+    Raises:
+        InputError: with every fault, one a line, by its path in the file.
+    """
+    headline = f"{path.name}: this contract cannot be used; nothing was touched"
+    given = load_yaml(path)
+    try:
+        contract = Contract.model_validate(given)
+    except ValidationError as error:
+        raise InputError(listed(headline, _sentences(error))) from None
+    faults = guards.faults(contract)
+    if faults:
+        raise InputError(listed(headline, faults))
+    return contract
+
+
+def find_contract(portfolio: str, folder: Path) -> Path:
+    """The file of a portfolio, given by its name, or by the path of a .yml file.
+
+    Raises:
+        InputError: there is none, with the closest that there is.
+    """
+    path = Path(portfolio) if portfolio.endswith((".yml", ".yaml")) else folder / f"{portfolio}.yml"
+    if not path.is_file():
+        names = [each.stem for each in folder.glob("*.yml")]
+        raise InputError(
+            f"there is no portfolio '{portfolio}' ({path} is not a file); "
+            + instead_of(portfolio, names)
+        )
+    return path
+
+
+def load_yaml(path: Path) -> Any:
+    """A YAML 1.2 document, in which NO is a text and a key given twice is an error.
+
+    Raises:
+        InputError: it is not readable, or not YAML.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"{path.name}: this is not readable YAML: {said}") from None
+
+
+def contract_hash(contract: BaseModel) -> str:
+    """SHA-256 of what a contract says, whatever its comments and the order of its spaces."""
+    return hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    return [_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
+
+
+def _sentence(loc: tuple[str | int, ...], kind: str, said: str) -> str:
+    path = ".".join(map(str, loc)) or "the file"
+    if kind == "extra_forbidden":
+        return f"{path}: unknown key '{loc[-1]}'; {instead_of(str(loc[-1]), keys_at(loc[:-1]))}"
+    if kind == "missing":
+        return f"{path}: this key is missing"
+    said = said.removeprefix("Value error, ")
+    return f"{path}: {said[:1].lower()}{said[1:]}"

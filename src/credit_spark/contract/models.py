@@ -1,0 +1,196 @@
+"""A portfolio's YAML contract as frozen models: what may be written, and its types.
+
+Nothing outside the contract names a lender's column, so a new lender is a new file. What
+concerns several parts at once (does a column exist, is it known in time) is in guards.py.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Kind = Literal[
+    "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
+    "flag",
+]  # fmt: skip
+Known = Literal["application", "servicing", "outcome"]
+Unit = Literal["fraction", "percent", "yearly", "monthly"]
+Treatment = Literal["none", "class_weight", "oversample"]
+
+TEXT_KINDS = frozenset({"text", "category"})
+NUMBER_KINDS = frozenset(
+    {"count", "number", "money", "rate", "months", "years", "range", "flag"}
+)  # fmt: skip
+UNITS: Mapping[Unit, Kind] = MappingProxyType(
+    {"fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"}
+)
+CONTENT = "content"
+MONTHS_BACK = re.compile(r"(\d+) months")
+
+
+def month_span(text: str | date | None) -> str | date | None:
+    """Refuse a span that is not written as 'N months'."""
+    if isinstance(text, str) and not MONTHS_BACK.fullmatch(text):
+        raise ValueError("write a date such as 2011-01-01, or a span such as '12 months'")
+    return text
+
+
+class Part(BaseModel):
+    """A piece of the contract: frozen, with no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+
+
+class Promise(Part):
+    """What one column promises: its headers, how to read its text, what it may hold.
+
+    `range` is inclusive and in the column's own unit (a rate is a fraction of one, a money
+    amount is yearly where it is an income). `outside` says what becomes of a value outside
+    `range` or `one_of`: its line is quarantined, the value turns null, or it is clipped.
+    """
+
+    headers: tuple[str, ...] = Field(alias="from", min_length=1)
+    kind: Kind
+    known: Known
+    required: bool = False
+    range: tuple[float, float] | None = None
+    one_of: tuple[str | float, ...] | None = None
+    missing: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    outside: Literal["quarantine", "null", "clip"] = "quarantine"
+
+
+class Layout(Part):
+    """One shape of file: the header's names that tell it, and how its text is written.
+
+    A file has the layout whose `header` names are all in its own header; of several, the one
+    with the most names. `key` overrides the contract's for files of this layout.
+    """
+
+    header: tuple[str, ...] = Field(min_length=1)
+    preamble: Literal["none", "detect"] = "none"
+    footer: Literal["none", "detect"] = "none"
+    missing: tuple[str, ...] = ("",)
+    units: dict[str, Unit] = {}
+    key: Literal["content"] | tuple[str, ...] | None = None
+
+
+class Source(Part):
+    """Where a night's files stand, and how they are written."""
+
+    path: str = "{landing}/{as_of}/*"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: str = "UTF-8"
+    layouts: dict[str, Layout] = Field(min_length=1)
+
+
+class RowRule(Part):
+    """A fact that must hold for each row: SQL over the columns; null counts as broken."""
+
+    sql: str
+
+
+class Outcome(Part):
+    """Which texts of a column mean good, bad, or no outcome yet."""
+
+    column: str = Field(alias="from")
+    good: tuple[str, ...] = Field(min_length=1)
+    bad: tuple[str, ...] = Field(min_length=1)
+    open: tuple[str, ...] = ()
+
+
+class Feature(Part):
+    """What the model sees: SQL over the columns, and the reason given when it costs points.
+
+    `accepted_leak` says why a feature that separates good from bad almost alone is no leak.
+    """
+
+    sql: str
+    reason: str = Field(min_length=1)
+    accepted_leak: str | None = None
+
+
+class Gates(Part):
+    """What a fit must reach before it goes live; pairs are inclusive bounds."""
+
+    mean_pd_over_observed: tuple[float, float] = (0.8, 1.25)
+    auc: tuple[float, float] = (0.55, 0.95)
+    single_feature_auc: float = Field(0.95, gt=0.5, le=1)
+
+
+class ModelPlan(Part):
+    """How the model is fitted and tested.
+
+    `out_of_time_from` is a date, or a span such as '12 months' that ends with the month before
+    the night's. `regularisation` is the L2 penalty on coefficients of scaled features.
+    `borrower` is the column that says whose loan it is, where a person can have several.
+    """
+
+    imbalance: Treatment = "class_weight"
+    folds: int = Field(5, ge=2, le=50)
+    out_of_time_from: Annotated[date | str | None, AfterValidator(month_span)] = None
+    regularisation: float = Field(1e-4, ge=0)
+    seed: int = 20261121
+    borrower: str | None = None
+    gates: Gates = Gates()
+
+
+class Decisions(Part):
+    """PD below which a loan is approved, and from which it is declined; review between."""
+
+    approve_below: float = Field(gt=0, lt=1)
+    decline_from: float = Field(gt=0, le=1)
+
+
+class ScorePlan(Part):
+    """The points scale, the bands by the PD that they end below, and the decisions.
+
+    A loan at odds of `odds_at` good to one bad has `points_at` points.
+    """
+
+    points_at: float = 600
+    odds_at: float = Field(30, gt=0)
+    points_to_double_odds: float = Field(20, gt=0)
+    bands: dict[str, float] = Field(min_length=1)
+    decisions: Decisions
+
+
+class Contract(Part):
+    """Everything that is particular to one portfolio."""
+
+    portfolio: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    source: Source
+    key: Literal["content"] | tuple[str, ...] = CONTENT
+    newest_by: tuple[str, ...] = ()
+    columns: dict[str, Promise] = Field(min_length=1)
+    rules: dict[str, RowRule] = {}
+    outcome: Outcome | None = None
+    observed_on: str | None = None
+    features: dict[str, Feature] = Field(min_length=1)
+    segments: tuple[str, ...] = ()
+    model: ModelPlan = ModelPlan()
+    score: ScorePlan
+
+
+def keys_at(path: Sequence[str | int]) -> list[str]:
+    """The keys that may be written at a path of the contract, for the closest right name."""
+    place: Any = Contract
+    for step in path:
+        place = _inside(place, step)
+    fields = getattr(place, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _inside(place: Any, step: str | int) -> Any:
+    by_key = {
+        field.alias or name: field.annotation
+        for name, field in getattr(place, "model_fields", {}).items()
+    }
+    inner = by_key.get(str(step), place)
+    choices = [inner, *getattr(inner, "__args__", ())]
+    models = [each for each in choices if isinstance(each, type) and issubclass(each, Part)]
+    return models[0] if models else inner

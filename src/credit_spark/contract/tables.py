@@ -1,0 +1,222 @@
+"""What each table promises: its grain, its columns, the checks that Delta keeps.
+
+Nothing else writes down a column's type. `run_id` stands in every table and is added by the
+adapter; so is `as_of`, by which all tables but `models` and `runs` are partitioned.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from credit_spark.contract.models import Contract, Kind
+
+TYPES: Mapping[Kind, str] = MappingProxyType(
+    {
+        "text": "string",
+        "category": "string",
+        "count": "int",
+        "number": "double",
+        # Not decimal: each engine rounds a quotient of decimals in its own way.
+        "money": "double",
+        "rate": "double",
+        "months": "int",
+        "years": "int",
+        "date": "date",
+        "range": "double",
+        "flag": "boolean",
+    }
+)
+
+
+class Field(NamedTuple):
+    """A column: its Spark type and what it holds, units included."""
+
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table: what a row stands for, its columns, what always holds.
+
+    Every column of `keys` is never null. Where `is_nightly`, a rerun replaces the night's rows.
+    """
+
+    name: str
+    grain: str
+    columns: Mapping[str, Field]
+    keys: tuple[str, ...]
+    checks: Mapping[str, str] = field(default_factory=dict)
+    is_nightly: bool = True
+
+
+AS_OF = Field("date", "the night: the logical date that the rows belong to")
+RUN_ID = Field("string", "the attempt that wrote the row, as in `runs`")
+LOAN_ID = Field("string", "the lender's key, or a hash of the row's content and its ordinal")
+SOURCE_FILE = Field("string", "name of the landing file that the line stood in")
+OUTCOME = Field("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
+MODEL_VERSION = Field("string", "hash of the model's document, as in `models`")
+DATASET = Field("string", "'cv', 'train', 'out_of_time' or 'night'")
+TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight' or 'oversample'")
+FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
+REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
+OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
+
+
+def loans(contract: Contract) -> Table:
+    """The table of a portfolio's accepted loans, with the contract's columns."""
+    promised = {
+        name: Field(TYPES[each.kind], f"{each.kind}, known at the {each.known} stage")
+        for name, each in contract.columns.items()
+    }
+    return Table(
+        name="loans",
+        grain="an accepted loan of a night",
+        columns={
+            "loan_id": LOAN_ID,
+            **promised,
+            "outcome": OUTCOME,
+            "source_file": SOURCE_FILE,
+        },
+        keys=("loan_id",),
+        checks={"outcome_is_known": OUTCOME_IS_KNOWN},
+    )
+
+
+def scores(contract: Contract) -> Table:
+    """The table of a portfolio's scored loans, with the contract's segments."""
+    segments = {
+        name: Field(TYPES[contract.columns[name].kind], "a segment of the contract")
+        for name in contract.segments
+    }
+    nth = ("first", "second", "third", "fourth")
+    return Table(
+        name="scores",
+        grain="a loan scored that night, once",
+        columns={
+            "loan_id": LOAN_ID,
+            "pd": Field("double", "calibrated probability of default, 0 to 1"),
+            "points": Field("int", "score on the contract's scale; more points, less risk"),
+            "band": Field("string", "the contract's band of the PD"),
+            "decision": Field("string", "'approve', 'review' or 'decline'"),
+            **{
+                name: Field("string", f"what cost {which} most points against the mean, or null")
+                for name, which in zip(REASONS, nth, strict=True)
+            },
+            "model_version": MODEL_VERSION,
+            **segments,
+            "outcome": OUTCOME,
+        },
+        keys=("loan_id", "pd", "points", "band", "decision", "model_version"),
+        checks={
+            "pd_is_a_share": "pd between 0 and 1",
+            "points_are_on_the_scale": "points between -10000 and 10000",
+            "decision_is_known": "decision in ('approve', 'review', 'decline')",
+            "outcome_is_known": OUTCOME_IS_KNOWN,
+        },
+    )
+
+
+QUARANTINE = Table(
+    name="quarantine",
+    grain="a line set aside",
+    columns={
+        "loan_id": Field("string", "as in `loans`, where the line has one"),
+        "reasons": Field("array<string>", "every rule that the line breaks, and the text to blame"),
+        "raw": Field("string", "the line's fields by their header's names, as JSON"),
+        "source_file": SOURCE_FILE,
+        "status": Field("string", "'open' or 'replayed'"),
+    },
+    keys=("reasons", "raw", "source_file", "status"),
+    checks={"status_is_known": "status in ('open', 'replayed')"},
+)
+
+METRICS = Table(
+    name="metrics",
+    grain="a figure",
+    columns={
+        "model_version": MODEL_VERSION,
+        "dataset": DATASET,
+        "fold": FOLD,
+        "treatment": TREATMENT,
+        "segment": Field("string", "'all'"),
+        "label": Field("string", "'all', or the outcome that counts as positive: 'good', 'bad'"),
+        "threshold": Field("double", "PD from which a loan is called bad; null: needs none"),
+        "metric": Field("string", "name, as defined in the README"),
+        "value": Field("double", "the figure; null: undefined, as with one outcome only"),
+        "rows": Field("bigint", "loans with a known outcome behind it"),
+    },
+    keys=("model_version", "dataset", "treatment", "segment", "label", "metric", "rows"),
+    checks={
+        "dataset_is_known": "dataset in ('cv', 'train', 'out_of_time', 'night')",
+        "label_is_known": "label in ('all', 'good', 'bad')",
+    },
+)
+
+SCORE_COUNTS = Table(
+    name="score_counts",
+    grain="a score cell",
+    columns={
+        "model_version": MODEL_VERSION,
+        "dataset": DATASET,
+        "fold": FOLD,
+        "treatment": TREATMENT,
+        "cell": Field("int", "log-odds of bad in thousandths, rounded"),
+        "points": Field("int", "points of the loans in the cell"),
+        "good": Field("bigint", "loans that turned out good"),
+        "bad": Field("bigint", "loans that turned out bad"),
+        "open": Field("bigint", "loans with no outcome yet, or none in the file"),
+    },
+    keys=("model_version", "dataset", "treatment", "cell", "points", "good", "bad", "open"),
+)
+
+MODELS = Table(
+    name="models",
+    grain="a fit",
+    columns={
+        "model_version": MODEL_VERSION,
+        "fitted_as_of": Field("date", "the night whose loans it was fitted on"),
+        "treatment": TREATMENT,
+        "status": Field("string", "'challenger', 'champion' or 'retired'"),
+        "promoted_as_of": Field("date", "the night from which it was champion; null: never"),
+        "document": Field("string", "the model as JSON: all that scoring needs"),
+        "gates": Field("string", "each gate with bounds, what was seen, passed or not, as JSON"),
+    },
+    keys=("model_version", "fitted_as_of", "status", "document"),
+    checks={"status_is_known": "status in ('challenger', 'champion', 'retired')"},
+    is_nightly=False,
+)
+
+RUNS = Table(
+    name="runs",
+    grain="an attempt of a night that came to an end",
+    columns={
+        "as_of": AS_OF,
+        "command": Field("string", "the step, or 'nightly'"),
+        "status": Field("string", "'complete', 'refused', 'stopped' or 'failed'"),
+        "started_at": Field("timestamp", "UTC"),
+        "ended_at": Field("timestamp", "UTC"),
+        "rows_read": Field("bigint", "lines of loans in the night's files"),
+        "rows_accepted": Field("bigint", "lines that became loans"),
+        "rows_quarantined": Field("bigint", "lines set aside"),
+        "rows_superseded": Field("bigint", "lines that gave way to a newer one with their key"),
+        "files": Field("string", "each file: size, SHA-256, layout and its own account, as JSON"),
+        "replaced": Field("string", "values turned null or clipped, by column, as JSON"),
+        "contract_hash": Field("string", "SHA-256 of what the contract says"),
+        "suite_hash": Field("string", "SHA-256 of the suites that were run"),
+        "settings": Field("string", "the resolved settings and their SHA-256, as JSON"),
+        "model_version": MODEL_VERSION,
+        "code_version": Field("string", "version of credit-spark"),
+        "table_versions": Field("string", "Delta version of each table written, as JSON"),
+        "message": Field("string", "why it ended early; null: complete"),
+    },
+    keys=("as_of", "command", "status", "started_at", "ended_at"),
+    checks={"status_is_known": "status in ('complete', 'refused', 'stopped', 'failed')"},
+    is_nightly=False,
+)
+
+
+def tables(contract: Contract) -> tuple[Table, ...]:
+    """Every table of a portfolio, in the order in which a night writes them."""
+    return (loans(contract), QUARANTINE, scores(contract), METRICS, SCORE_COUNTS, MODELS, RUNS)

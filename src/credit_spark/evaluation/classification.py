@@ -1,0 +1,124 @@
+"""The imbalanced classification report at one threshold, from cells.
+
+A loan is called bad where its PD is at or above the threshold. Each figure stands for a label
+that counts as positive, and for 'all' as the mean of the labels weighted by their support, as
+imbalanced-learn's classification_report_imbalanced has it. What is undefined is 0 there and here:
+no loan was called so.
+"""
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import NamedTuple
+
+from credit_spark.evaluation.cells import Cell
+
+# Weight of dominance (recall - specificity) in IBA.
+# Source: Garcia, Sanchez, Mollineda (2012), On the effectiveness of preprocessing methods.
+DOMINANCE = 0.1
+
+
+class Confusion(NamedTuple):
+    """Loans by what they were called and what they turned out, for one positive label."""
+
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+    def other(self) -> "Confusion":
+        """The same with the other label as the positive one."""
+        return Confusion(
+            self.true_negative, self.false_negative, self.true_positive, self.false_positive
+        )
+
+    @property
+    def support(self) -> int:
+        """Loans that have the label."""
+        return self.true_positive + self.false_negative
+
+    @property
+    def precision(self) -> float:
+        """Share of those called positive that are."""
+        return _share(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def recall(self) -> float:
+        """Share of the positives that are called so."""
+        return _share(self.true_positive, self.support)
+
+    @property
+    def specificity(self) -> float:
+        """Share of the others that are not called positive."""
+        return _share(self.true_negative, self.true_negative + self.false_positive)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return _share(2 * self.precision * self.recall, self.precision + self.recall)
+
+    @property
+    def geometric_mean(self) -> float:
+        """Geometric mean of recall and specificity."""
+        return sqrt(self.recall * self.specificity)
+
+    @property
+    def iba(self) -> float:
+        """Index of balanced accuracy of the squared geometric mean."""
+        dominance = 1 + DOMINANCE * (self.recall - self.specificity)
+        return dominance * self.recall * self.specificity
+
+
+FIGURES = ("precision", "recall", "specificity", "f1", "geometric_mean", "iba")
+
+
+class Figure(NamedTuple):
+    """One figure of the report; `label` is 'good', 'bad' or 'all'."""
+
+    label: str
+    metric: str
+    value: float
+
+
+def confusion(cells: Sequence[Cell], threshold: float) -> Confusion:
+    """Known outcomes against calls, with bad as the positive label."""
+    called_bad = [each for each in cells if each.pd >= threshold]
+    called_good = [each for each in cells if each.pd < threshold]
+    return Confusion(
+        true_positive=sum(each.bad for each in called_bad),
+        false_positive=sum(each.good for each in called_bad),
+        true_negative=sum(each.good for each in called_good),
+        false_negative=sum(each.bad for each in called_good),
+    )
+
+
+def report(cells: Sequence[Cell], threshold: float) -> list[Figure]:
+    """Every figure of both labels and of all; none where no outcome is known."""
+    bad = confusion(cells, threshold)
+    by_label = {"good": bad.other(), "bad": bad}
+    total = sum(bad)
+    if not total:
+        return []
+    figures = [
+        Figure(label, name, float(getattr(each, name)))
+        for label, each in by_label.items()
+        for name in (*FIGURES, "support")
+    ]
+    averages = [
+        Figure("all", name, _average(list(by_label.values()), name, total)) for name in FIGURES
+    ]
+    right = (bad.true_positive + bad.true_negative) / total
+    return [
+        *figures,
+        *averages,
+        Figure("all", "support", float(total)),
+        Figure("all", "accuracy", right),
+        Figure("all", "balanced_accuracy", (bad.recall + bad.specificity) / 2),
+    ]
+
+
+def _average(labels: Sequence[Confusion], name: str, total: int) -> float:
+    return float(sum(getattr(each, name) * each.support for each in labels)) / total
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0

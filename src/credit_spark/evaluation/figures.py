@@ -1,0 +1,73 @@
+"""Cells to the rows of `metrics`: one data set, its folds, their mean and spread."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from credit_spark.evaluation.cells import Cell, by_risk
+from credit_spark.evaluation.classification import report
+from credit_spark.evaluation.metrics import METRICS, ks_threshold
+
+
+class Figure(NamedTuple):
+    """A row of `metrics`, but for what it is about (model, data set, treatment)."""
+
+    fold: int | None
+    label: str
+    threshold: float | None
+    metric: str
+    value: float | None
+    rows: int
+
+
+def figures(
+    cells: Iterable[Cell], thresholds: Sequence[float], fold: int | None = None
+) -> list[Figure]:
+    """Every metric of one set of cells, at the thresholds and where KS is reached."""
+    ordered = by_risk(cells)
+    rows = sum(each.known for each in ordered)
+    ranking = [
+        Figure(fold, "all", None, name, metric(ordered), rows) for name, metric in METRICS.items()
+    ]
+    at_ks = ks_threshold(ordered)
+    asked = {*thresholds, *([] if at_ks is None else [at_ks])}
+    return ranking + [
+        Figure(fold, each.label, threshold, each.metric, each.value, rows)
+        for threshold in sorted(asked)
+        for each in report(ordered, threshold)
+    ]
+
+
+def fold_figures(
+    folds: Mapping[int, Sequence[Cell]], thresholds: Sequence[float]
+) -> list[Figure]:
+    """Every metric of each fold, of all folds pooled, and its `_mean` and `_sd` over the folds.
+
+    The standard deviation is the sample's, over folds; it is left out where a fold has no value.
+    """
+    each = [
+        figure for fold in sorted(folds) for figure in figures(folds[fold], thresholds, fold)
+    ]
+    pooled = figures([cell for cells in folds.values() for cell in cells], thresholds)
+    return each + pooled + _spread(each, thresholds)
+
+
+def pooled(measured: Iterable[Figure], metric: str) -> float | None:
+    """The value of a metric over all folds, or of a data set that has none."""
+    asked = [each for each in measured if each.fold is None and each.metric == metric]
+    return next((each.value for each in asked if each.threshold is None), None)
+
+
+def _spread(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]:
+    by_name: dict[tuple[str, float | None, str], list[Figure]] = {}
+    for figure in each:
+        if figure.threshold is None or figure.threshold in thresholds:
+            by_name.setdefault((figure.label, figure.threshold, figure.metric), []).append(figure)
+    spread: list[Figure] = []
+    for (label, threshold, metric), same in by_name.items():
+        values = [figure.value for figure in same if figure.value is not None]
+        rows = sum(figure.rows for figure in same)
+        if len(values) == len(same) > 1:
+            for name, value in (("mean", fmean(values)), ("sd", stdev(values))):
+                spread.append(Figure(None, label, threshold, f"{metric}_{name}", value, rows))
+    return spread

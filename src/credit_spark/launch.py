@@ -1,0 +1,131 @@
+"""A command on one night: everything it needs is opened, and what came of it is printed."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from credit_spark.adapters.landing import Landing
+from credit_spark.adapters.logs import Log
+from credit_spark.adapters.models import Models
+from credit_spark.adapters.places import local_folder, only_run, writable
+from credit_spark.adapters.session import spark_session
+from credit_spark.adapters.suites import Suites
+from credit_spark.adapters.tables import Tables
+from credit_spark.contract.errors import Stop
+from credit_spark.contract.loading import find_contract, load_contract
+from credit_spark.contract.models import Contract
+from credit_spark.settings import Settings, resolve
+from credit_spark.steps import Ledger, Night
+from credit_spark.steps.attempt import attempt
+from credit_spark.summary import for_person
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What every command of a night is told."""
+
+    portfolio: str
+    as_of: date
+    landing: str | None
+    warehouse: str | None
+    settings_file: Path | None
+    project: Path
+    as_json: bool
+
+
+class OurFaultError(Stop):
+    """Something broke that should not: the trace is in the log."""
+
+
+def launch(command: str, action: Callable[[Night], object], flags: Flags) -> None:
+    """Take the steps of a command on one night, and print what came of it.
+
+    Raises:
+        Stop: the command ended early, with its exit code.
+    """
+    contract = load_contract(find_contract(flags.portfolio, flags.project / "conf/portfolios"))
+    settings = _settings(flags)
+    folder = _absolute(f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}")
+    writable(folder, "warehouse")
+    writable(settings.storage.logs, "logs")
+    log = Log(Path(settings.storage.logs), uuid4().hex)
+    log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
+    ledger = Ledger()
+    with (
+        _faults_of_ours(log),
+        only_run(folder, str(flags.as_of)),
+        spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
+    ):
+        attempt(_night(spark, contract, settings, flags, folder, log, ledger), command, action)
+    log.event("end", command=command)
+    _tell(command, contract, flags, folder, ledger)
+
+
+def _settings(flags: Flags) -> Settings:
+    given = {"landing": flags.landing, "warehouse": flags.warehouse}
+    storage = {name: value for name, value in given.items() if value is not None}
+    return resolve(flags.project / "conf/base.yml", flags.settings_file, {"storage": storage})
+
+
+def _night(
+    spark: SparkSession,
+    contract: Contract,
+    settings: Settings,
+    flags: Flags,
+    folder: str,
+    log: Log,
+    ledger: Ledger,
+) -> Night:
+    tables = Tables(spark, folder, flags.as_of, log.run_id)
+    source = _absolute(settings.storage.landing.format(portfolio=contract.portfolio))
+    return Night(
+        as_of=flags.as_of,
+        contract=contract,
+        settings=settings,
+        landing=Landing(spark, contract, source, flags.as_of),
+        tables=tables,
+        models=Models(tables),
+        suites=Suites(flags.project / "expectations" / contract.portfolio),
+        log=log,
+        ledger=ledger,
+    )
+
+
+def _absolute(place: str) -> str:
+    """A place as every process of a cluster on this machine finds it."""
+    folder = local_folder(place)
+    return place if folder is None else str(folder.resolve())
+
+
+@contextmanager
+def _faults_of_ours(log: Log) -> Iterator[None]:
+    """Keep every trace in the log's file, and tell the user in a sentence."""
+    try:
+        yield
+    except Stop as stop:
+        log.event("stopped", exit_code=stop.exit_code)
+        log.trace(stop)
+        raise
+    except Exception as error:
+        log.event("failed", error=type(error).__name__)
+        log.trace(error)
+        raise OurFaultError(
+            f"this is a fault of ours ({type(error).__name__}); the earlier nights stand as they "
+            f"were, and the trace is in {log.file}"
+        ) from error
+
+
+def _tell(command: str, contract: Contract, flags: Flags, folder: str, ledger: Ledger) -> None:
+    about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": folder}
+    if flags.as_json:
+        print(json.dumps({"command": command, **about, **ledger.summary}), file=sys.stdout)
+    else:
+        for_person(Console(highlight=False), about, ledger.summary)

@@ -1,0 +1,1 @@
+"""Loans to features, features to a fitted model, the model to scores."""

@@ -1,0 +1,58 @@
+"""A contract's features as columns: one definition for training and for scoring.
+
+A number that is not finite is null, a text that is null is the category MISSING.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.contract.expressions import expression
+from credit_spark.contract.models import Contract
+
+MISSING = "(missing)"
+LARGEST = 1.7976931348623157e308
+
+
+class Definition(NamedTuple):
+    """A feature: its Spark SQL over the columns of `loans`, and whether it yields a text."""
+
+    name: str
+    sql: str
+    is_text: bool
+
+
+def definitions(contract: Contract) -> list[Definition]:
+    """The contract's features, compiled, in the contract's order."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    compiled = {name: expression(each.sql, kinds) for name, each in contract.features.items()}
+    return [Definition(name, each.sql, each.is_text) for name, each in compiled.items()]
+
+
+def column_of(feature: str) -> str:
+    """The column that holds a feature; a feature may bear the name of a loan's column."""
+    return f"feature_{feature}"
+
+
+def featured(loans: DataFrame, features: Iterable[Definition], beside: Mapping[str, Column]) -> DataFrame:
+    """Each loan's features, and the columns `beside` them, by their names.
+
+    In two moves, so that a feature's SQL is evaluated once though its value is looked at twice.
+    """
+    features = list(features)
+    kept = [column.alias(name) for name, column in beside.items()]
+    raw = loans.select(*kept, *[_raw(each).alias(column_of(each.name)) for each in features])
+    return raw.select(*beside, *[_known(each).alias(column_of(each.name)) for each in features])
+
+
+def _raw(feature: Definition) -> Column:
+    return F.expr(feature.sql).cast("string" if feature.is_text else "double")
+
+
+def _known(feature: Definition) -> Column:
+    value = F.col(column_of(feature.name))
+    if feature.is_text:
+        return F.coalesce(value, F.lit(MISSING))
+    return F.when(value.between(-LARGEST, LARGEST), value)

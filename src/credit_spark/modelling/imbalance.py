@@ -1,0 +1,94 @@
+"""Treatments of the imbalance, inside training rows only, and what each does to the odds.
+
+A treatment makes good and bad weigh the same. It shifts the log-odds of a fit by a constant
+that is known, and calibration takes away again.
+"""
+
+from math import exp, log
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.contract.models import Treatment
+
+WEIGHT = "weight"
+NEGLIGIBLE = 1e-12
+
+
+class Classes(NamedTuple):
+    """How many training rows are good and bad, or what they weigh together."""
+
+    good: float
+    bad: float
+
+    def log_odds(self) -> float:
+        """Log-odds of bad."""
+        return log(self.bad / self.good)
+
+
+def classes(rows: DataFrame) -> Classes:
+    """Count rows by `label` (1 bad, 0 good)."""
+    counted = dict(rows.groupBy("label").count().collect())
+    return Classes(counted.get(0.0, 0), counted.get(1.0, 0))
+
+
+def treated(training: DataFrame, treatment: Treatment, seen: Classes, seed: int) -> DataFrame:
+    """Training rows with a `weight`, some of them repeated where the treatment says so.
+
+    In come `loan_id` and `label`; `seen` are the rows' classes.
+    """
+    if treatment == "class_weight":
+        total = seen.good + seen.bad
+        bad, good = F.lit(total / (2 * seen.bad)), F.lit(total / (2 * seen.good))
+        return training.withColumn(WEIGHT, F.when(F.col("label") == 1, bad).otherwise(good))
+    weighted = training.withColumn(WEIGHT, F.lit(1.0))
+    return _oversampled(weighted, seen, seed) if treatment == "oversample" else weighted
+
+
+def offset(before: Classes, after: Classes) -> float:
+    """What a treatment added to the log-odds of bad: to be taken off a fit's intercept.
+
+    Source: King and Zeng (2001), Logistic Regression in Rare Events Data, prior correction.
+    """
+    return after.log_odds() - before.log_odds()
+
+
+def weights(rows: DataFrame) -> Classes:
+    """What the rows of each class weigh together."""
+    weighed = dict(rows.groupBy("label").agg(F.sum(WEIGHT)).collect())
+    return Classes(weighed.get(0.0, 0), weighed.get(1.0, 0))
+
+
+def _oversampled(training: DataFrame, seen: Classes, seed: int) -> DataFrame:
+    """Rows of the smaller class drawn again with replacement until, on average, both are equal.
+
+    Each is kept once and repeated a Poisson number of times, drawn by a hash of its id: the
+    bootstrap's draw, with no order or count over the whole set, the same on any number of cores.
+    """
+    small, large = sorted((seen.good, seen.bad))
+    is_small = F.col("label") == (1.0 if seen.bad < seen.good else 0.0)
+    draws = _poisson(F.xxhash64(F.lit(seed), F.lit("oversample"), "loan_id"), large / small - 1)
+    copies = F.when(is_small, draws + 1).otherwise(1)
+    repeated = training.withColumn("copy", F.explode(F.sequence(F.lit(1), copies)))
+    return repeated.drop("copy")
+
+
+def _poisson(hashed: Column, mean: float) -> Column:
+    """A Poisson number for each hash, by inversion of the cumulative distribution."""
+    uniform = F.pmod(hashed, F.lit(2**53)) / F.lit(float(2**53))
+    passed = [F.when(uniform >= bound, 1).otherwise(0) for bound in _cumulative(mean)]
+    number = F.lit(0)
+    for step in passed:
+        number = number + step
+    return number
+
+
+def _cumulative(mean: float) -> list[float]:
+    """P(X <= k) of a Poisson number, for k = 0, 1, ... until what is left is negligible."""
+    bounds = [exp(-mean)]
+    term = bounds[0]
+    while 1 - bounds[-1] > NEGLIGIBLE and term > 0:
+        term *= mean / len(bounds)
+        bounds.append(bounds[-1] + term)
+    return bounds[:-1] or bounds

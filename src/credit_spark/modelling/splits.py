@@ -1,0 +1,51 @@
+"""Who is learnt from and who is tested on: decided before any resampling.
+
+Folds go by a hash of the borrower or, where a contract names none, of all that was known at
+application, so that equal rows never stand on both sides of a split.
+"""
+
+from datetime import date
+from functools import reduce
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from credit_spark.contract.models import MONTHS_BACK, Contract
+
+# Stands for null in a hash, which would else take (null, 1) and (1, null) for equal.
+NULL_MARK = "\u0000"
+
+
+def fold(contract: Contract) -> Column:
+    """The fold of a loan, 0 to folds - 1: the same from night to night and for every treatment."""
+    plan = contract.model
+    by = [plan.borrower] if plan.borrower else _known_at_application(contract)
+    texts = [F.coalesce(F.col(name).cast("string"), F.lit(NULL_MARK)) for name in by]
+    return F.pmod(F.xxhash64(F.lit(plan.seed), *texts), F.lit(plan.folds)).cast("int")
+
+
+def _known_at_application(contract: Contract) -> list[str]:
+    """Every column of the kind, but for those that tell one line from another equal one."""
+    keys = set(contract.key) if isinstance(contract.key, tuple) else set()
+    layouts = contract.source.layouts.values()
+    keys |= reduce(set.union, (set(each.key) for each in layouts if isinstance(each.key, tuple)), set())
+    return [
+        name
+        for name, promise in contract.columns.items()
+        if promise.known == "application" and name not in keys
+    ]
+
+
+def out_of_time_from(contract: Contract, as_of: date) -> date | None:
+    """The first day of the out-of-time test; None: the contract asks for none.
+
+    A span of months ends with the month before the night's: for 2012-01-31, '12 months' begin
+    on 2011-01-01.
+    """
+    given = contract.model.out_of_time_from
+    if given is None or isinstance(given, date):
+        return given
+    match = MONTHS_BACK.fullmatch(given)
+    assert match is not None
+    months = as_of.year * 12 + as_of.month - 1 - int(match[1])
+    return date(months // 12, months % 12 + 1, 1)

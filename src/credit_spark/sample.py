@@ -1,0 +1,274 @@
+"""A night of made-up loans in the LendingClub layout: known true PDs, and every kind of dirt.
+
+Loans are drawn in blocks, each from its own seed, so any number of rows takes little memory. What
+the real files have wrong with them, these have too; see `_dirtied` and `_write_file`.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
+from rich.progress import track
+
+ROWS_A_FILE = 500_000
+MONTHS = 60
+PREAMBLE = "Notes offered by Prospectus (https://www.lendingclub.com/info/prospectus.action)\n"
+FOOTER = (
+    "\n\nTotal amount funded in policy code 1: 460296150"
+    "\nTotal amount funded in policy code 2: 0\n"
+)
+GRADES = np.array(list("ABCDEFG"))
+OWNERSHIP = ("MORTGAGE", "RENT", "OWN", "OTHER", "NONE")
+PURPOSES = (
+    "debt_consolidation", "credit_card", "other", "home_improvement", "major_purchase",
+    "small_business", "car", "wedding", "medical", "moving", "house", "vacation",
+)  # fmt: skip
+STATES = ("CA", "NY", "FL", "TX", "NJ", "IL", "PA", "GA", "VA", "MA", "OH", "MD")
+EMPLOYMENT = ("< 1 year", "1 year", *(f"{n} years" for n in range(2, 10)), "10+ years", "n/a")
+DESCRIPTIONS = (
+    None,
+    "Loan to consolidate debt",
+    'I call it my "fresh start" loan, and I mean it.',
+    "  Borrower added on 12/22/11 > I need to upgrade my business technologies.<br>",
+    "I have two cards,\none at 21%, one at 27%.\n\nI want to pay both off.",
+    "We\u00e2\u20ac\u2122re moving, and the landlord wants the rent of 2 months.",
+)
+BAD, GOOD, OPEN = "Charged Off", "Fully Paid", "Current"
+NOT_THE_POLICY = "Does not meet the credit policy. Status:"
+# Intercept and coefficients of the truth, on standardised values.
+TRUTH = {"fico": -0.42, "income": -0.22, "utilisation": 0.20, "inquiries": 0.20, "dti": 0.18}
+BASE_LOG_ODDS, LONG_TERM, SMALL_BUSINESS = -2.05, 0.55, 0.60
+
+Values = npt.NDArray[Any]
+
+
+class Sample(NamedTuple):
+    """What was written: the night's folder, the lines in it, and the file of the truth."""
+
+    folder: Path
+    lines: int
+    truth: Path
+
+
+def write_sample(landing: Path, as_of: date, rows: int, seed: int) -> Sample:
+    """Write a night's files and, apart from them, each loan's true PD (Parquet: id, true_pd)."""
+    folder, truth = landing / str(as_of), landing / "_truth" / f"{as_of}.parquet"
+    for place in (folder, truth.parent):
+        place.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("loans-*.csv"):
+        old.unlink()
+    blocks = list(_blocks(rows))
+    schema = pa.schema({"id": pa.string(), "true_pd": pa.float64()})
+    lines = 0
+    with pq.ParquetWriter(truth, schema) as writer:
+        for nth, size in track(blocks, description="sample", transient=True):
+            loans, true_pd = _loans(np.random.default_rng([seed, nth]), nth, size, as_of)
+            writer.write_table(pa.table({"id": loans["id"], "true_pd": true_pd}, schema))
+            dirty = _dirtied(loans, np.random.default_rng([seed, nth, 1]), is_iso=nth % 2 == 1)
+            lines += _write_file(folder / f"loans-{nth:03}.csv", dirty, is_download=nth % 2 == 0)
+    return Sample(folder, lines, truth)
+
+
+def _blocks(rows: int) -> Iterator[tuple[int, int]]:
+    """Numbers and sizes of the files: at least two, so that both ways of writing are there."""
+    count = max(2, -(-rows // ROWS_A_FILE))
+    for nth in range(count):
+        size = rows * (nth + 1) // count - rows * nth // count
+        if size:
+            yield nth, size
+
+
+def _loans(
+    draw: np.random.Generator, nth: int, size: int, as_of: date
+) -> tuple[dict[str, Values], Values]:
+    """Clean values of a block of loans, and their true PDs."""
+    fico = np.clip(660 + draw.gamma(1.6, 28, size), 660, 845) // 5 * 5
+    income = np.round(np.exp(draw.normal(np.log(60_000), 0.5, size)), -2).clip(6000, 900_000)
+    utilisation = draw.beta(1.3, 1.3, size)
+    inquiries = draw.poisson(0.9, size)
+    dti = draw.beta(2.2, 12, size)
+    is_long = draw.random(size) < 0.26
+    purpose = draw.choice(len(PURPOSES), size, p=_weights(len(PURPOSES)))
+    log_odds = (
+        BASE_LOG_ODDS
+        + TRUTH["fico"] * (fico - 705) / 35
+        + TRUTH["income"] * (np.log(income) - np.log(60_000)) / 0.5
+        + TRUTH["utilisation"] * (utilisation - 0.5) / 0.26
+        + TRUTH["inquiries"] * (inquiries - 0.9) / 0.95
+        + TRUTH["dti"] * (dti - 0.155) / 0.09
+        + LONG_TERM * is_long
+        + SMALL_BUSINESS * (purpose == PURPOSES.index("small_business"))
+        + draw.normal(0, 0.35, size)
+    )
+    true_pd = 1 / (1 + np.exp(-log_odds))
+    # The lender prices what it knows: the rate follows the risk, not exactly.
+    rate = np.clip(0.125 + 0.033 * (log_odds + 2) + draw.normal(0, 0.018, size), 0.054, 0.26)
+    amount = np.clip(np.round(income * draw.gamma(3, 0.075, size) / 25) * 25, 1000, 35_000)
+    term = np.where(is_long, 60, 36)
+    monthly = rate / 12
+    instalment = amount * monthly / (1 - (1 + monthly) ** -term)
+    issued = _issued(draw, size, as_of)
+    age = _month(as_of) - issued
+    status = _status(draw, true_pd, age)
+    paid = np.minimum(issued + draw.integers(1, 36, size), _month(as_of))
+    loans = {
+        "id": (1_000_000 + nth * ROWS_A_FILE + np.arange(size)).astype(str),
+        "loan_amnt": amount.astype(int),
+        "term": term,
+        "int_rate": np.round(rate * 10_000).astype(int),
+        "installment": np.round(instalment, 2),
+        "grade": GRADES[np.clip(((rate - 0.05) / 0.03).astype(int), 0, 6)],
+        "emp_length": draw.integers(0, len(EMPLOYMENT), size),
+        "home_ownership": draw.choice(5, size, p=(0.45, 0.45, 0.08, 0.015, 0.005)),
+        "annual_inc": income.astype(int),
+        "issue_d": issued,
+        "loan_status": status,
+        "purpose": purpose,
+        "desc": draw.integers(0, len(DESCRIPTIONS), size),
+        "addr_state": draw.integers(0, len(STATES), size),
+        "dti": np.round(dti * 100, 2),
+        "delinq_2yrs": draw.poisson(0.15, size),
+        "earliest_cr_line": issued - 36 - draw.gamma(3, 42, size).astype(int),
+        "fico_range_low": fico.astype(int),
+        "inq_last_6mths": inquiries,
+        "open_acc": 2 + draw.poisson(8, size),
+        "pub_rec": draw.poisson(0.06, size),
+        "revol_bal": np.round(utilisation * income * 0.35).astype(int),
+        "revol_util": np.round(utilisation * 100, 1),
+        "total_acc": 4 + draw.poisson(18, size),
+        "last_pymnt_d": paid,
+    }
+    return loans, true_pd
+
+
+def _weights(count: int) -> Values:
+    falling = 1 / np.arange(1, count + 1)
+    return falling / falling.sum()
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _issued(draw: np.random.Generator, size: int, as_of: date) -> Values:
+    """Months of issue in the years before the night; the book grows."""
+    back = MONTHS * (1 - np.sqrt(draw.random(size)))
+    return _month(as_of) - 1 - back.astype(int)
+
+
+def _status(draw: np.random.Generator, true_pd: Values, age: Values) -> Values:
+    """What became of each loan; young ones are often open, whatever will become of them."""
+    size = len(true_pd)
+    outcome = np.where(draw.random(size) < true_pd, BAD, GOOD).astype(object)
+    is_off_policy = draw.random(size) < 0.05
+    outcome[is_off_policy] = NOT_THE_POLICY + outcome[is_off_policy]
+    is_open = draw.random(size) < np.where(age < 12, 0.25, 0.02)
+    late = draw.random(size) < 0.08
+    return np.where(is_open, np.where(late, "Late (16-30 days)", OPEN), outcome)
+
+
+def _dirtied(
+    loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: bool
+) -> pa.Table:
+    """The loans as text, as lenders write them, with what goes wrong on the way.
+
+    Some of it can be read all the same (percent signs, dollars, blanks, units in words), some is
+    unknown (n/a, NA, nothing, 999), some is broken and belongs into quarantine. A few loans stand
+    twice, once as they were before their last payment.
+    """
+    size = len(loans["id"])
+
+    def some(share: float) -> Values:
+        return draw.random(size) < share
+
+    def text(name: str) -> Any:
+        return pc.cast(pa.array(loans[name]), pa.string())
+
+    def word(name: str, words: tuple[str | None, ...]) -> Any:
+        return pa.array(words, pa.string()).take(pa.array(loans[name]))
+
+    def either(changes: Any, changed: Any, otherwise: Any) -> Any:
+        return pc.if_else(pa.array(changes), changed, otherwise)
+
+    nothing = pa.scalar(None, pa.string())
+    amount, income = text("loan_amnt"), text("annual_inc")
+    dollars = _joined("$", amount, ".00")
+    broken = some(0.004)
+    amount = either(some(0.03), dollars, amount)
+    amount = either(broken, pa.array(["lots", "(1,200)", "12..5", "10,50", "5"]).take(
+        pa.array(draw.integers(0, 5, size))), amount)  # fmt: skip
+    rates = [f"{each / 100:.2f}" for each in range(3001)]
+    rate = pa.array(rates).take(pa.array(loans["int_rate"]))
+    rate = either(some(0.5), _joined(" ", rate, "%"), rate)
+    rate = either(some(0.001), pa.scalar("n.a. %"), rate)
+    dti = either(some(0.01), pa.scalar("999"), text("dti"))
+    used = text("revol_util")
+    used = either(some(0.4), _joined(used, "%"), used)
+    used = either(some(0.002), pa.scalar("1204.5%"), either(some(0.002), nothing, used))
+    status = pa.array(loans["loan_status"], pa.string())
+    term = either(some(0.001), pa.scalar(" 48 months"), _joined(" ", text("term"), " months"))
+    columns = {
+        "id": either(some(0.001), nothing, pa.array(loans["id"])),
+        "loan_amnt": amount,
+        "term": term,
+        "int_rate": rate,
+        "installment": text("installment"),
+        "grade": pa.array(loans["grade"]),
+        "emp_length": word("emp_length", EMPLOYMENT),
+        "home_ownership": word("home_ownership", OWNERSHIP),
+        "annual_inc": either(some(0.002), nothing, income),
+        "verification_status": either(some(0.4), pa.scalar("Verified"), pa.scalar("Not Verified")),
+        "issue_d": _days(loans["issue_d"], is_iso=is_iso),
+        "loan_status": either(some(0.001), pa.scalar("Sold"), status),
+        "purpose": word("purpose", PURPOSES),
+        "desc": word("desc", DESCRIPTIONS),
+        "addr_state": word("addr_state", STATES),
+        "dti": dti,
+        "delinq_2yrs": either(some(0.01), pa.scalar("NA"), text("delinq_2yrs")),
+        "earliest_cr_line": _days(loans["earliest_cr_line"], is_iso=is_iso),
+        "fico_range_low": text("fico_range_low"),
+        "inq_last_6mths": text("inq_last_6mths"),
+        "open_acc": text("open_acc"),
+        "pub_rec": text("pub_rec"),
+        "revol_bal": text("revol_bal"),
+        "revol_util": used,
+        "total_acc": _joined(text("total_acc"), ".0"),
+        "last_pymnt_d": _days(loans["last_pymnt_d"], is_iso=is_iso),
+    }
+    lines = pa.table(columns)
+    earlier = np.flatnonzero(some(0.005))
+    before = lines.take(pa.array(earlier))
+    paid = _days(loans["issue_d"][earlier], is_iso=is_iso)
+    before = before.set_column(before.schema.get_field_index("last_pymnt_d"), "last_pymnt_d", paid)
+    return pa.concat_tables([lines, before])
+
+
+def _joined(*parts: Any) -> Any:
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _days(months: Values, *, is_iso: bool) -> Any:
+    """Months as texts: 'Dec-2011', or '2011-12-01'."""
+    first, last = int(months.min()) if len(months) else 0, int(months.max()) if len(months) else 0
+    form = "%Y-%m-%d" if is_iso else "%b-%Y"
+    texts = [date(each // 12, each % 12 + 1, 1).strftime(form) for each in range(first, last + 1)]
+    return pa.array(texts, pa.string()).take(pa.array(months - first))
+
+
+def _write_file(path: Path, lines: pa.Table, *, is_download: bool) -> int:
+    """Write a file: a download has a line above its header, totals below, a line cut short."""
+    with path.open("wb") as file:
+        if is_download:
+            file.write(PREAMBLE.encode())
+        csv.write_csv(lines, file, csv.WriteOptions(quoting_style="needed"))
+        if is_download:
+            file.write(b"999999999,5000, 36 months,10.65")
+            file.write(FOOTER.encode())
+    return lines.num_rows + is_download

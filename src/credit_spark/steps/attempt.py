@@ -1,0 +1,56 @@
+"""One attempt of a night, and its row in `runs`: written last, whatever the end."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from credit_spark.contract.errors import GateError, LandingError, Stop
+from credit_spark.contract.loading import contract_hash
+from credit_spark.contract.tables import RUNS, tables
+from credit_spark.steps import Night
+
+ENDS = {LandingError: "refused", GateError: "stopped"}
+
+
+def attempt(night: Night, command: str, action: Callable[[Night], object]) -> None:
+    """Take a command's steps, and write down how it went; errors go on to the caller.
+
+    Where the command, the settings or the contract was wrong, or another run was in the way,
+    nothing was touched, and nothing is written here.
+    """
+    started_at = datetime.now(UTC)
+    for table in tables(night.contract):
+        night.tables.compare(table)
+    try:
+        action(night)
+    except Stop as stop:
+        if type(stop) in ENDS:
+            _write(night, command, started_at, ENDS[type(stop)], str(stop))
+        raise
+    except Exception as error:
+        # Its text may hold a borrower's values: the log's file has it, the table does not.
+        _write(night, command, started_at, "failed", type(error).__name__)
+        raise
+    _write(night, command, started_at, "complete", None)
+
+
+def _write(
+    night: Night, command: str, started_at: datetime, status: str, message: str | None
+) -> None:
+    row = {
+        **night.ledger.facts,
+        "as_of": night.as_of,
+        "command": command,
+        "status": status,
+        "started_at": started_at,
+        "ended_at": datetime.now(UTC),
+        "contract_hash": contract_hash(night.contract),
+        "settings": json.dumps(
+            {"sha256": night.settings.digest(), "resolved": night.settings.model_dump()}
+        ),
+        "code_version": version("credit-spark"),
+        "table_versions": json.dumps(night.tables.versions, sort_keys=True),
+        "message": message,
+    }
+    night.tables.append(RUNS, [row])

@@ -1,0 +1,36 @@
+"""The whole night."""
+
+from credit_spark.contract.errors import GateError
+from credit_spark.steps import Night
+from credit_spark.steps.clean import clean
+from credit_spark.steps.measure import measure
+from credit_spark.steps.promote import promote
+from credit_spark.steps.score import score
+from credit_spark.steps.train import train
+from credit_spark.steps.validate import validate
+
+
+def nightly(night: Night, *, retrain: bool = False) -> None:
+    """Clean, validate, train where there is no champion yet, score and measure one night."""
+    night.step(clean)
+    night.step(validate)
+    if retrain or night.models.champion(night.as_of) is None:
+        night.step(renew)
+    night.step(score)
+    night.step(measure)
+
+
+def renew(night: Night) -> None:
+    """Train, and promote what passes its gates; where there is a champion, it may stay.
+
+    Raises:
+        GateError: the fit did not pass, and there is no champion to stay.
+    """
+    champion = night.models.champion(night.as_of)
+    train(night)
+    try:
+        promote(night)
+    except GateError:
+        if champion is None:
+            raise
+        night.ledger.note("kept", {"model_version": champion.version})

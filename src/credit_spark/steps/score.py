@@ -1,0 +1,39 @@
+"""Loans -> scores, by the night's champion."""
+
+from credit_spark.contract.errors import InputError
+from credit_spark.contract.tables import loans, scores
+from credit_spark.modelling.scoring import scored
+from credit_spark.steps import Night
+from credit_spark.steps.validate import check
+
+
+def score(night: Night) -> None:
+    """Score every loan of the night, and write the scores where they pass their suite."""
+    champion = night.models.champion(night.as_of)
+    if champion is None:
+        raise InputError(
+            f"no model is champion on {night.as_of}; run 'train' and 'promote', or 'nightly'"
+        )
+    contract = night.contract
+    beside = ("loan_id", *contract.segments, "outcome", *_observed_on(night))
+    rows = scored(night.tables.read(loans(contract)), champion, *beside)
+    # Kept for the suite and for the table: scores that fail their suite are never written.
+    kept = rows.persist()
+    try:
+        check(night, scores(contract).name, kept)
+        written = night.tables.write(scores(contract), kept)
+        decisions = dict(kept.groupBy("decision").count().orderBy("decision").collect())
+    finally:
+        kept.unpersist()
+    expected = night.ledger.facts.get("rows_accepted", written)
+    if written != expected:
+        raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
+    shares = {name: decisions.get(name, 0) / written for name in ("approve", "review", "decline")}
+    night.ledger.facts["model_version"] = champion.version
+    night.ledger.note("score", {"rows": written, "model_version": champion.version, **shares})
+
+
+def _observed_on(night: Night) -> list[str]:
+    """The date, which the suite asks for; it is not among the table's columns."""
+    observed_on = night.contract.observed_on
+    return [observed_on] if observed_on and observed_on not in night.contract.segments else []

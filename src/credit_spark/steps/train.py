@@ -1,0 +1,256 @@
+"""Loans -> a fitted model that was tested on loans it has not seen."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pyspark import inheritable_thread_target
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.adapters.models import Gate
+from credit_spark.contract.errors import GateError, InputError, listed
+from credit_spark.contract.loading import contract_hash
+from credit_spark.contract.models import Treatment
+from credit_spark.contract.tables import loans
+from credit_spark.evaluation.cells import Cell, counted
+from credit_spark.evaluation.figures import Figure, figures, fold_figures, pooled
+from credit_spark.modelling.document import Facts, LeftOut, ModelDocument
+from credit_spark.modelling.features import Definition, column_of, definitions, featured
+from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.leaks import single_aucs
+from credit_spark.modelling.pipeline import fit
+from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.splits import fold, out_of_time_from
+from credit_spark.steps import Night
+from credit_spark.steps.measure import thresholds_of, write_measured
+
+# With fewer, neither a fold's KS nor a calibration says anything.
+FEWEST_OF_A_CLASS = 50
+
+
+@dataclass(frozen=True)
+class Book:
+    """Loans with a known outcome: those to learn from and those of the out-of-time test."""
+
+    development: DataFrame
+    out_of_time: DataFrame | None
+    cutoff: date | None
+    seen: Classes
+    features: tuple[Definition, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def train(night: Night, treatment: Treatment | None = None) -> ModelDocument:
+    """Fit a model on tonight's loans with a known outcome, and test it on folds and out of time."""
+    chosen = treatment or night.contract.model.imbalance
+    book = read_book(night)
+    try:
+        document = fitted(night, book, book.development, book.seen, chosen)
+        folds = cross_validated(night, book, chosen)
+        cells = {"cv": folds} | tested(book, document)
+    finally:
+        book.development.unpersist()
+    thresholds = thresholds_of(document)
+    measured = {"cv": fold_figures(folds, thresholds)} | {
+        name: figures(cells[name][None], thresholds) for name in cells if name != "cv"
+    }
+    gates = judged(night, measured)
+    write_measured(night, document, cells, measured)
+    night.models.save(document, gates)
+    night.ledger.facts["model_version"] = document.version
+    night.ledger.note("train", summary(document, measured, gates))
+    return document
+
+
+def read_book(night: Night) -> Book:
+    """Tonight's loans with a known outcome, as features, split by time.
+
+    Raises:
+        GateError: too few are good or bad, or a feature gives the outcome away.
+    """
+    contract = night.contract
+    cutoff = out_of_time_from(contract, night.as_of)
+    known = night.tables.read(loans(contract)).where(F.col("outcome").isin("good", "bad"))
+    columns = set(contract.columns)
+    later = (
+        F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
+        if cutoff
+        else F.lit(False)
+    )
+    learnt, held_out = known.where(~later), known.where(later)
+    everything = definitions(contract)
+    development = prepared(night, learnt.select("loan_id", "outcome", *columns), everything)
+    seen = classes(development)
+    _enough(seen, f"before {cutoff}" if cutoff else "in the book")
+    features, left_out = usable(development, everything)
+    _no_leak(night, development, features)
+    return Book(development, held_out if cutoff else None, cutoff, seen, features, left_out)
+
+
+def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
+    """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
+
+    The partitions and the order in them hang on the loans alone, so that sums, and with them
+    the coefficients, come out the same on every run.
+    """
+    plan = night.settings.training
+    partitions = max(2, -(-rows.count() // plan.rows_per_partition))
+    beside = {
+        "loan_id": F.col("loan_id"),
+        "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
+        "fold": fold(night.contract),
+        "loan": F.struct(*rows.columns),
+    }
+    frame = featured(rows, features, beside)
+    return frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id").persist()
+
+
+def usable(
+    development: DataFrame, features: Sequence[Definition]
+) -> tuple[tuple[Definition, ...], tuple[LeftOut, ...]]:
+    """Features that vary, and those left out: no value at all, or one for every loan."""
+    spans = [
+        F.struct(F.min(column).alias("low"), F.max(column).alias("high")).alias(column)
+        for column in (column_of(each.name) for each in features)
+    ]
+    row = development.agg(*spans).first()
+    assert row is not None
+    kept, left_out = [], []
+    for each in features:
+        low, high = row[column_of(each.name)]
+        if low is None:
+            left_out.append(LeftOut(name=each.name, why="no loan has a value"))
+        elif low == high:
+            left_out.append(LeftOut(name=each.name, why="every loan has the same value"))
+        else:
+            kept.append(each)
+    return tuple(kept), tuple(left_out)
+
+
+def fitted(
+    night: Night, book: Book, rows: DataFrame, seen: Classes, treatment: Treatment
+) -> ModelDocument:
+    """Fit on treated rows, and take the treatment's shift of the odds off again."""
+    contract = night.contract
+    training = treated(rows, treatment, seen, contract.model.seed)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    fit_ = fit(training, book.features, reasons, contract.model.regularisation)
+    return ModelDocument(
+        portfolio=contract.portfolio,
+        contract_hash=contract_hash(contract),
+        features=fit_.terms,
+        left_out=book.left_out,
+        intercept=fit_.intercept,
+        offset=offset(seen, weights(training)),
+        score=contract.score,
+        facts=Facts(
+            as_of=night.as_of,
+            treatment=treatment,
+            rows=int(seen.good + seen.bad),
+            good=int(seen.good),
+            bad=int(seen.bad),
+            out_of_time_from=book.cutoff,
+            folds=contract.model.folds,
+            seed=contract.model.seed,
+            regularisation=contract.model.regularisation,
+        ),
+    )
+
+
+def cross_validated(night: Night, book: Book, treatment: Treatment) -> dict[int, list[Cell]]:
+    """The cells of each fold, scored by a model that was fitted, and treated, on the others."""
+
+    def held_out(number: int) -> list[Cell]:
+        others = book.development.where(F.col("fold") != number)
+        document = fitted(night, book, others, classes(others), treatment)
+        return cells_of(book.development.where(F.col("fold") == number).select("loan.*"), document)
+
+    folds = range(night.contract.model.folds)
+    with ThreadPoolExecutor(night.settings.training.parallel_fits) as pool:
+        found = pool.map(inheritable_thread_target(held_out), folds)
+        return dict(zip(folds, found, strict=True))
+
+
+def tested(book: Book, document: ModelDocument) -> dict[str, dict[int | None, list[Cell]]]:
+    """The cells of the training rows, and of the out-of-time test."""
+    train_cells = cells_of(book.development.select("loan.*"), document)
+    if book.out_of_time is None:
+        return {"train": {None: train_cells}}
+    return {
+        "train": {None: train_cells},
+        "out_of_time": {None: cells_of(book.out_of_time, document)},
+    }
+
+
+def cells_of(rows: DataFrame, document: ModelDocument) -> list[Cell]:
+    """Score loans and count them: as many cells as the scale has, not the book."""
+    counts = counted(scored(rows, document, "outcome"))
+    return sorted(Cell(*row) for row in counts.collect())
+
+
+def judged(night: Night, measured: dict[str, list[Figure]]) -> list[Gate]:
+    """The fit against its gates: out of time where there is such a test, else in the folds."""
+    dataset = "out_of_time" if "out_of_time" in measured else "cv"
+    plan = night.contract.model.gates
+    bounds = {"mean_pd_over_observed": plan.mean_pd_over_observed, "auc": plan.auc}
+    return [
+        Gate(f"{dataset}.{name}", *pair, pooled(measured[dataset], name))
+        for name, pair in bounds.items()
+    ]
+
+
+def summary(
+    document: ModelDocument, measured: dict[str, list[Figure]], gates: Sequence[Gate]
+) -> dict[str, Any]:
+    """What a person wants to know of a fit."""
+    facts = document.facts
+    shown = {
+        "cv": ("ks_mean", "ks_sd", "auc_mean", "auc_sd"),
+        "out_of_time": ("ks", "auc", "mean_pd_over_observed"),
+    }
+    return {
+        "model_version": document.version,
+        "treatment": facts.treatment,
+        "rows": facts.rows,
+        "bad": facts.bad,
+        "left_out": [each.name for each in document.left_out],
+        **{
+            dataset: {name: pooled(measured[dataset], name) for name in names}
+            for dataset, names in shown.items()
+            if dataset in measured
+        },
+        "failed_gates": [str(each) for each in gates if not each.is_passed],
+    }
+
+
+def _enough(seen: Classes, where: str) -> None:
+    if min(seen) < FEWEST_OF_A_CLASS:
+        raise GateError(
+            f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
+            f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a night with more "
+            "known outcomes; nothing was scored"
+        )
+
+
+def _no_leak(night: Night, development: DataFrame, features: Sequence[Definition]) -> None:
+    """Refuse a feature that gives the outcome away.
+
+    Raises:
+        InputError: with every such feature that the contract does not accept.
+    """
+    bound = night.contract.model.gates.single_feature_auc
+    aucs = single_aucs(development, features)
+    leaks = [
+        f"features.{name}: it separates good from bad almost alone (AUC {value:.3f})"
+        for name, value in aucs.items()
+        if value > bound and not night.contract.features[name].accepted_leak
+    ]
+    if leaks:
+        headline = (
+            "the model would learn its own answer; take these features out of the contract, or "
+            "say in accepted_leak why they are none"
+        )
+        raise InputError(listed(headline, leaks))

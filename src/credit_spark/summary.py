@@ -1,0 +1,97 @@
+"""What a command came to, for a person: a few lines a step."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+
+Facts = Mapping[str, Any]
+
+
+def for_person(console: Console, about: Facts, summary: Mapping[str, Facts]) -> None:
+    """Print a command's summary."""
+    console.print(f"{about['portfolio']}, night of {about['as_of']}", style="bold")
+    for step, facts in summary.items():
+        for name, text in LINES[step](facts) if step in LINES else ():
+            console.print(f"  {name:<18}{text}", soft_wrap=True, markup=False)
+    console.print(f"  {'tables':<18}{about['tables']}", soft_wrap=True, markup=False)
+
+
+Line = tuple[str, str]
+
+
+def _clean(facts: Facts) -> list[Line]:
+    reasons = [("", f"{rows:>9,}  {rule}") for rule, rows in facts["reasons"].items()]
+    return [
+        ("lines read", f"{facts['read']:>9,}  in {facts['files']} file(s)"),
+        ("accepted", f"{facts['accepted']:>9,}"),
+        ("superseded", f"{facts['superseded']:>9,}  by a newer line with the same key"),
+        ("quarantined", f"{facts['quarantined']:>9,}" + ("  by reason:" if reasons else "")),
+        *reasons,
+    ]
+
+
+def _expectations(facts: Facts) -> list[Line]:
+    failed = len(facts["failed"])
+    return [("expectations", f"{failed} failed" if failed else "all hold")]
+
+
+def _train(facts: Facts) -> list[Line]:
+    cv, later = facts["cv"], facts.get("out_of_time")
+    lines = [
+        ("model", f"{facts['model_version']}, {facts['treatment']}"),
+        ("trained on", f"{facts['rows']:,} loans, {facts['bad']:,} of them bad"),
+        (
+            "cross-validation",
+            f"KS {_3(cv['ks_mean'])} ± {_3(cv['ks_sd'])}, "
+            f"AUC {_3(cv['auc_mean'])} ± {_3(cv['auc_sd'])}",
+        ),
+    ]
+    if later:
+        text = f"KS {_3(later['ks'])}, AUC {_3(later['auc'])}, "
+        ratio = f"mean PD over observed {_3(later['mean_pd_over_observed'])}"
+        lines.append(("out of time", text + ratio))
+    if facts["left_out"]:
+        lines.append(("left out", f"{', '.join(facts['left_out'])} (no variation in training)"))
+    return lines + [("gate failed", gate) for gate in facts["failed_gates"]]
+
+
+def _promote(facts: Facts) -> list[Line]:
+    return [("champion", facts["model_version"])]
+
+
+def _kept(facts: Facts) -> list[Line]:
+    return [("champion", f"{facts['model_version']} stays: the new fit did not pass its gates")]
+
+
+def _score(facts: Facts) -> list[Line]:
+    shares = ", ".join(f"{facts[name]:.1%} {name}" for name in ("approve", "review", "decline"))
+    return [("scored", f"{facts['rows']:>9,}  by model {facts['model_version']}"), ("decisions", shares)]
+
+
+def _measure(facts: Facts) -> list[Line]:
+    if facts["ks"] is None:
+        return [("tonight", "not enough known outcomes to measure")]
+    return [
+        (
+            "tonight",
+            f"KS {_3(facts['ks'])}, AUC {_3(facts['auc'])} on {facts['known_outcomes']:,} known "
+            "outcomes, the model's training loans among them",
+        ),
+        ("", f"mean PD {_3(facts['mean_pd'])}, observed {_3(facts['observed_rate'])}"),
+    ]
+
+
+def _3(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
+    "clean": _clean,
+    "validate loans": _expectations,
+    "train": _train,
+    "promote": _promote,
+    "kept": _kept,
+    "score": _score,
+    "measure": _measure,
+}
