@@ -1,4 +1,4 @@
-"""spark-submit jobs/nightly.py: the whole night: clean, validate, train where there is no champion, score, measure."""
+"""spark-submit jobs/nightly.py: the whole night, from landing files to metrics."""
 
 import sys
 

@@ -55,7 +55,7 @@ def resolve(coordinates: list[str], cache: str) -> None:
     command = [str(SPARK_HOME / "bin/spark-submit"), "--packages", ",".join(coordinates)]
     options = ["--exclude-packages", NOT_WANTED, "--conf", f"spark.jars.ivy={cache}", str(empty)]
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(SPARK_HOME)}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command + options, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:

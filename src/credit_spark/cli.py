@@ -16,7 +16,7 @@ from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
 from credit_spark.launch import Flags, launch
-from credit_spark.sample import write_sample
+from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.clean import clean
 from credit_spark.steps.measure import measure
 from credit_spark.steps.nightly import nightly
@@ -40,7 +40,7 @@ Exit codes:
 """
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A calendar day."""
 
     name = "YYYY-MM-DD"
@@ -153,15 +153,14 @@ def check(portfolio: str, project: Path) -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("landing/lending_club"),
+    default=LANDING,
     show_default=True,
     help="Landing folder; the truth goes to _truth/ in it.",
 )
 def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
-    """Make a night of dirty loans in the LendingClub layout, with known true PDs."""
+    """Make a night of dirty loans in a real lender's layout, with known true PDs."""
     made = write_sample(out, as_of, rows, seed)
     click.echo(f"{made.lines:,} lines in {made.folder}; their true PDs in {made.truth}")
-
 
 
 @cli.command()

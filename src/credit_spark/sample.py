@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 from rich.progress import track
 
+LANDING = Path("landing/lending_club")
 ROWS_A_FILE = 500_000
 MONTHS = 60
 PREAMBLE = "Notes offered by Prospectus (https://www.lendingclub.com/info/prospectus.action)\n"
 FOOTER = (
-    "\n\nTotal amount funded in policy code 1: 460296150"
-    "\nTotal amount funded in policy code 2: 0\n"
+    "\n\nTotal amount funded in policy code 1: 460296150\nTotal amount funded in policy code 2: 0\n"
 )
 GRADES = np.array(list("ABCDEFG"))
 OWNERSHIP = ("MORTGAGE", "RENT", "OWN", "OTHER", "NONE")
@@ -150,7 +150,8 @@ def _loans(
 
 def _weights(count: int) -> Values:
     falling = 1 / np.arange(1, count + 1)
-    return falling / falling.sum()
+    shares: Values = falling / falling.sum()
+    return shares
 
 
 def _month(day: date) -> int:
@@ -174,9 +175,7 @@ def _status(draw: np.random.Generator, true_pd: Values, age: Values) -> Values:
     return np.where(is_open, np.where(late, "Late (16-30 days)", OPEN), outcome)
 
 
-def _dirtied(
-    loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: bool
-) -> pa.Table:
+def _dirtied(loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: bool) -> pa.Table:
     """The loans as text, as lenders write them, with what goes wrong on the way.
 
     Some of it can be read all the same (percent signs, dollars, blanks, units in words), some is
@@ -256,7 +255,9 @@ def _joined(*parts: Any) -> Any:
 
 def _days(months: Values, *, is_iso: bool) -> Any:
     """Months as texts: 'Dec-2011', or '2011-12-01'."""
-    first, last = int(months.min()) if len(months) else 0, int(months.max()) if len(months) else 0
+    if not len(months):
+        return pa.array([], pa.string())
+    first, last = int(months.min()), int(months.max())
     form = "%Y-%m-%d" if is_iso else "%b-%Y"
     texts = [date(each // 12, each % 12 + 1, 1).strftime(form) for each in range(first, last + 1)]
     return pa.array(texts, pa.string()).take(pa.array(months - first))
@@ -271,4 +272,4 @@ def _write_file(path: Path, lines: pa.Table, *, is_download: bool) -> int:
         if is_download:
             file.write(b"999999999,5000, 36 months,10.65")
             file.write(FOOTER.encode())
-    return lines.num_rows + is_download
+    return int(lines.num_rows) + is_download

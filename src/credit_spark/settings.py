@@ -92,7 +92,9 @@ def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
         return Settings.model_validate(resolved)
     except ValidationError as error:
         faults = [_sentence(fault) for fault in error.errors()]
-        raise InputError(listed("these settings cannot be used; nothing was touched", faults)) from None
+        raise InputError(
+            listed("these settings cannot be used; nothing was touched", faults)
+        ) from None
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -66,7 +66,10 @@ def _kept(facts: Facts) -> list[Line]:
 
 def _score(facts: Facts) -> list[Line]:
     shares = ", ".join(f"{facts[name]:.1%} {name}" for name in ("approve", "review", "decline"))
-    return [("scored", f"{facts['rows']:>9,}  by model {facts['model_version']}"), ("decisions", shares)]
+    return [
+        ("scored", f"{facts['rows']:>9,}  by model {facts['model_version']}"),
+        ("decisions", shares),
+    ]
 
 
 def _measure(facts: Facts) -> list[Line]:

@@ -19,6 +19,10 @@ from credit_spark.cleaning.lines import typed, without_preamble
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 
+COMPRESSED = (".gz", ".bz2")
+CUT_OFF = (
+    "it ends in the middle of a quoted field: it was cut off in transfer; have it delivered again"
+)
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".txt", ".tsv")
 
 
@@ -57,7 +61,9 @@ class Landing:
             except (PySparkException, Py4JJavaError):
                 faults.append(f"{status.getPath().getName()}: it cannot be read; deliver it again")
         if faults:
-            raise LandingError(listed("the night's files break the contract; nothing was read", faults))
+            raise LandingError(
+                listed("the night's files break the contract; nothing was read", faults)
+            )
         return files
 
     def lines(self, files: Sequence[LandingFile]) -> list[DataFrame]:
@@ -119,7 +125,7 @@ class Landing:
         return pattern.format(landing=self._place.rstrip("/"), as_of=self._as_of)
 
     def _storage(self, path: Any) -> Any:
-        return path.getFileSystem(self._spark._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+        return path.getFileSystem(self._spark._jsc.hadoopConfiguration())
 
     def _file(self, status: Any) -> LandingFile:
         path, name = status.getPath(), status.getPath().getName()
@@ -128,7 +134,26 @@ class Landing:
         text = self._spark.read.text(path.toString())
         first_lines = [row.value for row in text.head(2 * ABOVE_THE_HEADER)]
         shape = shape_of(first_lines, self._contract)
+        if not self._ends_a_line(status) and self._has_an_open_quote(text):
+            raise LayoutError(CUT_OFF)
         return LandingFile(path.toString(), name, status.getLen(), self._sha256(path), shape)
+
+    def _ends_a_line(self, status: Any) -> bool:
+        """Whether the last byte is a line's end; of a compressed file, the reader itself tells."""
+        if status.getPath().getName().lower().endswith(COMPRESSED):
+            return True
+        stream = self._storage(status.getPath()).open(status.getPath())
+        try:
+            stream.seek(status.getLen() - 1)
+            return bool(stream.read() == ord("\n"))
+        finally:
+            stream.close()
+
+    def _has_an_open_quote(self, text: DataFrame) -> bool:
+        """Whether quotes do not pair up; the CSV reader closes a last field's by itself."""
+        quotes = F.length("value") - F.length(F.replace("value", F.lit('"')))
+        row = text.agg(F.sum(quotes).alias("quotes")).first()
+        return bool(row and row["quotes"] % 2)
 
     def _sha256(self, path: Any) -> str:
         jvm = self._spark._jvm
@@ -138,4 +163,3 @@ class Landing:
             return str(jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream))
         finally:
             stream.close()
-

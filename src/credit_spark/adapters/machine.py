@@ -22,7 +22,7 @@ def _java() -> str | None:
     if java is None or not Path(java).is_file():
         return "Java: there is none; run 'make setup', which installs one or says how"
     command = [java, "--list-modules"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if "jdk.incubator.vector" not in listed.stdout:
         return f"Java: {java} is no full Java 17 or 21; run 'make setup', or set JAVA_HOME"
     return None

@@ -27,6 +27,7 @@ class Gate(NamedTuple):
         return self.seen is not None and self.lowest <= self.seen <= self.highest
 
     def __str__(self) -> str:
+        """Say the gate as part of a sentence."""
         seen = "unknown" if self.seen is None else f"{self.seen:.3f}"
         return f"{self.name} is {seen}, allowed {self.lowest:g} to {self.highest:g}"
 
@@ -60,7 +61,7 @@ class Models:
         self._tables.append(MODELS, [row])
 
     def promote(self, version: str, as_of: date) -> None:
-        """Make a fit the champion from a night on, in one commit.
+        """Make a fit the champion from a night on, in one commit; a champion stays what it is.
 
         Raises:
             InputError: there is no such fit.
@@ -68,10 +69,23 @@ class Models:
         known = self._versions()
         if version not in known:
             raise InputError(f"there is no model '{version}'; {instead_of(version, known)}")
+        champion = self.champion(as_of)
+        if champion and champion.version == version:
+            return
         night, chosen = f"date'{as_of}'", f"model_version = '{version}'"
         # Of two promoted from the same night, the later call stands.
-        promoted = f"case when {chosen} then {night} when promoted_as_of = {night} then null else promoted_as_of end"
-        status = f"case when {chosen} then 'champion' when promoted_as_of is null then status else 'retired' end"
+        promoted = (
+            f"case when {chosen} then {night} "
+            f"when promoted_as_of = {night} then null else promoted_as_of end"
+        )
+        latest = self._latest_promotion()
+        crowned = "retired" if latest and latest > as_of else "champion"
+        others = "status" if crowned == "retired" else "'retired'"
+        status = (
+            f"case when {chosen} then '{crowned}' "
+            f"when promoted_as_of is null then 'challenger' "
+            f"when promoted_as_of = {night} then 'challenger' else {others} end"
+        )
         self._tables.update(MODELS, {"promoted_as_of": promoted, "status": status})
 
     def gates(self, version: str) -> list[Gate]:
@@ -79,6 +93,10 @@ class Models:
         row = self._tables.read(MODELS).where(F.col("model_version") == version).first()
         kept = json.loads(row["gates"]) if row else []
         return [Gate(*[each[name] for name in Gate._fields]) for each in kept]
+
+    def _latest_promotion(self) -> date | None:
+        row = self._tables.read(MODELS).agg(F.max("promoted_as_of").alias("latest")).first()
+        return row["latest"] if row else None
 
     def _versions(self) -> list[str]:
         rows = self._tables.read(MODELS).select("model_version").collect()

@@ -54,4 +54,6 @@ def only_run(warehouse: str, night: str) -> Iterator[None]:
         with FileLock(folder / f".{night}.lock", timeout=0):
             yield
     except Timeout:
-        raise TryAgainError(f"another run of {night} is at work; try again when it is done") from None
+        raise TryAgainError(
+            f"another run of {night} is at work; try again when it is done"
+        ) from None

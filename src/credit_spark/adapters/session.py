@@ -68,9 +68,10 @@ def _builder(options: Mapping[str, str]) -> SparkSession.Builder:
 
 def _submitted(options: Mapping[str, str]) -> dict[str, str]:
     """The options of ours that spark-submit was given otherwise."""
-    given = SparkContext._jvm or SparkContext._ensure_initialized() or SparkContext._jvm
-    properties = given.java.lang.System
-    values = {key: properties.getProperty(key) for key in options}
+    SparkContext._ensure_initialized()
+    assert SparkContext._jvm is not None
+    system = SparkContext._jvm.java.lang.System
+    values = {key: system.getProperty(key) for key in options}
     return {key: value for key, value in values.items() if value is not None}
 
 

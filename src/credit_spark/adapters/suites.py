@@ -23,6 +23,7 @@ class Failure(NamedTuple):
     seen: str
 
     def __str__(self) -> str:
+        """Say the failure as a line of a list."""
         return f"{self.expectation} ({self.about}): {self.seen}"
 
 

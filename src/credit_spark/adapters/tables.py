@@ -34,7 +34,7 @@ class Tables:
 
     def exists(self, table: Table) -> bool:
         """Whether the table was ever written."""
-        return DeltaTable.isDeltaTable(self._spark, self.path(table))
+        return bool(DeltaTable.isDeltaTable(self._spark, self.path(table)))
 
     def read(self, table: Table) -> DataFrame:
         """The table's declared columns; of a nightly table this night's rows only.
@@ -114,7 +114,7 @@ class Tables:
         """
         if not self.exists(table):
             return
-        declared = StructType.fromDDL(
+        declared: StructType = StructType.fromDDL(  # type: ignore[assignment]
             ", ".join(f"{name} {field.type}" for name, field in _all_columns(table).items())
         )
         there = self._spark.read.format("delta").load(self.path(table)).schema

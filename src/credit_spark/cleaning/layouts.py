@@ -66,8 +66,7 @@ def _fitting(
     fits = [
         name
         for name, layout in layouts.items()
-        if set(layout.header) <= set(header)
-        and not (has_preamble and layout.preamble == "none")
+        if set(layout.header) <= set(header) and not (has_preamble and layout.preamble == "none")
     ]
     return max(fits, key=lambda name: len(layouts[name].header), default=None)
 
@@ -90,7 +89,12 @@ def _difference(lines: Sequence[Sequence[str]], layouts: dict[str, Layout]) -> s
     pairs = [(line, name) for line in lines for name in layouts]
     line, name = max(pairs, key=lambda pair: len(set(layouts[pair[1]].header) & set(pair[0])))
     lacking = [each for each in layouts[name].header if each not in line]
-    hint = instead_of(lacking[0], line) if set(line) & set(layouts[name].header) else ""
+    if not lacking:
+        return (
+            f"the header of the layout '{name}' stands below other lines; take them away, or say "
+            f"'preamble: detect' in that layout"
+        )
+    hint = instead_of(lacking[0], line)
     near = f" (for '{lacking[0]}', {hint})" if hint.startswith("did you mean") else ""
     return (
         f"no layout of the contract fits its header; the nearest, '{name}', also needs "

@@ -116,8 +116,8 @@ def _separated(texts: list[Column]) -> list[Column]:
 
 def _content(shape: Shape) -> Column:
     """128 bits of hash over all fields, as hexadecimal text."""
-    marked = [F.coalesce(F.col(f"f{i}"), F.lit(NULL_MARK)) for i in range(len(shape.header))]
-    halves = [F.hex(F.xxhash64(F.lit(half), *marked)) for half in (1, 2)]
+    fields = [F.coalesce(F.col(f"f{i}"), F.lit(NULL_MARK)) for i in range(len(shape.header))]
+    halves = [F.hex(F.xxhash64(F.lit(half), F.array(*fields))) for half in (1, 2)]
     return F.lower(F.concat(*[F.lpad(half, 16, "0") for half in halves]))
 
 

@@ -65,13 +65,22 @@ def rate(text: Column, unit: Unit | None) -> Column:
 
 def months(text: Column) -> Column:
     """Read a term: '36 months', '36'."""
-    return whole(F.rtrim(F.regexp_replace(text, r" months?$", "")))
+    return whole(_without(text, " months", " month"))
 
 
 def years(text: Column) -> Column:
     """Read a length in full years: '10+ years' is 10, '< 1 year' is 0."""
-    bare = F.regexp_replace(text, r"\+? years?$", "")
+    bare = _without(text, "+ years", " years", " year")
     return F.when(bare == "< 1", F.lit(0)).otherwise(whole(bare))
+
+
+def _without(text: Column, *endings: str) -> Column:
+    """The text without the first of the endings that it has; dearer by a regular expression."""
+    bare = text
+    for ending in reversed(endings):
+        length = F.length(text) - len(ending)
+        bare = F.when(text.endswith(ending), text.substr(F.lit(1), length)).otherwise(bare)
+    return bare
 
 
 def date(text: Column, formats: Sequence[str]) -> Column:

@@ -31,7 +31,9 @@ def rules_of(contract: Contract) -> list[Rule]:
     """Every rule that the contract implies or states, in the contract's order."""
     nothing = F.lit(None).cast("string")
     kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    promised = [rule for name, each in contract.columns.items() for rule in column_rules(name, each)]
+    promised = [
+        rule for name, each in contract.columns.items() for rule in column_rules(name, each)
+    ]
     stated = [
         Rule(name, F.expr(condition(rule.sql, kinds).sql), nothing)
         for name, rule in contract.rules.items()

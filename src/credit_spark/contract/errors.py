@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - it ends a command, as StopIteration ends a loop
     """The command ends here; the text is for its user and holds no borrower's values."""
 
     exit_code = 1

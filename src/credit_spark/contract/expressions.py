@@ -24,9 +24,9 @@ ALLOWED = (
     *CONDITIONS, *NULL_IF_ANY_IS,
     exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Neg,
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Coalesce, exp.Nullif,
-    exp.Ln, exp.Abs, exp.Floor, exp.Ceil, exp.Year, exp.Month, exp.TsOrDsToDate,
+    exp.Ln, exp.Abs, exp.Year, exp.Month, exp.TsOrDsToDate,
 )  # fmt: skip
-FUNCTIONS = "ln, abs, floor, ceil, least, greatest, coalesce, nullif, if, case, year, month"
+FUNCTIONS = "ln, abs, least, greatest, coalesce, nullif, if, case, year, month"
 
 
 class ExpressionError(ValueError):
@@ -122,6 +122,8 @@ def _spark(tree: exp.Expr, kinds: Mapping[str, Kind]) -> str:
 
 def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
     match node:
+        case exp.Column() if kinds[node.name] == "flag" and _is_asked(node):
+            return node
         case exp.Column() if kinds[node.name] in NUMBER_KINDS:
             return exp.cast(node, "double")
         case exp.Literal() if not node.is_string:
@@ -136,6 +138,14 @@ def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
             known = [_is_known(each) for each in (node.this, *node.expressions)]
             return exp.paren(exp.Case().when(exp.and_(*known), node))
     return node
+
+
+def _is_asked(node: exp.Expr) -> bool:
+    """A flag that stands as a condition; anywhere else it counts as 1 or 0."""
+    parent = node.parent
+    return isinstance(parent, (exp.And, exp.Or, exp.Not)) or (
+        isinstance(parent, exp.If) and parent.this is node
+    )
 
 
 def _zero() -> exp.Expr:

@@ -26,7 +26,7 @@ def columns(contract: Contract) -> Iterator[str]:
     for name, promise in contract.columns.items():
         path = f"columns.{name}"
         if name in RESERVED:
-            yield f"{path}: this name is reserved; the reserved ones are {', '.join(sorted(RESERVED))}"
+            yield f"{path}: this name is reserved, as are {', '.join(sorted(RESERVED))}"
         if not NAME.fullmatch(name):
             yield f"{path}: write a name in small letters, digits and underscores"
         if promise.range and promise.kind not in NUMBER_KINDS - {"flag"}:

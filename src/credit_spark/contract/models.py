@@ -27,7 +27,7 @@ NUMBER_KINDS = frozenset(
 UNITS: Mapping[Unit, Kind] = MappingProxyType(
     {"fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"}
 )
-CONTENT = "content"
+CONTENT: Literal["content"] = "content"
 MONTHS_BACK = re.compile(r"(\d+) months")
 
 
@@ -82,7 +82,7 @@ class Source(Part):
     """Where a night's files stand, and how they are written."""
 
     path: str = "{landing}/{as_of}/*"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "UTF-8"
     layouts: dict[str, Layout] = Field(min_length=1)
 
@@ -118,7 +118,7 @@ class Gates(Part):
 
     mean_pd_over_observed: tuple[float, float] = (0.8, 1.25)
     auc: tuple[float, float] = (0.55, 0.95)
-    single_feature_auc: float = Field(0.95, gt=0.5, le=1)
+    single_feature_auc: float = Field(default=0.95, gt=0.5, le=1)
 
 
 class ModelPlan(Part):
@@ -130,9 +130,9 @@ class ModelPlan(Part):
     """
 
     imbalance: Treatment = "class_weight"
-    folds: int = Field(5, ge=2, le=50)
+    folds: int = Field(default=5, ge=2, le=50)
     out_of_time_from: Annotated[date | str | None, AfterValidator(month_span)] = None
-    regularisation: float = Field(1e-4, ge=0)
+    regularisation: float = Field(default=1e-4, ge=0)
     seed: int = 20261121
     borrower: str | None = None
     gates: Gates = Gates()
@@ -152,8 +152,8 @@ class ScorePlan(Part):
     """
 
     points_at: float = 600
-    odds_at: float = Field(30, gt=0)
-    points_to_double_odds: float = Field(20, gt=0)
+    odds_at: float = Field(default=30, gt=0)
+    points_to_double_odds: float = Field(default=20, gt=0)
     bands: dict[str, float] = Field(min_length=1)
     decisions: Decisions
 

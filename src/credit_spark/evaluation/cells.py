@@ -48,7 +48,9 @@ def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
     In come `log_odds`, `points` and `outcome`.
     """
     outcome = F.col("outcome")
-    bounded = F.greatest(F.least(F.round(F.col("log_odds") * PER_LOG_ODDS), F.lit(WIDEST)), F.lit(-WIDEST))
+    bounded = F.greatest(
+        F.least(F.round(F.col("log_odds") * PER_LOG_ODDS), F.lit(WIDEST)), F.lit(-WIDEST)
+    )
     return scored.groupBy(*by, bounded.cast("int").alias("cell"), "points").agg(
         F.count_if(outcome == "good").alias("good"),
         F.count_if(outcome == "bad").alias("bad"),

@@ -39,14 +39,16 @@ def figures(
 
 
 def fold_figures(
-    folds: Mapping[int, Sequence[Cell]], thresholds: Sequence[float]
+    folds: Mapping[int | None, Sequence[Cell]], thresholds: Sequence[float]
 ) -> list[Figure]:
     """Every metric of each fold, of all folds pooled, and its `_mean` and `_sd` over the folds.
 
     The standard deviation is the sample's, over folds; it is left out where a fold has no value.
     """
     each = [
-        figure for fold in sorted(folds) for figure in figures(folds[fold], thresholds, fold)
+        figure
+        for fold in sorted(folds, key=str)
+        for figure in figures(folds[fold], thresholds, fold)
     ]
     pooled = figures([cell for cells in folds.values() for cell in cells], thresholds)
     return each + pooled + _spread(each, thresholds)

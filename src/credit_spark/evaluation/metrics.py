@@ -147,7 +147,8 @@ def _recalibrated(cells: Sequence[Cell]) -> tuple[float, float] | None:
     design = np.array([(1.0, each.log_odds) for each in cells])
     known = np.array([each.known for each in cells], dtype=float)
     bad = np.array([each.bad for each in cells], dtype=float)
-    weights = np.array([0.0, 1.0])
+    # From the model that tells nobody apart: from there, Newton's steps do not overshoot.
+    weights = np.array([log(bad.sum() / (known - bad).sum()), 0.0])
     for _ in range(NEWTON_STEPS):
         chance = 1 / (1 + np.exp(-(design @ weights)))
         slope = design.T @ (bad - known * chance)

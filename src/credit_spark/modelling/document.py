@@ -19,7 +19,7 @@ class Piece(BaseModel):
 
 
 class Number(Piece):
-    """A numeric feature; its term is (value - mean) / deviation * coefficient, `imputed` for null."""
+    """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null."""
 
     kind: Literal["number"] = "number"
     name: str

@@ -36,7 +36,9 @@ def column_of(feature: str) -> str:
     return f"feature_{feature}"
 
 
-def featured(loans: DataFrame, features: Iterable[Definition], beside: Mapping[str, Column]) -> DataFrame:
+def featured(
+    loans: DataFrame, features: Iterable[Definition], beside: Mapping[str, Column]
+) -> DataFrame:
     """Each loan's features, and the columns `beside` them, by their names.
 
     In two moves, so that a feature's SQL is evaluated once though its value is looked at twice.

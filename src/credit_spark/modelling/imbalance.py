@@ -29,7 +29,7 @@ class Classes(NamedTuple):
 
 def classes(rows: DataFrame) -> Classes:
     """Count rows by `label` (1 bad, 0 good)."""
-    counted = dict(rows.groupBy("label").count().collect())
+    counted: dict[float, int] = dict(rows.groupBy("label").count().collect())
     return Classes(counted.get(0.0, 0), counted.get(1.0, 0))
 
 
@@ -56,7 +56,7 @@ def offset(before: Classes, after: Classes) -> float:
 
 def weights(rows: DataFrame) -> Classes:
     """What the rows of each class weigh together."""
-    weighed = dict(rows.groupBy("label").agg(F.sum(WEIGHT)).collect())
+    weighed: dict[float, float] = dict(rows.groupBy("label").agg(F.sum(WEIGHT)).collect())
     return Classes(weighed.get(0.0, 0), weighed.get(1.0, 0))
 
 

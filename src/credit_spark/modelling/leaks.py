@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.evaluation.metrics import auc
 from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.metrics import auc
 from credit_spark.modelling.features import Definition, column_of
 
 BUCKETS = 20

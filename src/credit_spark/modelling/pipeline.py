@@ -5,7 +5,7 @@ numbers as the document's terms.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from pyspark.ml import Pipeline, PipelineModel
@@ -76,7 +76,7 @@ def _pipeline(features: Sequence[Definition], regularisation: float) -> Pipeline
         tol=TOLERANCE,
     )
     impute = [imputer] if numbers else []
-    encode = [indexer, encoder] if texts else []
+    encode: list[Any] = [indexer, encoder] if texts else []
     return Pipeline(stages=[*impute, *encode, assembler, scaler, regression])
 
 
@@ -101,7 +101,11 @@ def _terms(
     rows = iter(slots.tolist())
     terms: dict[str, Number | Category] = {}
     for each in sorted(features, key=lambda feature: feature.is_text):
-        about = {"name": each.name, "sql": each.sql, "reason": reasons[each.name]}
+        about: dict[str, Any] = {
+            "name": each.name,
+            "sql": each.sql,
+            "reason": reasons[each.name],
+        }
         column = column_of(each.name)
         if each.is_text:
             known = tuple(_level(text, next(rows)) for text in levels[column])

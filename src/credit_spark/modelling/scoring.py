@@ -70,9 +70,7 @@ def _term(feature: Number | Category) -> Column:
     if isinstance(feature, Number):
         known = F.coalesce(value, F.lit(feature.imputed))
         return (known - F.lit(feature.mean)) * F.lit(feature.slope)
-    cases = [
-        (value == level.text, F.lit(feature.unseen + level.slope)) for level in feature.levels
-    ]
+    cases = [(value == level.text, F.lit(feature.unseen + level.slope)) for level in feature.levels]
     return _chosen(cases, F.lit(feature.unseen))
 
 

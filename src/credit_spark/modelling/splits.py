@@ -5,7 +5,6 @@ application, so that equal rows never stand on both sides of a split.
 """
 
 from datetime import date
-from functools import reduce
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -28,7 +27,7 @@ def _known_at_application(contract: Contract) -> list[str]:
     """Every column of the kind, but for those that tell one line from another equal one."""
     keys = set(contract.key) if isinstance(contract.key, tuple) else set()
     layouts = contract.source.layouts.values()
-    keys |= reduce(set.union, (set(each.key) for each in layouts if isinstance(each.key, tuple)), set())
+    keys |= {name for each in layouts if isinstance(each.key, tuple) for name in each.key}
     return [
         name
         for name, promise in contract.columns.items()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.logs import Log
@@ -13,6 +13,8 @@ from credit_spark.adapters.suites import Suites
 from credit_spark.adapters.tables import Tables
 from credit_spark.contract.models import Contract
 from credit_spark.settings import Settings
+
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -41,10 +43,10 @@ class Night:
     log: Log
     ledger: Ledger
 
-    def step(self, function: "Callable[[Night], object]") -> None:
-        """Take one step, and say when it began and ended."""
-        name = function.__name__
+    def step(self, name: str, function: "Callable[[Night], Made]") -> "Made":
+        """Take one step, and say when it is done and how long it took."""
         began = monotonic()
         with self.log.progress(name):
-            function(self)
+            made = function(self)
         self.log.event("step", step=name, seconds=round(monotonic() - began, 1))
+        return made

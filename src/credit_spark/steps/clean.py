@@ -8,7 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.landing import LandingFile
+from credit_spark.adapters.landing import CUT_OFF, LandingFile
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED, verdicts
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
@@ -88,13 +88,8 @@ def check_files(account: Sequence[Row]) -> None:
     """
     cut_off = sorted({row.source_file for row in account if row.is_cut_off})
     if cut_off:
-        raise LandingError(
-            listed(
-                "a file ends in the middle of a quoted field: it was cut off in transfer; have it "
-                "delivered again",
-                cut_off,
-            )
-        )
+        faults = [f"{name}: {CUT_OFF}" for name in cut_off]
+        raise LandingError(listed("the night's files break the contract; nothing was kept", faults))
     if not total(account, ACCEPTED):
         read = sum(row["count"] for row in account)
         why = "every line broke a rule of the contract" if read else "the files have no lines"

@@ -1,5 +1,7 @@
 """The whole night."""
 
+from functools import partial
+
 from credit_spark.contract.errors import GateError
 from credit_spark.steps import Night
 from credit_spark.steps.clean import clean
@@ -12,12 +14,12 @@ from credit_spark.steps.validate import validate
 
 def nightly(night: Night, *, retrain: bool = False) -> None:
     """Clean, validate, train where there is no champion yet, score and measure one night."""
-    night.step(clean)
-    night.step(validate)
+    night.step("clean", clean)
+    night.step("validate", validate)
     if retrain or night.models.champion(night.as_of) is None:
-        night.step(renew)
-    night.step(score)
-    night.step(measure)
+        renew(night)
+    night.step("score", score)
+    night.step("measure", measure)
 
 
 def renew(night: Night) -> None:
@@ -27,9 +29,9 @@ def renew(night: Night) -> None:
         GateError: the fit did not pass, and there is no champion to stay.
     """
     champion = night.models.champion(night.as_of)
-    train(night)
+    fitted = night.step("train", train)
     try:
-        promote(night)
+        night.step("promote", partial(promote, version=fitted.version))
     except GateError:
         if champion is None:
             raise

@@ -22,7 +22,9 @@ def score(night: Night) -> None:
     try:
         check(night, scores(contract).name, kept)
         written = night.tables.write(scores(contract), kept)
-        decisions = dict(kept.groupBy("decision").count().orderBy("decision").collect())
+        decisions: dict[str, int] = dict(
+            kept.groupBy("decision").count().orderBy("decision").collect()
+        )
     finally:
         kept.unpersist()
     expected = night.ledger.facts.get("rows_accepted", written)

@@ -50,7 +50,7 @@ def train(night: Night, treatment: Treatment | None = None) -> ModelDocument:
     try:
         document = fitted(night, book, book.development, book.seen, chosen)
         folds = cross_validated(night, book, chosen)
-        cells = {"cv": folds} | tested(book, document)
+        cells = {"cv": folds, **tested(book, document)}
     finally:
         book.development.unpersist()
     thresholds = thresholds_of(document)
@@ -160,7 +160,7 @@ def fitted(
     )
 
 
-def cross_validated(night: Night, book: Book, treatment: Treatment) -> dict[int, list[Cell]]:
+def cross_validated(night: Night, book: Book, treatment: Treatment) -> dict[int | None, list[Cell]]:
     """The cells of each fold, scored by a model that was fitted, and treated, on the others."""
 
     def held_out(number: int) -> list[Cell]:
@@ -169,8 +169,9 @@ def cross_validated(night: Night, book: Book, treatment: Treatment) -> dict[int,
         return cells_of(book.development.where(F.col("fold") == number).select("loan.*"), document)
 
     folds = range(night.contract.model.folds)
+    inheritable = inheritable_thread_target(book.development.sparkSession)
     with ThreadPoolExecutor(night.settings.training.parallel_fits) as pool:
-        found = pool.map(inheritable_thread_target(held_out), folds)
+        found = pool.map(inheritable(held_out), folds)
         return dict(zip(folds, found, strict=True))
 
 

@@ -1,0 +1,14 @@
+# One image for every service: Python, a full Java 17, Spark and Delta, as `make setup` has them.
+FROM python:3.11.14-slim-bookworm
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends make procps openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/credit-spark
+COPY Makefile pyproject.toml requirements.lock README.md ./
+COPY setup setup
+COPY conf conf
+COPY src src
+RUN make setup
+COPY expectations expectations
+COPY jobs jobs
+ENV PATH=/opt/credit-spark/.venv/bin:$PATH

@@ -1,0 +1,55 @@
+import pytest
+
+from credit_spark.cleaning.layouts import LayoutError, column_at, key_of, shape_of
+
+
+def test_the_layout_with_the_most_names_fits(contract) -> None:
+    assert shape_of(["id,amount,rate"], contract).layout == "plain"
+    assert shape_of(["id,amount,rate,total_acc"], contract).layout == "totalled"
+
+
+def test_lines_above_the_header_are_told(contract) -> None:
+    shape = shape_of(["Notes, as of today", "", '"id","amount","rate","total_acc"'], contract)
+
+    assert shape.preamble == (("Notes", "as of today"),)
+    assert shape.header == ("id", "amount", "rate", "total_acc")
+
+
+def test_a_preamble_needs_a_layout_that_allows_it(contract) -> None:
+    with pytest.raises(LayoutError, match="'plain' stands below other lines"):
+        shape_of(["Notes", "id,amount,rate"], contract)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(contract) -> None:
+    assert shape_of(["\ufeffid,amount,rate"], contract).header[0] == "id"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "the file is empty"),
+        (["", "  "], "the file is empty"),
+        (["id,amount,interest"], "also needs 'rate'"),
+        (["id,amnt,rate"], "did you mean 'amnt'"),
+        (["colour,size"], "no layout of the contract fits"),
+        (["id,amount,rate,id"], "has 'id' more than once"),
+    ],
+)
+def test_what_fits_no_layout_is_told_what_it_lacks(contract, lines, said) -> None:
+    with pytest.raises(LayoutError, match=said):
+        shape_of(lines, contract)
+
+
+def test_a_required_column_must_be_there(lending_club) -> None:
+    promises = lending_club.columns
+    header = ("id", "loan_amnt", "term", "annual_inc")
+
+    assert column_at(header, promises["annual_income"]) == 3
+    assert column_at(header, promises["interest_rate"]) is None
+
+
+def test_a_layout_may_have_a_key_of_its_own(contract) -> None:
+    layouts = contract.source.layouts
+
+    assert key_of(layouts["plain"], contract) == ("number",)
+    assert key_of(layouts["keyless"], contract) is None

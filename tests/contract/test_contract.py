@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+
+from credit_spark.contract.errors import InputError
+from credit_spark.contract.guards import RESERVED
+from credit_spark.contract.loading import contract_hash, find_contract, load_contract
+from credit_spark.contract.models import Contract
+from credit_spark.contract.tables import tables
+
+SMALL = Path(__file__).parents[1] / "small_lender.yml"
+PORTFOLIOS = Path(__file__).parents[2] / "conf/portfolios"
+
+
+@pytest.fixture
+def faults(tmp_path):
+    """The faults of the small contract after some of its text was changed."""
+
+    def change(*changes: tuple[str, str]) -> list[str]:
+        text = SMALL.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "changed.yml"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError) as error:
+            load_contract(path)
+        assert error.value.exit_code == 2
+        return [line.strip() for line in str(error.value).splitlines()[1:]]
+
+    return change
+
+
+@pytest.mark.parametrize("path", sorted(PORTFOLIOS.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_portfolio_is_sound_and_bears_its_files_name(path) -> None:
+    assert load_contract(path).portfolio == path.stem
+
+
+def test_a_wrong_contract_names_every_fault_at_once(faults) -> None:
+    assert faults(
+        ("kind: money, known: application, required", "kind: cash, knwon: application, required"),
+        ("folds: 3", "fold: 3"),
+        ("preamble: detect", "preambel: detect"),
+    ) == [
+        "source.layouts.totalled.preambel: unknown key 'preambel'; did you mean 'preamble'?",
+        "columns.amount.kind: input should be 'text', 'category', 'count', 'number', 'money', "
+        "'rate', 'months', 'years', 'date', 'range' or 'flag'",
+        "columns.amount.known: this key is missing",
+        "columns.amount.knwon: unknown key 'knwon'; did you mean 'known'?",
+        "model.fold: unknown key 'fold'; did you mean 'folds'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("observed_on: opened_on", "observed_on: opend_on", "observed_on: there is no column 'opend_on'; did you mean 'opened_on'?"),
+        ("observed_on: opened_on", "observed_on: rate", "observed_on: 'rate' is a rate, not a date"),
+        ("segments: [owned]", "segments: [ownd]", "segments: there is no column 'ownd'; did you mean 'owned'?"),
+        ("newest_by: [paid_on]", "newest_by: [payed_on]", "newest_by: there is no column 'payed_on'; did you mean 'paid_on'?"),
+        ("key: [number]", "key: [nmber]", "key: there is no column 'nmber'; did you mean 'number'?"),
+        ("units: {rate: percent}", "units: {amount: percent}", "source.layouts.plain.units.amount: 'percent' is a unit of a rate, and this is a money"),
+        ("formats: [yyyy-MM-dd], known: servicing", "known: servicing", "columns.paid_on.formats: a date needs its formats, such as [yyyy-MM-dd]"),
+        ("number: {from", "raw: {from", "columns.raw: this name is reserved, as are " + ", ".join(sorted(RESERVED))),
+        ("range: [0, 1]", "range: [1, 0]", "columns.rate.range: the lower bound stands first"),
+        ("{low: 0.1, high: 1}", "{low: 0.1, high: 0.5}", "score.bands: each band ends at a higher PD than the one before it, the last at 1"),
+        ("decline_from: 0.3", "decline_from: 0.05", "score.decisions: approve_below may not lie above decline_from"),
+        ('sql: "rate"', 'sql: "status"', "features.rate.sql: 'status' is known only at the outcome stage, after the loan is scored; take it out, or the model learns its own answer"),
+        ('sql: "rate"', 'sql: "year(paid_on)"', "features.rate.sql: 'paid_on' is known only at the servicing stage, after the loan is scored; take it out, or the model learns its own answer"),
+        ('sql: "amount / income"', 'sql: "amount / incom"', "features.amount_to_income.sql: there is no column 'incom'; did you mean 'income'?"),
+        ('sql: "income is null or rate is null or income * rate >= 0"', 'sql: "income"', "rules.income_covers_the_rate.sql: a rule is a comparison, such as 'funded <= asked'"),
+        ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+    ],
+)  # fmt: skip
+def test_each_fault_is_told_by_its_path(faults, old, new, said) -> None:
+    assert said in faults((old, new))
+
+
+def test_no_is_a_text_and_a_key_given_twice_is_refused(tmp_path) -> None:
+    text = SMALL.read_text(encoding="utf-8")
+    path = tmp_path / "norwegian.yml"
+    path.write_text(text.replace('missing: [""]', 'missing: ["", NO]'), encoding="utf-8")
+
+    assert load_contract(path).source.layouts["keyless"].missing == ("", "NO")
+
+    path.write_text(text + "title: again\n", encoding="utf-8")
+    with pytest.raises(InputError, match="not readable YAML"):
+        load_contract(path)
+
+
+def test_an_unknown_portfolio_names_the_closest() -> None:
+    with pytest.raises(InputError, match="did you mean 'lending_club'"):
+        find_contract("lending_clubb", PORTFOLIOS)
+
+
+def test_comments_do_not_change_the_hash(tmp_path, contract) -> None:
+    path = tmp_path / "commented.yml"
+    path.write_text("# a comment\n" + SMALL.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert contract_hash(load_contract(path)) == contract_hash(contract)
+
+
+def test_every_table_states_its_grain_and_what_its_columns_hold(contract: Contract) -> None:
+    for table in tables(contract):
+        assert table.grain
+        assert all(field.meaning for field in table.columns.values())
+        assert set(table.keys) <= set(table.columns)

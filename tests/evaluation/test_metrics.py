@@ -1,0 +1,190 @@
+"""Figures from cells against scikit-learn and imbalanced-learn, ties included."""
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import pytest
+from imblearn.metrics import classification_report_imbalanced
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+    roc_curve,
+)
+
+from credit_spark.evaluation import metrics
+from credit_spark.evaluation.cells import Cell, by_risk, counted
+from credit_spark.evaluation.classification import report
+from credit_spark.evaluation.figures import figures, fold_figures, pooled
+from tests.frames import rows
+
+SEEDS = range(12)
+UNDEFINED_WITHOUT_BADS = ("ks", "auc", "gini", "calibration_slope", "calibration_intercept")
+
+
+def drawn(seed: int) -> list[Cell]:
+    draw = Random(seed)
+    return [
+        Cell(number, 0, draw.randint(0, 12), draw.randint(0, 6), draw.randint(0, 3))
+        for number in sorted(draw.sample(range(-4000, 3000), 40))
+    ]
+
+
+def loans(cells: Sequence[Cell]) -> tuple[np.ndarray, np.ndarray]:
+    """One (outcome, PD) a loan with a known outcome."""
+    pairs = [(bad, each.pd) for each in cells for bad in [0] * each.good + [1] * each.bad]
+    outcome, risk = zip(*pairs, strict=True)
+    return np.array(outcome), np.array(risk)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ranking_agrees_with_scikit_learn(seed) -> None:
+    cells = drawn(seed)
+    outcome, risk = loans(cells)
+    fpr, tpr, _ = roc_curve(outcome, risk)
+
+    assert metrics.ks(cells) == pytest.approx(max(abs(tpr - fpr)), abs=1e-12)
+    assert metrics.auc(cells) == pytest.approx(roc_auc_score(outcome, risk), abs=1e-12)
+    assert metrics.gini(cells) == pytest.approx(2 * roc_auc_score(outcome, risk) - 1, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_calibration_agrees_with_scikit_learn(seed) -> None:
+    cells = drawn(seed)
+    outcome, risk = loans(cells)
+    log_odds = np.log(risk / (1 - risk)).reshape(-1, 1)
+    refit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(log_odds, outcome)
+
+    assert metrics.brier(cells) == pytest.approx(brier_score_loss(outcome, risk), abs=1e-12)
+    assert metrics.log_loss(cells) == pytest.approx(log_loss(outcome, risk), abs=1e-12)
+    assert metrics.mean_pd(cells) == pytest.approx(risk.mean(), abs=1e-12)
+    assert metrics.observed_rate(cells) == pytest.approx(outcome.mean(), abs=1e-12)
+    # Both stop near the same optimum, by different criteria.
+    assert metrics.calibration_slope(cells) == pytest.approx(refit.coef_[0][0], abs=1e-5)
+    assert metrics.calibration_intercept(cells) == pytest.approx(refit.intercept_[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.2, 0.5])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_report_is_that_of_imbalanced_learn(seed, threshold) -> None:
+    cells = drawn(seed)
+    outcome, risk = loans(cells)
+    called = (risk >= threshold).astype(int)
+    theirs = classification_report_imbalanced(outcome, called, output_dict=True, zero_division=0)
+    names = {"pre": "precision", "rec": "recall", "spe": "specificity", "f1": "f1",
+             "geo": "geometric_mean", "iba": "iba", "sup": "support"}  # fmt: skip
+
+    ours = {(each.label, each.metric): each.value for each in report(cells, threshold)}
+
+    for label, key in (("good", "0"), ("bad", "1")):
+        for short, name in names.items():
+            assert ours[label, name] == pytest.approx(theirs[key][short], abs=1e-12)
+    for short, name in names.items():
+        key = "total_support" if short == "sup" else f"avg_{short}"
+        assert ours["all", name] == pytest.approx(theirs[key], abs=1e-12)
+    assert ours["all", "accuracy"] == pytest.approx(accuracy_score(outcome, called), abs=1e-12)
+    assert ours["all", "balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(outcome, called), abs=1e-12
+    )
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    even = Cell(0, 0, 1, 3, 0)  # four loans at PD 0.5, 0.75 bad
+
+    assert metrics.ece([even]) == pytest.approx(0.25)
+    assert metrics.ece([Cell(0, 0, 2, 2, 0)]) == 0
+
+
+each_metric = pytest.mark.parametrize("name", sorted(metrics.METRICS))
+
+
+@each_metric
+def test_ten_times_the_loans_is_the_same_figure(name) -> None:
+    cells = drawn(3)
+    tenfold = [each._replace(good=each.good * 10, bad=each.bad * 10) for each in cells]
+
+    assert metrics.METRICS[name](tenfold) == pytest.approx(metrics.METRICS[name](cells), abs=1e-9)
+
+
+@each_metric
+def test_loans_without_an_outcome_change_nothing(name) -> None:
+    cells = drawn(4)
+    opened = [each._replace(open=each.open + 5) for each in cells]
+
+    assert metrics.METRICS[name](opened) == metrics.METRICS[name](cells)
+
+
+@each_metric
+def test_without_loans_a_figure_is_undefined(name) -> None:
+    assert metrics.METRICS[name]([]) is None
+    assert metrics.METRICS[name]([Cell(0, 0, 0, 0, 7)]) is None
+
+
+@pytest.mark.parametrize("name", UNDEFINED_WITHOUT_BADS)
+def test_with_one_outcome_only_ranking_is_undefined(name) -> None:
+    assert metrics.METRICS[name]([Cell(0, 0, 5, 0, 0), Cell(9, 0, 4, 0, 0)]) is None
+
+
+def test_one_score_for_all_parts_nothing() -> None:
+    assert metrics.ks([Cell(500, 0, 70, 30, 0)]) == 0
+    assert metrics.auc([Cell(500, 0, 70, 30, 0)]) == 0.5
+
+
+def test_bads_all_above_goods_is_perfect() -> None:
+    cells = [Cell(-700, 0, 6, 0, 0), Cell(300, 0, 0, 4, 0)]
+
+    assert (metrics.ks(cells), metrics.auc(cells), metrics.gini(cells)) == (1, 1, 1)
+
+
+def test_outcomes_that_do_not_overlap_have_no_calibration_slope() -> None:
+    assert metrics.calibration_slope([Cell(-700, 0, 6, 0, 0), Cell(300, 0, 0, 4, 0)]) is None
+
+
+def test_cells_of_one_score_are_added() -> None:
+    assert by_risk([Cell(5, 9, 1, 2, 3), Cell(1, 9, 1, 0, 0), Cell(5, 8, 1, 1, 1)]) == [
+        Cell(1, 9, 1, 0, 0),
+        Cell(5, 8, 2, 3, 4),
+    ]
+
+
+def test_folds_are_told_each_pooled_and_as_mean_and_spread() -> None:
+    folds = {0: drawn(0), 1: drawn(1), 2: drawn(2)}
+
+    told = fold_figures(folds, [0.2])
+    single = [metrics.ks(cells) for cells in folds.values()]
+
+    by_name = {
+        (each.fold, each.threshold, each.metric): each.value for each in told if each.label == "all"
+    }
+    assert [by_name[fold, None, "ks"] for fold in (0, 1, 2)] == single
+    assert by_name[None, None, "ks_mean"] == pytest.approx(np.mean(single))
+    assert by_name[None, None, "ks_sd"] == pytest.approx(np.std(single, ddof=1))
+    together = by_risk([cell for cells in folds.values() for cell in cells])
+    assert pooled(told, "ks") == metrics.ks(together)
+    assert (None, 0.2, "accuracy_mean") in by_name
+
+
+def test_figures_stand_at_the_thresholds_and_where_ks_is_reached() -> None:
+    cells = drawn(5)
+
+    asked = {each.threshold for each in figures(cells, [0.5]) if each.metric == "accuracy"}
+
+    assert asked == {0.5, metrics.ks_threshold(cells)}
+
+
+def test_scores_are_counted_by_cell_points_and_outcome(spark) -> None:
+    scored = [
+        (-1.0004, 600, "good"),
+        (-0.9996, 600, "bad"),
+        (-1.0, 600, "open"),
+        (-1.0, 601, None),
+        (99.0, 500, "bad"),
+    ]
+
+    cells = counted(spark.createDataFrame(scored, "log_odds double, points int, outcome string"))
+
+    assert rows(cells) == [(-1000, 600, 1, 1, 1), (-1000, 601, 0, 0, 1), (30000, 500, 0, 1, 0)]

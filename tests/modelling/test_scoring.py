@@ -1,0 +1,235 @@
+"""The fit against scikit-learn; the compiled score against the fitted pipeline."""
+
+from math import inf, log, nan
+from random import Random
+
+import numpy as np
+import pytest
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import functions as F
+from sklearn.linear_model import LogisticRegression
+
+from credit_spark.contract.models import Decisions, ScorePlan
+from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number
+from credit_spark.modelling.features import MISSING, Definition, column_of, featured
+from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.pipeline import fit
+from credit_spark.modelling.scoring import scored
+from tests.frames import rows
+
+PLAN = ScorePlan(
+    points_at=600,
+    odds_at=30,
+    points_to_double_odds=20,
+    bands={"A": 0.1, "B": 0.3, "C": 1.0},
+    decisions=Decisions(approve_below=0.1, decline_from=0.3),
+)
+FEATURES = [
+    Definition("x", "x", is_text=False),
+    Definition("y", "y", is_text=False),
+    Definition("w", "w", is_text=True),
+]
+REASONS = {"x": "x is high", "y": "y is high", "w": "the word"}
+DDL = "loan_id string, x double, y double, w string, outcome string"
+
+
+def drawn(count: int, seed: int = 7) -> list[tuple[object, ...]]:
+    draw = Random(seed)
+    loans: list[tuple[object, ...]] = []
+    for number in range(count):
+        x, y, w = draw.gauss(3, 2), draw.expovariate(1), draw.choice("abbccc")
+        chance = 1 / (1 + np.exp(2.2 - 0.5 * (x - 3) - 0.4 * y - 0.6 * (w == "a")))
+        bad = "bad" if draw.random() < chance else "good"
+        gap = draw.random()
+        loans.append((f"n{number}", x if gap > 0.05 else None, y, w if gap < 0.96 else None, bad))
+    return loans
+
+
+@pytest.fixture(scope="module")
+def loans(spark):
+    return spark.createDataFrame(drawn(1500), DDL).repartition(2, "loan_id").cache()
+
+
+@pytest.fixture(scope="module")
+def training(loans):
+    label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
+    return featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label}).cache()
+
+
+@pytest.fixture(scope="module")
+def fitted(training):
+    return fit(treated(training, "none", classes(training), 1), FEATURES, REASONS, 0.01)
+
+
+def document(terms, intercept: float = 0.0, shift: float = 0.0) -> ModelDocument:
+    facts = Facts(
+        as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
+        folds=2, seed=1, regularisation=0,
+    )  # fmt: skip
+    return ModelDocument(
+        portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=PLAN,
+        intercept=intercept, offset=shift, facts=facts,
+    )  # fmt: skip
+
+
+def test_coefficients_are_those_of_scikit_learn(fitted, training) -> None:
+    prepared = fitted.pipeline.transform(training).select(vector_to_array("scaled"), "label")
+    features, label = zip(*prepared.collect(), strict=True)
+    count = len(label)
+
+    theirs = LogisticRegression(C=1 / (0.01 * count), solver="newton-cholesky", tol=1e-10)
+    theirs.fit(np.array(features), np.array(label))
+
+    ours = fitted.pipeline.stages[-1].coefficients.toArray()
+    assert ours == pytest.approx(theirs.coef_[0], abs=1e-6)
+    assert fitted.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
+
+
+def test_the_compiled_score_is_the_pipelines(spark, fitted) -> None:
+    strange = [
+        ("null", None, None, None, None),
+        ("unseen", 1.0, 1.0, "zzz", None),
+        ("empty", 1.0, 1.0, "", None),
+        ("infinite", inf, -inf, "a", None),
+        ("nan", nan, 1.0, "a", None),
+        ("extreme", 1e300, -1e300, "b", None),
+    ]
+    given = spark.createDataFrame(drawn(300, seed=8) + strange, DDL)
+    features = featured(given, FEATURES, {"loan_id": F.col("loan_id")})
+    probability = vector_to_array("probability")[1]
+
+    theirs = dict(rows(fitted.pipeline.transform(features).select("loan_id", probability)))
+    ours = dict(
+        rows(scored(given, document(fitted.terms, fitted.intercept), "loan_id"), "loan_id", "pd")
+    )
+
+    assert ours.keys() == theirs.keys()
+    assert max(abs(ours[each] - theirs[each]) for each in ours) < 1e-9
+
+
+def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, loans) -> None:
+    label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
+    again = featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label})
+    refit = fit(treated(again, "none", classes(again), 1), FEATURES, REASONS, 0.01)
+
+    assert (
+        document(refit.terms, refit.intercept).version
+        == document(fitted.terms, fitted.intercept).version
+    )
+
+
+def number(name: str, slope: float, mean: float = 0.0) -> Number:
+    return Number(
+        name=name,
+        sql=name,
+        reason=REASONS[name],
+        imputed=mean,
+        mean=mean,
+        deviation=1,
+        coefficient=slope,
+    )
+
+
+def word(**slopes: float) -> Category:
+    levels = [
+        Level(text=text, mean=0, deviation=1, coefficient=slope) for text, slope in slopes.items()
+    ]
+    return Category(name="w", sql="w", reason=REASONS["w"], levels=tuple(levels))
+
+
+def score_of(spark, terms, x, y, w, intercept=0.0, shift=0.0):
+    given = spark.createDataFrame([("A", x, y, w, None)], DDL)
+    return scored(given, document(terms, intercept, shift)).first()
+
+
+def test_points_lie_on_the_stated_scale(spark) -> None:
+    terms = [number("x", 1.0)]
+
+    at_30_to_1 = score_of(spark, terms, -log(30), 0.0, "a")
+    at_60_to_1 = score_of(spark, terms, -log(60), 0.0, "a")
+
+    assert (at_30_to_1.points, at_60_to_1.points) == (600, 620)
+    assert at_30_to_1.pd == pytest.approx(1 / 31)
+
+
+@pytest.mark.parametrize(
+    ("pd", "band", "decision"),
+    [(0.05, "A", "approve"), (0.1, "B", "review"), (0.29, "B", "review"), (0.3, "C", "decline"), (0.9, "C", "decline")],
+)  # fmt: skip
+def test_bands_and_decisions_follow_the_pd(spark, pd, band, decision) -> None:
+    # A hair above, since the PD comes back through an exponential.
+    row = score_of(spark, [number("x", 1.0)], log(pd / (1 - pd)) + 1e-12, 0.0, "a")
+
+    assert (row.band, row.decision) == (band, decision)
+
+
+def test_reasons_are_what_cost_most_in_the_contracts_order(spark) -> None:
+    terms = [number("x", 1.0), number("y", 1.0), word(a=2.0, b=-1.0)]
+
+    def reasons(x, y, w):
+        row = score_of(spark, terms, x, y, w)
+        return [row.reason_1, row.reason_2, row.reason_3, row.reason_4]
+
+    assert reasons(1.0, 0.5, "a") == ["the word", "x is high", "y is high", None]
+    assert reasons(1.0, 1.0, "b") == ["x is high", "y is high", None, None]
+    assert reasons(-1.0, 0.0, "b") == [None, None, None, None]
+    assert reasons(-1.0, 3.0, "zzz") == ["y is high", None, None, None]
+
+
+def test_the_offset_is_taken_off_the_log_odds(spark) -> None:
+    row = score_of(spark, [number("x", 1.0)], 0.0, 0.0, "a", intercept=1.0, shift=1.5)
+
+    assert row.log_odds == pytest.approx(-0.5)
+
+
+def test_a_null_text_is_a_category_and_an_infinite_number_is_null(spark) -> None:
+    given = spark.createDataFrame([("A", inf, nan, None, None)], DDL)
+
+    assert rows(featured(given, FEATURES, {})) == [(None, None, MISSING)]
+    assert column_of("x") == "feature_x"
+
+
+@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
+def test_a_treatment_makes_both_classes_weigh_the_same(training, treatment) -> None:
+    seen = classes(training)
+
+    weighed = weights(treated(training, treatment, seen, 1))
+
+    # Draws with replacement: 1,500 loans come within a few in a hundred.
+    assert weighed.bad / weighed.good == pytest.approx(
+        1, abs=1e-9 if treatment == "class_weight" else 0.06
+    )
+
+
+def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(training) -> None:
+    seen = classes(training)
+    draw = treated(training, "oversample", seen, 1)
+
+    copies = dict(draw.groupBy("label").agg(F.count_distinct("loan_id")).collect())
+
+    assert copies == {0.0: seen.good, 1.0: seen.bad}
+    assert classes(draw).good == seen.good
+    assert rows(draw, "loan_id") == rows(
+        treated(training.repartition(5), "oversample", seen, 1), "loan_id"
+    )
+    assert rows(draw, "loan_id") != rows(treated(training, "oversample", seen, 2), "loan_id")
+
+
+@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
+def test_the_offset_restores_the_mean_pd(training, loans, treatment) -> None:
+    seen = classes(training)
+    balanced = treated(training, treatment, seen, 1)
+    fit_ = fit(balanced, FEATURES, REASONS, 0.0001)
+    shift = offset(seen, weights(balanced))
+
+    def mean_pd(taken_off: float) -> float:
+        frame = scored(loans, document(fit_.terms, fit_.intercept, taken_off))
+        return float(frame.agg(F.avg("pd")).first()[0])
+
+    observed = seen.bad / (seen.good + seen.bad)
+    assert mean_pd(0.0) > 1.8 * observed
+    assert mean_pd(shift) == pytest.approx(observed, rel=0.06)
+
+
+def test_the_offset_is_the_shift_of_the_odds() -> None:
+    assert offset(Classes(900, 100), Classes(500, 500)) == pytest.approx(log(9))

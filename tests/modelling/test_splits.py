@@ -1,0 +1,70 @@
+from datetime import date
+
+import pytest
+from pyspark.sql import functions as F
+
+from credit_spark.contract.models import Contract
+from credit_spark.modelling.features import Definition
+from credit_spark.modelling.leaks import single_aucs
+from credit_spark.modelling.splits import fold, out_of_time_from
+from tests.frames import rows
+
+DDL = "number string, amount double, rate double, income double, owned string, opened_on date"
+
+
+def test_equal_loans_stand_in_one_fold_whatever_their_key(spark, contract) -> None:
+    loans = [(f"n{i}", float(i % 40), 0.1, None, "OWN", date(2025, 1, 1)) for i in range(400)]
+
+    folds = rows(spark.createDataFrame(loans, DDL).select("amount", fold(contract)))
+
+    assert len(set(folds)) == 40
+    assert {each[1] for each in folds} == {0, 1, 2}
+
+
+def test_folds_are_of_like_size(spark, contract) -> None:
+    loans = [(f"n{i}", float(i), 0.1, None, "OWN", None) for i in range(3000)]
+
+    sizes = dict(spark.createDataFrame(loans, DDL).groupBy(fold(contract)).count().collect())
+
+    assert all(900 < size < 1100 for size in sizes.values())
+
+
+def test_a_borrower_stands_in_one_fold(spark, contract: Contract) -> None:
+    by_owner = contract.model_copy(
+        update={"model": contract.model.model_copy(update={"borrower": "owned"})}
+    )
+    loans = [(f"n{i}", float(i), 0.1, None, f"owner {i % 30}", None) for i in range(300)]
+
+    folds = rows(spark.createDataFrame(loans, DDL).select("owned", fold(by_owner)).distinct())
+
+    assert len(folds) == 30
+
+
+@pytest.mark.parametrize(
+    ("given", "as_of", "first"),
+    [
+        ("12 months", date(2012, 1, 31), date(2011, 1, 1)),
+        ("1 months", date(2012, 1, 1), date(2011, 12, 1)),
+        (date(2011, 1, 1), date(2026, 3, 2), date(2011, 1, 1)),
+        (None, date(2026, 3, 2), None),
+    ],
+)
+def test_the_out_of_time_test_begins_on_a_day(contract: Contract, given, as_of, first) -> None:
+    plan = contract.model.model_copy(update={"out_of_time_from": given})
+
+    assert out_of_time_from(contract.model_copy(update={"model": plan}), as_of) == first
+
+
+def test_a_feature_that_is_the_answer_is_seen(spark) -> None:
+    rows_ = [(float(i % 2), float(i % 2) * 5, float(i), None if i % 2 else "x") for i in range(400)]
+    frame = spark.createDataFrame(
+        rows_, "label double, feature_leak double, feature_noise double, feature_gap string"
+    )
+    frame = frame.withColumn("feature_gap", F.coalesce("feature_gap", F.lit("(missing)")))
+    features = [Definition("leak", "", is_text=False), Definition("noise", "", is_text=False), Definition("gap", "", is_text=True)]  # fmt: skip
+
+    aucs = single_aucs(frame, features)
+
+    assert aucs["leak"] == 1
+    assert aucs["gap"] == 1
+    assert aucs["noise"] == pytest.approx(0.5, abs=0.02)
