@@ -32,6 +32,13 @@ check: setup  ## ruff, its formatter and mypy
 test: check  ## every test, on a real Spark and Delta
 	@$(BIN)/python -m pytest
 
+docs: setup  ## what the documents say of the code, and their example, from a sample night
+	@rm -rf .docs && $(BIN)/credit-spark sample --rows 4000 --as-of $(AS_OF) --out .docs/landing
+	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF) \
+		--landing .docs/landing --warehouse .docs/warehouse 2>/dev/null
+	@$(BIN)/python docs/write.py .docs/landing .docs/warehouse
+	@rm -rf .docs
+
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(BIN)/pip-compile --quiet --upgrade --extra dev --generate-hashes --strip-extras \

@@ -1,0 +1,53 @@
+"""The documents say what the code is."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from credit_spark.cli import cli
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def writer():
+    spec = importlib.util.spec_from_file_location("write", PROJECT / "docs/write.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/tables.md"])
+def test_what_is_generated_is_todays(document) -> None:
+    text = (PROJECT / document).read_text(encoding="utf-8")
+    docs = writer()
+
+    marked = [name for name in docs.GENERATED if f"<!-- begin {name} -->" in text]
+    assert marked
+    for name in marked:
+        assert docs.filled(text, name, docs.GENERATED[name]()) == text, "run 'make docs'"
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert all(
+        f"`{name}`" in README or f"credit-spark {name}" in README
+        for name in cli.commands
+        if name != "sample"
+    )
+
+
+def test_every_link_leads_somewhere() -> None:
+    for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md")):
+        links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
+        assert all((path.parent / link).exists() for link in links), path
+
+
+def test_every_make_target_that_the_readme_names_exists() -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+
+    assert all(
+        re.search(rf"^{name}:", makefile, re.MULTILINE)
+        for name in re.findall(r"`?make (\w+)", README)
+    )

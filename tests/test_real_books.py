@@ -1,0 +1,201 @@
+"""LendingClub's real files, to the last line."""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from pyspark.ml import PipelineModel
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import functions as F
+
+from credit_spark.adapters.landing import Landing
+from credit_spark.adapters.logs import Log
+from credit_spark.adapters.models import Models
+from credit_spark.adapters.suites import Suites
+from credit_spark.adapters.tables import Tables
+from credit_spark.contract.tables import loans
+from credit_spark.modelling.features import featured
+from credit_spark.modelling.imbalance import treated
+from credit_spark.modelling.pipeline import fit
+from credit_spark.modelling.scoring import scored
+from credit_spark.settings import resolve
+from credit_spark.steps import Ledger, Night
+from credit_spark.steps.clean import clean
+from credit_spark.steps.train import fitted, read_book, train
+from tests.nights import arrow, run
+
+PROJECT = Path(__file__).parents[1]
+BOOK = "lendingclub_2007_2011/loans.csv"
+AS_OF = date(2012, 1, 31)
+
+
+@pytest.fixture(scope="module")
+def night(spark, lending_club, real_data, tmp_path_factory) -> Night:
+    """The night of the complete book, cleaned."""
+    folder = tmp_path_factory.mktemp("book")
+    tables = Tables(spark, str(folder), AS_OF, "run")
+    night = Night(
+        as_of=AS_OF,
+        contract=lending_club,
+        settings=resolve(PROJECT / "conf/base.yml", None, {}),
+        landing=Landing(spark, lending_club, str(real_data / BOOK), AS_OF),
+        tables=tables,
+        models=Models(tables),
+        suites=Suites(PROJECT / "expectations/lending_club"),
+        log=Log(folder / "logs", "run"),
+        ledger=Ledger(),
+    )
+    clean(night)
+    return night
+
+
+def test_the_book_is_accounted_for_to_the_last_line(night) -> None:
+    counts = night.ledger.summary["clean"]
+
+    assert {name: counts[name] for name in ("read", "accepted", "quarantined", "superseded")} == {
+        "read": 42_535, "accepted": 42_531, "quarantined": 4, "superseded": 0,
+    }  # fmt: skip
+    assert counts["reasons"] == {"annual_income_is_present": 4}
+
+
+def test_the_books_figures_are_those_that_duckdb_reads(night, real_data, lending_club) -> None:
+    ours = night.tables.read(loans(lending_club)).agg(
+        F.sum("loan_amount"), F.sum("annual_income"), F.round(F.sum("interest_rate"), 4),
+        F.count("revolving_utilisation"), F.round(F.sum("debt_to_income"), 4),
+        F.count("employment_years"), F.sum("employment_years"), F.count_if(F.col("outcome") == "bad"),
+        F.min("earliest_credit_on"), F.max("issued_on"), F.count_distinct("loan_id"),
+    ).first()  # fmt: skip
+    years = "case when emp_length = '< 1 year' then 0 else try_cast(regexp_extract(emp_length, '\\d+') as int) end"
+    theirs = duckdb.execute(
+        f"""
+        select sum(loan_amnt::double), sum(annual_inc::double), round(sum(int_rate::double), 4),
+            count(revol_util), round(sum(dti::double) / 100, 4),
+            count({years}), sum({years}),
+            count(*) filter (loan_status like '%Charged Off'),
+            min(earliest_cr_line::date), max(issue_d::date), count(*)
+        from read_csv('{real_data / BOOK}', all_varchar = true)
+        where annual_inc is not null
+        """
+    ).fetchone()
+
+    assert len(ours) == len(theirs) == 11
+    for our, their in zip(ours, theirs, strict=True):
+        # Sums of doubles in another order differ in the last digits.
+        assert our == (their if isinstance(their, date) else pytest.approx(their, rel=1e-9))
+
+
+def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tmp_path) -> None:
+    contract = night.contract
+    book = read_book(night)
+    training = treated(book.development, "class_weight", book.seen, contract.model.seed)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    fitted_pipeline = fit(training, book.features, reasons, contract.model.regularisation).pipeline
+    # Stored and read again it has no training summary, which Spark 4.1 cannot send to a join.
+    fitted_pipeline.save(str(tmp_path / "pipeline"))
+    pipeline = PipelineModel.load(str(tmp_path / "pipeline"))
+    document = fitted(night, book, book.development, book.seen, "class_weight")
+    everything = night.tables.read(loans(contract))
+
+    features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
+    raw = vector_to_array("rawPrediction")[1].alias("raw")
+    theirs = pipeline.transform(features).select("loan_id", raw)
+    ours = scored(everything, document, "loan_id")
+    # The pipeline knows nothing of the offset, which calibrates what the weights have shifted.
+    expected = F.lit(1) / (1 + F.exp(F.lit(document.offset) - F.col("raw")))
+    widest = ours.join(theirs, "loan_id", how="inner").agg(
+        F.max(F.abs(F.col("pd") - expected)), F.count("pd")
+    )
+
+    difference, count = widest.first()
+    assert count == 42_531
+    assert difference < 1e-9
+
+
+@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
+def test_the_model_holds_out_of_time(night, treatment) -> None:
+    """Fitted before 2011, tested on the 21,721 loans of 2011."""
+    train(night, treatment)
+
+    told = night.ledger.summary["train"]
+    assert told["rows"] == 20_810
+    assert 0.68 <= told["out_of_time"]["auc"] <= 0.72
+    assert 0.27 <= told["out_of_time"]["ks"] <= 0.32
+    assert 0.8 <= told["out_of_time"]["mean_pd_over_observed"] <= 1.25
+    metrics = arrow(Path(night.tables.path(loans(night.contract))).parent / "metrics").to_pylist()
+    (rows,) = {each["rows"] for each in metrics if each["dataset"] == "out_of_time"}
+    assert rows == 21_721
+
+
+def test_folds_do_not_flatter(night) -> None:
+    """Cross-validation on the same book says what the test out of time says."""
+    told = night.ledger.summary["train"]
+
+    assert told["cv"]["auc_mean"] == pytest.approx(told["out_of_time"]["auc"], abs=0.03)
+    assert told["cv"]["ks_sd"] < 0.05
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch) -> None:
+    """Each test has a folder of its own for logs."""
+    monkeypatch.chdir(tmp_path)
+
+
+OTHERS = [
+    ("accepted_2007_2018_sample2000.csv", "2019-04-30", 2000, 2000),
+    ("accepted_2011_sample1000_74cols.csv", "2012-01-31", 1000, 1000),
+    ("loanstats_preamble_198.csv", "2012-01-31", 198, 198),
+    ("loansdata_percent_2500.csv", "2012-01-31", 2500, 2499),
+    ("loanstats3a_percent_util_39786.csv", "2012-01-31", 39_786, 39_786),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "as_of", "read", "accepted"), OTHERS, ids=[each[0] for each in OTHERS]
+)
+def test_every_other_file_is_cleaned_with_its_lines_accounted_for(
+    spark, capfd, real_data, tmp_path, name, as_of, read, accepted
+) -> None:
+    landing = real_data / "lendingclub_raw" / name
+    flags = ("--portfolio", "lending_club", "--as-of", as_of, "--landing", landing)
+
+    told = run(capfd, "clean", *flags, "--warehouse", tmp_path, "--json")
+
+    assert told.code == 0, told.err
+    counts = told.summary["clean"]
+    assert (counts["read"], counts["accepted"]) == (read, accepted)
+    assert counts["read"] == counts["accepted"] + counts["quarantined"] + counts["superseded"]
+    first = arrow(tmp_path / "lending_club/loans").to_pylist()
+    rates = [row["interest_rate"] for row in first if row["interest_rate"] is not None]
+    assert all(0.03 < rate < 0.35 for rate in rates)
+    shares = [row["debt_to_income"] for row in first if row["debt_to_income"] is not None]
+    assert not shares or 0.05 < sum(shares) / len(shares) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        ("loanstats_preamble_198.csv", "interest_rate", 0.1065),
+        ("loanstats_preamble_198.csv", "revolving_utilisation", 0.837),
+        ("accepted_2011_sample1000_74cols.csv", "interest_rate", 0.1065),
+        ("accepted_2011_sample1000_74cols.csv", "issued_on", date(2011, 12, 1)),
+        ("loansdata_percent_2500.csv", "fico", 735.0),
+        ("loansdata_percent_2500.csv", "term_months", 36),
+        ("loansdata_percent_2500.csv", "debt_to_income", 0.149),
+        ("loansdata_percent_2500.csv", "annual_income", 78500.04),
+    ],
+)
+def test_the_first_line_is_read_in_its_own_units(
+    spark, lending_club, real_data, name, column, value
+) -> None:
+    place = str(real_data / "lendingclub_raw" / name)
+    landing = Landing(spark, lending_club, place, AS_OF)
+
+    (lines,) = landing.lines(landing.files())
+
+    # One file that is read by one task: its first line comes first.
+    assert (
+        lines.select(column).first()[0] == pytest.approx(value)
+        if isinstance(value, float)
+        else lines.select(column).first()[0] == value
+    )
