@@ -112,6 +112,7 @@ def _loans(
     rate = np.clip(0.125 + 0.033 * (log_odds + 2) + draw.normal(0, 0.018, size), 0.054, 0.26)
     amount = np.clip(np.round(income * draw.gamma(3, 0.075, size) / 25) * 25, 1000, 35_000)
     term = np.where(is_long, 60, 36)
+    limits = income * draw.gamma(2, 0.18, size)
     monthly = rate / 12
     instalment = amount * monthly / (1 - (1 + monthly) ** -term)
     issued = _issued(draw, size, as_of)
@@ -140,7 +141,7 @@ def _loans(
         "inq_last_6mths": inquiries,
         "open_acc": 2 + draw.poisson(8, size),
         "pub_rec": draw.poisson(0.06, size),
-        "revol_bal": np.round(utilisation * income * 0.35).astype(int),
+        "revol_bal": np.round(utilisation * limits).astype(int),
         "revol_util": np.round(utilisation * 100, 1),
         "total_acc": 4 + draw.poisson(18, size),
         "last_pymnt_d": paid,
