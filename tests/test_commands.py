@@ -248,6 +248,12 @@ def test_an_oversampled_model_is_trained_on_demand(night, done, tmp_path) -> Non
 
     assert told.code == 0
     assert told.summary["train"]["treatment"] == "oversample"
+    kept = {
+        row["treatment"]
+        for row in arrow(tmp_path / "over/lending_club/metrics").to_pylist()
+        if row["dataset"] == "cv"
+    }
+    assert kept == {"class_weight", "oversample"}
     # 2,000 loans: the ratio's own error is some 5 in 100.
     assert 0.8 < told.summary["train"]["out_of_time"]["mean_pd_over_observed"] < 1.25
 

@@ -47,7 +47,10 @@ def write_measured(
     cells: Mapping[str, Cells],
     measured: Mapping[str, Sequence[Figure]],
 ) -> None:
-    """Replace tonight's rows of these data sets in `score_counts` and `metrics`."""
+    """Replace tonight's rows of these data sets in `score_counts` and `metrics`.
+
+    Fits with several treatments stand beside each other; a night is scored by one model.
+    """
     about = {"model_version": document.version, "treatment": document.facts.treatment}
     count_rows = [
         {**about, "dataset": dataset, "fold": fold, **cell._asdict()}
@@ -62,5 +65,7 @@ def write_measured(
     ]
     datasets = ", ".join(f"'{name}'" for name in cells)
     within = f"dataset in ({datasets})"
+    if NIGHT not in cells:
+        within += f" and treatment = '{document.facts.treatment}'"
     night.tables.write(SCORE_COUNTS, night.tables.frame(SCORE_COUNTS, count_rows), within)
     night.tables.write(METRICS, night.tables.frame(METRICS, metric_rows), within)
