@@ -32,6 +32,9 @@ check: setup  ## ruff, its formatter and mypy
 test: check  ## every test, on a real Spark and Delta
 	@$(BIN)/python -m pytest
 
+bench: setup  ## time whole nights of sample loans (NIGHTS="1000000 5000000")
+	@$(BIN)/python tests/bench/nights.py $(NIGHTS)
+
 docs: setup  ## what the documents say of the code, and their example, from a sample night
 	@rm -rf .docs && $(BIN)/credit-spark sample --rows 4000 --as-of $(AS_OF) --out .docs/landing
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF) \
