@@ -7,6 +7,7 @@ import pytest
 
 from credit_spark.adapters.landing import Landing
 from credit_spark.cleaning.verdicts import verdicts
+from credit_spark.contract.errors import LandingError
 from tests.frames import rows
 
 HEADER = "id,amount,rate,income,home,opened,paid,status\n"
@@ -142,6 +143,9 @@ def test_quoted_text_may_hold_line_breaks_commas_and_quotes(told) -> None:
 
 
 def test_a_file_cut_off_inside_quotes_is_told(told) -> None:
-    cut = HEADER + SOUND + 'B,"$9,0'
+    at_a_line_break = HEADER + SOUND + 'B,"$9,0\n'
+    in_a_line = HEADER + SOUND + 'B,"$9,0'
 
-    assert ("quarantined", True) in rows(told(f=cut), "verdict", "is_cut_off")
+    assert ("quarantined", True) in rows(told(f=at_a_line_break), "verdict", "is_cut_off")
+    with pytest.raises(LandingError, match="ends in the middle of a quoted field"):
+        told(f=in_a_line)
