@@ -5,15 +5,20 @@ is_full_java() {
     "$1" --list-modules 2>/dev/null | grep -q '^jdk.incubator.vector@\(17\|21\)\b'
 }
 
-if [ -n "${JAVA_HOME:-}" ]; then java="$JAVA_HOME/bin/java"; else java=java; fi
-is_full_java "$java" && exit 0
+if [ -n "${JAVA_HOME:-}" ]; then
+    is_full_java "$JAVA_HOME/bin/java" && exit 0
+    echo "setup: JAVA_HOME is $JAVA_HOME, and there is no full Java 17 or 21 in it. Set it to one," >&2
+    echo "or unset it, and run the same command again: then one is looked for, or installed." >&2
+    exit 2
+fi
+is_full_java java && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "setup: installing a Java runtime (openjdk-17-jre-headless, else 21)"
     apt-get update -qq
     for version in 17 21; do
         apt-get install -y -qq --no-install-recommends "openjdk-$version-jre-headless" >/dev/null &&
-            unset JAVA_HOME && is_full_java java && exit 0
+            is_full_java java && exit 0
     done
 fi
 

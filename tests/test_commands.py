@@ -232,13 +232,126 @@ def test_scores_that_fail_their_suite_are_not_written(night, done, tmp_path) -> 
     assert rows_of(tmp_path / "unwritten/lending_club/scores") == before
 
 
-def test_a_feature_that_is_the_answer_is_refused(night, tmp_path) -> None:
-    """A lender that calls the charge-off flag an application's fact."""
-    project = changed_project(
-        tmp_path, 'sql: "fico"', "sql: \"case when loan_status like 'x' then 1 end\""
+@pytest.fixture
+def answer(tmp_path, done):
+    """A lender that calls the status known at application, and makes a feature of it."""
+
+    def project(accepted: str) -> Path:
+        folder = changed_project(
+            tmp_path, "[loan_status], kind: category, known: outcome",
+            "[loan_status], kind: category, known: application",
+        )  # fmt: skip
+        path = folder / "conf/portfolios/lending_club.yml"
+        text, fico = path.read_text(encoding="utf-8"), 'fico:                  {sql: "fico"'
+        assert fico in text
+        sql = "case when loan_status = 'Fully Paid' then 1 else 0 end"
+        path.write_text(text.replace(fico, f'fico: {{{accepted}sql: "{sql}"'), encoding="utf-8")
+        shutil.copytree(done, tmp_path / "w/lending_club")
+        return folder
+
+    return project
+
+
+def test_a_feature_that_is_the_answer_is_refused(night, answer, tmp_path) -> None:
+    told = night("train", tmp_path / "w", "--project", answer(""))
+
+    assert told.code == 2
+    assert "features.fico: it separates good from bad almost alone (AUC 0.9" in told.sentence
+    assert arrow(tmp_path / "w/lending_club/models").num_rows == 1
+
+
+def test_a_leak_that_the_contract_accepts_is_left_to_the_gates(night, answer, tmp_path) -> None:
+    project = answer("accepted_leak: for this test, ")
+
+    told = night("train", tmp_path / "w", "--project", project, "--json")
+
+    assert told.code == 0
+    assert "out_of_time.auc" in told.summary["train"]["failed_gates"][0]
+
+
+def test_a_refusal_after_something_was_written_is_in_runs(night, answer, tmp_path) -> None:
+    told = night("nightly", tmp_path / "w", "--project", answer(""), "--retrain")
+
+    assert told.code == 2
+    ends = [row["status"] for row in arrow(tmp_path / "w/lending_club/runs").to_pylist()]
+    assert sorted(ends) == ["complete", "stopped"]
+
+
+def test_a_backfill_in_a_loop_and_again_gives_the_same_tables(night, tmp_path) -> None:
+    warehouse = tmp_path / "filled"
+
+    def filled() -> dict[str, list[str]]:
+        for day in ("2012-01-31", "2012-02-29"):
+            assert night("nightly", warehouse, as_of=day).code == 0
+        return contents(warehouse / "lending_club")
+
+    assert filled() == filled()
+
+
+def test_a_fit_is_the_same_in_another_warehouse(night, done, tmp_path) -> None:
+    told = night("nightly", tmp_path / "other", "--json")
+
+    assert told.code == 0
+    assert contents(tmp_path / "other/lending_club") == contents(done)
+
+
+@pytest.mark.parametrize("step", ["validate", "train", "score", "measure"])
+def test_a_night_that_was_not_cleaned_is_told(night, done, tmp_path, step) -> None:
+    shutil.copytree(done, tmp_path / "w/lending_club")
+
+    told = night(step, tmp_path / "w", as_of="2012-02-29")
+
+    assert told.code == 2
+    assert "run '" in told.sentence
+    assert "of 2012-02-29 yet" in told.sentence
+
+
+def test_too_few_outcomes_leave_the_champion_there_is(night, capfd, done, tmp_path) -> None:
+    shutil.copytree(done, tmp_path / "w/lending_club")
+    young = tmp_path / "young/2012-03-31"
+    young.mkdir(parents=True)
+    header, *lines = SOUND_CSV.splitlines()
+    many = [line.replace("900", str(1000 + n), 1) for n in range(150) for line in lines]
+    (young / "a.csv").write_text("\n".join([header, *many]) + "\n", encoding="utf-8")
+    flags = (
+        "--portfolio",
+        "lending_club",
+        "--as-of",
+        "2012-03-31",
+        "--landing",
+        tmp_path / "young",
     )
 
-    assert night("train", tmp_path / "w", "--project", project).code == 2
+    told = run(capfd, "nightly", *flags, "--warehouse", tmp_path / "w", "--retrain", "--json")
+
+    assert told.code == 0, told.err
+    assert told.summary["kept"]["model_version"] == told.summary["score"]["model_version"]
+    assert told.summary["validate loans"] == {"failed": []}
+    assert told.summary["measure"]["known_outcomes"] == 0
+
+
+def test_a_night_with_no_suite_says_so(night, done, tmp_path) -> None:
+    project = changed_project(tmp_path)
+    shutil.rmtree(project / "expectations")
+    shutil.copytree(done, tmp_path / "w/lending_club")
+
+    told = night("validate", tmp_path / "w", "--project", project)
+
+    assert told.code == 0
+    assert "none: there is no suite at" in told.out
+
+
+def test_a_suite_that_cannot_be_run_stops_before_anything_is_cleaned(night, tmp_path) -> None:
+    project = changed_project(tmp_path)
+    suite = project / "expectations/lending_club/scores.json"
+    text = suite.read_text(encoding="utf-8")
+    suite.write_text(text.replace('"column": "pd"', '"column": "pds"', 1), encoding="utf-8")
+
+    told = night("nightly", tmp_path / "w", "--project", project)
+
+    assert told.code == 2
+    assert "there is no column 'pds'; did you mean 'pd'?" in told.sentence
+    assert not (tmp_path / "w/lending_club/loans").exists()
 
 
 def test_an_oversampled_model_is_trained_on_demand(night, done, tmp_path) -> None:
@@ -271,6 +384,11 @@ def changed_project(tmp_path: Path, old: str = "", new: str = "") -> Path:
     return project
 
 
+# A loan of an applicant, whose outcome nobody knows yet.
+SOUND_CSV = (
+    "id,loan_amnt,term,int_rate,annual_inc,issue_d,loan_status,grade,home_ownership,dti,revol_util\n"
+    "900,5000, 36 months,10.65,24000,Mar-2012,Current,B,RENT,10,50\n"
+)
 GOOD = "id,loan_amnt,term,int_rate,annual_inc,issue_d,loan_status\n1,5000, 36 months,10.65,24000,Dec-2011,Fully Paid\n"
 FOREIGN = "colour,size\nred,5\n"
 
@@ -331,6 +449,10 @@ def test_files_that_break_the_contract_are_refused(
         ({"--as-of": "31.1.2012"}, "'31.1.2012' is no day; write it as 2012-01-31"),
         ({"--warehouse": "/proc/nowhere"}, "cannot be written"),
         ({"--settings": "no-such-file.yml"}, "no-such-file.yml"),
+        ({"--as-of": "0001-01-01"}, "lies before 1900"),
+        ({"--warehouse": ""}, "storage.warehouse"),
+        ({"--warehouse": "nowhere://x/y"}, "this Spark knows no such storage"),
+        ({"--landing": "nowhere://x/y"}, "this Spark knows no such storage"),
     ],
 )
 def test_a_wrong_command_touches_nothing(capfd, landing, tmp_path, flags, said) -> None:
@@ -346,7 +468,7 @@ def test_a_wrong_command_touches_nothing(capfd, landing, tmp_path, flags, said) 
     assert told.code == 2
     assert said in told.sentence
     assert "Traceback" not in told.err
-    assert not (tmp_path / "w").exists()
+    assert not list((tmp_path / "w").rglob("*.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -403,14 +525,22 @@ def test_another_run_of_the_night_is_waited_for(night, tmp_path) -> None:
     assert "another run of 2012-01-31 is at work" in told.sentence
 
 
-def test_no_borrowers_value_is_in_the_log(night, tmp_path) -> None:
-    assert night("clean", tmp_path / "w").code == 0
+def test_no_borrowers_value_is_in_the_log(spark, night, done, tmp_path) -> None:
+    """Though Delta's own words on a broken check hold the whole row."""
+    shutil.copytree(done, tmp_path / "w/lending_club")
+    path = tmp_path / "w/lending_club/scores"
+    run_id = arrow(path).column("run_id")[0]
+    spark.sql(f"alter table delta.`{path}` add constraint made_up check (run_id = '{run_id}')")
 
+    told = night("score", tmp_path / "w")
+
+    assert told.code == 1
     text = (tmp_path / "logs/credit-spark.jsonl").read_text(encoding="utf-8")
-
-    quarantined = arrow(tmp_path / "w/lending_club/quarantine").to_pylist()
-    assert quarantined
-    assert not any(row["loan_id"] in text for row in quarantined if row["loan_id"])
+    assert "made_up" in text
+    assert "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES" in text
+    seen = told.sentence + text
+    known = [row["loan_id"] for row in arrow(done / "loans").to_pylist()]
+    assert not any(loan_id in seen for loan_id in known)
 
 
 def test_the_sample_is_the_same_for_the_same_seed(tmp_path) -> None:
@@ -426,6 +556,21 @@ def test_the_sample_is_the_same_for_the_same_seed(tmp_path) -> None:
     assert texts[0] == texts[1] != texts[2]
     lines = sum(text.count(b"\n") for text in texts[0])
     assert lines > first.lines
+
+
+def test_a_sample_takes_nothing_away_that_is_not_its_own(capfd, tmp_path) -> None:
+    theirs = tmp_path / "2012-01-31/loans-001.csv"
+    theirs.parent.mkdir()
+    theirs.write_text("id\n", encoding="utf-8")
+
+    told = run(capfd, "sample", "--as-of", AS_OF, "--rows", 10, "--out", tmp_path)
+
+    assert told.code == 2
+    assert "holds loans-001.csv, which no sample has made" in told.sentence
+    assert theirs.read_text(encoding="utf-8") == "id\n"
+    assert run(capfd, "sample", "--as-of", "2012-02-29", "--rows", 10, "--out", tmp_path).code == 0
+    assert run(capfd, "sample", "--as-of", "2012-02-29", "--rows", 10, "--out", tmp_path).code == 0
+    assert run(capfd, "sample", "--as-of", AS_OF, "--out", "/proc/nowhere").code == 2
 
 
 def test_check_and_doctor_find_all_sound(capfd, tmp_path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
 
@@ -23,6 +22,7 @@ from credit_spark.settings import resolve
 from credit_spark.steps import Ledger, Night
 from credit_spark.steps.clean import clean
 from credit_spark.steps.train import fitted, read_book, train
+from tests.frames import stored
 from tests.nights import arrow, run
 
 PROJECT = Path(__file__).parents[1]
@@ -91,9 +91,7 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
     training = treated(book.development, "class_weight", book.seen, contract.model.seed)
     reasons = {name: each.reason for name, each in contract.features.items()}
     fitted_pipeline = fit(training, book.features, reasons, contract.model.regularisation).pipeline
-    # Stored and read again it has no training summary, which Spark 4.1 cannot send to a join.
-    fitted_pipeline.save(str(tmp_path / "pipeline"))
-    pipeline = PipelineModel.load(str(tmp_path / "pipeline"))
+    pipeline = stored(fitted_pipeline, tmp_path)
     document = fitted(night, book, book.development, book.seen, "class_weight")
     everything = night.tables.read(loans(contract))
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import click
 
 from credit_spark.adapters.machine import machine_faults
+from credit_spark.adapters.suites import Suites
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
@@ -23,9 +24,10 @@ from credit_spark.steps.nightly import nightly
 from credit_spark.steps.promote import promote
 from credit_spark.steps.score import score
 from credit_spark.steps.train import train
-from credit_spark.steps.validate import validate
+from credit_spark.steps.validate import check_suites, validate
 
 INTERRUPTED = 130
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 PROJECT = Path(__file__).resolve().parents[2]
 Command = Callable[..., Any]
 EXIT_CODES = """
@@ -48,9 +50,12 @@ class Day(click.ParamType[date]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Read the day, or say how one is written."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            day = value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
             self.fail(f"'{value}' is no day; write it as 2012-01-31", param, ctx)
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            self.fail(f"'{value}' lies before {FIRST_YEAR} or after {LAST_YEAR}", param, ctx)
+        return day
 
 
 def of_a_night(command: Command) -> Command:
@@ -135,11 +140,12 @@ def _promote(*, version: str | None, **flags: Any) -> None:
     "--project",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=PROJECT,
-    help="Folder with conf/; this checkout where it is not given.",
+    help="Folder with conf/ and expectations/; this checkout where it is not given.",
 )
 def check(portfolio: str, project: Path) -> None:
-    """Check a contract, by name or by file, with no data: every fault at once."""
+    """Check a contract and its suites, by name or by file, with no data: every fault at once."""
     contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    check_suites(Suites(project / "expectations" / contract.portfolio), contract)
     click.echo(
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
         f"{len(contract.features)} features, {len(contract.source.layouts)} layouts"

@@ -13,13 +13,13 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.logs import Log
+from credit_spark.adapters.logs import Log, java_trace
 from credit_spark.adapters.models import Models
-from credit_spark.adapters.places import local_folder, only_run, writable
-from credit_spark.adapters.session import spark_session
+from credit_spark.adapters.places import file_system, local_folder, only_run, url_of, writable
+from credit_spark.adapters.session import is_submitted, spark_session
 from credit_spark.adapters.suites import Suites
 from credit_spark.adapters.tables import Tables
-from credit_spark.contract.errors import Stop
+from credit_spark.contract.errors import Stop, TryAgainError
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.settings import Settings, resolve
@@ -41,6 +41,10 @@ class Flags:
     as_json: bool
 
 
+STORAGE_AWAY = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
+                "java.net.NoRouteToHost")  # fmt: skip
+
+
 class OurFaultError(Stop):
     """Something broke that should not: the trace is in the log."""
 
@@ -53,10 +57,10 @@ def launch(command: str, action: Callable[[Night], object], flags: Flags) -> Non
     """
     contract = load_contract(find_contract(flags.portfolio, flags.project / "conf/portfolios"))
     settings = _settings(flags)
-    folder = _absolute(f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}")
-    writable(folder, "warehouse")
-    writable(settings.storage.logs, "logs")
-    log = Log(Path(settings.storage.logs), uuid4().hex)
+    folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
+    writable(folder, "--warehouse")
+    writable(settings.storage.logs, "storage.logs in the settings")
+    log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=_may_log_to_stderr(flags))
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
     ledger = Ledger()
     with (
@@ -84,8 +88,10 @@ def _night(
     log: Log,
     ledger: Ledger,
 ) -> Night:
-    tables = Tables(spark, folder, flags.as_of, log.run_id)
-    source = _absolute(settings.storage.landing.format(portfolio=contract.portfolio))
+    warehouse = url_of(folder)
+    file_system(spark, warehouse)
+    tables = Tables(spark, warehouse, flags.as_of, log.run_id)
+    source = url_of(settings.storage.landing.format(portfolio=contract.portfolio))
     return Night(
         as_of=flags.as_of,
         contract=contract,
@@ -99,10 +105,9 @@ def _night(
     )
 
 
-def _absolute(place: str) -> str:
-    """A place as every process of a cluster on this machine finds it."""
-    folder = local_folder(place)
-    return place if folder is None else str(folder.resolve())
+def _may_log_to_stderr(flags: Flags) -> bool | None:
+    """Not where one JSON object is asked for and spark-submit puts stderr into stdout."""
+    return False if flags.as_json and is_submitted() else None
 
 
 @contextmanager
@@ -117,6 +122,11 @@ def _faults_of_ours(log: Log) -> Iterator[None]:
     except Exception as error:
         log.event("failed", error=type(error).__name__)
         log.trace(error)
+        if any(sign in java_trace(error) for sign in STORAGE_AWAY):
+            raise TryAgainError(
+                "the storage went away meanwhile; the earlier nights stand. Run the same command "
+                f"again when it answers; the trace is in {log.file}"
+            ) from error
         raise OurFaultError(
             f"this is a fault of ours ({type(error).__name__}); the earlier nights stand as they "
             f"were, and the trace is in {log.file}"
@@ -124,7 +134,9 @@ def _faults_of_ours(log: Log) -> Iterator[None]:
 
 
 def _tell(command: str, contract: Contract, flags: Flags, folder: str, ledger: Ledger) -> None:
-    about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": folder}
+    local = local_folder(folder)
+    place = folder if local is None else str(local.resolve())
+    about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
     if flags.as_json:
         print(json.dumps({"command": command, **about, **ledger.summary}), file=sys.stdout)
     else:

@@ -17,6 +17,9 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 from rich.progress import track
 
+from credit_spark.adapters.places import writable
+from credit_spark.contract.errors import InputError
+
 LANDING = Path("landing/lending_club")
 ROWS_A_FILE = 500_000
 MONTHS = 60
@@ -58,12 +61,15 @@ class Sample(NamedTuple):
 
 
 def write_sample(landing: Path, as_of: date, rows: int, seed: int) -> Sample:
-    """Write a night's files and, apart from them, each loan's true PD (Parquet: id, true_pd)."""
+    """Write a night's files and, apart from them, each loan's true PD (Parquet: id, true_pd).
+
+    Raises:
+        InputError: the folder cannot be written, or holds files that are no sample's.
+    """
     folder, truth = landing / str(as_of), landing / "_truth" / f"{as_of}.parquet"
     for place in (folder, truth.parent):
-        place.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("loans-*.csv"):
-        old.unlink()
+        writable(str(place), "--out")
+    _clear(folder, is_ours=truth.is_file())
     blocks = list(_blocks(rows))
     schema = pa.schema({"id": pa.string(), "true_pd": pa.float64()})
     lines = 0
@@ -74,6 +80,18 @@ def write_sample(landing: Path, as_of: date, rows: int, seed: int) -> Sample:
             dirty = _dirtied(loans, np.random.default_rng([seed, nth, 1]), is_iso=nth % 2 == 1)
             lines += _write_file(folder / f"loans-{nth:03}.csv", dirty, is_download=nth % 2 == 0)
     return Sample(folder, lines, truth)
+
+
+def _clear(folder: Path, *, is_ours: bool) -> None:
+    """Take an earlier sample away; what a lender has delivered is not ours to take."""
+    found = sorted(folder.iterdir())
+    if found and not is_ours:
+        raise InputError(
+            f"{folder} holds {found[0].name}, which no sample has made; nothing was touched. Name "
+            "another folder with --out, or another day"
+        )
+    for old in folder.glob("loans-[0-9][0-9][0-9].csv"):
+        old.unlink()
 
 
 def _blocks(rows: int) -> Iterator[tuple[int, int]]:

@@ -5,19 +5,26 @@ with its unit and default; a key that is not there is refused. Nothing else read
 """
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.guards import placeholders
 from credit_spark.contract.loading import load_yaml
 from credit_spark.contract.names import instead_of
 
 PREFIX = "CREDIT_SPARK__"
+# Options of Spark whose values open a storage; what is shown of the settings leaves them out.
+SECRET = re.compile(r"secret|password|token|credential|access[._-]?key|account[._-]?key", re.I)
+HIDDEN = "(hidden)"
 Layer = Mapping[str, Any]
 
 
@@ -31,8 +38,16 @@ class Storage(Section):
     """Where files are read and tables are written: folders, or URLs that Spark knows."""
 
     landing: str
-    warehouse: str
-    logs: str
+    warehouse: str = Field(min_length=1)
+    logs: str = Field(min_length=1)
+
+    @field_validator("landing")
+    @classmethod
+    def _can_be_filled_in(cls, landing: str) -> str:
+        """Refuse a blank that nothing fills."""
+        if unknown := [name for name in placeholders(landing) if name != "portfolio"]:
+            raise ValueError(f"nothing fills '{{{unknown[0]}}}'; did you mean '{{portfolio}}'?")
+        return landing
 
 
 class SparkSettings(Section):
@@ -70,12 +85,13 @@ class Settings(Section):
     training: Training
 
     def as_json(self) -> str:
-        """The settings as one JSON text, the same for the same settings."""
-        return self.model_dump_json()
-
-    def digest(self) -> str:
-        """SHA-256 of the settings."""
-        return hashlib.sha256(self.as_json().encode()).hexdigest()
+        """The settings as one JSON text, their secrets hidden, with their SHA-256."""
+        resolved = self.model_dump()
+        resolved["spark"]["conf"] = {
+            key: HIDDEN if SECRET.search(key) else value for key, value in self.spark.conf.items()
+        }
+        text = json.dumps(resolved, sort_keys=True)
+        return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **resolved})
 
 
 def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
@@ -84,10 +100,10 @@ def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
     Raises:
         InputError: an unknown key or a value of the wrong type, in any layer: all at once.
     """
-    layers = [load_yaml(base), load_yaml(file) if file else {}, from_environment(os.environ), flags]
+    files = [_layer(path) for path in (base, file) if path]
     resolved: dict[str, Any] = {}
-    for layer in layers:
-        resolved = merged(resolved, layer or {})
+    for layer in (*files, from_environment(os.environ), flags):
+        resolved = merged(resolved, layer)
     try:
         return Settings.model_validate(resolved)
     except ValidationError as error:
@@ -95,6 +111,15 @@ def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
         raise InputError(
             listed("these settings cannot be used; nothing was touched", faults)
         ) from None
+
+
+def _layer(path: Path) -> Layer:
+    given = load_yaml(path)
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InputError(f"{path}: settings are sections with keys, as in conf/base.yml")
+    return given
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -106,11 +131,18 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     layer: dict[str, Any] = {}
     for name in sorted(environment):
         if name.startswith(PREFIX):
-            value = YAML(typ="safe", pure=True).load(environment[name])
+            value = _value(name, environment[name])
             for key in reversed(name.removeprefix(PREFIX).lower().split("__")):
                 value = {key: value}
             layer = merged(layer, value)
     return layer
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise InputError(f"{name}: its value cannot be read as YAML; quote the text") from None
 
 
 def merged(lower: Layer, upper: Layer) -> dict[str, Any]:
@@ -134,7 +166,8 @@ def _sentence(fault: Any) -> str:
         return f"{path}: unknown key '{key}'; {instead_of(key, _keys(above))}"
     if fault["type"] == "missing":
         return f"{path}: this key is missing"
-    return f"{path}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    said = fault["msg"].removeprefix("Value error, ")
+    return f"{path}: {said[:1].lower()}{said[1:]}"
 
 
 def _keys(above: Iterable[str]) -> Iterable[str]:

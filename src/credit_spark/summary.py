@@ -32,6 +32,8 @@ def _clean(facts: Facts) -> list[Line]:
 
 
 def _expectations(facts: Facts) -> list[Line]:
+    if "missing" in facts:
+        return [("expectations", f"none: there is no suite at {facts['missing']}")]
     failed = len(facts["failed"])
     return [("expectations", f"{failed} failed" if failed else "all hold")]
 
@@ -52,7 +54,9 @@ def _train(facts: Facts) -> list[Line]:
         ratio = f"mean PD over observed {_3(later['mean_pd_over_observed'])}"
         lines.append(("out of time", text + ratio))
     if facts["left_out"]:
-        lines.append(("left out", f"{', '.join(facts['left_out'])} (no variation in training)"))
+        lines.append(
+            ("left out", f"{', '.join(facts['left_out'])} (hardly a value, or one for all)")
+        )
     return lines + [("gate failed", gate) for gate in facts["failed_gates"]]
 
 
@@ -61,7 +65,7 @@ def _promote(facts: Facts) -> list[Line]:
 
 
 def _kept(facts: Facts) -> list[Line]:
-    return [("champion", f"{facts['model_version']} stays: the new fit did not pass its gates")]
+    return [("champion", f"{facts['model_version']} stays: no new fit passed its gates")]
 
 
 def _score(facts: Facts) -> list[Line]:

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from deltalake import DeltaTable
 from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
 
 from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import InputError
@@ -40,6 +41,30 @@ def test_a_night_with_no_rows_leaves_none_of_its_earlier_run(spark, nights) -> N
 
     assert nights[0].write(SHARES, spark.createDataFrame([], DDL)) == 0
     assert rows(nights[0].read(SHARES)) == []
+
+
+def test_a_first_night_with_no_rows_after_one_with_some_counts_none(spark, nights) -> None:
+    nights[0].write(SHARES, spark.createDataFrame([("A", 0.1)], DDL))
+
+    assert nights[1].write(SHARES, spark.createDataFrame([], DDL)) == 0
+
+
+def test_a_write_counts_its_own_rows_though_another_night_wrote_since(spark, nights) -> None:
+    """The other night commits between this night's commit and its look at the history."""
+    one, two = (
+        spark.createDataFrame([("A", 0.1)], DDL),
+        spark.createDataFrame([("B", 0.1), ("C", 0.1)], DDL),
+    )
+    nights[0].create(SHARES)
+
+    def both() -> None:
+        one.withColumns({"as_of": F.lit(date(2026, 3, 2)), "run_id": F.lit("run 2")}).write.format(
+            "delta"
+        ).mode("append").save(nights[0].path(SHARES))
+        nights[1].write(SHARES, two)
+
+    assert nights[0]._committed(SHARES, both) == 1
+    assert nights[0].versions["shares"] < nights[1].versions["shares"]
 
 
 def test_only_what_a_write_is_about_is_replaced(spark, nights) -> None:

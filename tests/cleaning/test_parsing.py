@@ -25,6 +25,8 @@ TEXT = "text"
         (parsing.whole, "3.5", None),
         (parsing.whole, "-3", None),
         (parsing.whole, "99999999999", None),
+        (parsing.number, ".1065", 0.1065),
+        (parsing.number, ".", None),
         (parsing.money, "$12,000.50", 12_000.5),
         (parsing.money, "(1,200)", -1200.0),
         (parsing.money, "(1,200", None),

@@ -19,8 +19,9 @@ def told(spark, contract, landed):
     """The verdicts over the lines of files, by name."""
 
     def tell(**files: str):
-        landing = Landing(spark, contract, str(landed(**files)), date(2026, 3, 2))
-        return verdicts(landing.lines(landing.files()), contract)
+        night = date(2026, 3, 2)
+        landing = Landing(spark, contract, str(landed(**files)), night)
+        return verdicts(landing.lines(landing.files()), contract, night)
 
     return tell
 
@@ -142,10 +143,78 @@ def test_quoted_text_may_hold_line_breaks_commas_and_quotes(told) -> None:
     ]
 
 
-def test_a_file_cut_off_inside_quotes_is_told(told) -> None:
-    at_a_line_break = HEADER + SOUND + 'B,"$9,0\n'
-    in_a_line = HEADER + SOUND + 'B,"$9,0'
-
-    assert ("quarantined", True) in rows(told(f=at_a_line_break), "verdict", "is_cut_off")
+@pytest.mark.parametrize("end", ['B,"$9,0\n', 'B,"$9,0', 'B,5,1,1,OWN,,,"pa'])
+def test_a_file_cut_off_inside_quotes_is_refused(told, end) -> None:
     with pytest.raises(LandingError, match="ends in the middle of a quoted field"):
-        told(f=in_a_line)
+        told(f=HEADER + SOUND + end)
+
+
+def test_a_quote_that_opens_no_field_cuts_nothing_off(told) -> None:
+    """A screen of 5 inches, the last of a file with no line's end."""
+    text = HEADER.replace("status", "status,desc") + SOUND.replace("paid\n", 'paid,5" screen')
+
+    assert rows(told(f=text), "loan_id", "verdict") == [("A", "accepted")]
+
+
+def test_words_above_a_sound_line_are_no_footer(told) -> None:
+    lines = "id,amount,rate,total_acc\nTotal so far: 5\nA,5,0.5,3\nTotal: 5\n"
+
+    assert rows(told(f=lines), "verdict", "raw") == [
+        ("accepted", None),
+        ("footer", '{"line":"Total: 5"}'),
+        ("quarantined", '{"line":"Total so far: 5"}'),
+    ]
+
+
+def test_raw_keeps_what_a_line_has_beyond_its_header(told) -> None:
+    (raw,) = rows(told(f=HEADER + "A,5,1,1,OWN,,,paid,surplus\n"), "raw")
+
+    assert json.loads(str(raw[0])) == {"line": "A,5,1,1,OWN,,,paid,surplus"}
+
+
+def test_a_rule_may_look_at_the_night(told) -> None:
+    future = SOUND.replace("2025-01-02", "2026-03-03")
+
+    assert rows(told(f=HEADER + SOUND + future), "verdict", "reasons") == [
+        ("accepted", []),
+        ("quarantined", ["opened_by_the_night"]),
+    ]
+
+
+def test_files_of_any_name_are_found_once(spark, contract, landed) -> None:
+    """Brackets and braces mean nothing in a name that was found."""
+    place = landed(**{"loans [1] {a}+é": HEADER + SOUND, "loans 1 a": HEADER})
+    landing = Landing(spark, contract, str(place), date(2026, 3, 2))
+
+    (lines,) = landing.lines(landing.files())
+
+    assert rows(lines, "source_file") == [("loans [1] {a}+é.csv",)]
+
+
+def test_two_files_of_one_name_and_a_folder_are_refused(spark, contract, landed) -> None:
+    place = landed(f=HEADER + SOUND)
+    for folder in ("a", "b"):
+        (place / "2026-03-02" / folder).mkdir()
+        (place / "2026-03-02" / folder / "g.csv").write_text(HEADER + SOUND, encoding="utf-8")
+    deep = contract.model_copy(
+        update={
+            "source": contract.source.model_copy(update={"path": "{landing}/{as_of}/{{a,b}}/*"})
+        }
+    )
+
+    with pytest.raises(LandingError, match="a: it is a folder"):
+        Landing(spark, contract, str(place), date(2026, 3, 2)).files()
+    with pytest.raises(LandingError, match=r"g\.csv: 2 files have this name"):
+        Landing(spark, deep, str(place), date(2026, 3, 2)).files()
+
+
+def test_a_header_is_read_in_the_files_own_encoding(spark, contract, landed) -> None:
+    place = landed(f="")
+    text = "id,amount,rate,Höhe\nA,5,1,ü\n"
+    (place / "2026-03-02/f.csv").write_bytes(text.encode("ISO-8859-1"))
+    source = contract.source.model_copy(update={"encoding": "ISO-8859-1"})
+    western = contract.model_copy(update={"source": source})
+
+    (file,) = Landing(spark, western, str(place), date(2026, 3, 2)).files()
+
+    assert file.shape.header == ("id", "amount", "rate", "Höhe")

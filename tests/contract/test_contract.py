@@ -21,7 +21,7 @@ def faults(tmp_path):
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)
-        path = tmp_path / "changed.yml"
+        path = tmp_path / "small_lender.yml"
         path.write_text(text, encoding="utf-8")
         with pytest.raises(InputError) as error:
             load_contract(path)
@@ -51,6 +51,17 @@ def test_a_wrong_contract_names_every_fault_at_once(faults) -> None:
     ]
 
 
+def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
+    """But for what may be its own consequence: a date whose formats are misspelt has none."""
+    assert faults(
+        ("formats: [yyyy-MM-dd], known: servicing", "format: [yyyy-MM-dd], known: servicing"),
+        ('sql: "rate"', 'sql: "rat"'),
+    ) == [
+        "columns.paid_on.format: unknown key 'format'; did you mean 'formats'?",
+        "features.rate.sql: there is no column 'rat'; did you mean 'rate'?",
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -69,6 +80,11 @@ def test_a_wrong_contract_names_every_fault_at_once(faults) -> None:
         ('sql: "rate"', 'sql: "year(paid_on)"', "features.rate.sql: 'paid_on' is known only at the servicing stage, after the loan is scored; take it out, or the model learns its own answer"),
         ('sql: "amount / income"', 'sql: "amount / incom"', "features.amount_to_income.sql: there is no column 'incom'; did you mean 'income'?"),
         ('sql: "income is null or rate is null or income * rate >= 0"', 'sql: "income"', "rules.income_covers_the_rate.sql: a rule is a comparison, such as 'funded <= asked'"),
+        ("title:", "title2: x\ntitle:", "title2: unknown key 'title2'; did you mean 'title'?"),
+        ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"),
+        ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.path: nothing fills '{asof}'; did you mean 'as_of'?"),
+        ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.encoding: there is no encoding 'UFT-8'"),
+        ("portfolio: small_lender", "portfolio: other_lender", "portfolio: it is 'other_lender', and the file is small_lender.yml; give both one name, since tables and suites stand under it"),
         ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
     ],
 )  # fmt: skip
@@ -78,7 +94,7 @@ def test_each_fault_is_told_by_its_path(faults, old, new, said) -> None:
 
 def test_no_is_a_text_and_a_key_given_twice_is_refused(tmp_path) -> None:
     text = SMALL.read_text(encoding="utf-8")
-    path = tmp_path / "norwegian.yml"
+    path = tmp_path / "small_lender.yml"
     path.write_text(text.replace('missing: [""]', 'missing: ["", NO]'), encoding="utf-8")
 
     assert load_contract(path).source.layouts["keyless"].missing == ("", "NO")
@@ -94,7 +110,7 @@ def test_an_unknown_portfolio_names_the_closest() -> None:
 
 
 def test_comments_do_not_change_the_hash(tmp_path, contract) -> None:
-    path = tmp_path / "commented.yml"
+    path = tmp_path / "small_lender.yml"
     path.write_text("# a comment\n" + SMALL.read_text(encoding="utf-8"), encoding="utf-8")
 
     assert contract_hash(load_contract(path)) == contract_hash(contract)

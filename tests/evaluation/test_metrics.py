@@ -182,9 +182,9 @@ def test_scores_are_counted_by_cell_points_and_outcome(spark) -> None:
         (-0.9996, 600, "bad"),
         (-1.0, 600, "open"),
         (-1.0, 601, None),
-        (99.0, 500, "bad"),
+        (25.0, 500, "bad"),
     ]
 
     cells = counted(spark.createDataFrame(scored, "log_odds double, points int, outcome string"))
 
-    assert rows(cells) == [(-1000, 600, 1, 1, 1), (-1000, 601, 0, 0, 1), (30000, 500, 0, 1, 0)]
+    assert rows(cells) == [(-1000, 600, 1, 1, 1), (-1000, 601, 0, 0, 1), (25000, 500, 0, 1, 0)]

@@ -15,7 +15,7 @@ from credit_spark.modelling.features import MISSING, Definition, column_of, feat
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import fit
 from credit_spark.modelling.scoring import scored
-from tests.frames import rows
+from tests.frames import rows, stored
 
 PLAN = ScorePlan(
     points_at=600,
@@ -85,7 +85,7 @@ def test_coefficients_are_those_of_scikit_learn(fitted, training) -> None:
     assert fitted.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
 
 
-def test_the_compiled_score_is_the_pipelines(spark, fitted) -> None:
+def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
     strange = [
         ("null", None, None, None, None),
         ("unseen", 1.0, 1.0, "zzz", None),
@@ -98,7 +98,8 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted) -> None:
     features = featured(given, FEATURES, {"loan_id": F.col("loan_id")})
     probability = vector_to_array("probability")[1]
 
-    theirs = dict(rows(fitted.pipeline.transform(features).select("loan_id", probability)))
+    pipeline = stored(fitted.pipeline, tmp_path)
+    theirs = dict(rows(pipeline.transform(features).select("loan_id", probability)))
     ours = dict(
         rows(scored(given, document(fitted.terms, fitted.intercept), "loan_id"), "loan_id", "pd")
     )
@@ -174,6 +175,29 @@ def test_reasons_are_what_cost_most_in_the_contracts_order(spark) -> None:
     assert reasons(1.0, 1.0, "b") == ["x is high", "y is high", None, None]
     assert reasons(-1.0, 0.0, "b") == [None, None, None, None]
     assert reasons(-1.0, 3.0, "zzz") == ["y is high", None, None, None]
+
+
+@pytest.mark.parametrize("x", [1e6, -1e6])
+def test_no_pd_is_quite_0_or_1(spark, x) -> None:
+    """So that its log-odds can be taken again, and each loan has a cell."""
+    row = score_of(spark, [number("x", 1.0)], x, 0.0, "a")
+
+    assert 0 < row.pd < 1
+    assert abs(row.log_odds) == 25
+    assert log(row.pd / (1 - row.pd)) == pytest.approx(row.log_odds, abs=0.001)
+
+
+def test_a_hundred_thousand_draws_of_a_large_mean_are_poissons(spark) -> None:
+    """800 good loans to a bad one: mean and variance are both the mean."""
+    given = spark.range(100_000).select(
+        F.col("id").cast("string").alias("loan_id"), F.lit(1.0).alias("label")
+    )
+
+    copies = treated(given, "oversample", Classes(801, 1), 1).groupBy("loan_id").count()
+    mean, variance = copies.agg(F.avg("count"), F.var_samp("count")).first()
+
+    assert mean == pytest.approx(801, abs=0.5)
+    assert variance == pytest.approx(800, rel=0.02)
 
 
 def test_the_offset_is_taken_off_the_log_odds(spark) -> None:

@@ -4,6 +4,8 @@ Files are found and read through Spark, so a folder, a file and any URL that Spa
 alike.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
@@ -14,34 +16,43 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.cleaning.layouts import ABOVE_THE_HEADER, LayoutError, Shape, shape_of
+from credit_spark.adapters.places import file_system
+from credit_spark.cleaning.layouts import (
+    ABOVE_THE_HEADER,
+    LayoutError,
+    Shape,
+    ends_in_a_quoted_field,
+    footer_of,
+    shape_of,
+)
 from credit_spark.cleaning.lines import typed, without_preamble
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 
-COMPRESSED = (".gz", ".bz2")
-CUT_OFF = (
-    "it ends in the middle of a quoted field: it was cut off in transfer; have it delivered again"
-)
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".txt", ".tsv")
+# Enough to hold the totals below the last loan, and a long text with line breaks.
+LAST_LINES = 200
+BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 
 
 class LandingFile(NamedTuple):
-    """A night's file: where it is, its size in bytes, its SHA-256, its shape."""
+    """A night's file: where it is, its size in bytes, its SHA-256, its shape and its footer."""
 
     path: str
     name: str
     size: int
     sha256: str
     shape: Shape
+    footer: tuple[str, ...]
 
 
 class Landing:
-    """The files of one night."""
+    """The files of one night, in a `place` given as a URL."""
 
     def __init__(self, spark: SparkSession, contract: Contract, place: str, as_of: date) -> None:
         self._spark = spark
         self._contract = contract
+        self._encoding = contract.source.encoding
         self._place = place
         self._as_of = as_of
 
@@ -50,16 +61,18 @@ class Landing:
 
         Raises:
             LandingError: there are none, or some cannot be read or fit no layout: all are named.
+            InputError, TryAgainError: their storage is not known, or does not answer.
         """
+        self._storage = file_system(self._spark, self._place)
         found = self._found()
-        files, faults = [], []
+        files, faults = [], _names_given_twice(found)
         for status in found:
             try:
                 files.append(self._file(status))
             except LayoutError as error:
                 faults.append(f"{status.getPath().getName()}: {error}")
             except (PySparkException, Py4JJavaError):
-                faults.append(f"{status.getPath().getName()}: it cannot be read; deliver it again")
+                faults.append(f"{status.getPath().getName()}: it cannot be read; {BROKEN}")
         if faults:
             raise LandingError(
                 listed("the night's files break the contract; nothing was read", faults)
@@ -70,12 +83,14 @@ class Landing:
         """The files' lines, typed by their layout (see cleaning/lines.py): a frame a shape."""
         by_shape = sorted(files, key=lambda file: (file.shape, file.name))
         return [
-            self._typed(shape, [file.path for file in alike])
+            self._typed(shape, list(alike))
             for shape, alike in groupby(by_shape, key=lambda file: file.shape)
         ]
 
-    def _typed(self, shape: Shape, paths: list[str]) -> DataFrame:
-        return typed(without_preamble(self._read(shape, paths), shape), shape, self._contract)
+    def _typed(self, shape: Shape, files: Sequence[LandingFile]) -> DataFrame:
+        lines = self._read(shape, [_literal(file.path) for file in files])
+        footer = {text for file in files for text in file.footer}
+        return typed(without_preamble(lines, shape), shape, self._contract, sorted(footer))
 
     def _read(self, shape: Shape, paths: list[str]) -> DataFrame:
         fields = ", ".join(f"f{i} string" for i in range(len(shape.header)))
@@ -87,79 +102,85 @@ class Landing:
             multiLine=True,
             escape='"',
             sep=self._contract.source.delimiter,
-            encoding=self._contract.source.encoding,
+            encoding=self._encoding,
             columnNameOfCorruptRecord="line",
         )
-        return lines.withColumn("source_file", F.col("_metadata.file_name"))
+        # The name comes as part of a URL, in which a plus sign stands for itself.
+        name = F.replace(F.col("_metadata.file_name"), F.lit("+"), F.lit("%2B"))
+        return lines.withColumn("source_file", F.url_decode(name))
+
+    def _text(self, path: str) -> DataFrame:
+        """A file's lines as they stand, in the encoding that Spark's text reader does not know."""
+        return self._spark.read.csv(
+            path, schema="value string", sep="\u0001", quote="", encoding=self._encoding
+        )
 
     def _found(self) -> list[Any]:
         """Hadoop's status of each file, by name; hidden ones are not a night's."""
-        jvm = self._spark._jvm
-        assert jvm is not None
         pattern = self._pattern()
-        path = jvm.org.apache.hadoop.fs.Path(pattern)
-        try:
-            statuses = self._storage(path).globStatus(path) or []
-        except Py4JJavaError:
-            raise LandingError(f"{pattern} cannot be listed; is the storage there?") from None
-        named = {status.getPath().getName(): status for status in statuses if status.isFile()}
-        shown = [name for name in sorted(named) if not name.startswith((".", "_"))]
+        statuses = self._storage.globStatus(self._path(pattern)) or []
+        named = [(status.getPath().getName(), status) for status in statuses]
+        shown = [(name, each) for name, each in named if not name.startswith((".", "_"))]
         if not shown:
             raise LandingError(
                 f"there are no files for the night of {self._as_of} at {pattern}; put them there, "
                 "or name the file or folder with --landing"
             )
-        return [named[name] for name in shown]
+        return [each for _, each in sorted(shown, key=lambda pair: pair[0])]
 
     def _pattern(self) -> str:
         """The night's files as a glob; a place that is one file is the night's file."""
+        if self._storage.isFile(self._path(self._place)):
+            return _literal(self._place)
+        pattern = self._contract.source.path
+        return pattern.format(landing=_literal(self._place.rstrip("/")), as_of=self._as_of)
+
+    def _path(self, place: str) -> Any:
         jvm = self._spark._jvm
         assert jvm is not None
-        path = jvm.org.apache.hadoop.fs.Path(self._place)
-        try:
-            if self._storage(path).isFile(path):
-                return self._place
-        except Py4JJavaError:
-            raise LandingError(f"{self._place} cannot be reached; is the storage there?") from None
-        pattern = self._contract.source.path
-        return pattern.format(landing=self._place.rstrip("/"), as_of=self._as_of)
-
-    def _storage(self, path: Any) -> Any:
-        return path.getFileSystem(self._spark._jsc.hadoopConfiguration())
+        return jvm.org.apache.hadoop.fs.Path(place)
 
     def _file(self, status: Any) -> LandingFile:
         path, name = status.getPath(), status.getPath().getName()
+        if not status.isFile():
+            raise LayoutError("it is a folder; put its files beside it, or name it in source.path")
         if not name.lower().endswith(DELIMITED):
             raise LayoutError(f"this kind of file is not read; these are: {', '.join(DELIMITED)}")
-        text = self._spark.read.text(path.toString())
-        first_lines = [row.value for row in text.head(2 * ABOVE_THE_HEADER)]
-        shape = shape_of(first_lines, self._contract)
-        if not self._ends_a_line(status) and self._has_an_open_quote(text):
-            raise LayoutError(CUT_OFF)
-        return LandingFile(path.toString(), name, status.getLen(), self._sha256(path), shape)
-
-    def _ends_a_line(self, status: Any) -> bool:
-        """Whether the last byte is a line's end; of a compressed file, the reader itself tells."""
-        if status.getPath().getName().lower().endswith(COMPRESSED):
-            return True
-        stream = self._storage(status.getPath()).open(status.getPath())
-        try:
-            stream.seek(status.getLen() - 1)
-            return bool(stream.read() == ord("\n"))
-        finally:
-            stream.close()
-
-    def _has_an_open_quote(self, text: DataFrame) -> bool:
-        """Whether quotes do not pair up; the CSV reader closes a last field's by itself."""
-        quotes = F.length("value") - F.length(F.replace("value", F.lit('"')))
-        row = text.agg(F.sum(quotes).alias("quotes")).first()
-        return bool(row and row["quotes"] % 2)
+        text = self._text(_literal(path.toString()))
+        shape = shape_of([row.value for row in text.head(2 * ABOVE_THE_HEADER)], self._contract)
+        last_lines = [row.value for row in text.tail(LAST_LINES)]
+        if ends_in_a_quoted_field(last_lines, self._contract.source.delimiter):
+            raise LayoutError(f"it ends in the middle of a quoted field: {BROKEN}")
+        return LandingFile(
+            path.toString(),
+            name,
+            status.getLen(),
+            self._sha256(path),
+            shape,
+            footer_of(last_lines, shape, self._contract),
+        )
 
     def _sha256(self, path: Any) -> str:
         jvm = self._spark._jvm
         assert jvm is not None
-        stream = self._storage(path).open(path)
+        stream = self._storage.open(path)
         try:
             return str(jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream))
         finally:
             stream.close()
+
+
+def _names_given_twice(found: Sequence[Any]) -> list[str]:
+    """Files of several folders with one name: their lines could not be told apart."""
+    counts = Counter(status.getPath().getName() for status in found)
+    return [
+        f"{name}: {count} files have this name, and a line's file is known by its name alone; "
+        "rename them"
+        for name, count in counts.items()
+        if count > 1
+    ]
+
+
+def _literal(path: str) -> str:
+    """A path as a glob that finds it and nothing else."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)

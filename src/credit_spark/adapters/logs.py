@@ -10,9 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from py4j.java_gateway import is_instance_of
+from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
+from pyspark.errors import PySparkException
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+JAVA_FRAMES = 15
+
+SPARKS = (PySparkException, Py4JJavaError)
 
 
 class Log:
@@ -44,9 +53,8 @@ class Log:
             shown.update(task, completed=1)
 
     def trace(self, error: BaseException) -> None:
-        """Keep an error's trace, in the file alone."""
-        text = "".join(traceback.format_exception(error))
-        self._keep(self._line("error", {"trace": text}))
+        """Keep an error's trace, and those of its causes, in the file alone."""
+        self._keep(self._line("error", {"trace": [_told(each) for each in _chain(error)]}))
 
     def _line(self, name: str, facts: dict[str, object]) -> str:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -55,3 +63,46 @@ class Log:
     def _keep(self, line: str) -> None:
         with self.file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, the last one first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _told(error: BaseException) -> str:
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}{type(error).__name__}: {_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    """What an error says; what Spark says may hold a borrower's values, so of it only the kind."""
+    return java_trace(error) if isinstance(error, SPARKS) else str(error)
+
+
+def java_trace(error: BaseException) -> str:
+    """A Java exception and its causes: their classes, Spark's names for what happened, the frames.
+
+    Messages are left out. Empty for an error that is not of Java.
+    """
+    thrown = getattr(error, "java_exception", getattr(error, "_origin", None))
+    lines = []
+    while thrown is not None:
+        lines.append(f"{thrown.getClass().getName()} {_condition(thrown)}".strip())
+        lines += [
+            f"  at {frame.toString()}" for frame in list(thrown.getStackTrace())[:JAVA_FRAMES]
+        ]
+        thrown = thrown.getCause()
+    return "\n".join(lines)
+
+
+def _condition(thrown: Any) -> str:
+    """Spark's name for what happened, and the name of the check where one was broken."""
+    if not is_instance_of(SparkContext._gateway, thrown, "org.apache.spark.SparkThrowable"):
+        return ""
+    parameters = thrown.getMessageParameters()
+    check = parameters.get("constraintName") or ""
+    return f"{thrown.getCondition()} {check}".strip()

@@ -13,7 +13,7 @@ from credit_spark.contract.errors import InputError
 
 def machine_faults(warehouse: str) -> list[str]:
     """Every fault, as a sentence that says what to do; none where a night can run."""
-    return [fault for fault in (_java(), _jars(), _folder(warehouse)) if fault]
+    return [fault for fault in (_java(), _spark(), _jars(), _folder(warehouse)) if fault]
 
 
 def _java() -> str | None:
@@ -28,6 +28,16 @@ def _java() -> str | None:
     return None
 
 
+def _spark() -> str | None:
+    home, ours = os.environ.get("SPARK_HOME"), Path(pyspark.__file__).parent
+    if home is None or Path(home).resolve() == ours.resolve():
+        return None
+    return (
+        f"Spark: SPARK_HOME is {home}, which may be of another version and knows no Delta; unset "
+        "it, and the Spark beside this command is used"
+    )
+
+
 def _jars() -> str | None:
     jars = Path(pyspark.__file__).parent / "jars"
     if all(any(jars.glob(f"{name}*.jar")) for name in ("delta-spark_", "delta-storage-")):
@@ -37,7 +47,7 @@ def _jars() -> str | None:
 
 def _folder(warehouse: str) -> str | None:
     try:
-        writable(warehouse, "warehouse")
+        writable(warehouse, "--warehouse")
     except InputError as error:
         return str(error)
     return None

@@ -4,6 +4,7 @@ import json
 from datetime import date
 from typing import NamedTuple
 
+from pyspark.sql import Row, Window
 from pyspark.sql import functions as F
 
 from credit_spark.adapters.tables import Tables
@@ -39,12 +40,46 @@ class Models:
         self._tables = tables
 
     def champion(self, as_of: date) -> ModelDocument | None:
-        """The model that scores a night: the last one promoted on or before it."""
+        """The model that scores a night: the last one made champion on or before it."""
         if not self._tables.exists(MODELS):
             return None
-        promoted = self._tables.read(MODELS).where(F.col("promoted_as_of") <= F.lit(as_of))
-        last = promoted.orderBy(F.desc("promoted_as_of"), "model_version").first()
+        nights = self._tables.read(MODELS).select("document", F.explode("champion_from"))
+        until = nights.where(F.col("col") <= F.lit(as_of))
+        last = until.orderBy(F.desc("col")).first()
         return ModelDocument.model_validate_json(last["document"]) if last else None
+
+    def document(self, version: str) -> ModelDocument:
+        """A fit's document.
+
+        Raises:
+            InputError: there is no such fit.
+        """
+        return ModelDocument.model_validate_json(self._row(version)["document"])
+
+    def newest_challenger(self, as_of: date) -> str:
+        """The version of the challenger that was fitted last, on or before a night.
+
+        Raises:
+            InputError: there is none, or several were fitted on the same night.
+        """
+        challengers = self._tables.read(MODELS).where("status = 'challenger'")
+        fits = challengers.where(F.col("fitted_as_of") <= F.lit(as_of))
+        newest = fits.select(
+            F.rank()
+            .over(Window.partitionBy(F.lit(0)).orderBy(F.desc("fitted_as_of")))
+            .alias("nth"),
+            "model_version",
+            "treatment",
+        )
+        rows = newest.where("nth = 1").orderBy("model_version").collect()
+        if not rows:
+            raise InputError(
+                f"there is no challenger that was fitted by {as_of}; run 'train' first"
+            )
+        if len(rows) > 1:
+            named = ", ".join(f"{row['model_version']} ({row['treatment']})" for row in rows)
+            raise InputError(f"several fits of one night wait: {named}; name one with --model")
+        return str(rows[0]["model_version"])
 
     def save(self, document: ModelDocument, gates: list[Gate]) -> None:
         """Keep a fit as a challenger; the same fit again leaves what is there."""
@@ -55,6 +90,7 @@ class Models:
             "fitted_as_of": document.facts.as_of,
             "treatment": document.facts.treatment,
             "status": "challenger",
+            "champion_from": [],
             "document": document.as_json(),
             "gates": json.dumps([{**each._asdict(), "passed": each.is_passed} for each in gates]),
         }
@@ -63,39 +99,48 @@ class Models:
     def promote(self, version: str, as_of: date) -> None:
         """Make a fit the champion from a night on, in one commit; a champion stays what it is.
 
+        What was champion on earlier nights stays so: a rerun of one finds the model it had.
+
         Raises:
-            InputError: there is no such fit.
+            InputError: there is no such fit, or it was fitted after the night.
         """
-        known = self._versions()
-        if version not in known:
-            raise InputError(f"there is no model '{version}'; {instead_of(version, known)}")
+        fitted_as_of = self._row(version)["fitted_as_of"]
+        if fitted_as_of > as_of:
+            raise InputError(
+                f"the model {version} was fitted on {fitted_as_of}: on {as_of} nobody had it"
+            )
         champion = self.champion(as_of)
         if champion and champion.version == version:
             return
-        night, chosen = f"date'{as_of}'", f"model_version = '{version}'"
-        # Of two promoted from the same night, the later call stands.
-        promoted = (
-            f"case when {chosen} then {night} "
-            f"when promoted_as_of = {night} then null else promoted_as_of end"
+        night = f"date'{as_of}'"
+        # Of two made champion from the same night, the later call stands.
+        others = f"array_remove(champion_from, {night})"
+        nights = (
+            f"case when model_version = '{version}' "
+            f"then array_sort(array_append({others}, {night})) else {others} end"
         )
-        latest = self._latest_promotion()
-        crowned = "retired" if latest and latest > as_of else "champion"
-        others = "status" if crowned == "retired" else "'retired'"
+        latest = f"date'{max(as_of, self._latest_promotion() or as_of)}'"
         status = (
-            f"case when {chosen} then '{crowned}' "
-            f"when promoted_as_of is null then 'challenger' "
-            f"when promoted_as_of = {night} then 'challenger' else {others} end"
+            f"case when array_contains({nights}, {latest}) then 'champion' "
+            f"when size({nights}) > 0 then 'retired' else 'challenger' end"
         )
-        self._tables.update(MODELS, {"promoted_as_of": promoted, "status": status})
+        self._tables.update(MODELS, {"champion_from": nights, "status": status})
 
     def gates(self, version: str) -> list[Gate]:
         """The gates of a fit, as they were judged when it was saved."""
-        row = self._tables.read(MODELS).where(F.col("model_version") == version).first()
-        kept = json.loads(row["gates"]) if row else []
+        kept = json.loads(self._row(version)["gates"])
         return [Gate(*[each[name] for name in Gate._fields]) for each in kept]
 
+    def _row(self, version: str) -> Row:
+        row = self._tables.read(MODELS).where(F.col("model_version") == version).first()
+        if row is None:
+            known = instead_of(version, self._versions())
+            raise InputError(f"there is no model '{version}'; {known}")
+        return row
+
     def _latest_promotion(self) -> date | None:
-        row = self._tables.read(MODELS).agg(F.max("promoted_as_of").alias("latest")).first()
+        last = F.max(F.array_max("champion_from")).alias("latest")
+        row = self._tables.read(MODELS).agg(last).first()
         return row["latest"] if row else None
 
     def _versions(self) -> list[str]:

@@ -1,23 +1,69 @@
-"""Folders of this machine: whether they can be written, and one run of a night at a time."""
+"""Where files and tables stand: a folder of this machine, or a URL of some other storage."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
 
 from credit_spark.contract.errors import InputError, TryAgainError
 
+# Of two letters at least: 'C:' is no scheme.
+SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")
+NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
+
 
 def local_folder(place: str) -> Path | None:
-    """The folder that a place is on this machine; None: it is a URL of some other storage."""
-    if "://" not in place:
-        return Path(place.removeprefix("file:"))
-    return Path(place.removeprefix("file://")) if place.startswith("file://") else None
+    """The folder that a place is on this machine; None: it is a URL of some other storage.
+
+    >>> local_folder("file:///tmp/loans"), local_folder("tmp"), local_folder("hdfs://name/loans")
+    (PosixPath('/tmp/loans'), PosixPath('tmp'), None)
+    """
+    scheme = SCHEME.match(place)
+    if scheme is None:
+        return Path(place)
+    return Path(place[scheme.end() :]) if scheme[1].lower() == "file" else None
 
 
-def writable(place: str, name: str) -> None:
+def url_of(place: str) -> str:
+    """A place as Spark finds it from any folder, whatever storage is its default."""
+    folder = local_folder(place)
+    return place if folder is None else f"file:{folder.resolve()}"
+
+
+def file_system(spark: SparkSession, place: str) -> Any:
+    """Hadoop's file system of a place, after it has answered.
+
+    Raises:
+        InputError: nothing here knows such a storage.
+        TryAgainError: it does not answer.
+    """
+    jvm = spark._jvm
+    assert jvm is not None
+    try:
+        path = jvm.org.apache.hadoop.fs.Path(place)
+        system = path.getFileSystem(spark._jsc.hadoopConfiguration())
+        system.exists(path)
+    except Py4JJavaError as error:
+        if any(sign in str(error.java_exception) for sign in NO_SUCH_STORAGE):
+            raise InputError(
+                f"{place}: this Spark knows no such storage; check the URL, or give Spark the "
+                "storage's JAR with spark.jars.packages in the settings"
+            ) from error
+        raise TryAgainError(
+            f"{place} cannot be reached; try again when its storage answers"
+        ) from error
+    return system
+
+
+def writable(place: str, instead: str) -> None:
     """Make sure that a folder can be written, and make it where it is not there.
+
+    `instead` says how another is named.
 
     Raises:
         InputError: it cannot be made or written.
@@ -32,8 +78,8 @@ def writable(place: str, name: str) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"the {name} {folder} cannot be written ({error.strerror}); nothing was touched. Name "
-            f"another with --{name}, or let this user write there"
+            f"{folder} cannot be written ({error.strerror}); nothing was touched. Name another "
+            f"with {instead}, or let this user write there"
         ) from None
 
 

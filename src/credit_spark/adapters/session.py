@@ -26,6 +26,11 @@ ALWAYS = {
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
 
+def is_submitted() -> bool:
+    """Whether spark-submit has started this process."""
+    return SET_BY_SPARK_SUBMIT in os.environ
+
+
 @contextmanager
 def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSession]:
     """Open a session that knows Delta, and stop it when the work is done.
@@ -49,7 +54,7 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
 
 
 def _started(options: Mapping[str, str], noise: Path) -> SparkSession:
-    if SET_BY_SPARK_SUBMIT in os.environ:
+    if is_submitted():
         return _builder({**options, **_submitted(options)}).getOrCreate()
     try:
         with _stderr_to(noise):

@@ -7,12 +7,14 @@ was seen. Rows that break one are never listed: they hold borrowers' values.
 import hashlib
 import json
 import os
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.errors import InputError
+from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.names import instead_of
 
 
 class Failure(NamedTuple):
@@ -38,22 +40,43 @@ class Suites:
         texts = [path.read_bytes() for path in sorted(self._folder.glob("*.json"))]
         return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
-    def failures(self, table: str, frame: DataFrame) -> list[Failure]:
-        """What a frame fails of its table's suite; none where the table has no suite.
+    def path(self, table: str) -> Path:
+        """Where the suite of a table stands, or would stand."""
+        return self._folder / f"{table}.json"
+
+    def check(self, columns: Mapping[str, Collection[str]]) -> None:
+        """Make sure that every suite can be run, before a night begins.
+
+        In come the columns that the suite of each table can see.
 
         Raises:
-            InputError: the suite cannot be read.
+            InputError: with every fault of every suite.
         """
-        path = self._folder / f"{table}.json"
-        if not path.is_file():
-            return []
-        batch, suite = _batch(frame), _suite(path)
+        faults = [
+            f"{self.path(table)}: {fault}"
+            for table, seen in columns.items()
+            if self.path(table).is_file()
+            for fault in _faults(self.path(table), seen)
+        ]
+        if faults:
+            raise InputError(listed("these suites cannot be run; nothing was touched", faults))
+
+    def failures(
+        self, table: str, frame: DataFrame, where_known: Collection[str] = ()
+    ) -> list[Failure]:
+        """What a frame fails of its table's suite; the suite was checked before.
+
+        An expectation on a column of `where_known` is not judged where no row has a value.
+        """
+        batch, given = _batch(frame), _read(self.path(table))
+        suite = _suite_of(given["name"], given["expectations"])
         verdict = batch.validate(suite, result_format="BOOLEAN_ONLY")
         failed = [each.expectation_config for each in verdict.results if not each.success]
         if not failed:
             return []
         again = _suite_of(suite.name, [config.to_json_dict() for config in failed])
-        return [_failure(each) for each in batch.validate(again, result_format="SUMMARY").results]
+        seen = batch.validate(again, result_format="SUMMARY").results
+        return [_failure(each) for each in seen if not _is_unknown(each, where_known)]
 
 
 def _library() -> Any:
@@ -73,16 +96,53 @@ def _batch(frame: DataFrame) -> Any:
     return definition.get_batch(batch_parameters={"dataframe": frame})
 
 
-def _suite(path: Path) -> Any:
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-        return _suite_of(given["name"], given["expectations"])
-    except Exception as error:
-        raise InputError(f"{path}: this suite cannot be read: {error}") from error
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _suite_of(name: str, expectations: list[dict[str, Any]]) -> Any:
     return _library().ExpectationSuite(name=name, expectations=expectations)
+
+
+def _faults(path: Path, columns: Collection[str]) -> Iterator[str]:
+    try:
+        given = _read(path)
+        expectations = [(each["type"], each["kwargs"]) for each in given["expectations"]]
+        given["name"].strip()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        yield f"it is no suite of Great Expectations ({type(error).__name__}: {error})"
+        return
+    for nth, (type_, kwargs) in enumerate(expectations, start=1):
+        for fault in _faults_of(type_, kwargs, columns):
+            yield f"expectation {nth}, {type_}: {fault}"
+
+
+def _faults_of(type_: str, kwargs: Mapping[str, Any], columns: Collection[str]) -> Iterator[str]:
+    """A suite that is built from a type that nobody knows would leave it out without a word."""
+    _library()
+    from great_expectations.expectations import registry
+
+    known = registry.list_registered_expectation_implementations()
+    if type_ not in known:
+        yield f"there is no such expectation; {instead_of(type_, known)}"
+        return
+    try:
+        registry.get_expectation_impl(type_)(**kwargs)
+    except ValueError as error:
+        yield " ".join(str(error).split("\n")[1:]).strip() or str(error)
+    for column in _columns(kwargs):
+        if column not in columns:
+            yield f"there is no column '{column}'; {instead_of(column, columns)}"
+
+
+def _columns(kwargs: Mapping[str, Any]) -> list[str]:
+    one = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
+    return [*one, *kwargs.get("column_list", []), *kwargs.get("column_set", [])]
+
+
+def _is_unknown(result: Any, where_known: Collection[str]) -> bool:
+    is_asked = result.expectation_config.kwargs.get("column") in where_known
+    return is_asked and not _raised(result) and result.result.get("observed_value") is None
 
 
 def _failure(result: Any) -> Failure:
@@ -93,8 +153,21 @@ def _failure(result: Any) -> Failure:
 
 
 def _seen(result: Any) -> str:
-    if result.exception_info.get("raised_exception"):
-        return f"could not be computed: {result.exception_info.get('exception_message')}"
+    """Counts and figures; anything else could be a borrower's value."""
+    if _raised(result):
+        return "could not be computed; the columns' types may not suit it"
     shown = ("observed_value", "element_count", "unexpected_count", "unexpected_percent")
-    facts = {key: result.result[key] for key in shown if key in result.result}
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items())
+    facts = {
+        key: result.result[key]
+        for key in shown
+        if isinstance(result.result.get(key), int | float | None) and key in result.result
+    }
+    said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items())
+    return said or "it does not hold"
+
+
+def _raised(result: Any) -> bool:
+    """Whether it could not be computed; the information may be nested by metric."""
+    info = result.exception_info or {}
+    each = [info, *[nested for nested in info.values() if isinstance(nested, dict)]]
+    return any(one.get("raised_exception") for one in each)

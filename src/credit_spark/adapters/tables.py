@@ -1,6 +1,7 @@
 """The one adapter to Delta tables: a night's rows are replaced in one commit each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -12,6 +13,10 @@ from pyspark.sql.types import StructType
 
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
+
+COMMITTED_BY = "spark.databricks.delta.commitInfo.userMetadata"
+# As many runs as may write to one table while one of them looks at its own commit.
+LAST_COMMITS = 20
 
 
 class Tables:
@@ -26,11 +31,26 @@ class Tables:
         self._as_of = as_of
         self._run_id = run_id
         self._only_tonight = f"as_of = date'{as_of}'"
+        self._commits = 0
         self.versions: dict[str, int] = {}
 
     def path(self, table: Table) -> str:
         """The folder or URL of a table."""
         return f"{self._folder}/{table.name}"
+
+    def tonight(self, table: Table, written_by: str) -> DataFrame:
+        """This night's rows of a table, at least one.
+
+        Raises:
+            InputError: there are none; `written_by` is the command that writes them.
+        """
+        rows = self.read(table)
+        if rows.isEmpty():
+            raise InputError(
+                f"there are no {table.name} of {self._as_of} yet; run '{written_by}' for that "
+                "night first"
+            )
+        return rows
 
     def exists(self, table: Table) -> bool:
         """Whether the table was ever written."""
@@ -68,7 +88,8 @@ class Tables:
         if within:
             conditions.append(f"({within})")
         writer = self._stamped(table, frame).write.format("delta").mode("overwrite")
-        return self._committed(table, writer.option("replaceWhere", " and ".join(conditions)))
+        writer = writer.option("replaceWhere", " and ".join(conditions))
+        return self._committed(table, lambda: writer.save(self.path(table)))
 
     def frame(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         """A few rows, given by their columns, as a frame of the table."""
@@ -80,15 +101,13 @@ class Tables:
         """Add a few rows, given by their columns, in one commit."""
         self.create(table)
         frame = self._stamped(table, self.frame(table, rows))
-        return self._committed(table, frame.write.format("delta").mode("append"))
+        writer = frame.write.format("delta").mode("append")
+        return self._committed(table, lambda: writer.save(self.path(table)))
 
     def update(self, table: Table, changes: Mapping[str, str]) -> None:
         """Set columns to SQL expressions over the row, in one commit."""
-        try:
-            DeltaTable.forPath(self._spark, self.path(table)).update(set=dict(changes))
-        except DeltaConcurrentModificationException:
-            raise _conflict(table) from None
-        self._note(table)
+        rows = DeltaTable.forPath(self._spark, self.path(table))
+        self._committed(table, lambda: rows.update(set=dict(changes)))
 
     def create(self, table: Table) -> None:
         """Make the table where it is not there yet, with its checks."""
@@ -104,7 +123,8 @@ class Tables:
         builder = builder.property("delta.enableDeletionVectors", "false")
         if table.is_nightly:
             builder = builder.partitionedBy("as_of")
-        builder.execute()
+        with _conflicts_told(table):
+            builder.execute()
 
     def compare(self, table: Table) -> None:
         """Make sure that a table, where it is there, has the columns that are declared.
@@ -138,19 +158,21 @@ class Tables:
             stamps["as_of"] = F.lit(self._as_of)
         return frame.select(*table.columns).withColumns(stamps)
 
-    def _committed(self, table: Table, writer: Any) -> int:
-        try:
-            writer.save(self.path(table))
-        except DeltaConcurrentModificationException:
-            raise _conflict(table) from None
-        return self._note(table)
-
-    def _note(self, table: Table) -> int:
-        # The commit has counted its rows; counting them again would read the night again.
-        last = DeltaTable.forPath(self._spark, self.path(table)).history(1).first()
-        assert last is not None
-        self.versions[table.name] = last["version"]
-        return int(last["operationMetrics"].get("numOutputRows", 0))
+    def _committed(self, table: Table, commit: Callable[[], object]) -> int:
+        """Commit under a name of its own; the commit itself has counted the rows that it wrote."""
+        self._commits += 1
+        name = f"{self._run_id} {self._commits}"
+        self._spark.conf.set(COMMITTED_BY, name)
+        with _conflicts_told(table):
+            commit()
+        last = DeltaTable.forPath(self._spark, self.path(table)).history(LAST_COMMITS)
+        # Another night's commit may have come since.
+        ours = last.where(F.col("userMetadata") == name).first()
+        if ours is None:
+            # Nothing was there to replace, and nothing was to be written: Delta makes no commit.
+            return 0
+        self.versions[table.name] = ours["version"]
+        return int(ours["operationMetrics"].get("numOutputRows", 0))
 
 
 def _all_columns(table: Table) -> dict[str, Field]:
@@ -162,7 +184,11 @@ def _said(types: Mapping[str, Any], name: str) -> str:
     return types[name].simpleString() if name in types else "missing"
 
 
-def _conflict(table: Table) -> TryAgainError:
-    return TryAgainError(
-        f"another run wrote the same rows of '{table.name}' meanwhile; run the same command again"
-    )
+@contextmanager
+def _conflicts_told(table: Table) -> Iterator[None]:
+    try:
+        yield
+    except DeltaConcurrentModificationException:
+        raise TryAgainError(
+            f"another run wrote to '{table.name}' at the same moment; run the same command again"
+        ) from None

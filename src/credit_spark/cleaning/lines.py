@@ -4,6 +4,7 @@ In come fields by position, `f0` to `fN`, `line` (a malformed line's whole text,
 one) and `source_file`. Out go the contract's columns by kind, beside what the verdict needs.
 """
 
+from collections.abc import Collection
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -26,9 +27,12 @@ def without_preamble(lines: DataFrame, shape: Shape) -> DataFrame:
     return lines.where(~reduce(Column.__or__, above))
 
 
-def typed(lines: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
+def typed(
+    lines: DataFrame, shape: Shape, contract: Contract, footer: Collection[str] = ()
+) -> DataFrame:
     """The contract's columns, typed, of lines of one shape.
 
+    `footer` are the texts that stand below the last loans of their files.
     Beside them stand `key` (null: missing), `is_keyed`, `content` (a hash of all fields),
     `text` (a struct of what each column was read from), `outside` (a struct of flags: a value
     that was turned null or clipped), `fields` (the line as a map by the header's names),
@@ -40,7 +44,7 @@ def typed(lines: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
     read = lines.select(
         F.struct(*[text.alias(name) for name, text in texts.items()]).alias("text"),
         _content(shape).alias("content"),
-        _is_footer(shape, layout).alias("is_footer"),
+        _is_footer(footer).alias("is_footer"),
         _fields(shape).alias("fields"),
         "line",
         "source_file",
@@ -126,10 +130,5 @@ def _fields(shape: Shape) -> Column:
     return F.struct(*named)
 
 
-def _is_footer(shape: Shape, layout: Layout) -> Column:
-    """Words in the first field and nothing else: the totals below the last loan."""
-    if layout.footer == "none":
-        return F.lit(False)
-    rest = F.coalesce(*[F.col(f"f{i}") for i in range(1, len(shape.header))])
-    words = F.col("f0").rlike(r"^[^\"]*[A-Za-z]{3,}") & rest.isNull()
-    return F.col("line").isNotNull() & words
+def _is_footer(footer: Collection[str]) -> Column:
+    return F.col("line").isNotNull() & F.btrim("f0").isin(*footer)

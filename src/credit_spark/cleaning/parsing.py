@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Kind, Promise, Unit
 
-PLAIN_NUMBER = r"^[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d{1,3})?$"
+PLAIN_NUMBER = r"^[+-]?(\d+(\.\d*)?|\d{1,3}(,\d{3})+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$"
 WHOLE_NUMBER = r"^[+]?\d{1,9}(\.0*)?$"
 SPACES = " \t\r\n\u00a0"
 Parser = Callable[[Column, Promise, Unit | None], Column]

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.cleaning.lines import is_inside
 from credit_spark.contract.expressions import condition
+from credit_spark.contract.guards import judged_kinds
 from credit_spark.contract.models import Contract, Outcome, Promise
 
 BLAMED_LETTERS = 80
@@ -28,9 +29,12 @@ class Rule(NamedTuple):
 
 
 def rules_of(contract: Contract) -> list[Rule]:
-    """Every rule that the contract implies or states, in the contract's order."""
+    """Every rule that the contract implies or states, in the contract's order.
+
+    Beside the columns of typed lines, they look at `as_of`.
+    """
     nothing = F.lit(None).cast("string")
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    kinds = judged_kinds(contract)
     promised = [
         rule for name, each in contract.columns.items() for rule in column_rules(name, each)
     ]

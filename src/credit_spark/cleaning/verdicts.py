@@ -4,6 +4,7 @@ What stands in the account of the night is counted from these verdicts alone.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -15,14 +16,15 @@ from credit_spark.contract.models import Contract
 ACCEPTED, QUARANTINED, SUPERSEDED, FOOTER = "accepted", "quarantined", "superseded", "footer"
 
 
-def verdicts(shapes: Sequence[DataFrame], contract: Contract) -> DataFrame:
+def verdicts(shapes: Sequence[DataFrame], contract: Contract, as_of: date) -> DataFrame:
     """Judge typed lines, a frame a shape of file, and give each its `loan_id` and `verdict`.
 
     Out go `loan_id`, the contract's columns, `outcome`, `reasons`, `raw` (JSON, of quarantined
-    lines only), `replaced` (the columns whose value was turned null or clipped),
-    `is_cut_off`, `source_file` and `verdict`.
+    lines only), `replaced` (the columns whose value was turned null or clipped), `source_file`
+    and `verdict`.
     """
-    told = reduce(DataFrame.union, [_told(lines, contract) for lines in shapes])
+    of_the_night = [lines.withColumn("as_of", F.lit(as_of)) for lines in shapes]
+    told = reduce(DataFrame.union, [_told(lines, contract) for lines in of_the_night])
     return _superseding(told, contract.newest_by)
 
 
@@ -36,9 +38,8 @@ def _told(lines: DataFrame, contract: Contract) -> DataFrame:
         *contract.columns,
         outcome(contract).alias("outcome"),
         "reasons",
-        F.when(is_unsound, F.to_json("fields")).alias("raw"),
+        F.when(is_unsound, _raw()).alias("raw"),
         _replaced(contract).alias("replaced"),
-        _is_cut_off().alias("is_cut_off"),
         "source_file",
         F.when(F.col("is_footer"), FOOTER)
         .when(is_unsound, QUARANTINED)
@@ -74,7 +75,7 @@ def _replaced(contract: Contract) -> Column:
     return F.concat_ws(",", *flags)
 
 
-def _is_cut_off() -> Column:
-    """A malformed line with an odd number of quotes: its file ends inside a quoted field."""
-    quotes = F.length("line") - F.length(F.replace("line", F.lit('"')))
-    return F.coalesce(quotes % 2 == 1, F.lit(False))
+def _raw() -> Column:
+    """The fields by their header's names; of a malformed line its whole text."""
+    whole = F.to_json(F.struct("line"))
+    return F.when(F.col("line").isNotNull(), whole).otherwise(F.to_json("fields"))

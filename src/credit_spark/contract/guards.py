@@ -3,22 +3,50 @@
 Each guard yields faults as sentences, each begun by its path in the file.
 """
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from string import Formatter
 
 from credit_spark.contract.expressions import ExpressionError, condition, expression
-from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract
+from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract, Kind
 from credit_spark.contract.names import instead_of
 
 RESERVED = frozenset({"loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons"})
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Of a fixed width: a text of another length is no such date, and need not be tried.
+DATE_FORMAT = re.compile(r"(yyyy|MMM|MM|dd|HH|mm|ss|[ ./:,_-])+")
+PATH_FIELDS = ("landing", "as_of")
 
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (columns, references, units, rules, features, score)
+    guards = (source, columns, references, units, rules, features, score)
     return [fault for guard in guards for fault in guard(contract)]
+
+
+def source(contract: Contract) -> Iterator[str]:
+    """The path has no blank that nothing fills, and the encoding is one that there is."""
+    for name in placeholders(contract.source.path):
+        if name not in PATH_FIELDS:
+            yield f"source.path: nothing fills '{{{name}}}'; {instead_of(name, PATH_FIELDS)}"
+    try:
+        codecs.lookup(contract.source.encoding)
+    except LookupError:
+        yield f"source.encoding: there is no encoding '{contract.source.encoding}'"
+
+
+def placeholders(text: str) -> list[str]:
+    """The names in braces of a text that is to be filled in.
+
+    >>> placeholders("{landing}/{as_of}/*")
+    ['landing', 'as_of']
+    """
+    try:
+        return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+    except ValueError:
+        return [text]
 
 
 def columns(contract: Contract) -> Iterator[str]:
@@ -35,6 +63,12 @@ def columns(contract: Contract) -> Iterator[str]:
             yield f"{path}.range: the lower bound stands first"
         if promise.kind == "date" and not promise.formats:
             yield f"{path}.formats: a date needs its formats, such as [yyyy-MM-dd]"
+        for pattern in promise.formats:
+            if not DATE_FORMAT.fullmatch(pattern):
+                yield (
+                    f"{path}.formats: '{pattern}' is no format of a fixed width; it is made of "
+                    "yyyy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
+                )
         if promise.outside == "clip" and not promise.range:
             yield f"{path}.outside: only a column with a range can be clipped"
 
@@ -80,12 +114,17 @@ def units(contract: Contract) -> Iterator[str]:
 
 def rules(contract: Contract) -> Iterator[str]:
     """Row rules can be compiled."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    kinds = judged_kinds(contract)
     for name, rule in contract.rules.items():
         try:
             condition(rule.sql, kinds)
         except ExpressionError as error:
             yield f"rules.{name}.sql: {error}"
+
+
+def judged_kinds(contract: Contract) -> dict[str, Kind]:
+    """What a row rule may speak of: the columns, and the night as `as_of`."""
+    return {name: promise.kind for name, promise in contract.columns.items()} | {"as_of": "date"}
 
 
 def features(contract: Contract) -> Iterator[str]:

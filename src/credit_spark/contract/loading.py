@@ -1,6 +1,7 @@
 """A contract from its YAML file, or every fault in it at once."""
 
 import hashlib
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,48 @@ def load_contract(path: Path) -> Contract:
     Raises:
         InputError: with every fault, one a line, by its path in the file.
     """
-    headline = f"{path.name}: this contract cannot be used; nothing was touched"
     given = load_yaml(path)
+    faults: list[str] = []
     try:
         contract = Contract.model_validate(given)
+        faults += guards.faults(contract)
+        if contract.portfolio != path.stem:
+            faults.append(
+                f"portfolio: it is '{contract.portfolio}', and the file is {path.name}; give both "
+                "one name, since tables and suites stand under it"
+            )
     except ValidationError as error:
-        raise InputError(listed(headline, _sentences(error))) from None
-    faults = guards.faults(contract)
+        faults += [*_sentences(error), *_faults_beside(error, given)]
     if faults:
-        raise InputError(listed(headline, faults))
+        raise InputError(
+            listed(f"{path.name}: this contract cannot be used; nothing was touched", faults)
+        )
     return contract
+
+
+def _faults_beside(error: ValidationError, given: Any) -> list[str]:
+    """What is wrong between the parts, where the contract can be read without its bad keys.
+
+    What is said about the surroundings of a bad key is left out: it may be its consequence.
+    """
+    rest = deepcopy(given)
+    places = [fault["loc"] for fault in error.errors()]
+    for place in places:
+        _cut(rest, place)
+    try:
+        contract = Contract.model_validate(rest)
+    except ValidationError:
+        return []
+    around = tuple(".".join(map(str, place[:-1])) for place in places)
+    return [each for each in guards.faults(contract) if not each.startswith(around)]
+
+
+def _cut(given: Any, place: tuple[str | int, ...]) -> None:
+    """Take the key at a place out of what was given, where it is there."""
+    for step in place[:-1]:
+        given = given.get(step) if isinstance(given, dict) else None
+    if isinstance(given, dict):
+        given.pop(place[-1], None)
 
 
 def find_contract(portfolio: str, folder: Path) -> Path:

@@ -124,7 +124,9 @@ QUARANTINE = Table(
     columns={
         "loan_id": Field("string", "as in `loans`, where the line has one"),
         "reasons": Field("array<string>", "every rule that the line breaks, and the text to blame"),
-        "raw": Field("string", "the line's fields by their header's names, as JSON"),
+        "raw": Field(
+            "string", "the line's fields by their header's names, or its whole text, as JSON"
+        ),
         "source_file": SOURCE_FILE,
         "status": Field("string", "'open' or 'replayed'"),
     },
@@ -179,11 +181,11 @@ MODELS = Table(
         "fitted_as_of": Field("date", "the night whose loans it was fitted on"),
         "treatment": TREATMENT,
         "status": Field("string", "'challenger', 'champion' or 'retired'"),
-        "promoted_as_of": Field("date", "the night from which it was champion; null: never"),
+        "champion_from": Field("array<date>", "the nights from which it was made champion"),
         "document": Field("string", "the model as JSON: all that scoring needs"),
         "gates": Field("string", "each gate with bounds, what was seen, passed or not, as JSON"),
     },
-    keys=("model_version", "fitted_as_of", "status", "document"),
+    keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
     checks={"status_is_known": "status in ('challenger', 'champion', 'retired')"},
     is_nightly=False,
 )
@@ -205,7 +207,9 @@ RUNS = Table(
         "replaced": Field("string", "values turned null or clipped, by column, as JSON"),
         "contract_hash": Field("string", "SHA-256 of what the contract says"),
         "suite_hash": Field("string", "SHA-256 of the suites that were run"),
-        "settings": Field("string", "the resolved settings and their SHA-256, as JSON"),
+        "settings": Field(
+            "string", "the resolved settings, secrets hidden, and their SHA-256, as JSON"
+        ),
         "model_version": MODEL_VERSION,
         "code_version": Field("string", "version of credit-spark"),
         "table_versions": Field("string", "Delta version of each table written, as JSON"),

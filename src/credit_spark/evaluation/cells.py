@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 PER_LOG_ODDS = 1000
-# Beyond it a PD is 0 or 1 to nine digits; an int holds it.
-WIDEST = 30 * PER_LOG_ODDS
+# Beyond it a PD is 0 or 1 to ten digits. Log-odds are bounded by it, so no PD is quite 0 or 1.
+WIDEST_LOG_ODDS = 25.0
 
 
 class Cell(NamedTuple):
@@ -45,13 +45,11 @@ class Cell(NamedTuple):
 def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
     """Count loans by `by`, `cell` and `points`: `good`, `bad`, `open` (or no outcome at all).
 
-    In come `log_odds`, `points` and `outcome`.
+    In come `log_odds` (within WIDEST_LOG_ODDS), `points` and `outcome`.
     """
     outcome = F.col("outcome")
-    bounded = F.greatest(
-        F.least(F.round(F.col("log_odds") * PER_LOG_ODDS), F.lit(WIDEST)), F.lit(-WIDEST)
-    )
-    return scored.groupBy(*by, bounded.cast("int").alias("cell"), "points").agg(
+    cell = F.round(F.col("log_odds") * PER_LOG_ODDS).cast("int").alias("cell")
+    return scored.groupBy(*by, cell, "points").agg(
         F.count_if(outcome == "good").alias("good"),
         F.count_if(outcome == "bad").alias("bad"),
         F.count_if(F.coalesce(outcome, F.lit("open")) == "open").alias("open"),

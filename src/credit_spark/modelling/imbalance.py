@@ -4,7 +4,7 @@ A treatment makes good and bad weigh the same. It shifts the log-odds of a fit b
 that is known, and calibration takes away again.
 """
 
-from math import exp, log
+from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -14,6 +14,8 @@ from credit_spark.contract.models import Treatment
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
+# From it on, the normal approximation is within a few thousandths of the distribution.
+LARGE_MEAN = 50
 
 
 class Classes(NamedTuple):
@@ -68,15 +70,26 @@ def _oversampled(training: DataFrame, seen: Classes, seed: int) -> DataFrame:
     """
     small, large = sorted((seen.good, seen.bad))
     is_small = F.col("label") == (1.0 if seen.bad < seen.good else 0.0)
-    draws = _poisson(F.xxhash64(F.lit(seed), F.lit("oversample"), "loan_id"), large / small - 1)
+    hashes = [F.xxhash64(F.lit(seed), F.lit(use), "loan_id") for use in ("oversample", "again")]
+    draws = _poisson(_uniform(hashes[0]), _uniform(hashes[1]), large / small - 1)
     copies = F.when(is_small, draws + 1).otherwise(1)
     repeated = training.withColumn("copy", F.explode(F.sequence(F.lit(1), copies)))
     return repeated.drop("copy")
 
 
-def _poisson(hashed: Column, mean: float) -> Column:
-    """A Poisson number for each hash, by inversion of the cumulative distribution."""
-    uniform = F.pmod(hashed, F.lit(2**53)) / F.lit(float(2**53))
+def _uniform(hashed: Column) -> Column:
+    """A number in (0, 1) for each hash."""
+    return (F.pmod(hashed, F.lit(2**52)) + F.lit(0.5)) / F.lit(float(2**52))
+
+
+def _poisson(uniform: Column, other: Column, mean: float) -> Column:
+    """A Poisson number for each pair of uniform ones, by inversion of the distribution.
+
+    Of a large mean by its normal approximation, with the Box-Muller transform.
+    """
+    if mean > LARGE_MEAN:
+        normal = F.sqrt(-2 * F.log(uniform)) * F.cos(2 * pi * other)
+        return F.greatest(F.round(mean + sqrt(mean) * normal), F.lit(0.0)).cast("int")
     passed = [F.when(uniform >= bound, 1).otherwise(0) for bound in _cumulative(mean)]
     number = F.lit(0)
     for step in passed:

@@ -12,11 +12,9 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import REASONS
+from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import column_of, featured
-
-# Beyond it a PD is 0 or 1 to nine digits.
-WIDEST_LOG_ODDS = 30.0
 
 
 def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame:
@@ -31,7 +29,7 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
     constant = F.lit(document.intercept - document.offset)
     summed = terms.select(
         *beside,
-        sum((F.col(name) for name in names), constant).alias("log_odds"),
+        _bounded(sum((F.col(name) for name in names), constant)).alias("log_odds"),
         _ranked(document).alias("costs"),
     )
     judged = summed.select(*beside, "log_odds", _pd().alias("pd"), "costs")
@@ -55,9 +53,12 @@ def points(plan: ScorePlan) -> Column:
     Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
     """
     factor = plan.points_to_double_odds / log(2)
-    bounded = F.greatest(F.least("log_odds", F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
-    exact = F.lit(plan.points_at - factor * log(plan.odds_at)) - F.lit(factor) * bounded
+    exact = F.lit(plan.points_at - factor * log(plan.odds_at)) - F.lit(factor) * F.col("log_odds")
     return F.floor(exact + 0.5).cast("int")
+
+
+def _bounded(log_odds: Column) -> Column:
+    return F.greatest(F.least(log_odds, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
 
 
 def _renamed(document: ModelDocument) -> list[Number | Category]:

@@ -16,8 +16,8 @@ ENDS = {LandingError: "refused", GateError: "stopped"}
 def attempt(night: Night, command: str, action: Callable[[Night], object]) -> None:
     """Take a command's steps, and write down how it went; errors go on to the caller.
 
-    Where the command, the settings or the contract was wrong, or another run was in the way,
-    nothing was touched, and nothing is written here.
+    Where nothing was touched, since the command, the settings or the contract was wrong, or
+    another run was in the way, nothing is written here.
     """
     started_at = datetime.now(UTC)
     for table in tables(night.contract):
@@ -25,8 +25,8 @@ def attempt(night: Night, command: str, action: Callable[[Night], object]) -> No
     try:
         action(night)
     except Stop as stop:
-        if type(stop) in ENDS:
-            _write(night, command, started_at, ENDS[type(stop)], str(stop))
+        if type(stop) in ENDS or night.tables.versions:
+            _write(night, command, started_at, ENDS.get(type(stop), "stopped"), str(stop))
         raise
     except Exception as error:
         # Its text may hold a borrower's values: the log's file has it, the table does not.
@@ -46,9 +46,7 @@ def _write(
         "started_at": started_at,
         "ended_at": datetime.now(UTC),
         "contract_hash": contract_hash(night.contract),
-        "settings": json.dumps(
-            {"sha256": night.settings.digest(), "resolved": night.settings.model_dump()}
-        ),
+        "settings": night.settings.as_json(),
         "code_version": version("credit-spark"),
         "table_versions": json.dumps(night.tables.versions, sort_keys=True),
         "message": message,

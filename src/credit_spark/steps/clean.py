@@ -8,9 +8,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.landing import CUT_OFF, LandingFile
+from credit_spark.adapters.landing import BROKEN, LandingFile
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED, verdicts
-from credit_spark.contract.errors import LandingError, listed
+from credit_spark.contract.errors import LandingError
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.steps import Night
 
@@ -34,11 +34,11 @@ def clean(night: Night) -> None:
     files = night.landing.files()
     read, shapes = counted(night.landing.lines(files))
     # Kept for the account and for two tables: the text is then parsed once.
-    lines = verdicts(shapes, night.contract).persist()
+    lines = verdicts(shapes, night.contract, night.as_of).persist()
     try:
         account = census(lines, files)
         night.ledger.facts |= told(account, files)
-        check_files(account)
+        check_accepted(account)
 
         accepted = night.tables.write(loans(night.contract), of(lines, ACCEPTED))
         set_aside = of(lines, QUARANTINED).withColumn("status", F.lit("open"))
@@ -62,34 +62,27 @@ def counted(shapes: Sequence[DataFrame]) -> tuple[list[Observation], list[DataFr
 
 
 def census(lines: DataFrame, files: Sequence[LandingFile]) -> list[Row]:
-    """Count lines by file, verdict, `replaced` and `is_cut_off`: as many rows as files, nearly.
+    """Count lines by file, verdict and `replaced`: as many rows as files, nearly.
 
     Raises:
         LandingError: a file cannot be read to its end.
     """
-    by = ("source_file", "verdict", "replaced", "is_cut_off")
+    by = ("source_file", "verdict", "replaced")
     try:
         return lines.groupBy(*by).count().orderBy(*by).collect()
     except PySparkException as error:
         if not any(sign in str(error) for sign in UNREADABLE):
             raise
         names = ", ".join(file.name for file in files)
-        raise LandingError(
-            f"a file cannot be read to its end ({names}): it is broken, or was cut off in "
-            "transfer; have it delivered again"
-        ) from error
+        raise LandingError(f"a file cannot be read to its end ({names}): {BROKEN}") from error
 
 
-def check_files(account: Sequence[Row]) -> None:
-    """Refuse the night where a file is cut off, or no line of any became a loan.
+def check_accepted(account: Sequence[Row]) -> None:
+    """Refuse the night where no line of any file became a loan.
 
     Raises:
-        LandingError: with every such file.
+        LandingError: none did.
     """
-    cut_off = sorted({row.source_file for row in account if row.is_cut_off})
-    if cut_off:
-        faults = [f"{name}: {CUT_OFF}" for name in cut_off]
-        raise LandingError(listed("the night's files break the contract; nothing was kept", faults))
     if not total(account, ACCEPTED):
         read = sum(row["count"] for row in account)
         why = "every line broke a rule of the contract" if read else "the files have no lines"

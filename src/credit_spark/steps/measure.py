@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import METRICS, SCORE_COUNTS, scores
 from credit_spark.evaluation.cells import Cell, counted
 from credit_spark.evaluation.figures import Figure, figures, pooled
@@ -18,14 +17,14 @@ Cells = Mapping[int | None, Sequence[Cell]]
 
 def measure(night: Night) -> None:
     """Count tonight's scores, and compute every metric on those with a known outcome."""
-    champion = night.models.champion(night.as_of)
-    if champion is None:
-        raise InputError(f"no model is champion on {night.as_of}; score the night first")
+    tonight = night.tables.tonight(scores(night.contract), "score")
+    (version,) = tonight.select("model_version").take(1)[0]
+    document = night.models.document(version)
     log_odds = F.log(F.col("pd") / (F.lit(1.0) - F.col("pd"))).alias("log_odds")
-    rows = night.tables.read(scores(night.contract)).select(log_odds, "points", "outcome")
+    rows = tonight.select(log_odds, "points", "outcome")
     cells = sorted(Cell(*row) for row in counted(rows).collect())
-    measured = figures(cells, thresholds_of(champion))
-    write_measured(night, champion, {NIGHT: {None: cells}}, {NIGHT: measured})
+    measured = figures(cells, thresholds_of(document))
+    write_measured(night, document, {NIGHT: {None: cells}}, {NIGHT: measured})
     night.ledger.note(
         "measure",
         {

@@ -9,11 +9,12 @@ from credit_spark.steps.measure import measure
 from credit_spark.steps.promote import promote
 from credit_spark.steps.score import score
 from credit_spark.steps.train import train
-from credit_spark.steps.validate import validate
+from credit_spark.steps.validate import check_suites, validate
 
 
 def nightly(night: Night, *, retrain: bool = False) -> None:
     """Clean, validate, train where there is no champion yet, score and measure one night."""
+    check_suites(night.suites, night.contract)
     night.step("clean", clean)
     night.step("validate", validate)
     if retrain or night.models.champion(night.as_of) is None:
@@ -29,8 +30,8 @@ def renew(night: Night) -> None:
         GateError: the fit did not pass, and there is no champion to stay.
     """
     champion = night.models.champion(night.as_of)
-    fitted = night.step("train", train)
     try:
+        fitted = night.step("train", train)
         night.step("promote", partial(promote, version=fitted.version))
     except GateError:
         if champion is None:

@@ -4,7 +4,7 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import loans, scores
 from credit_spark.modelling.scoring import scored
 from credit_spark.steps import Night
-from credit_spark.steps.validate import check
+from credit_spark.steps.validate import check, check_suites
 
 
 def score(night: Night) -> None:
@@ -15,8 +15,9 @@ def score(night: Night) -> None:
             f"no model is champion on {night.as_of}; run 'train' and 'promote', or 'nightly'"
         )
     contract = night.contract
+    check_suites(night.suites, contract)
     beside = ("loan_id", *contract.segments, "outcome", *_observed_on(night))
-    rows = scored(night.tables.read(loans(contract)), champion, *beside)
+    rows = scored(night.tables.tonight(loans(contract), "clean"), champion, *beside)
     # Kept for the suite and for the table: scores that fail their suite are never written.
     kept = rows.persist()
     try:

@@ -29,6 +29,7 @@ from credit_spark.steps.measure import thresholds_of, write_measured
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
+FEWEST_VALUES = 50
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def read_book(night: Night) -> Book:
     """
     contract = night.contract
     cutoff = out_of_time_from(contract, night.as_of)
-    known = night.tables.read(loans(contract)).where(F.col("outcome").isin("good", "bad"))
+    known = night.tables.tonight(loans(contract), "clean").where(
+        F.col("outcome").isin("good", "bad")
+    )
     columns = set(contract.columns)
     later = (
         F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
@@ -93,8 +96,9 @@ def read_book(night: Night) -> Book:
 def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
     """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
 
-    The partitions and the order in them hang on the loans alone, so that sums, and with them
-    the coefficients, come out the same on every run.
+    The partitions and the order in them hang on the loans alone, and a sum of two partitions'
+    sums is the same in either order: so the coefficients are the same on every run, to the last
+    bit. Of more than two partitions, Spark adds in the order in which they happen to be done.
     """
     plan = night.settings.training
     partitions = max(2, -(-rows.count() // plan.rows_per_partition))
@@ -111,18 +115,21 @@ def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> D
 def usable(
     development: DataFrame, features: Sequence[Definition]
 ) -> tuple[tuple[Definition, ...], tuple[LeftOut, ...]]:
-    """Features that vary, and those left out: no value at all, or one for every loan."""
+    """Features that vary, and those left out: too few values, or one for every loan.
+
+    With too few, a fold could be left with none at all.
+    """
     spans = [
-        F.struct(F.min(column).alias("low"), F.max(column).alias("high")).alias(column)
+        F.struct(F.min(column), F.max(column), F.count(column)).alias(column)
         for column in (column_of(each.name) for each in features)
     ]
     row = development.agg(*spans).first()
     assert row is not None
     kept, left_out = [], []
     for each in features:
-        low, high = row[column_of(each.name)]
-        if low is None:
-            left_out.append(LeftOut(name=each.name, why="no loan has a value"))
+        low, high, values = row[column_of(each.name)]
+        if values < FEWEST_VALUES:
+            left_out.append(LeftOut(name=each.name, why=f"only {values} loans have a value"))
         elif low == high:
             left_out.append(LeftOut(name=each.name, why="every loan has the same value"))
         else:
