@@ -1,5 +1,6 @@
 """spark-submit: every job, and a night on a standalone master and worker from docker-compose.yml."""
 
+import json
 import os
 import re
 import shlex
@@ -137,16 +138,18 @@ def test_the_night_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp
 def test_every_job_runs_under_spark_submit(landing, tmp_path) -> None:
     flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
     for step in STEPS:
-        words = ["spark-submit", "--driver-memory", "2g", str(PROJECT / f"jobs/{step}.py"), *flags]
+        job = str(PROJECT / f"jobs/{step}.py")
+        words = [str(BIN / "spark-submit"), "--driver-memory", "2g", job, *flags]
+        # From a shell that knows nothing of the virtual environment.
         done = subprocess.run(
-            [*words, "--warehouse", str(tmp_path / "w")],
+            [*words, "--warehouse", str(tmp_path / "w"), "--json"],
             cwd=tmp_path,
-            env=environment(),
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, (step, done.stderr[-3000:])
+        assert json.loads(done.stdout)["command"] == step
 
     assert {"loans", "quarantine", "models", "scores", "metrics", "score_counts"} <= contents(
         tmp_path / "w/lending_club"
