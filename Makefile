@@ -14,10 +14,10 @@ help:  ## list these commands
 setup: $(READY)  ## .venv from the lock, Java, Delta's JARs: what is missing of them
 
 # Made again only when what it is made from changes: a second call needs no network.
-$(READY): requirements.lock pyproject.toml conf/delta-jars.txt setup/java.sh setup/python.sh setup/spark.py
+$(READY): requirements.lock pyproject.toml conf/delta-jars.txt setup/java.sh setup/python.sh setup/delta_jars.py
 	@setup/java.sh
 	@setup/python.sh
-	@$(BIN)/python setup/spark.py
+	@$(BIN)/python setup/delta_jars.py
 	@touch $@
 
 nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the landing files to the scores

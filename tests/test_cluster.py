@@ -139,11 +139,11 @@ def test_every_job_runs_under_spark_submit(landing, tmp_path) -> None:
     flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
     for step in STEPS:
         job = str(PROJECT / f"jobs/{step}.py")
-        words = [str(BIN / "spark-submit"), "--driver-memory", "2g", job, *flags]
-        # From a shell that knows nothing of the virtual environment.
+        words = ["spark-submit", "--driver-memory", "2g", job, *flags]
         done = subprocess.run(
             [*words, "--warehouse", str(tmp_path / "w"), "--json"],
             cwd=tmp_path,
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,

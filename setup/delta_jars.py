@@ -1,7 +1,5 @@
 """Put Delta's two JARs beside Spark's own, so that every Spark started from here knows Delta.
 
-And tell spark-submit this Python, so that jobs find their packages from any shell.
-
 Spark resolves them by their coordinates in conf/delta-jars.txt, each with its SHA-256. Delta's
 own dependencies are left out: Spark has them, and they bring a Jackson that is too old for
 Spark's SQL endpoint.
@@ -9,7 +7,6 @@ Spark's SQL endpoint.
 
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +22,6 @@ NOT_WANTED = "com.fasterxml.*:*,org.apache.*:*,io.unitycatalog:*,io.delta:*kerne
 
 def main() -> str | None:
     """Fetch what is missing; the result is what went wrong."""
-    tell_the_python()
     locked = dict(reversed(line.split()) for line in LOCK.read_text().splitlines())
     missing = {c: digest for c, digest in locked.items() if not is_sound(jar_of(c), digest)}
     if not missing:
@@ -39,15 +35,6 @@ def main() -> str | None:
                 return f"{coordinate} could not be fetched, or is not the file that {LOCK} names."
             shutil.copy(fetched, jar_of(coordinate))
     return None
-
-
-def tell_the_python() -> None:
-    """Let what spark-submit starts be run by this Python, where the shell names no other."""
-    environment = SPARK_HOME / "conf/spark-env.sh"
-    environment.parent.mkdir(exist_ok=True)
-    environment.write_text(
-        f"export PYSPARK_PYTHON=${{PYSPARK_PYTHON:-{shlex.quote(sys.executable)}}}\n"
-    )
 
 
 def jar_of(coordinate: str) -> Path:
