@@ -17,7 +17,7 @@ from credit_spark.adapters.logs import Log, java_trace
 from credit_spark.adapters.models import Models
 from credit_spark.adapters.places import file_system, local_folder, only_run, url_of, writable
 from credit_spark.adapters.session import is_submitted, spark_session
-from credit_spark.adapters.suites import Suites
+from credit_spark.adapters.suites import Suites, import_meanwhile
 from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import Stop, TryAgainError
 from credit_spark.contract.loading import find_contract, load_contract
@@ -41,6 +41,7 @@ class Flags:
     as_json: bool
 
 
+JUDGING = ("nightly", "validate", "score")
 STORAGE_AWAY = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
                 "java.net.NoRouteToHost")  # fmt: skip
 
@@ -63,6 +64,9 @@ def launch(command: str, action: Callable[[Night], object], flags: Flags) -> Non
     log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=_may_log_to_stderr(flags))
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
     ledger = Ledger()
+    if command in JUDGING:
+        # It takes as long as Spark takes to start.
+        import_meanwhile()
     with (
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),

@@ -30,8 +30,10 @@ from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".txt", ".tsv")
-# Enough to hold the totals below the last loan, and a long text with line breaks.
-LAST_LINES = 200
+PACKED = (".gz", ".bz2")
+# Enough to hold the lines above a header, the totals below the last loan, and a long text with
+# line breaks. A multiple of four, so that no character of any encoding is cut in two.
+FIRST_LINES, LAST_LINES, END_BYTES = 2 * ABOVE_THE_HEADER, 200, 2**18
 BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 
 
@@ -109,6 +111,30 @@ class Landing:
         name = F.replace(F.col("_metadata.file_name"), F.lit("+"), F.lit("%2B"))
         return lines.withColumn("source_file", F.url_decode(name))
 
+    def _ends(self, status: Any) -> tuple[list[str], list[str]]:
+        """A file's first and last lines that are not blank; a packed file is unpacked for them."""
+        path, size = status.getPath(), status.getLen()
+        if path.getName().lower().endswith(PACKED):
+            text = self._text(_literal(path.toString()))
+            ends = text.head(FIRST_LINES), text.tail(LAST_LINES)
+            return [row.value for row in ends[0]], [row.value for row in ends[1]]
+        begin = max(0, size - END_BYTES) // 4 * 4
+        first = self._lines_at(path, 0, min(size, END_BYTES))
+        return first[:FIRST_LINES], self._lines_at(path, begin, size - begin)[-LAST_LINES:]
+
+    def _lines_at(self, path: Any, begin: int, count: int) -> list[str]:
+        """The lines in `count` bytes of a file; the outer ones may be cut off."""
+        jvm = self._spark._jvm
+        assert jvm is not None
+        stream = self._storage.open(path)
+        try:
+            stream.seek(begin)
+            content = bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream, count))
+        finally:
+            stream.close()
+        text = content.decode(self._encoding, errors="replace")
+        return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+
     def _text(self, path: str) -> DataFrame:
         """A file's lines as they stand, in the encoding that Spark's text reader does not know."""
         return self._spark.read.csv(
@@ -146,9 +172,8 @@ class Landing:
             raise LayoutError("it is a folder; put its files beside it, or name it in source.path")
         if not name.lower().endswith(DELIMITED):
             raise LayoutError(f"this kind of file is not read; these are: {', '.join(DELIMITED)}")
-        text = self._text(_literal(path.toString()))
-        shape = shape_of([row.value for row in text.head(2 * ABOVE_THE_HEADER)], self._contract)
-        last_lines = [row.value for row in text.tail(LAST_LINES)]
+        first_lines, last_lines = self._ends(status)
+        shape = shape_of(first_lines, self._contract)
         if ends_in_a_quoted_field(last_lines, self._contract.source.delimiter):
             raise LayoutError(f"it ends in the middle of a quoted field: {BROKEN}")
         return LandingFile(

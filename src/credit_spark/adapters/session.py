@@ -17,6 +17,9 @@ ALWAYS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # A table's log is small; the default of 50 partitions costs seconds a write.
     "spark.databricks.delta.snapshotPartitions": "1",
+    # One method for a whole stage of many columns is longer than Java compiles well: wider stages
+    # get methods of a few columns each.
+    "spark.sql.codegen.maxFields": "30",
     # Dates are the lender's calendar days: no machine's zone may move them.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
@@ -77,6 +78,11 @@ class Suites:
         again = _suite_of(suite.name, [config.to_json_dict() for config in failed])
         seen = batch.validate(again, result_format="SUMMARY").results
         return [_failure(each) for each in seen if not _is_unknown(each, where_known)]
+
+
+def import_meanwhile() -> None:
+    """Begin to import Great Expectations; who needs it first waits for the rest."""
+    Thread(target=_library, daemon=True).start()
 
 
 def _library() -> Any:
