@@ -6,10 +6,10 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench docs lock
+.PHONY: help setup nightly check test bench bench-growth docs lock
 
 help:  ## list these commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
 setup: $(READY)  ## .venv from the lock, Java, Delta's JARs: what is missing of them
 
@@ -32,7 +32,11 @@ check: setup  ## ruff, its formatter and mypy
 test: check  ## every test, on a real Spark and Delta
 	@$(BIN)/python -m pytest
 
-bench: setup  ## time whole nights of sample loans (NIGHTS="1000000 5000000")
+bench: ROWS = 5000000
+bench: setup  ## time a night beside other programs, into docs/benchmark.md (ROWS)
+	@$(BIN)/python tests/bench/compare.py $(ROWS)
+
+bench-growth: setup  ## time the steps of nights of several sizes (NIGHTS="1000000 5000000")
 	@$(BIN)/python tests/bench/nights.py $(NIGHTS)
 
 docs: setup  ## what the documents say of the code, and their example, from a sample night
