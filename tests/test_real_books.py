@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
@@ -13,6 +14,7 @@ from credit_spark.adapters.logs import Log
 from credit_spark.adapters.models import Models
 from credit_spark.adapters.suites import Suites
 from credit_spark.adapters.tables import Tables
+from credit_spark.cleaning.superseding import accepted, with_contents
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import featured
 from credit_spark.modelling.imbalance import treated
@@ -188,12 +190,13 @@ def test_the_first_line_is_read_in_its_own_units(
 ) -> None:
     place = str(real_data / "lendingclub_raw" / name)
     landing = Landing(spark, lending_club, place, AS_OF)
+    blocks = with_contents(landing.blocks(landing.files()))
 
-    (lines,) = landing.lines(landing.files())
+    loans = accepted(blocks, blocks, lending_club, np.array([], dtype=np.int64))
 
     # One file that is read by one task: its first line comes first.
     assert (
-        lines.select(column).first()[0] == pytest.approx(value)
+        loans.select(column).first()[0] == pytest.approx(value)
         if isinstance(value, float)
-        else lines.select(column).first()[0] == value
+        else loans.select(column).first()[0] == value
     )

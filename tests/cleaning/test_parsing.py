@@ -1,11 +1,11 @@
 from datetime import date
 
+import polars as pl
 import pytest
-from pyspark.sql import functions as F
 
 from credit_spark.cleaning import parsing
-
-TEXT = "text"
+from credit_spark.cleaning.lines import dtype_of
+from credit_spark.contract.models import Promise
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,17 @@ TEXT = "text"
         (parsing.flag, "maybe", None),
     ],
 )
-def test_text_is_read_or_turns_null(column, parser, text, value) -> None:
-    assert column(parser(F.col(TEXT)), text) == [value]
+def test_text_is_read_or_turns_null(parser, text, value) -> None:
+    assert parser(pl.Series([text])).to_list() == [value]
+
+
+@pytest.mark.parametrize("parser", [parsing.number, parsing.whole, parsing.months, parsing.flag])
+def test_odd_text_among_plain_text_is_read_in_its_place(parser) -> None:
+    texts = ["1", None, "lots", "1.0", "0"]
+
+    one_by_one = [parser(pl.Series([each], dtype=pl.String))[0] for each in texts]
+
+    assert parser(pl.Series(texts)).to_list() == one_by_one
 
 
 FORMATS = ["MMM-yyyy", "yyyy-MM-dd", "yyyy-MM-dd HH:mm"]
@@ -69,21 +78,29 @@ FORMATS = ["MMM-yyyy", "yyyy-MM-dd", "yyyy-MM-dd HH:mm"]
         ("1985-01-29 12:12", date(1985, 1, 29)),
         ("2011-02-30", None),
         ("Dez-2011", None),
+        ("DEC-2011", None),
+        ("2011-1-02", None),
         ("29/12/2011", None),
         ("0", None),
     ],
 )
-def test_a_date_is_read_in_the_format_that_fits(column, text, day) -> None:
-    assert column(parsing.date(F.col(TEXT), FORMATS), text) == [day]
+def test_a_date_is_read_in_the_format_that_fits(text, day) -> None:
+    assert parsing.date(pl.Series([text]), FORMATS).to_list() == [day]
 
 
-def test_missing_codes_and_blanks_are_null(column) -> None:
-    given = parsing.given(F.col(TEXT), ["", "NA"])
+def test_missing_codes_and_blanks_are_null() -> None:
+    field = pl.Series([" 36 months", "NA", "  ", "\u00a0x\t", None])
 
-    assert column(given, " 36 months", "NA", "  ", "\u00a0x\t", None) == [
-        "36 months",
-        None,
-        None,
-        "x",
-        None,
-    ]
+    assert parsing.given(field, ["", "NA"]).to_list() == ["36 months", None, None, "x", None]
+
+
+@pytest.mark.parametrize("kind", sorted(parsing.PARSERS))
+def test_a_column_of_nothing_has_the_type_of_its_kind(kind) -> None:
+    promise = Promise.model_validate(
+        {"from": ["x"], "kind": kind, "known": "application", "formats": ["yyyy"]}
+    )
+
+    nothing = parsing.PARSERS[kind](pl.Series([None], dtype=pl.String), promise, None)
+
+    assert nothing.to_list() == [None]
+    assert nothing.dtype == dtype_of(kind)

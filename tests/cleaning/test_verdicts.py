@@ -2,11 +2,25 @@
 
 import json
 from datetime import date
+from functools import partial
+from typing import NamedTuple
 
+import polars as pl
+import pyarrow as pa
 import pytest
 
-from credit_spark.adapters.landing import Landing
-from credit_spark.cleaning.verdicts import verdicts
+from credit_spark.adapters.delimited import stream_of
+from credit_spark.adapters.landing import Landing, LandingFile, judged_blocks
+from credit_spark.cleaning import superseding
+from credit_spark.cleaning.layouts import footer_of, shape_of
+from credit_spark.cleaning.superseding import (
+    accepted,
+    contested_keys,
+    rivals,
+    set_aside,
+    superseded,
+    with_contents,
+)
 from credit_spark.contract.errors import LandingError
 from tests.frames import rows
 
@@ -14,22 +28,77 @@ HEADER = "id,amount,rate,income,home,opened,paid,status\n"
 SOUND = 'A,"$9,000",10.65%,50000,OWN,2025-01-02,2026-01-01,paid\n'
 
 
-@pytest.fixture
-def told(spark, contract, landed):
-    """The verdicts over the lines of files, by name."""
+AS_OF = date(2026, 3, 2)
 
-    def tell(**files: str):
-        night = date(2026, 3, 2)
-        landing = Landing(spark, contract, str(landed(**files)), night)
-        return verdicts(landing.lines(landing.files()), contract, night)
+
+@pytest.fixture
+def judge(contract, tmp_path):
+    """What the lines of one file say of themselves, without Spark."""
+
+    def tell(text: str) -> Told:
+        path = tmp_path / "f.csv"
+        path.write_bytes(text.encode())
+        lines = text.splitlines()
+        shape = shape_of(lines, contract)
+        footer = footer_of(lines, shape, contract)
+        file = LandingFile(f"file:{path}", path.name, path.stat().st_size, "", shape, footer)
+        stream = partial(stream_of, str(path))
+        return Told.of(list(judged_blocks(file, stream, contract, AS_OF)))
 
     return tell
 
 
-def test_a_sound_line_is_typed_and_accepted(told) -> None:
-    assert rows(
-        told(f=HEADER + SOUND), "loan_id", "amount", "rate", "owned", "outcome", "verdict"
-    ) == [("A", 9000.0, 0.1065, "OWN", "good", "accepted")]
+class Told(NamedTuple):
+    """Accepted and quarantined lines as dictionaries, and the counts by verdict."""
+
+    accepted: list[dict]
+    quarantined: list[dict]
+    counts: dict[str, int]
+    replaced: list[str]
+
+    @classmethod
+    def of(cls, blocks: list[pa.RecordBatch]) -> "Told":
+        rows = [each for block in blocks for each in block.to_pylist()]
+        counts = [each for row in rows for each in row["counts"]]
+        return cls(
+            *[
+                [line for row in rows for line in pl.read_ipc_stream(row[part]).to_dicts()]
+                for part in ("accepted", "quarantined")
+            ],
+            {each["verdict"]: each["rows"] for each in counts},
+            [each["replaced"] for each in counts],
+        )
+
+
+@pytest.fixture
+def clean(spark, contract, landed):
+    """The loans, and the lines set aside, of files that are put beside each other by Spark."""
+
+    def tell(**files: str):
+        landing = Landing(spark, contract, str(landed(**files)), AS_OF)
+        blocks = with_contents(landing.blocks(landing.files()))
+        contested = contested_keys(blocks)
+        numbered = rivals(blocks, contract, contested)
+        return (
+            accepted(blocks, numbered, contract, contested),
+            set_aside(blocks),
+            superseded(numbered, contested),
+        )
+
+    return tell
+
+
+def test_a_sound_line_is_typed_and_accepted(judge) -> None:
+    told = judge(HEADER + SOUND)
+
+    assert told.counts == {"accepted": 1}
+    assert told.accepted == [
+        {
+            "key": "A", "number": "A", "amount": 9000.0, "rate": 0.1065, "income": 50000.0,
+            "owned": "OWN", "opened_on": date(2025, 1, 2), "paid_on": date(2026, 1, 1),
+            "status": "paid", "outcome": "good",
+        }
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -48,78 +117,102 @@ def test_a_sound_line_is_typed_and_accepted(told) -> None:
         ("A,x,y,1,TENT,,,", ["amount_is_readable: x", "rate_is_readable: y", "owned_is_one_of_its_set: TENT"]),
     ],
 )  # fmt: skip
-def test_an_unsound_line_names_every_broken_rule(told, line, reasons) -> None:
-    assert rows(told(f=f"{HEADER}{line}\n"), "verdict", "reasons") == [("quarantined", reasons)]
+def test_an_unsound_line_names_every_broken_rule(judge, line, reasons) -> None:
+    told = judge(f"{HEADER}{line}\n")
+
+    assert told.counts == {"quarantined": 1}
+    assert [each["reasons"] for each in told.quarantined] == [reasons]
 
 
-def test_raw_has_the_fields_by_their_header(told) -> None:
-    (raw,) = rows(told(f=HEADER + "A,lots,1,1,OWN,,,\n"), "raw")
+def test_raw_has_the_fields_by_their_header(judge) -> None:
+    (line,) = judge(HEADER + "A,lots,1,1,OWN,,,\n").quarantined
 
-    assert json.loads(str(raw[0])) == {
+    assert json.loads(line["raw"]) == {
         "id": "A", "amount": "lots", "rate": "1", "income": "1", "home": "OWN"
     }  # fmt: skip
 
 
-def test_values_outside_are_clipped_or_nulled_and_told(told) -> None:
-    lines = HEADER + "A,5,1204.5%,0,OWN,,,\n" + "B,5,50%,10,OWN,,,\n"
+def test_values_outside_are_clipped_or_nulled_and_told(judge) -> None:
+    told = judge(HEADER + "A,5,1204.5%,0,OWN,,,\n" + "B,5,50%,10,OWN,,,\n")
 
-    assert rows(told(f=lines), "loan_id", "rate", "income", "replaced", "verdict") == [
-        ("A", 1.0, None, "rate,income", "accepted"),
-        ("B", 0.5, 10.0, "", "accepted"),
+    assert [(each["key"], each["rate"], each["income"]) for each in told.accepted] == [
+        ("A", 1.0, None),
+        ("B", 0.5, 10.0),
     ]
+    assert told.replaced == ["", "rate,income"]
 
 
-def test_the_newest_of_two_with_a_key_stays(told) -> None:
+def test_the_newest_of_two_with_a_key_stays(clean) -> None:
     older, newer = SOUND.replace("2026-01-01", "2025-12-01"), SOUND
     never = SOUND.replace("2026-01-01", "")
 
-    verdict = told(f=HEADER + newer + never, g=HEADER + older)
+    loans, _, losers = clean(f=HEADER + newer + never, g=HEADER + older)
 
-    assert rows(verdict, "paid_on", "source_file", "verdict") == [
-        (None, "f.csv", "superseded"),
-        (date(2025, 12, 1), "g.csv", "superseded"),
-        (date(2026, 1, 1), "f.csv", "accepted"),
-    ]
+    assert rows(loans, "loan_id", "paid_on", "source_file") == [("A", date(2026, 1, 1), "f.csv")]
+    assert losers == {"f.csv": 1, "g.csv": 1}
 
 
-def test_of_equally_new_lines_the_later_file_stays(told) -> None:
-    verdict = told(a=HEADER + SOUND, b=HEADER + SOUND)
+def test_of_equally_new_lines_that_of_the_later_file_stays_and_in_it_the_later(clean) -> None:
+    other = SOUND.replace("OWN", "RENT")
 
-    assert rows(verdict, "source_file", "verdict") == [
-        ("a.csv", "superseded"),
-        ("b.csv", "accepted"),
-    ]
+    loans, _, losers = clean(a=HEADER + SOUND, b=HEADER + SOUND + other)
+
+    assert rows(loans, "source_file", "owned") == [("b.csv", "RENT")]
+    assert losers == {"a.csv": 1, "b.csv": 1}
 
 
-def test_an_unsound_line_supersedes_nothing(told) -> None:
+def test_an_unsound_line_supersedes_nothing(clean) -> None:
     broken = SOUND.replace("$9,000", "lots").replace("2026-01-01", "2026-02-01")
 
-    assert rows(told(f=HEADER + SOUND + broken), "verdict") == [("accepted",), ("quarantined",)]
+    loans, aside, losers = clean(f=HEADER + SOUND + broken)
+
+    assert rows(loans, "loan_id", "paid_on") == [("A", date(2026, 1, 1))]
+    assert rows(aside, "loan_id", "reasons") == [("A", ["amount_is_readable: lots"])]
+    assert losers == {}
 
 
-def test_equal_lines_with_no_key_are_loans_of_their_own(told) -> None:
-    lines = "amount,rate,pay\n5,0.1,100\n5,0.1,100\n6,0.1,100\n"
+KEYLESS = "amount,rate,pay\n5,0.1,100\n5,0.1,100\n6,0.1,100\nlots,1,1\nlots,1,1\n"
 
-    verdict = told(f=lines)
-    ids = [str(each[0]) for each in rows(verdict, "loan_id")]
 
-    assert rows(verdict, "verdict") == [("accepted",)] * 3
+def test_equal_lines_with_no_key_are_loans_of_their_own(clean) -> None:
+    loans, aside, losers = clean(f=KEYLESS)
+    ids = [str(each[0]) for each in rows(loans, "loan_id")]
+
+    assert losers == {}
     assert len(set(ids)) == 3
     assert sorted(each.rsplit("-", 1)[1] for each in ids) == ["1", "1", "2"]
-    assert ids == [str(each[0]) for each in rows(told(f=lines), "loan_id")]
+    assert ids == [str(each[0]) for each in rows(clean(f=KEYLESS)[0], "loan_id")]
+    assert [str(each[0])[-2:] for each in rows(aside, "loan_id")] == ["-1", "-2"]
 
 
-def test_a_null_and_a_text_change_places_and_the_content_is_another(told) -> None:
-    verdict = told(f="amount,rate,pay,x,y\n5,0.1,100,,a\n5,0.1,100,a,\n")
+def test_an_id_from_the_content_is_the_same_for_ever(clean) -> None:
+    """Analysts join nights by it."""
+    loans, _, _ = clean(f="amount,rate,pay\n5,0.1,\n")
 
-    assert len({str(each[0]).split("-")[0] for each in rows(verdict, "loan_id")}) == 2
-
-
-def test_monthly_income_is_told_by_the_layout(told) -> None:
-    assert rows(told(f="amount,rate,pay\n5,0.1,100\n"), "income") == [(1200.0,)]
+    assert rows(loans, "loan_id") == [("d931121f48abd22a3e898f70e54d26aa-1",)]
 
 
-def test_preamble_and_footer_are_no_loans(told) -> None:
+def test_where_too_many_keys_stand_twice_the_loans_are_the_same(clean, monkeypatch) -> None:
+    lines = HEADER + "".join(SOUND.replace("A,", f"{key},") for key in "ABCABD")
+    few = rows(clean(f=lines, g=KEYLESS)[0])
+
+    monkeypatch.setattr(superseding, "MOST_CONTESTED", 1)
+
+    assert rows(clean(f=lines, g=KEYLESS)[0]) == few
+    assert len(few) == 7
+
+
+def test_a_null_and_a_text_change_places_and_the_content_is_another(clean) -> None:
+    loans, _, _ = clean(f="amount,rate,pay,x,y\n5,0.1,100,,a\n5,0.1,100,a,\n")
+
+    assert len({str(each[0]).split("-")[0] for each in rows(loans, "loan_id")}) == 2
+
+
+def test_monthly_income_is_told_by_the_layout(judge) -> None:
+    assert judge("amount,rate,pay\n5,0.1,100\n").accepted[0]["income"] == 1200.0
+
+
+def test_preamble_and_footer_are_no_loans(judge) -> None:
     text = (
         "Notes offered by Prospectus\n"
         "id,amount,rate,total_acc\n"
@@ -128,57 +221,56 @@ def test_preamble_and_footer_are_no_loans(told) -> None:
         "Total amount funded in policy code 1: 460296150\n"
     )
 
-    assert rows(told(f=text), "rate", "verdict") == [
-        (0.5, "accepted"),
-        (None, "footer"),
-    ]
+    told = judge(text)
+
+    assert [each["rate"] for each in told.accepted] == [0.5]
+    assert told.counts == {"accepted": 1, "footer": 1}
 
 
-def test_quoted_text_may_hold_line_breaks_commas_and_quotes(told) -> None:
+def test_quoted_text_may_hold_line_breaks_commas_and_quotes(judge) -> None:
     header = HEADER.replace("id,", "id,desc,", 1)
     line = SOUND.replace("A,", '"A","one,\ntwo ""three""\n\nfour",', 1)
 
-    assert rows(told(f=header + line), "loan_id", "outcome", "verdict") == [
-        ("A", "good", "accepted")
+    assert [(each["key"], each["outcome"]) for each in judge(header + line).accepted] == [
+        ("A", "good")
     ]
 
 
 @pytest.mark.parametrize("end", ['B,"$9,0\n', 'B,"$9,0', 'B,5,1,1,OWN,,,"pa'])
-def test_a_file_cut_off_inside_quotes_is_refused(told, end) -> None:
+def test_a_file_cut_off_inside_quotes_is_refused(clean, end) -> None:
     with pytest.raises(LandingError, match="ends in the middle of a quoted field"):
-        told(f=HEADER + SOUND + end)
+        clean(f=HEADER + SOUND + end)
 
 
-def test_a_quote_that_opens_no_field_cuts_nothing_off(told) -> None:
+def test_a_quote_that_opens_no_field_cuts_nothing_off(clean) -> None:
     """A screen of 5 inches, the last of a file with no line's end."""
     text = HEADER.replace("status", "status,desc") + SOUND.replace("paid\n", 'paid,5" screen')
 
-    assert rows(told(f=text), "loan_id", "verdict") == [("A", "accepted")]
+    assert rows(clean(f=text)[0], "loan_id") == [("A",)]
 
 
-def test_words_above_a_sound_line_are_no_footer(told) -> None:
+def test_words_above_a_sound_line_are_no_footer(judge) -> None:
     lines = "id,amount,rate,total_acc\nTotal so far: 5\nA,5,0.5,3\nTotal: 5\n"
 
-    assert rows(told(f=lines), "verdict", "raw") == [
-        ("accepted", None),
-        ("footer", '{"line":"Total: 5"}'),
-        ("quarantined", '{"line":"Total so far: 5"}'),
-    ]
+    told = judge(lines)
+
+    assert told.counts == {"accepted": 1, "footer": 1, "quarantined": 1}
+    assert [each["raw"] for each in told.quarantined] == ['{"line":"Total so far: 5"}']
 
 
-def test_raw_keeps_what_a_line_has_beyond_its_header(told) -> None:
-    (raw,) = rows(told(f=HEADER + "A,5,1,1,OWN,,,paid,surplus\n"), "raw")
+def test_raw_keeps_what_a_line_has_beyond_its_header(judge) -> None:
+    (line,) = judge(HEADER + "A,5,1,1,OWN,,,paid,surplus\n").quarantined
 
-    assert json.loads(str(raw[0])) == {"line": "A,5,1,1,OWN,,,paid,surplus"}
+    assert json.loads(line["raw"]) == {"line": "A,5,1,1,OWN,,,paid,surplus"}
 
 
-def test_a_rule_may_look_at_the_night(told) -> None:
+def test_a_rule_may_look_at_the_night(judge) -> None:
     future = SOUND.replace("2025-01-02", "2026-03-03")
 
-    assert rows(told(f=HEADER + SOUND + future), "verdict", "reasons") == [
-        ("accepted", []),
-        ("quarantined", ["opened_by_the_night"]),
-    ]
+    told = judge(HEADER + SOUND + future)
+
+    assert len(told.accepted) == 1
+    assert [each["reasons"] for each in told.quarantined] == [["opened_by_the_night"]]
 
 
 def test_files_of_any_name_are_found_once(spark, contract, landed) -> None:
@@ -186,9 +278,10 @@ def test_files_of_any_name_are_found_once(spark, contract, landed) -> None:
     place = landed(**{"loans [1] {a}+é": HEADER + SOUND, "loans 1 a": HEADER})
     landing = Landing(spark, contract, str(place), date(2026, 3, 2))
 
-    (lines,) = landing.lines(landing.files())
-
-    assert rows(lines, "source_file") == [("loans [1] {a}+é.csv",)]
+    assert rows(landing.blocks(landing.files()), "source_file") == [
+        ("loans 1 a.csv",),
+        ("loans [1] {a}+é.csv",),
+    ]
 
 
 def test_two_files_of_one_name_and_a_folder_are_refused(spark, contract, landed) -> None:

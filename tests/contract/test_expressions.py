@@ -1,6 +1,7 @@
 """A feature's SQL means the same in Spark and in DuckDB, whatever the values."""
 
 import duckdb
+import polars as pl
 import pytest
 import sqlglot
 from pyspark.sql import functions as F
@@ -15,6 +16,7 @@ ROWS = [
     (None, 4, True, "", "2020-02-29"),
     (1e308, 10, False, "x", "2011-01-01"),
 ]
+DTYPES = {"a": pl.Float64, "b": pl.Int32, "f": pl.Boolean, "word": pl.String, "day": pl.String}
 DDL = "a double, b int, f boolean, word string, day string"
 
 
@@ -52,6 +54,36 @@ def test_spark_and_duckdb_agree(spark, sql) -> None:
     ours = [row[0] for row in given.selectExpr(f"cast({compiled.sql} as {cast})").collect()]
 
     assert ours == in_duckdb(compiled.sql, "varchar" if compiled.is_text else "double")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "a / b >= 1",
+        "ln(a) < 1 or word = 'y'",
+        "abs(a) - 1 > 0 and not f",
+        "least(a, b) >= 0 or greatest(a, b) > 3",
+        "coalesce(a, 7) / nullif(b, 4) > 1",
+        "case when f then a > 0 else b > 0 end = true",
+        "a between 0 and 2",
+        "word not in ('x', 'z')",
+        "day is null or year(day) * 12 + month(day) > 24000",
+        "day >= '2011-01-01'",
+        "day between '2011-01-01' and '2012-01-01'",
+        "day in ('2011-12-29', '1985-01-01')",
+        "if(f, a, b) > 1",
+    ],
+)
+def test_a_rule_means_the_same_in_spark_and_in_polars(spark, sql) -> None:
+    compiled = condition(sql, KINDS).sql
+    given = spark.createDataFrame(ROWS, DDL).withColumn("day", F.to_date("day"))
+    lines = pl.DataFrame(ROWS, schema=DTYPES, orient="row").with_columns(
+        pl.col("day").str.to_date()
+    )
+
+    theirs = [row[0] for row in given.selectExpr(compiled).collect()]
+
+    assert lines.select(pl.sql_expr(compiled)).to_series().to_list() == theirs
 
 
 def in_duckdb(sql: str, cast: str) -> list[object]:

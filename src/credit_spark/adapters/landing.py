@@ -6,17 +6,26 @@ alike.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from itertools import groupby
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.places import file_system
+from credit_spark.adapters.delimited import (
+    UnreadableError,
+    blocks,
+    chunks,
+    stream_of,
+    stream_of_chunks,
+)
+from credit_spark.adapters.places import file_system, local_folder
+from credit_spark.cleaning.blocks import SCHEMA, fault, packed
 from credit_spark.cleaning.layouts import (
     ABOVE_THE_HEADER,
     LayoutError,
@@ -25,7 +34,8 @@ from credit_spark.cleaning.layouts import (
     footer_of,
     shape_of,
 )
-from credit_spark.cleaning.lines import typed, without_preamble
+from credit_spark.cleaning.lines import lines_of, without_head
+from credit_spark.cleaning.verdicts import Judge
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 
@@ -81,35 +91,40 @@ class Landing:
             )
         return files
 
-    def lines(self, files: Sequence[LandingFile]) -> list[DataFrame]:
-        """The files' lines, typed by their layout (see cleaning/lines.py): a frame a shape."""
-        by_shape = sorted(files, key=lambda file: (file.shape, file.name))
-        return [
-            self._typed(shape, list(alike))
-            for shape, alike in groupby(by_shape, key=lambda file: file.shape)
-        ]
+    def blocks(self, files: Sequence[LandingFile]) -> DataFrame:
+        """The files' lines, judged and packed (see cleaning/blocks.py); a task reads a file."""
+        # The largest first, so that no task begins with one when the others are done.
+        ordered = sorted(files, key=lambda file: (-file.size, file.name))
+        here = [file for file in ordered if local_folder(file.path) is not None]
+        away = [self._from_away(file) for file in ordered if file not in here]
+        return reduce(DataFrame.unionAll, [*([self._from_here(here)] if here else []), *away])
 
-    def _typed(self, shape: Shape, files: Sequence[LandingFile]) -> DataFrame:
-        lines = self._read(shape, [_literal(file.path) for file in files])
-        footer = {text for file in files for text in file.footer}
-        return typed(without_preamble(lines, shape), shape, self._contract, sorted(footer))
+    def _from_here(self, files: Sequence[LandingFile]) -> DataFrame:
+        """Files of this machine, or of a folder that all machines share: tasks open them."""
+        contract, as_of = self._contract, self._as_of
 
-    def _read(self, shape: Shape, paths: list[str]) -> DataFrame:
-        fields = ", ".join(f"f{i} string" for i in range(len(shape.header)))
-        lines = self._spark.read.csv(
-            paths,
-            schema=f"{fields}, line string",
-            header=True,
-            # Borrowers' descriptions hold line breaks inside quotes, and quotes are doubled.
-            multiLine=True,
-            escape='"',
-            sep=self._contract.source.delimiter,
-            encoding=self._encoding,
-            columnNameOfCorruptRecord="line",
-        )
-        # The name comes as part of a URL, in which a plus sign stands for itself.
-        name = F.replace(F.col("_metadata.file_name"), F.lit("+"), F.lit("%2B"))
-        return lines.withColumn("source_file", F.url_decode(name))
+        def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for nth in (each for batch in batches for each in batch.column(0).to_pylist()):
+                path = str(local_folder(files[nth].path))
+                yield from judged_blocks(files[nth], partial(stream_of, path), contract, as_of)
+
+        numbers = self._spark.range(0, len(files), 1, numPartitions=len(files))
+        return numbers.mapInArrow(read, SCHEMA)
+
+    def _from_away(self, file: LandingFile) -> DataFrame:
+        """A file of another storage: its bytes come by Spark, which knows the way there."""
+        contract, as_of = self._contract, self._as_of
+
+        def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            yield from judged_blocks(file, partial(stream_of_chunks, batches), contract, as_of)
+
+        # Of a line's end, only what it ends with is taken away.
+        lines = self._spark.read.text(_literal(file.path), lineSep="\n")
+        start = F.col("_metadata.file_block_start").alias("start")
+        raw = lines.select(start, F.col("value").cast("binary"))
+        parts = raw.mapInArrow(chunks, "start bigint, nth int, content binary")
+        ordered = parts.coalesce(1).sortWithinPartitions("start", "nth")
+        return ordered.mapInArrow(read, SCHEMA)
 
     def _ends(self, status: Any) -> tuple[list[str], list[str]]:
         """A file's first and last lines that are not blank; a packed file is unpacked for them."""
@@ -193,6 +208,23 @@ class Landing:
             return str(jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream))
         finally:
             stream.close()
+
+
+def judged_blocks(
+    file: LandingFile, stream: Callable[[], pa.NativeFile], contract: Contract, as_of: date
+) -> Iterator[pa.RecordBatch]:
+    """A file's lines as packed blocks; where it cannot be read to its end, a fault is the last."""
+    judge, delimiter = Judge(contract, as_of, file.shape, file.footer), contract.source.delimiter
+    width, encoding = len(file.shape.header), contract.source.encoding
+    try:
+        for number, fields in enumerate(blocks(stream, width, delimiter, encoding)):
+            is_first = number == 0
+            sound, malformed = without_head(*fields, file.shape, delimiter) if is_first else fields
+            lines = lines_of(sound, malformed, delimiter)
+            count = sound.height + len(malformed)
+            yield packed(judge.judge(lines), judge, file.name, number, count)
+    except UnreadableError:
+        yield fault(file.name, f"it cannot be read to its end: {BROKEN}")
 
 
 def _names_given_twice(found: Sequence[Any]) -> list[str]:

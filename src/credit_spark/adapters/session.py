@@ -20,12 +20,15 @@ ALWAYS = {
     # One method for a whole stage of many columns is longer than Java compiles well: wider stages
     # get methods of a few columns each.
     "spark.sql.codegen.maxFields": "30",
+    # A core has a task of its own already.
+    "spark.executorEnv.POLARS_MAX_THREADS": "1",
     # Dates are the lender's calendar days: no machine's zone may move them.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     # A failed task's text can hold a borrower's values; the caller logs what may be logged.
     "spark.log.level": "OFF",
 }
+PYTHON_OF_TASKS = "PYSPARK_PYTHON"
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
 
@@ -59,6 +62,8 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
 def _started(options: Mapping[str, str], noise: Path) -> SparkSession:
     if is_submitted():
         return _builder({**options, **_submitted(options)}).getOrCreate()
+    # Tasks that read files run in a Python of their own: this one, which has what they need.
+    os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
     try:
         with _stderr_to(noise):
             return _builder(options).getOrCreate()

@@ -34,7 +34,7 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
     Raises:
         LayoutError: it is empty, no layout fits its header, or a required column is not there.
     """
-    lines = [_fields(line, contract.source.delimiter) for line in first_lines if line.strip()]
+    lines = [fields_of(line, contract.source.delimiter) for line in first_lines if line.strip()]
     if not lines:
         raise LayoutError("the file is empty; have it delivered again")
     for above, header in enumerate(lines[: ABOVE_THE_HEADER + 1]):
@@ -55,7 +55,7 @@ def footer_of(last_lines: Sequence[str], shape: Shape, contract: Contract) -> tu
         return ()
     footer = []
     for line in reversed([each for each in last_lines if each.strip()]):
-        first, *others = _fields(line, contract.source.delimiter)
+        first, *others = fields_of(line, contract.source.delimiter)
         if any(others) or len(others) + 1 >= len(shape.header) or not WORDS.search(first):
             break
         footer.append(first)
@@ -76,6 +76,21 @@ def ends_in_a_quoted_field(last_lines: Sequence[str], delimiter: str) -> bool:
     return bool(opened) and '"' not in text[opened[-1] :].replace('""', "")
 
 
+def fields_of(line: str, delimiter: str) -> tuple[str, ...]:
+    """The fields of one line, without the spaces around them."""
+    # A byte order mark is no part of the first name.
+    return tuple(field.strip() for field in parts_of(line.removeprefix("\ufeff"), delimiter))
+
+
+def parts_of(line: str, delimiter: str) -> list[str]:
+    """What stands between the delimiters of one line, however it is malformed."""
+    try:
+        rows = list(csv.reader(line.splitlines(keepends=True), delimiter=delimiter))
+    except csv.Error:
+        return [line]
+    return [part for row in rows for part in row]
+
+
 def column_at(header: Sequence[str], promise: Promise) -> int | None:
     """Where a column stands in a header; of several names, the first that the contract lists."""
     return next((header.index(name) for name in promise.headers if name in header), None)
@@ -85,12 +100,6 @@ def key_of(layout: Layout, contract: Contract) -> tuple[str, ...] | None:
     """The key's columns in files of a layout; None: the record id comes from the content."""
     key = layout.key or contract.key
     return None if key == CONTENT else tuple(key)
-
-
-def _fields(line: str, delimiter: str) -> tuple[str, ...]:
-    # A byte order mark is no part of the first name.
-    rows = csv.reader([line.removeprefix("\ufeff")], delimiter=delimiter)
-    return tuple(field.strip() for field in next(rows))
 
 
 def _fitting(

@@ -1,134 +1,148 @@
 """Lines of one file shape to the contract's typed columns: as many rows out as in.
 
-In come fields by position, `f0` to `fN`, `line` (a malformed line's whole text, null for a sound
-one) and `source_file`. Out go the contract's columns by kind, beside what the verdict needs.
+In come fields by position, `f0` to `fN`, and `line` (a malformed line's whole text, null for a
+sound one); out go the contract's columns by kind, beside what the verdict needs.
 """
 
-from collections.abc import Collection
-from functools import reduce
+from collections.abc import Collection, Sequence
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from credit_spark.cleaning.layouts import Shape, column_at, key_of
+from credit_spark.cleaning.layouts import Shape, column_at, fields_of, key_of, parts_of
 from credit_spark.cleaning.parsing import PARSERS, given
-from credit_spark.contract.models import Contract, Layout, Promise
+from credit_spark.contract.models import Contract, Kind, Layout, Promise
 from credit_spark.contract.tables import TYPES
 
-# Stands for null in a hash, which would else take (null, 'a') and ('a', null) for equal.
-NULL_MARK = "\u0000"
+# Spark's types as Polars has them.
+DTYPES: dict[str, type[pl.DataType]] = {
+    "string": pl.String,
+    "int": pl.Int32,
+    "double": pl.Float64,
+    "date": pl.Date,
+    "boolean": pl.Boolean,
+}
 
 
-def without_preamble(lines: DataFrame, shape: Shape) -> DataFrame:
-    """Lines below the header. The reader drops a file's first line; here go those after it."""
-    if not shape.preamble:
-        return lines
-    above = [_is(row) for row in (*shape.preamble[1:], shape.header)]
-    return lines.where(~reduce(Column.__or__, above))
+def dtype_of(kind: Kind) -> type[pl.DataType]:
+    """The type of a column of a kind."""
+    return DTYPES[TYPES[kind]]
 
 
-def typed(
-    lines: DataFrame, shape: Shape, contract: Contract, footer: Collection[str] = ()
-) -> DataFrame:
+def text_of(name: str) -> str:
+    """The column with the text that a column of the contract was read from."""
+    return f"text of {name}"
+
+
+def outside_of(name: str) -> str:
+    """The column that says where a value was turned null or clipped."""
+    return f"outside {name}"
+
+
+def lines_of(sound: pl.DataFrame, malformed: Sequence[str], delimiter: str) -> pl.DataFrame:
+    """Sound lines and, below them, malformed ones, with as many fields as the header has."""
+    whole = sound.with_columns(pl.lit(None, pl.String).alias("line"))
+    if not malformed:
+        return whole
+    rows = [_fields(text, sound.width, delimiter) for text in malformed]
+    broken = pl.DataFrame(rows, schema=sound.schema, orient="row")
+    return pl.concat([whole, broken.with_columns(pl.Series("line", malformed))])
+
+
+def without_head(
+    sound: pl.DataFrame, malformed: Sequence[str], shape: Shape, delimiter: str
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """A file's first lines, without its header and what stands above that."""
+    above = {shape.header, *shape.preamble}
+    first = sound.head(len(shape.preamble) + 1).rows()
+    is_loan = [tuple((field or "").strip() for field in row) not in above for row in first]
+    loans = pl.concat(
+        [sound[: len(first)].filter(pl.Series(is_loan, dtype=pl.Boolean)), sound[len(first) :]]
+    )
+    broken = tuple(
+        text
+        for nth, text in enumerate(malformed)
+        if nth > len(shape.preamble) or fields_of(text, delimiter) not in above
+    )
+    return loans, broken
+
+
+def typed(lines: pl.DataFrame, shape: Shape, contract: Contract) -> pl.DataFrame:
     """The contract's columns, typed, of lines of one shape.
 
-    `footer` are the texts that stand below the last loans of their files.
-    Beside them stand `key` (null: missing), `is_keyed`, `content` (a hash of all fields),
-    `text` (a struct of what each column was read from), `outside` (a struct of flags: a value
-    that was turned null or clipped), `fields` (the line as a map by the header's names),
-    `line`, `is_footer` and `source_file`.
+    Beside them stand the text that each was read from (`text_of`), flags for values that were
+    turned null or clipped (`outside_of`), `key` (null: missing, or the layout has none) and `line`.
     """
     layout = contract.source.layouts[shape.layout]
-    promises = contract.columns.items()
-    texts = {name: _text(each, shape, layout) for name, each in promises}
-    read = lines.select(
-        F.struct(*[text.alias(name) for name, text in texts.items()]).alias("text"),
-        _content(shape).alias("content"),
-        _is_footer(footer).alias("is_footer"),
-        _fields(shape).alias("fields"),
-        "line",
-        "source_file",
-    )
-    values = [_value(name, each, layout).alias(name) for name, each in promises]
-    parsed = read.select(*values, *read.columns)
-    key = key_of(layout, contract)
-    bounded = [_bounded(name, each).alias(name) for name, each in promises]
-    outside = [_is_outside(name, each).alias(name) for name, each in promises]
-    return parsed.select(
-        *bounded,
-        F.struct(*outside).alias("outside"),
-        (_key(key) if key else F.col("content")).alias("key"),
-        F.lit(key is not None).alias("is_keyed"),
-        *read.columns,
-    )
+    columns: dict[str, pl.Series] = {"line": lines["line"]}
+    for name, promise in contract.columns.items():
+        text = _text(lines, promise, shape, layout)
+        value = PARSERS[promise.kind](text, promise, layout.units.get(name))
+        columns[text_of(name)] = text
+        columns[name], columns[outside_of(name)] = _bounded(value, promise)
+    parts = [text_of(name) for name in key_of(layout, contract) or ()]
+    key = pl.concat_str(parts, separator="|") if parts else pl.lit(None, pl.String)
+    return pl.DataFrame(columns).with_columns(key.alias("key"))
 
 
-def _is(row: tuple[str, ...]) -> Column:
-    """The line is just this row of texts."""
-    same = [F.coalesce(F.btrim(F.col(f"f{i}")), F.lit("")) == text for i, text in enumerate(row)]
-    return reduce(Column.__and__, same)
+def allowed(promise: Promise) -> pl.Series:
+    """The values of `one_of`, in the column's own type, as one list."""
+    return pl.Series(promise.one_of).cast(dtype_of(promise.kind)).implode()
 
 
-def _text(promise: Promise, shape: Shape, layout: Layout) -> Column:
-    at = column_at(shape.header, promise)
-    if at is None:
-        return F.lit(None).cast("string")
-    return given(F.col(f"f{at}"), (*layout.missing, *promise.missing))
+def is_footer(lines: pl.DataFrame, footer: Collection[str]) -> pl.Series:
+    """Malformed lines that are the texts below a file's last loan."""
+    return lines["line"].is_not_null() & lines["f0"].str.strip_chars().is_in(
+        list(footer)
+    ).fill_null(False)
 
 
-def _value(name: str, promise: Promise, layout: Layout) -> Column:
-    text = F.col(f"text.{name}")
-    value = PARSERS[promise.kind](text, promise, layout.units.get(name))
-    return value.cast(TYPES[promise.kind])
+def raw(lines: pl.DataFrame, shape: Shape) -> pl.Series:
+    """The fields by their header's names, or a malformed line's whole text, as JSON."""
+    named = [(f"f{nth}", name or f"column {nth}") for nth, name in enumerate(shape.header)]
+    fields = [_member(field, name) for field, name in named]
+    whole = pl.struct("line").struct.json_encode()
+    members = pl.concat_str(fields, separator=",", ignore_nulls=True)
+    sound = pl.concat_str(pl.lit("{"), members, pl.lit("}"))
+    said = pl.when(pl.col("line").is_not_null()).then(whole).otherwise(sound)
+    return lines.select(said.alias("raw")).to_series()
 
 
-def _is_outside(name: str, promise: Promise) -> Column:
-    """A value that the contract has turned null or clipped."""
-    if promise.outside == "quarantine":
-        return F.lit(False)
-    return F.coalesce(~is_inside(F.col(name), promise), F.lit(False))
-
-
-def _bounded(name: str, promise: Promise) -> Column:
-    value = F.col(name)
-    if promise.outside == "null":
-        return F.when(is_inside(value, promise), value)
-    if promise.outside == "clip" and promise.range:
-        low, high = (F.lit(bound).cast(TYPES[promise.kind]) for bound in promise.range)
-        return F.when(value < low, low).when(value > high, high).otherwise(value)
-    return value
-
-
-def is_inside(value: Column, promise: Promise) -> Column:
+def is_inside(value: pl.Series, promise: Promise) -> pl.Series:
     """The value lies within the promised range and set; null where it is null."""
-    inside = F.lit(True)
+    inside = value.is_not_null().set(value.is_null(), None)
     if promise.range:
-        inside = inside & value.between(*promise.range)
+        inside = inside & value.is_between(*promise.range)
     if promise.one_of:
-        inside = inside & value.isin(*promise.one_of)
+        inside = inside & value.is_in(allowed(promise))
     return inside
 
 
-def _key(names: tuple[str, ...]) -> Column:
-    """The key's texts, joined; null where one is missing."""
-    return F.concat(*_separated([F.col(f"text.{name}") for name in names]))
+def _text(lines: pl.DataFrame, promise: Promise, shape: Shape, layout: Layout) -> pl.Series:
+    at = column_at(shape.header, promise)
+    if at is None:
+        return pl.Series([None] * lines.height, dtype=pl.String)
+    return given(lines[f"f{at}"], (*layout.missing, *promise.missing))
 
 
-def _separated(texts: list[Column]) -> list[Column]:
-    return [part for text in texts for part in (F.lit("|"), text)][1:]
+def _bounded(value: pl.Series, promise: Promise) -> tuple[pl.Series, pl.Series]:
+    """The value as the contract bounds it, and where that has changed it."""
+    if promise.outside == "quarantine":
+        return value, pl.repeat(False, len(value), eager=True)
+    outside = (~is_inside(value, promise)).fill_null(False)
+    if promise.outside == "clip" and promise.range:
+        low, high = pl.Series(promise.range).cast(value.dtype)
+        return value.clip(low, high), outside
+    return value.set(outside, None), outside
 
 
-def _content(shape: Shape) -> Column:
-    """128 bits of hash over all fields, as hexadecimal text."""
-    fields = [F.coalesce(F.col(f"f{i}"), F.lit(NULL_MARK)) for i in range(len(shape.header))]
-    halves = [F.hex(F.xxhash64(F.lit(half), F.array(*fields))) for half in (1, 2)]
-    return F.lower(F.concat(*[F.lpad(half, 16, "0") for half in halves]))
+def _fields(text: str, width: int, delimiter: str) -> list[str | None]:
+    """The first fields of a line, as many as the header has; null where nothing stands."""
+    parts = [part or None for part in parts_of(text, delimiter)]
+    return [*parts, *[None] * width][:width]
 
 
-def _fields(shape: Shape) -> Column:
-    named = [F.col(f"f{i}").alias(name or f"column {i}") for i, name in enumerate(shape.header)]
-    return F.struct(*named)
-
-
-def _is_footer(footer: Collection[str]) -> Column:
-    return F.col("line").isNotNull() & F.btrim("f0").isin(*footer)
+def _member(field: str, name: str) -> pl.Expr:
+    """A member of a JSON object; null where nothing stands in the field."""
+    whole = pl.struct(pl.col(field).alias(name)).struct.json_encode()
+    inner = whole.str.slice(1, whole.str.len_chars() - 2)
+    return pl.when(pl.col(field).is_not_null()).then(inner)

@@ -6,103 +6,128 @@ the work of the expectations.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from credit_spark.cleaning.lines import is_inside
+from credit_spark.cleaning.lines import allowed, dtype_of, outside_of, text_of
+from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.expressions import condition
 from credit_spark.contract.guards import judged_kinds
 from credit_spark.contract.models import Contract, Outcome, Promise
 
 BLAMED_LETTERS = 80
+NOTHING = pl.lit(None, pl.String)
 
 
 class Rule(NamedTuple):
     """A fact about one row, and the text that is to blame where it does not hold."""
 
     name: str
-    holds: Column
-    text: Column
+    holds: pl.Expr
+    text: pl.Expr
 
 
-def rules_of(contract: Contract) -> list[Rule]:
+def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
     """Every rule that the contract implies or states, in the contract's order.
 
     Beside the columns of typed lines, they look at `as_of`.
     """
-    nothing = F.lit(None).cast("string")
     kinds = judged_kinds(contract)
     promised = [
         rule for name, each in contract.columns.items() for rule in column_rules(name, each)
     ]
     stated = [
-        Rule(name, F.expr(condition(rule.sql, kinds).sql), nothing)
+        Rule(name, pl.sql_expr(condition(rule.sql, kinds).sql), NOTHING)
         for name, rule in contract.rules.items()
     ]
     outcome = [outcome_rule(contract.outcome)] if contract.outcome else []
+    has_key = pl.col("key").is_not_null() if is_keyed else pl.lit(value=True)
     return [
-        Rule("line_has_the_fields_of_its_header", F.col("line").isNull(), nothing),
-        Rule("key_is_present", F.col("key").isNotNull(), nothing),
+        Rule("line_has_the_fields_of_its_header", pl.col("line").is_null(), NOTHING),
+        Rule("key_is_present", has_key, NOTHING),
         *promised,
         *outcome,
         *stated,
     ]
 
 
+def check_rules(contract: Contract) -> None:
+    """Make sure that the rules that the contract states can be computed on its columns.
+
+    Raises:
+        InputError: with every rule that compares what cannot be compared.
+    """
+    dtypes = {name: dtype_of(promise.kind) for name, promise in contract.columns.items()}
+    nothing = pl.DataFrame(schema=dtypes | {"as_of": pl.Date})
+    kinds = judged_kinds(contract)
+    faults = []
+    for name, rule in contract.rules.items():
+        try:
+            nothing.select(pl.sql_expr(condition(rule.sql, kinds).sql))
+        except pl.exceptions.PolarsError as error:
+            faults.append(f"rules.{name}.sql: {str(error).splitlines()[0]}")
+    if faults:
+        raise InputError(listed("these rules cannot be computed; nothing was touched", faults))
+
+
 def column_rules(name: str, promise: Promise) -> Iterator[Rule]:
     """The rules of one column; null is unknown, and each rule says if that may be."""
-    value, text = F.col(name), F.col(f"text.{name}")
+    value, text = pl.col(name), pl.col(text_of(name))
     # Text that was read and then turned null by the contract was readable all the same.
-    is_read = value.isNotNull() | text.isNull() | F.col(f"outside.{name}")
+    is_read = value.is_not_null() | text.is_null() | pl.col(outside_of(name))
     if promise.kind not in ("text", "category"):
         yield Rule(f"{name}_is_readable", is_read, text)
     if promise.required:
-        yield Rule(f"{name}_is_present", text.isNotNull(), text)
+        yield Rule(f"{name}_is_present", text.is_not_null(), text)
     if promise.outside != "quarantine":
         return
     if promise.range:
-        is_within = value.isNull() | is_inside(value, promise.model_copy(update={"one_of": None}))
+        is_within = value.is_null() | value.is_between(*promise.range)
         yield Rule(f"{name}_is_within_range", is_within, text)
     if promise.one_of:
-        is_known = value.isNull() | value.isin(*promise.one_of)
+        is_known = value.is_null() | value.is_in(allowed(promise))
         yield Rule(f"{name}_is_one_of_its_set", is_known, text)
 
 
 def outcome_rule(outcome: Outcome) -> Rule:
     """The outcome's text is one that the contract knows, or missing."""
-    value = F.col(outcome.column)
-    known = value.isNull() | value.isin(*outcome.good, *outcome.bad, *outcome.open)
+    value = pl.col(outcome.column)
+    known = value.is_null() | value.is_in([*outcome.good, *outcome.bad, *outcome.open])
     return Rule("outcome_is_known", known, value)
 
 
-def judge(lines: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """Add `reasons`: every rule that a line breaks, empty for a sound one.
+def sound(lines: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
+    """Which typed lines keep every rule; one that comes out null counts as broken."""
+    holds = [rule.holds.fill_null(value=False).alias(rule.name) for rule in rules]
+    return lines.select(pl.all_horizontal(holds)).to_series()
 
-    A rule that comes out null counts as broken. A reason is the rule's name and the text to
-    blame: 'loan_amount_is_readable: lots'.
+
+def reasons(lines: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
+    """Every rule that each line breaks.
+
+    A reason is the rule's name and the text to blame: 'loan_amount_is_readable: lots'.
     """
-    holds = [F.coalesce(rule.holds, F.lit(False)) for rule in rules]
-    is_sound = reduce(Column.__and__, holds)
-    broken = [
-        F.when(~held, F.concat_ws(": ", F.lit(rule.name), rule.text.substr(1, BLAMED_LETTERS)))
-        for rule, held in zip(rules, holds, strict=True)
-    ]
-    # Reasons are put together for the few lines that need them.
-    named = F.array_except(F.array(*broken), F.array(F.lit(None).cast("string")))
-    none = F.array().cast("array<string>")
-    return lines.withColumn("reasons", F.when(is_sound, none).otherwise(named))
+    broken = [_reason(rule).alias(rule.name) for rule in rules]
+    return lines.select(pl.concat_list(broken).list.drop_nulls().alias("reasons")).to_series()
 
 
-def outcome(contract: Contract) -> Column:
+def outcome(contract: Contract) -> pl.Expr:
     """'good', 'bad' or 'open' by the contract; null where the line says nothing."""
     if contract.outcome is None:
-        return F.lit(None).cast("string")
-    value = F.col(contract.outcome.column)
+        return NOTHING
+    value = pl.col(contract.outcome.column)
     return (
-        F.when(value.isin(*contract.outcome.good), "good")
-        .when(value.isin(*contract.outcome.bad), "bad")
-        .when(value.isin(*contract.outcome.open), "open")
+        pl.when(value.is_in(contract.outcome.good))
+        .then(pl.lit("good"))
+        .when(value.is_in(contract.outcome.bad))
+        .then(pl.lit("bad"))
+        .when(value.is_in(contract.outcome.open))
+        .then(pl.lit("open"))
     )
+
+
+def _reason(rule: Rule) -> pl.Expr:
+    blamed = rule.text.str.slice(0, BLAMED_LETTERS)
+    said = pl.concat_str(pl.lit(rule.name), blamed, separator=": ", ignore_nulls=True)
+    return pl.when(~rule.holds.fill_null(value=False)).then(said)

@@ -1,81 +1,115 @@
-"""One verdict a line: accepted, quarantined, superseded, or no loan at all (a footer).
+"""One verdict a line: accepted, quarantined, or no loan at all (a footer).
 
-What stands in the account of the night is counted from these verdicts alone.
+In come a file's lines, a part at a time; what a line says of itself is told here. Which of two
+lines with one key stays is told by all files together, in superseding.py.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import cached_property
+from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import polars as pl
 
-from credit_spark.cleaning.rules import judge, outcome, rules_of
+from credit_spark.cleaning.layouts import Shape, key_of
+from credit_spark.cleaning.lines import is_footer, outside_of, raw, typed
+from credit_spark.cleaning.rules import Rule, outcome, reasons, rules_of, sound
 from credit_spark.contract.models import Contract
 
 ACCEPTED, QUARANTINED, SUPERSEDED, FOOTER = "accepted", "quarantined", "superseded", "footer"
 
 
-def verdicts(shapes: Sequence[DataFrame], contract: Contract, as_of: date) -> DataFrame:
-    """Judge typed lines, a frame a shape of file, and give each its `loan_id` and `verdict`.
+class Count(NamedTuple):
+    """Lines that came to one verdict, with values turned null or clipped in the same columns."""
 
-    Out go `loan_id`, the contract's columns, `outcome`, `reasons`, `raw` (JSON, of quarantined
-    lines only), `replaced` (the columns whose value was turned null or clipped), `source_file`
-    and `verdict`.
+    verdict: str
+    replaced: str
+    rows: int
+
+
+class Judged(NamedTuple):
+    """Lines after their verdicts.
+
+    `accepted` has `key`, the contract's columns and `outcome`; `quarantined` has `key`, `reasons`
+    and `raw`. Beside each stand the fields that its lines were read from, in the same order.
     """
-    of_the_night = [lines.withColumn("as_of", F.lit(as_of)) for lines in shapes]
-    told = reduce(DataFrame.union, [_told(lines, contract) for lines in of_the_night])
-    return _superseding(told, contract.newest_by)
+
+    accepted: pl.DataFrame
+    accepted_fields: pl.DataFrame
+    quarantined: pl.DataFrame
+    quarantined_fields: pl.DataFrame
+    counts: list[Count]
 
 
-def _told(lines: DataFrame, contract: Contract) -> DataFrame:
-    """What each line says of itself; which of two with one key stays is told by both."""
-    is_unsound = F.size("reasons") > 0
-    return judge(lines, rules_of(contract)).select(
-        "key",
-        "is_keyed",
-        "content",
-        *contract.columns,
-        outcome(contract).alias("outcome"),
-        "reasons",
-        F.when(is_unsound, _raw()).alias("raw"),
-        _replaced(contract).alias("replaced"),
-        "source_file",
-        F.when(F.col("is_footer"), FOOTER)
-        .when(is_unsound, QUARANTINED)
-        .otherwise(ACCEPTED)
-        .alias("verdict"),
-    )
+@dataclass(frozen=True)
+class Judge:
+    """Judges the lines of files of one shape, on one night."""
+
+    contract: Contract
+    as_of: date
+    shape: Shape
+    footer: tuple[str, ...] = ()
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the lender has given the loans of this layout a key."""
+        return key_of(self.contract.source.layouts[self.shape.layout], self.contract) is not None
+
+    @cached_property
+    def _rules(self) -> list[Rule]:
+        return rules_of(self.contract, is_keyed=self.is_keyed)
+
+    @property
+    def _bounded(self) -> list[str]:
+        columns = self.contract.columns.items()
+        return [name for name, promise in columns if promise.outside != "quarantine"]
+
+    def judge(self, lines: pl.DataFrame) -> Judged:
+        """Type lines and give each its verdict.
+
+        In come fields by position, `f0` to `fN`, and `line` (see lines.py).
+        """
+        read = typed(lines, self.shape, self.contract).with_columns(
+            pl.lit(self.as_of).alias("as_of")
+        )
+        is_accepted = sound(read, self._rules)
+        footer = is_footer(lines, self.footer)
+        is_quarantined = ~is_accepted & ~footer
+        fields = lines.drop("line")
+        return Judged(
+            self._loans(read.filter(is_accepted)),
+            fields.filter(is_accepted),
+            self._set_aside(read.filter(is_quarantined), lines.filter(is_quarantined)),
+            fields.filter(is_quarantined),
+            self._counts(read, is_accepted, footer),
+        )
+
+    def _loans(self, read: pl.DataFrame) -> pl.DataFrame:
+        return read.select("key", *self.contract.columns, outcome(self.contract).alias("outcome"))
+
+    def _set_aside(self, read: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+        if read.is_empty():
+            return pl.DataFrame(
+                schema={"key": pl.String, "reasons": pl.List(pl.String), "raw": pl.String}
+            )
+        return read.select("key").with_columns(reasons(read, self._rules), raw(lines, self.shape))
+
+    def _counts(self, read: pl.DataFrame, is_accepted: pl.Series, footer: pl.Series) -> list[Count]:
+        said = pl.when(is_accepted).then(pl.lit(ACCEPTED)).when(footer).then(pl.lit(FOOTER))
+        verdict = said.otherwise(pl.lit(QUARANTINED)).alias("verdict")
+        flags = {outside_of(name): name for name in self._bounded}
+        counted = read.group_by(verdict, *flags).len(name="rows")
+        return sorted(
+            Count(row["verdict"], _replaced(row, flags), row["rows"])
+            for row in counted.iter_rows(named=True)
+        )
 
 
-def _superseding(told: DataFrame, newest_by: Sequence[str]) -> DataFrame:
-    """Let the newest of the sound lines with one key stay, and number equals by content.
-
-    The newest is the greatest by `newest_by`, then by file name, then by content.
-    """
-    newest = [F.col(name).desc_nulls_last() for name in newest_by]
-    order = [*newest, F.col("source_file").desc(), F.col("content").desc()]
-    nth = F.row_number().over(Window.partitionBy("key", "verdict").orderBy(*order))
-    is_loser = F.col("is_keyed") & (F.col("verdict") == ACCEPTED) & (F.col("nth") > 1)
-    ordinal = F.concat_ws("-", "content", "nth")
-    return (
-        told.withColumn("nth", nth)
-        .withColumn("loan_id", F.when(F.col("is_keyed"), F.col("key")).otherwise(ordinal))
-        .withColumn("verdict", F.when(is_loser, SUPERSEDED).otherwise(F.col("verdict")))
-        .drop("nth", "key", "is_keyed", "content")
-    )
+def _replaced(row: dict[str, bool], flags: dict[str, str]) -> str:
+    return ",".join(name for flag, name in flags.items() if row[flag])
 
 
-def _replaced(contract: Contract) -> Column:
-    flags = [
-        F.when(F.col(f"outside.{name}"), F.lit(name))
-        for name, promise in contract.columns.items()
-        if promise.outside != "quarantine"
-    ]
-    return F.concat_ws(",", *flags)
-
-
-def _raw() -> Column:
-    """The fields by their header's names; of a malformed line its whole text."""
-    whole = F.to_json(F.struct("line"))
-    return F.when(F.col("line").isNotNull(), whole).otherwise(F.to_json("fields"))
+def rule_counts(quarantined: pl.DataFrame) -> dict[str, int]:
+    """Quarantined lines by the rule that they break; one line can break several."""
+    rules = quarantined["reasons"].explode().str.split(":").list.first()
+    return dict(rules.value_counts().iter_rows())

@@ -19,6 +19,7 @@ CONDITIONS = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not, exp.Is, exp.In,
     exp.Between,
 )  # fmt: skip
+DATED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
 NULL_IF_ANY_IS = (exp.Least, exp.Greatest)
 ALLOWED = (
     *CONDITIONS, *NULL_IF_ANY_IS,
@@ -128,6 +129,8 @@ def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
             return exp.cast(node, "double")
         case exp.Literal() if not node.is_string:
             return exp.cast(node, "double")
+        case exp.Literal() if _is_beside_a_date(node, kinds):
+            return exp.Date(this=node.copy())
         case exp.Div():
             below = exp.Nullif(this=node.expression.copy(), expression=_zero())
             return exp.Div(this=node.this.copy(), expression=below)
@@ -146,6 +149,15 @@ def _is_asked(node: exp.Expr) -> bool:
     return isinstance(parent, (exp.And, exp.Or, exp.Not)) or (
         isinstance(parent, exp.If) and parent.this is node
     )
+
+
+def _is_beside_a_date(literal: exp.Expr, kinds: Mapping[str, Kind]) -> bool:
+    """A text that is compared with a date: some engines would compare nothing but equal types."""
+    parent = literal.parent
+    if not isinstance(parent, DATED):
+        return False
+    others = [each for each in parent.find_all(exp.Column) if each.parent is parent]
+    return any(kinds[each.name] == "date" for each in others)
 
 
 def _zero() -> exp.Expr:

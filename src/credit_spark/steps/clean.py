@@ -1,20 +1,28 @@
 """Landing files -> loans, quarantine, and the account of every line."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, Observation, Row
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.landing import BROKEN, LandingFile
-from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED, verdicts
-from credit_spark.contract.errors import LandingError
+from credit_spark.adapters.landing import LandingFile
+from credit_spark.cleaning.rules import check_rules
+from credit_spark.cleaning.superseding import (
+    accepted,
+    contested_keys,
+    rivals,
+    set_aside,
+    superseded,
+    with_contents,
+)
+from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
+from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.steps import Night
-
-UNREADABLE = ("EOFException", "ZipException", "invalid header", "IOException", "not a gzip")
 
 
 class Counts(NamedTuple):
@@ -29,81 +37,111 @@ class Counts(NamedTuple):
     superseded: int
 
 
+class Entry(NamedTuple):
+    """An entry of the account: lines of one file that came to one verdict, replaced alike."""
+
+    source_file: str
+    verdict: str
+    replaced: str
+    rows: int
+
+
 def clean(night: Night) -> None:
     """Turn a night's landing files into loans, and set unsound lines aside."""
+    check_rules(night.contract)
     files = night.landing.files()
-    read, shapes = counted(night.landing.lines(files))
-    # Kept for the account and for two tables: the text is then parsed once.
-    lines = verdicts(shapes, night.contract, night.as_of).persist()
+    # Kept for the account and for two tables: the text is then parsed once. On disk, so that a
+    # night of any size takes the same memory.
+    blocks = with_contents(night.landing.blocks(files)).persist(StorageLevel.DISK_ONLY)
     try:
-        account = census(lines, files)
+        read = census(blocks)
+        contested = contested_keys(blocks)
+        numbered = rivals(blocks, night.contract, contested)
+        account = with_superseded(account_of(read), superseded(numbered, contested))
         night.ledger.facts |= told(account, files)
         check_accepted(account)
 
-        accepted = night.tables.write(loans(night.contract), of(lines, ACCEPTED))
-        set_aside = of(lines, QUARANTINED).withColumn("status", F.lit("open"))
-        quarantined = night.tables.write(QUARANTINE, set_aside)
-        reasons = by_reason(lines)
+        sound = accepted(blocks, numbered, night.contract, contested)
+        kept = night.tables.write(loans(night.contract), sound)
+        aside = set_aside(blocks).withColumn("status", F.lit("open"))
+        quarantined = night.tables.write(QUARANTINE, aside)
     finally:
-        lines.unpersist()
-
-    footers = total(account, FOOTER)
-    seen = sum(each.get["lines"] for each in read) - footers
-    counts = balanced(Counts(seen, accepted, quarantined, total(account, SUPERSEDED)))
+        blocks.unpersist()
+    seen = sum(block.lines for block in read) - total(account, FOOTER)
+    counts = balanced(Counts(seen, kept, quarantined, total(account, SUPERSEDED)))
     night.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
-    night.ledger.note("clean", {**counts._asdict(), "reasons": reasons, "files": len(files)})
+    night.ledger.note(
+        "clean", {**counts._asdict(), "reasons": by_reason(read), "files": len(files)}
+    )
 
 
-def counted(shapes: Sequence[DataFrame]) -> tuple[list[Observation], list[DataFrame]]:
-    """The frames, and what tells after their first use how many `lines` went by."""
-    seen = [Observation(f"lines_{nth}") for nth in range(len(shapes))]
-    lines = F.count(F.lit(1)).alias("lines")
-    return seen, [frame.observe(each, lines) for each, frame in zip(seen, shapes, strict=True)]
-
-
-def census(lines: DataFrame, files: Sequence[LandingFile]) -> list[Row]:
-    """Count lines by file, verdict and `replaced`: as many rows as files, nearly.
+def census(blocks: DataFrame) -> list[Row]:
+    """What the blocks say of themselves: so many rows as blocks.
 
     Raises:
-        LandingError: a file cannot be read to its end.
+        LandingError: files cannot be read to their end; all are named.
     """
-    by = ("source_file", "verdict", "replaced")
-    try:
-        return lines.groupBy(*by).count().orderBy(*by).collect()
-    except PySparkException as error:
-        if not any(sign in str(error) for sign in UNREADABLE):
-            raise
-        names = ", ".join(file.name for file in files)
-        raise LandingError(f"a file cannot be read to its end ({names}): {BROKEN}") from error
+    rows = blocks.select("source_file", "lines", "counts", "rules", "fault").collect()
+    faults = sorted(f"{row.source_file}: {row.fault}" for row in rows if row.fault)
+    if faults:
+        raise LandingError(listed("the night's files are broken; nothing was written", faults))
+    return rows
 
 
-def check_accepted(account: Sequence[Row]) -> None:
+def account_of(blocks: Sequence[Row]) -> list[Entry]:
+    """The entries of the account, before lines with one key were put beside each other."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for block in blocks:
+        for each in block.counts:
+            counts[block.source_file, each.verdict, each.replaced] += each.rows
+    return [Entry(*key, rows) for key, rows in sorted(counts.items())]
+
+
+def by_reason(blocks: Sequence[Row]) -> dict[str, int]:
+    """Quarantined lines by the rule that they break, most first; one line can break several."""
+    counts: Counter[str] = Counter()
+    for block in blocks:
+        counts.update({each.rule: each.rows for each in block.rules})
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def with_superseded(account: Sequence[Entry], losers: Mapping[str, int]) -> list[Entry]:
+    """The account after some of the lines accepted gave way to others: so many of each file."""
+    moved = [
+        entry
+        for name, rows in sorted(losers.items())
+        for entry in (Entry(name, ACCEPTED, "", -rows), Entry(name, SUPERSEDED, "", rows))
+    ]
+    return [*account, *moved]
+
+
+def check_accepted(account: Sequence[Entry]) -> None:
     """Refuse the night where no line of any file became a loan.
 
     Raises:
         LandingError: none did.
     """
     if not total(account, ACCEPTED):
-        read = sum(row["count"] for row in account)
+        read = sum(row.rows for row in account)
         why = "every line broke a rule of the contract" if read else "the files have no lines"
         raise LandingError(
             f"no loan was accepted: {why}; have the files delivered again, or mend the contract"
         )
 
 
-def told(account: Sequence[Row], files: Sequence[LandingFile]) -> dict[str, str]:
+def told(account: Sequence[Entry], files: Sequence[LandingFile]) -> dict[str, str]:
     """The account for `runs`: each file's own, and the values replaced, as JSON."""
     replaced: dict[str, int] = {}
     for row in account:
         for name in filter(None, row.replaced.split(",")):
-            replaced[name] = replaced.get(name, 0) + row["count"]
+            replaced[name] = replaced.get(name, 0) + row.rows
     return {
         "files": json.dumps([_told_file(file, account) for file in files]),
         "replaced": json.dumps(replaced, sort_keys=True),
     }
 
 
-def _told_file(file: LandingFile, account: Sequence[Row]) -> dict[str, Any]:
+def _told_file(file: LandingFile, account: Sequence[Entry]) -> dict[str, Any]:
     own = [row for row in account if row.source_file == file.name]
     verdict_counts = {
         verdict: total(own, verdict) for verdict in (ACCEPTED, QUARANTINED, SUPERSEDED, FOOTER)
@@ -117,23 +155,9 @@ def _told_file(file: LandingFile, account: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def total(account: Sequence[Row], verdict: str) -> int:
+def total(account: Sequence[Entry], verdict: str) -> int:
     """How many lines came to a verdict."""
-    return sum(row["count"] for row in account if row.verdict == verdict)
-
-
-def of(lines: DataFrame, verdict: str) -> DataFrame:
-    """The lines of one verdict."""
-    return lines.where(F.col("verdict") == verdict)
-
-
-def by_reason(lines: DataFrame) -> dict[str, int]:
-    """Quarantined lines by the rule that they break, most first; one line can break several."""
-    reason = F.explode("reasons").alias("reason")
-    rule = F.substring_index("reason", ":", 1).alias("rule")
-    counts = of(lines, QUARANTINED).select(reason).groupBy(rule).count()
-    ordered = counts.orderBy(F.desc("count"), "rule").collect()
-    return {row["rule"]: row["count"] for row in ordered}
+    return sum(row.rows for row in account if row.verdict == verdict)
 
 
 def balanced(counts: Counts) -> Counts:
