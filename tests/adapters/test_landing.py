@@ -2,10 +2,13 @@
 
 import gzip
 from datetime import date
+from functools import partial
 
 import pytest
 
-from credit_spark.adapters.landing import END_BYTES, Landing
+from credit_spark.adapters.delimited import blocks, stream_of
+from credit_spark.adapters.landing import END_BYTES, Landing, LandingFile, judged_blocks
+from credit_spark.cleaning.layouts import shape_of
 from credit_spark.contract.errors import LandingError
 
 ABOVE = "Notes offered by Prospectus\n"
@@ -42,3 +45,53 @@ def test_a_long_file_that_is_cut_off_inside_quotes_is_refused(
     landing = Landing(spark, lending_club, str(tmp_path / "cut.csv"), AS_OF)
     with pytest.raises(LandingError, match="ends in the middle of a quoted field"):
         landing.files()
+
+
+def test_a_file_of_another_storage_is_read_in_its_order(spark, lending_club, tmp_path, long_text):
+    """Spark reads it in parts, begun at several places; quotes hold line breaks across them."""
+    text = long_text.replace("loan_status\n", "loan_status,desc\n")
+    text = text.replace('"Fully Paid"\n', '"Fully Paid","one,\r\ntwo\n\nthree"\n')
+    (tmp_path / str(AS_OF)).mkdir()
+    (tmp_path / str(AS_OF) / "a.csv").write_bytes(text.encode())
+    (tmp_path / str(AS_OF) / "b.csv.gz").write_bytes(gzip.compress(text.encode()))
+    storage = spark._jsc.hadoopConfiguration()
+    storage.set("fs.viewfs.mounttable.there.link./landing", f"file:{tmp_path}")
+    parts = {"spark.sql.files.maxPartitionBytes": 100_000, "spark.sql.files.openCostInBytes": 0}
+
+    def packed(place: str) -> list[tuple[object, ...]]:
+        landing = Landing(spark, lending_club, place, AS_OF)
+        blocks = landing.blocks(landing.files()).drop("source_file", "number")
+        return sorted((tuple(row) for row in blocks.collect()), key=str)
+
+    here = packed(f"file:{tmp_path}")
+    for name, value in parts.items():
+        spark.conf.set(name, value)
+    away = packed("viewfs://there/landing")
+    for name in parts:
+        spark.conf.unset(name)
+
+    assert away == here
+    assert [row[1] for row in here] == [10_002, 10_002]
+
+
+def test_a_packed_file_that_is_cut_off_is_a_fault(spark, lending_club, tmp_path, long_text):
+    whole = gzip.compress(long_text.encode())
+    (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])
+    lines = long_text.splitlines()
+    shape = shape_of(lines, lending_club)
+    path = tmp_path / "a.csv.gz"
+    file = LandingFile(f"file:{path}", "a.csv.gz", 1, "", shape, ())
+    stream = partial(stream_of, str(path))
+
+    *_, last = judged_blocks(file, stream, lending_club, AS_OF)
+
+    assert "cannot be read to its end" in last["fault"][0].as_py()
+
+
+def test_bytes_that_are_no_text_are_marked(lending_club, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\n1,caf\xe9\n2,good\n")
+
+    (fields,) = blocks(partial(stream_of, str(path)), 2, ",", "UTF-8")
+
+    assert fields.sound["f1"].to_list() == ["b", "caf\ufffd", "good"]

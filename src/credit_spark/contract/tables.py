@@ -61,6 +61,7 @@ DATASET = Field("string", "'cv', 'train', 'out_of_time' or 'night'")
 TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight' or 'oversample'")
 FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
+DECISIONS = ("approve", "review", "decline")
 OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
 
 
@@ -112,7 +113,7 @@ def scores(contract: Contract) -> Table:
         checks={
             "pd_is_a_share": "pd between 0 and 1",
             "points_are_on_the_scale": "points between -10000 and 10000",
-            "decision_is_known": "decision in ('approve', 'review', 'decline')",
+            "decision_is_known": f"decision in {DECISIONS}",
             "outcome_is_known": OUTCOME_IS_KNOWN,
         },
     )

@@ -16,6 +16,9 @@ from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import column_of, featured
 
+# Of a packed cost: its place takes the lower bits, and the cost, in log-odds, those above them.
+PLACE_BITS, COST_BITS, DEAREST = 12, 40, 1000.0
+
 
 def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame:
     """Each loan's score: `log_odds`, `pd`, `points`, `band`, `decision`, four reasons.
@@ -30,10 +33,12 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
     summed = terms.select(
         *beside,
         _bounded(sum((F.col(name) for name in names), constant)).alias("log_odds"),
-        _ranked(document).alias("costs"),
+        F.sort_array(F.array(*[_packed(nth, F.col(name)) for nth, name in enumerate(names)])).alias(
+            "costs"
+        ),
     )
     judged = summed.select(*beside, "log_odds", _pd().alias("pd"), "costs")
-    reasons = [_reason(nth).alias(name) for nth, name in enumerate(REASONS)]
+    reasons = [_reason(document, nth).alias(name) for nth, name in enumerate(REASONS)]
     return judged.select(
         *beside,
         "log_odds",
@@ -86,23 +91,23 @@ def _chosen(cases: Sequence[tuple[Column, Column]], otherwise: Column) -> Column
     return chain.otherwise(otherwise)
 
 
-def _ranked(document: ModelDocument) -> Column:
-    """Reasons with what each costs, the dearest first; ties in the contract's order."""
-    structs = [
-        F.struct(
-            F.col(f"term_{each.name}").alias("cost"),
-            F.lit(-nth).alias("order"),
-            F.lit(each.reason).alias("reason"),
-        )
-        for nth, each in enumerate(document.features)
-    ]
-    return F.sort_array(F.array(*structs), asc=False)
+def _packed(nth: int, cost: Column) -> Column:
+    """A cost and its place as one integer: the dearer, then the earlier, the smaller it is.
+
+    Whole numbers are sorted in a loop of Java's own, structs one comparison at a time. Costs are
+    told apart to 2**-COST_BITS of log-odds, less than what their sums are rounded to.
+    """
+    bounded = F.greatest(F.least(cost, F.lit(DEAREST)), F.lit(-DEAREST))
+    units = (bounded * F.lit(-(2.0**COST_BITS))).cast("bigint")
+    return F.shiftleft(units, PLACE_BITS) + F.lit(nth)
 
 
-def _reason(nth: int) -> Column:
+def _reason(document: ModelDocument, nth: int) -> Column:
     """The nth dearest reason, null where it costs nothing."""
-    cost = F.get("costs", F.lit(nth))
-    return F.when(cost["cost"] > 0, cost["reason"])
+    texts = F.array(*[F.lit(each.reason) for each in document.features])
+    packed = F.get("costs", F.lit(nth))
+    place = packed.bitwiseAND(2**PLACE_BITS - 1).cast("int")
+    return F.when(packed < 0, F.get(texts, place))
 
 
 def _pd() -> Column:

@@ -1,7 +1,10 @@
 """Loans -> scores, by the night's champion."""
 
+from pyspark.sql import Column, Observation
+from pyspark.sql import functions as F
+
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import loans, scores
+from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.modelling.scoring import scored
 from credit_spark.steps import Night
 from credit_spark.steps.validate import check, check_suites
@@ -18,22 +21,21 @@ def score(night: Night) -> None:
     check_suites(night.suites, contract)
     beside = ("loan_id", *contract.segments, "outcome", *_observed_on(night))
     rows = scored(night.tables.tonight(loans(contract), "clean"), champion, *beside)
-    # Kept for the suite and for the table: scores that fail their suite are never written.
-    kept = rows.persist()
-    try:
-        check(night, scores(contract).name, kept)
-        written = night.tables.write(scores(contract), kept)
-        decisions: dict[str, int] = dict(
-            kept.groupBy("decision").count().orderBy("decision").collect()
-        )
-    finally:
-        kept.unpersist()
+    # Scores that fail their suite are never written. Scoring twice is cheaper than keeping what
+    # was scored: the suite asks for no reasons, which are the dear half.
+    check(night, scores(contract).name, rows)
+    decided = Observation("decisions")
+    written = night.tables.write(scores(contract), rows.observe(decided, *_decisions()))
     expected = night.ledger.facts.get("rows_accepted", written)
     if written != expected:
         raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
-    shares = {name: decisions.get(name, 0) / written for name in ("approve", "review", "decline")}
+    shares = {name: decided.get[name] / written for name in DECISIONS}
     night.ledger.facts["model_version"] = champion.version
     night.ledger.note("score", {"rows": written, "model_version": champion.version, **shares})
+
+
+def _decisions() -> list[Column]:
+    return [F.count_if(F.col("decision") == name).alias(name) for name in DECISIONS]
 
 
 def _observed_on(night: Night) -> list[str]:
