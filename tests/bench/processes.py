@@ -1,30 +1,40 @@
-"""Whole processes: how long they take, and the most memory that one of them held."""
+"""Whole processes: how long they take, and the most memory that they and their own hold."""
 
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+SAMPLED_EVERY = 0.1
+PROCESSES = Path("/proc")
+
 
 class Run(NamedTuple):
-    """A finished process: wall seconds, peak memory of its largest process in MB, its log."""
+    """A finished process: its wall seconds, the family's peak memory in MB, its log.
+
+    The family is the process and all that it has started (of Spark: Java, Python's workers).
+    """
 
     seconds: float
     peak: float
     log: list[str]
 
 
-def run(words: Sequence[str]) -> Run:
+def run(
+    words: Sequence[str], environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Run:
     """Run a command to its end; a failure shows the end of its log."""
     with tempfile.TemporaryFile("w+") as log:
         began = time.monotonic()
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=log, env=environment, cwd=folder
+        )
         peak = 0.0
         while process.poll() is None:
-            peak = max(peak, _peak_of_the_family(process.pid))
-            time.sleep(0.2)
+            peak = max(peak, _held_by_the_family(process.pid))
+            time.sleep(SAMPLED_EVERY)
         seconds = time.monotonic() - began
         log.seek(0)
         lines = log.read().splitlines()
@@ -32,21 +42,38 @@ def run(words: Sequence[str]) -> Run:
     return Run(seconds, peak, lines)
 
 
-def _peak_of_the_family(pid: int) -> float:
-    """The largest peak of resident memory, in MB, of a process and those that it started."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
-    pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()[1:]]
+def _held_by_the_family(pid: int) -> float:
+    """The memory, in MB, that a process and those that it started hold at this moment."""
+    parents = {int(each.name): _parent(each) for each in PROCESSES.glob("[0-9]*")}
     family = {pid}
-    for _ in range(4):
-        family |= {child for child, parent in pairs if parent in family}
-    return max(map(_peak_of, family))
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(map(_held, family))
 
 
-def _peak_of(pid: int) -> float:
-    """A process's peak of resident memory in MB; 0 where it is gone."""
+def _parent(process: Path) -> int | None:
+    """The process that has started this one; None where it is gone."""
+    # The name, which stands in brackets before it, may hold anything.
+    _, _, after = _text(process / "stat").rpartition(")")
+    return int(after.split()[1]) if after else None
+
+
+def _held(pid: int) -> float:
+    """A process's own memory and its share of what it shares, in MB; 0 where it is gone.
+
+    Where that may not be read, the resident memory stands for it, shared pages and all.
+    """
+    own = PROCESSES / str(pid)
+    return _field(own / "smaps_rollup", "Pss:") or _field(own / "status", "VmRSS:") or 0.0
+
+
+def _field(path: Path, name: str) -> float | None:
+    lines = [line for line in _text(path).splitlines() if line.startswith(name)]
+    return int(lines[0].split()[1]) / 1024 if lines else None
+
+
+def _text(path: Path) -> str:
     try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return 0.0
-    lines = [line for line in text.splitlines() if line.startswith("VmHWM")]
-    return int(lines[0].split()[1]) / 1024 if lines else 0.0
+        return ""
