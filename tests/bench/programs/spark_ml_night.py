@@ -89,15 +89,11 @@ def main(landing: str, model: str, as_of: str, out: str) -> None:
     """Read, clean, score and write one night."""
     spark = session()
     judged = newest(judge(typed(lines(spark, landing)), date.fromisoformat(as_of))).cache()
-    loans = judged.where("is_sound and nth = 1").select(
-        F.col("loan_number").alias("loan_id"), *book.COLUMNS, "outcome", "source_file"
-    )
+    key = F.col("loan_number").alias("loan_id")
+    accepted, unsound = judged.where("is_sound and nth = 1"), judged.where("not is_sound")
+    loans = accepted.select(key, *book.COLUMNS, "outcome", "source_file")
     write(loans, f"{out}/loans")
-    unsound = judged.where("not is_sound")
-    write(
-        unsound.select(F.col("loan_number").alias("loan_id"), "reasons", "raw", "source_file"),
-        f"{out}/quarantine",
-    )
+    write(unsound.select(key, "reasons", "raw", "source_file"), f"{out}/quarantine")
     write(scores(loans, book.read_model(model)), f"{out}/scores")
     spark.stop()
 
@@ -126,8 +122,7 @@ def typed(fields: DataFrame) -> DataFrame:
     outcome = F.lit(None).cast("string")
     for name, statuses in book.OUTCOMES.items():
         outcome = F.when(F.col("loan_status").isin(*statuses), name).otherwise(outcome)
-    raw = F.coalesce(F.col(MALFORMED), F.to_json(F.struct(*book.HEADERS)))
-    named = fields.withColumns({**texts, "raw": raw})
+    named = fields.withColumns({**texts, "fields": F.struct(*book.HEADERS)})
     return named.withColumns(values).withColumn("outcome", outcome)
 
 
@@ -178,8 +173,9 @@ def newest(judged: DataFrame) -> DataFrame:
     order = [F.col("last_payment_on").desc_nulls_last(), F.col("source_file").desc()]
     window = Window.partitionBy("loan_number", "is_sound").orderBy(*order)
     kept = ("outcome", "source_file", "is_sound", "reasons")
-    raw = F.when(~F.col("is_sound"), F.col("raw")).alias("raw")
-    needed = judged.select(*book.COLUMNS, *kept, raw)
+    # Only the few unsound lines are put together as text again.
+    raw = F.when(~F.col("is_sound"), F.coalesce(F.col(MALFORMED), F.to_json("fields")))
+    needed = judged.select(*book.COLUMNS, *kept, raw.alias("raw"))
     return needed.withColumn("nth", F.row_number().over(window))
 
 
