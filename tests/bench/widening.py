@@ -12,6 +12,7 @@ from pyarrow import csv
 
 COLUMNS = 151
 POOL = 1000
+MONTHS = ("Jan", "Apr", "Jul", "Aug", "Dec")
 WORDS = ("Teacher", "RN, nights", 'Owner of "Deli"', "Driver", "Loan payoff", "Individual", "w")
 
 
@@ -61,7 +62,7 @@ def pool(draw: np.random.Generator, column: int) -> pa.Array:
         [f"{each:.2f}" for each in numbers],
         [f"{each % 100:.1f}%" for each in numbers],
         [WORDS[int(each) % len(WORDS)] for each in numbers],
-        [f"{'JFMASOND'[int(each) % 8]}-20{int(each) % 18:02}" for each in numbers],
+        [f"{MONTHS[int(each) % len(MONTHS)]}-20{int(each) % 18:02}" for each in numbers],
     )
     blank = draw.random(POOL) < (0.02, 0.5, 0.95)[column % 3]
     texts = kinds[column % len(kinds)]
