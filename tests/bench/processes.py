@@ -33,15 +33,25 @@ def run(
         process = subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=log, env=environment, cwd=folder
         )
-        watch = Watch()
-        while process.poll() is None:
-            watch.look(_family(process.pid))
-            time.sleep(SAMPLED_EVERY)
+        try:
+            peak = _watched(process)
+        finally:
+            # Where this program is ended meanwhile, what it has started ends too.
+            process.terminate()
         seconds = time.monotonic() - began
         log.seek(0)
         lines = log.read().splitlines()
     assert process.returncode == 0, "\n".join(lines[-5:])
-    return Run(seconds, watch.peak, lines)
+    return Run(seconds, peak, lines)
+
+
+def _watched(process: subprocess.Popen) -> float:
+    """The family's peak memory in MB, once the process has ended."""
+    watch = Watch()
+    while process.poll() is None:
+        watch.look(_family(process.pid))
+        time.sleep(SAMPLED_EVERY)
+    return watch.peak
 
 
 class Watch:
