@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth docs lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-check docs lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -36,8 +36,16 @@ bench: ROWS = 5000000
 bench: setup  ## time a night beside other programs, into docs/benchmark.md (ROWS)
 	@$(BIN)/python tests/bench/compare.py $(ROWS)
 
-bench-growth: setup  ## time the steps of nights of several sizes (NIGHTS="1000000 5000000")
+bench-growth: setup  ## time nights of several sizes, into docs/benchmark.md (NIGHTS="5000000 20000000")
 	@$(BIN)/python tests/bench/nights.py $(NIGHTS)
+
+bench-wide: ROWS = 1000000
+bench-wide: setup  ## time the reading of files of 151 columns, into docs/benchmark.md (ROWS)
+	@$(BIN)/python tests/bench/wide.py $(ROWS)
+
+bench-check: ROWS = 200000
+bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)
+	@BASE=$(BASE) $(BIN)/python tests/bench/check.py $(ROWS)
 
 docs: setup  ## what the documents say of the code, and their example, from a sample night
 	@rm -rf .docs && $(BIN)/credit-spark sample --rows 4000 --as-of $(AS_OF) --out .docs/landing

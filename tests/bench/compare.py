@@ -1,50 +1,60 @@
-"""Nights side by side, whole processes in turn: `make bench ROWS=5000000` writes docs/benchmark.md.
+"""Nights side by side, whole processes in turn: `make bench ROWS=5000000`.
 
 Every program gets the same dirty files and the same model, and writes the same tables; what they
-wrote is compared before any time is believed. A first run of each is not counted.
+wrote is compared before any time is believed. That first run of each is not counted. The section
+`night` of docs/benchmark.md is written.
 """
 
-import os
-import platform
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 from agreement import differences
 from deltalake import DeltaTable
+from judgement import Goal, Outcome, outcome
+from nightly import AS_OF, night, sample
 from processes import Run, run
+from reports import machine, write_section
 
-AS_OF = "2012-01-31"
 RUNS = 3
 TRAINED_ON = 50_000
-PROGRAMS = {
-    "DuckDB": "duckdb_night.py",
-    "Spark alone: texts read and written": "bare_spark.py",
-}
 OURS = "credit-spark"
-HERE = Path(__file__).parent
-REPORT = HERE.parents[1] / "docs/benchmark.md"
-PACKAGES = ("pyspark", "delta-spark", "duckdb", "deltalake", "pyarrow")
+SPARK_ML, PANDAS, DUCKDB, POLARS = "plain Spark ML", "pandas", "DuckDB", "Polars"
+BARE = "Spark alone: texts read and written"
+PROGRAMS = {
+    SPARK_ML: "spark_ml_night.py",
+    PANDAS: "pandas_night.py",
+    DUCKDB: "duckdb_night.py",
+    POLARS: "polars_night.py",
+    BARE: "bare_spark.py",
+}
+GOALS = (
+    Goal(SPARK_ML, "seconds", 1 / 4),
+    Goal(SPARK_ML, "memory", 1),
+    Goal(PANDAS, "seconds", 1 / 2.5),
+    Goal(PANDAS, "memory", 1 / 4),
+    Goal(DUCKDB, "seconds", 1.5),
+    Goal(POLARS, "seconds", 1.5),
+    Goal(BARE, "seconds", 2),
+)
+PROGRAMS_FOLDER = Path(__file__).parent / "programs"
+Runs = Mapping[str, Sequence[Run]]
 
 
 def main(rows: int) -> None:
-    """Time every program on a night of so many rows, and write the report."""
+    """Time every program on a night of so many rows, and write the section."""
     with tempfile.TemporaryDirectory() as name:
         commands = dict(prepared(rows, Path(name)))
         runs = timed(commands)
-    REPORT.write_text(report(rows, runs), encoding="utf-8")
-    print(REPORT.read_text(encoding="utf-8"))
+    write_section("night", section(rows, runs))
 
 
 def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Each program's command, once it was seen to agree with ours."""
     for part, size in (("small", TRAINED_ON), ("large", rows)):
-        sample = ["sample", "--rows", str(size), "--as-of", AS_OF, "--out", str(folder / part)]
-        run([credit_spark(), *sample])
+        run(sample(size, folder / part))
     warehouse = folder / "warehouse"
     run(night(folder / "small", warehouse))
     ours = night(folder / "large", warehouse)
@@ -55,24 +65,19 @@ def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:
     for nth, (program, script) in enumerate(PROGRAMS.items()):
         out = folder / f"out-{nth}"
         arguments = [str(folder / "large" / AS_OF), str(model), AS_OF, str(out)]
-        words = [sys.executable, str(HERE / "programs" / script), *arguments]
+        words = [sys.executable, str(PROGRAMS_FOLDER / script), *arguments]
         run(words)
-        if (out / "scores").exists():
-            differing = differences(str(warehouse / "lending_club"), str(out))
-            assert not differing, f"{program}: {'; '.join(differing)}"
+        check(program, warehouse / "lending_club", out)
         # Every run writes its tables anew.
         yield program, ["sh", "-c", f'rm -rf "{out}"; exec "$@"', "sh", *words]
 
 
-def credit_spark() -> str:
-    """The command of this project."""
-    return str(Path(sys.executable).parent / OURS)
-
-
-def night(landing: Path, warehouse: Path) -> list[str]:
-    """A night of credit-spark: it trains where there is no champion yet."""
-    flags = ["--landing", str(landing), "--warehouse", str(warehouse)]
-    return [credit_spark(), "nightly", "--portfolio", "lending_club", "--as-of", AS_OF, *flags]
+def check(program: str, ours: Path, theirs: Path) -> None:
+    """Stop where a program's tables say something else than ours."""
+    if program != BARE:
+        differing = differences(str(ours), str(theirs))
+        assert not differing, f"{program}: {'; '.join(differing)}"
+        print(f"{program}: loans, reasons, probabilities and points are equal", flush=True)
 
 
 def champion(warehouse: Path) -> str:
@@ -81,7 +86,7 @@ def champion(warehouse: Path) -> str:
     return next(str(each["document"]) for each in fits if each["status"] == "champion")
 
 
-def timed(commands: dict[str, list[str]]) -> dict[str, list[Run]]:
+def timed(commands: Mapping[str, list[str]]) -> dict[str, list[Run]]:
     """Every program's runs: all programs once, then all again."""
     runs: dict[str, list[Run]] = {program: [] for program in commands}
     for _ in range(RUNS):
@@ -90,48 +95,51 @@ def timed(commands: dict[str, list[str]]) -> dict[str, list[Run]]:
     return runs
 
 
-def report(rows: int, runs: dict[str, list[Run]]) -> str:
-    """The document: what was compared, the table, the machine."""
-    ours = median(each.seconds for each in runs[OURS])
-    lines = [line_of(program, of_it, ours) for program, of_it in runs.items()]
+def section(rows: int, runs: Runs) -> str:
+    """The two tables, and what they were measured on."""
     return "\n".join([
-        "# Benchmark",
-        f"Written by `make bench ROWS={rows}`: a night of {rows:,} sample loans of 26 columns, from",
-        "dirty files to Delta tables, by credit-spark and by programs that do the same",
-        "(tests/bench/programs), with the same model. Loans, reasons, probabilities and points were",
-        f"compared first and are equal. Whole processes, {RUNS} runs of each in turn; only ratios",
-        "within one run say much. credit-spark also judges two suites of expectations, measures the",
-        "scores and keeps the account.",
+        f"Written by `make bench ROWS={rows}`: {rows:,} loans of 26 columns, {RUNS} runs of each.",
         "",
         "| program | seconds, median | fastest to slowest | peak memory, MB | credit-spark takes |",
         "|---|---|---|---|---|",
-        *lines,
+        *[line_of(program, runs) for program in runs],
         "",
-        f"{os.cpu_count()} processors ({processor()}), {memory():.0f} GB; Python "
-        f"{platform.python_version()}, " + ", ".join(f"{p} {version(p)}" for p in PACKAGES) + ".",
+        "| beside | credit-spark's | over theirs | goal, at most | met |",
+        "|---|---|---|---|---|",
+        *[line_of_goal(outcome_of(goal, runs)) for goal in GOALS],
         "",
+        machine(),
     ])  # fmt: skip
 
 
-def line_of(program: str, runs: Sequence[Run], ours: float) -> str:
-    """A program's line of the table."""
-    seconds = sorted(each.seconds for each in runs)
-    peak = max(each.peak for each in runs)
-    times = "" if program == OURS else f"{ours / median(seconds):.1f} times as long"
+def line_of(program: str, runs: Runs) -> str:
+    """A program's line of the first table."""
+    seconds = sorted(each.seconds for each in runs[program])
+    ratio = measured("seconds", runs[OURS]) / measured("seconds", runs[program])
+    times = "" if program == OURS else f"{ratio:.2f} times as long"
+    peak = measured("memory", runs[program])
     spread = f"{seconds[0]:.1f} to {seconds[-1]:.1f}"
     return f"| {program} | {median(seconds):.1f} | {spread} | {peak:,.0f} | {times} |"
 
 
-def processor() -> str:
-    """The processor's name."""
-    words = ["sh", "-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2"]
-    told = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
-    return told or platform.machine()
+def outcome_of(goal: Goal, runs: Runs) -> Outcome:
+    """What became of a goal."""
+    ours, theirs = (measured(goal.measure, runs[each]) for each in (OURS, goal.program))
+    return outcome(goal, ours, theirs)
 
 
-def memory() -> float:
-    """The machine's memory in GB."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+def measured(measure: str, runs: Sequence[Run]) -> float:
+    """A program's median seconds, or its peak memory in MB."""
+    if measure == "seconds":
+        return median(each.seconds for each in runs)
+    return max(each.peak for each in runs)
+
+
+def line_of_goal(reached: Outcome) -> str:
+    """A goal's line of the second table."""
+    program, measure, most = reached.goal
+    met = "yes" if reached.is_met else "no"
+    return f"| {program} | {measure} | {reached.ratio:.2f} | {most:.2f} | {met} |"
 
 
 if __name__ == "__main__":

@@ -1,42 +1,70 @@
-"""Time whole nights on sample loans: `make bench-growth NIGHTS="1000000 5000000"`.
+"""How time and memory grow: `make bench-growth NIGHTS="5000000 20000000"`.
 
 For each number of rows: the sample, a first night that trains, then a night that only scores, as a
-process of its own each. Prints seconds of each step of the second, rows a second of clean and
-score together, and the peak memory of the largest process. Only ratios within one run say much.
+process of its own each; the second is timed. The section `growth` of docs/benchmark.md is written.
 """
 
 import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-from processes import run
-
-AS_OF = "2012-01-31"
-CREDIT_SPARK = str(Path(sys.executable).parent / "credit-spark")
-
-
-def main(rows: list[int]) -> None:
-    """Time a night of each size, the smallest first."""
-    print(f"{'rows':>10} {'night':>7} {'clean':>7} {'score':>7} {'rows/s':>8} {'peak MB':>8}")
-    for each in sorted(rows):
-        with tempfile.TemporaryDirectory() as folder:
-            print(timed(each, Path(folder)), flush=True)
+from nightly import night, sample
+from processes import Run, run
+from reports import machine, write_section
 
 
-def timed(rows: int, folder: Path) -> str:
-    """One line of the table."""
-    landing, warehouse = str(folder / "landing"), str(folder / "warehouse")
-    run([CREDIT_SPARK, "sample", "--rows", str(rows), "--as-of", AS_OF, "--out", landing])
-    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", landing]
-    night = [CREDIT_SPARK, "nightly", *flags, "--warehouse", warehouse]
-    run(night)
-    seconds, peak, log = run(night)
-    steps = steps_of(log)
-    rate = rows / (steps["clean"] + steps["score"])
+class Timed(NamedTuple):
+    """A night of so many rows."""
+
+    rows: int
+    run: Run
+
+    @property
+    def row_seconds(self) -> float:
+        """Seconds a row, the start of Spark among them."""
+        return self.run.seconds / self.rows
+
+
+def main(sizes: list[int]) -> None:
+    """Time a night of each size, the smallest first, and write the section."""
+    nights = [Timed(rows, timed(rows)) for rows in sorted(sizes)]
+    write_section("growth", section(nights))
+
+
+def timed(rows: int) -> Run:
+    """A night that only scores."""
+    with tempfile.TemporaryDirectory() as name:
+        landing, warehouse = Path(name) / "landing", Path(name) / "warehouse"
+        run(sample(rows, landing))
+        run(night(landing, warehouse))
+        return run(night(landing, warehouse))
+
+
+def section(nights: list[Timed]) -> str:
+    """A line a size; seconds a row beside those of the smallest."""
+    sizes = " ".join(str(each.rows) for each in nights)
+    return "\n".join([
+        f'Written by `make bench-growth NIGHTS="{sizes}"`: one night of each that only scores.',
+        "",
+        "| rows | seconds | clean | score | microseconds a row | over the first's "
+        "| peak memory, MB |",
+        "|---|---|---|---|---|---|---|",
+        *[line_of(each, nights[0]) for each in nights],
+        "",
+        machine(),
+    ])  # fmt: skip
+
+
+def line_of(timed: Timed, first: Timed) -> str:
+    """A night's line of the table."""
+    steps = steps_of(timed.run.log)
+    over = timed.row_seconds / first.row_seconds
     return (
-        f"{rows:>10,} {seconds:>7.1f} {steps['clean']:>7.1f} {steps['score']:>7.1f} "
-        f"{rate:>8,.0f} {peak:>8,.0f}"
+        f"| {timed.rows:,} | {timed.run.seconds:.1f} | {steps['clean']:.1f} | "
+        f"{steps['score']:.1f} | {timed.row_seconds * 1e6:.2f} | {over:.2f} | "
+        f"{timed.run.peak:,.0f} |"
     )
 
 

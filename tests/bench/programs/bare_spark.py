@@ -5,25 +5,25 @@ No value is parsed and no line judged: what any Spark program on these files tak
 
 import sys
 
-from pyspark.sql import SparkSession
+import book
+from spark_session import session
 
 
 def main(landing: str, out: str) -> None:
     """Read every field as a text, and write them all."""
-    spark = (
-        SparkSession.builder.master("local[*]")
-        .config("spark.driver.memory", "6g")
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config(
-            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"
-        )
-        .config("spark.log.level", "OFF")
-        .getOrCreate()
-    )
-    fields = ", ".join(f"f{nth} string" for nth in range(26))
+    spark = session()
+    fields = ", ".join(f"f{nth} string" for nth in range(width(landing)))
     lines = spark.read.csv(landing, schema=fields, header=True, multiLine=True, escape='"')
     lines.write.format("delta").save(f"{out}/lines")
     spark.stop()
+
+
+def width(landing: str) -> int:
+    """How many fields a line has."""
+    first = book.files(landing)[0]
+    with first.open(encoding="utf-8") as text:
+        header = [next(text) for _ in range(book.lines_above(first) + 1)][-1]
+    return header.count(",") + 1
 
 
 if __name__ == "__main__":

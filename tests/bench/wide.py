@@ -1,0 +1,64 @@
+"""Wide files: `make bench-wide ROWS=1000000` cleans loans of 151 columns, of which 25 are used.
+
+The same files are read as texts and written as a Delta table by a bare Spark. Whole processes in
+turn; a first run of each is not counted. The section `wide` of docs/benchmark.md is written.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from compare import BARE, OURS, PROGRAMS, PROGRAMS_FOLDER, RUNS, line_of, line_of_goal, outcome_of
+from compare import timed as timed_in_turn
+from judgement import Goal
+from nightly import AS_OF, night, sample
+from processes import run
+from reports import machine, write_section
+from widening import COLUMNS, widen
+
+GOAL = Goal(BARE, "seconds", 1.5)
+
+
+def main(rows: int) -> None:
+    """Time both on so many rows, and write the section."""
+    with tempfile.TemporaryDirectory() as name:
+        commands = prepared(rows, Path(name))
+        for command in commands.values():
+            run(command)
+        runs = timed_in_turn(commands)
+    write_section("wide", section(rows, runs))
+
+
+def prepared(rows: int, folder: Path) -> dict[str, list[str]]:
+    """The two commands, on sample files made wide."""
+    landing, out = folder / "landing", folder / "out"
+    run(sample(rows, landing))
+    for nth, file in enumerate(sorted((landing / AS_OF).glob("*.csv"))):
+        widen(file, nth)
+    bare = [sys.executable, str(PROGRAMS_FOLDER / PROGRAMS[BARE]), str(landing / AS_OF)]
+    return {
+        OURS: night(landing, folder / "warehouse", "clean"),
+        BARE: ["sh", "-c", f'rm -rf "{out}"; exec "$@"', "sh", *bare, "", AS_OF, str(out)],
+    }
+
+
+def section(rows: int, runs: dict) -> str:
+    """The table, the goal, and what they were measured on."""
+    return "\n".join([
+        f"Written by `make bench-wide ROWS={rows}`: `credit-spark clean` on {rows:,} loans of",
+        f"{COLUMNS} columns, {RUNS} runs of each.",
+        "",
+        "| program | seconds, median | fastest to slowest | peak memory, MB | credit-spark takes |",
+        "|---|---|---|---|---|",
+        *[line_of(program, runs) for program in runs],
+        "",
+        "| beside | credit-spark's | over theirs | goal, at most | met |",
+        "|---|---|---|---|---|",
+        line_of_goal(outcome_of(GOAL, runs)),
+        "",
+        machine(),
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
