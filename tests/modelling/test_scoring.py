@@ -177,6 +177,41 @@ def test_reasons_are_what_cost_most_in_the_contracts_order(spark) -> None:
     assert reasons(-1.0, 3.0, "zzz") == ["y is high", None, None, None]
 
 
+def dearest(costs: list[float], texts: list[str]) -> list[str | None]:
+    """The oracle: the four dearest that cost anything, ties in the contract's order."""
+    order = sorted(range(len(costs)), key=lambda nth: (-costs[nth], nth))
+    chosen: list[str | None] = [texts[nth] for nth in order if costs[nth] > 0]
+    return [*chosen, None, None, None, None][:4]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9])
+def test_reasons_are_those_of_plain_python(spark, count) -> None:
+    """Ties, nulls, infinities, nothing that costs, and costs a hair apart, the later one dearer."""
+    draw = Random(count)
+    names = [f"v{nth}" for nth in range(count)]
+    terms = [
+        Number(name=name, sql=name, reason=f"reason {name}", imputed=0.25, mean=0.0, deviation=1.0,
+               coefficient=draw.choice([1.0, -1.0, 0.5]))
+        for name in names
+    ]  # fmt: skip
+    values = [0.0, 1.0, 1.0, 2.0, -1.0, None, inf, nan, 1e-14, 1.0 + 2**-52, 1.0 + 2**-45]
+    loans = [(str(each), *draw.choices(values, k=count)) for each in range(400)]
+    loans.append(("free", *[-1e-9 * term.coefficient for term in terms]))
+    ddl = ", ".join(["loan_id string", *[f"{name} double" for name in names]])
+    reasons = ["reason_1", "reason_2", "reason_3", "reason_4"]
+
+    frame = scored(spark.createDataFrame(loans, ddl), document(terms), "loan_id")
+    ours = {row[0]: list(row[1:]) for row in rows(frame, "loan_id", *reasons)}
+
+    def costs(given) -> list[float]:
+        known = [0.25 if v is None or not abs(v) < inf else v for v in given]
+        return [v * term.coefficient for v, term in zip(known, terms, strict=True)]
+
+    texts = [term.reason for term in terms]
+    assert ours == {loan_id: dearest(costs(given), texts) for loan_id, *given in loans}
+    assert ours["free"] == [None, None, None, None]
+
+
 @pytest.mark.parametrize("x", [1e6, -1e6])
 def test_no_pd_is_quite_0_or_1(spark, x) -> None:
     """So that its log-odds can be taken again, and each loan has a cell."""

@@ -16,9 +16,6 @@ from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import column_of, featured
 
-# Of a packed cost: its place takes the lower bits, and the cost, in log-odds, those above them.
-PLACE_BITS, COST_BITS, DEAREST = 12, 40, 1000.0
-
 
 def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame:
     """Each loan's score: `log_odds`, `pd`, `points`, `band`, `decision`, four reasons.
@@ -33,20 +30,17 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
     summed = terms.select(
         *beside,
         _bounded(sum((F.col(name) for name in names), constant)).alias("log_odds"),
-        F.sort_array(F.array(*[_packed(nth, F.col(name)) for nth, name in enumerate(names)])).alias(
-            "costs"
-        ),
+        F.array(*names).alias("costs"),
     )
     judged = summed.select(*beside, "log_odds", _pd().alias("pd"), "costs")
-    reasons = [_reason(document, nth).alias(name) for nth, name in enumerate(REASONS)]
-    return judged.select(
+    return _reasoned(judged, document).select(
         *beside,
         "log_odds",
         "pd",
         points(document.score).alias("points"),
         _band(document.score).alias("band"),
         _decision(document.score).alias("decision"),
-        *reasons,
+        *REASONS,
         F.lit(document.version).alias("model_version"),
     )
 
@@ -91,23 +85,49 @@ def _chosen(cases: Sequence[tuple[Column, Column]], otherwise: Column) -> Column
     return chain.otherwise(otherwise)
 
 
-def _packed(nth: int, cost: Column) -> Column:
-    """A cost and its place as one integer: the dearer, then the earlier, the smaller it is.
+def _reasoned(judged: DataFrame, document: ModelDocument) -> DataFrame:
+    """The reasons beside their `costs`, the dearest first; ties in the contract's order.
 
-    Whole numbers are sorted in a loop of Java's own, structs one comparison at a time. Costs are
-    told apart to 2**-COST_BITS of log-odds, less than what their sums are rounded to.
+    Plain numbers are sorted, in a loop of Java's own, and each is then looked for among the costs:
+    exact, where packing cost and place into one integer would round the cost. Each move stands by
+    itself, or it would be made once a reason.
     """
-    bounded = F.greatest(F.least(cost, F.lit(DEAREST)), F.lit(-DEAREST))
-    units = (bounded * F.lit(-(2.0**COST_BITS))).cast("bigint")
-    return F.shiftleft(units, PLACE_BITS) + F.lit(nth)
-
-
-def _reason(document: ModelDocument, nth: int) -> Column:
-    """The nth dearest reason, null where it costs nothing."""
+    ascending = judged.select("*", F.sort_array("costs").alias("ascending"))
+    count, nths = len(document.features), range(len(REASONS))
+    dearest = [F.get("ascending", F.lit(count - 1 - nth)).alias(_dear(nth)) for nth in nths]
+    placed = ascending.select("*", *dearest)
+    for nth in nths:
+        placed = placed.select("*", _place(nth).alias(_place_of(nth)))
     texts = F.array(*[F.lit(each.reason) for each in document.features])
-    packed = F.get("costs", F.lit(nth))
-    place = packed.bitwiseAND(2**PLACE_BITS - 1).cast("int")
-    return F.when(packed < 0, F.get(texts, place))
+    return placed.select(
+        "*", *[_reason(texts, nth).alias(name) for nth, name in enumerate(REASONS)]
+    )
+
+
+def _dear(nth: int) -> str:
+    return f"dear_{nth}"
+
+
+def _place_of(nth: int) -> str:
+    return f"place_{nth}"
+
+
+def _place(nth: int) -> Column:
+    """Where the nth dearest cost stands among the costs, from 1: after its equal before it."""
+    cost = F.col(_dear(nth))
+    first = F.array_position("costs", cost)
+    if nth == 0:
+        return first
+    before = F.col(_place_of(nth - 1)).cast("int")
+    after = F.slice("costs", before + 1, F.size("costs"))
+    is_tied = cost == F.col(_dear(nth - 1))
+    return F.when(is_tied, before + F.array_position(after, cost)).otherwise(first)
+
+
+def _reason(texts: Column, nth: int) -> Column:
+    """The nth dearest reason, null where it costs nothing."""
+    place = F.col(_place_of(nth)).cast("int")
+    return F.when(F.col(_dear(nth)) > 0, F.get(texts, place - 1))
 
 
 def _pd() -> Column:
