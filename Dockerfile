@@ -8,7 +8,7 @@ COPY Makefile pyproject.toml requirements.lock README.md ./
 COPY setup setup
 COPY conf conf
 COPY src src
-RUN make setup
 COPY expectations expectations
 COPY jobs jobs
+RUN make setup
 ENV PATH=/opt/credit-spark/.venv/bin:$PATH

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from credit_spark.adapters.session import spark_session
 from credit_spark.contract.loading import load_contract
@@ -63,14 +63,3 @@ def landed(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "landing"
 
     return write
-
-
-@pytest.fixture
-def column(spark: SparkSession) -> Callable[..., list[object]]:
-    """Evaluates a Column over rows of one text column named `text`."""
-
-    def evaluate(expression: object, *texts: str | None) -> list[object]:
-        rows: DataFrame = spark.createDataFrame([(each,) for each in texts], "text string")
-        return [row[0] for row in rows.select(expression).collect()]  # type: ignore[arg-type]
-
-    return evaluate

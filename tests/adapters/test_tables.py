@@ -50,7 +50,7 @@ def test_a_first_night_with_no_rows_after_one_with_some_counts_none(spark, night
 
 
 def test_a_write_counts_its_own_rows_though_another_night_wrote_since(spark, nights) -> None:
-    """The other night commits between this night's commit and its look at the history."""
+    """The other night commits between this night's commit and its look at the log."""
     one, two = (
         spark.createDataFrame([("A", 0.1)], DDL),
         spark.createDataFrame([("B", 0.1), ("C", 0.1)], DDL),

@@ -38,9 +38,16 @@ class Models:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        # A run has one champion, whoever promotes another meanwhile.
+        self._champions: dict[date, ModelDocument | None] = {}
 
     def champion(self, as_of: date) -> ModelDocument | None:
         """The model that scores a night: the last one made champion on or before it."""
+        if as_of not in self._champions:
+            self._champions[as_of] = self._read_champion(as_of)
+        return self._champions[as_of]
+
+    def _read_champion(self, as_of: date) -> ModelDocument | None:
         if not self._tables.exists(MODELS):
             return None
         nights = self._tables.read(MODELS).select("document", F.explode("champion_from"))
@@ -54,6 +61,9 @@ class Models:
         Raises:
             InputError: there is no such fit.
         """
+        for champion in self._champions.values():
+            if champion and champion.version == version:
+                return champion
         return ModelDocument.model_validate_json(self._row(version)["document"])
 
     def newest_challenger(self, as_of: date) -> str:
@@ -125,6 +135,7 @@ class Models:
             f"when size({nights}) > 0 then 'retired' else 'challenger' end"
         )
         self._tables.update(MODELS, {"champion_from": nights, "status": status})
+        self._champions.clear()
 
     def gates(self, version: str) -> list[Gate]:
         """The gates of a fit, as they were judged when it was saved."""

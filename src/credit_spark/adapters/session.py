@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyspark
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
@@ -17,9 +18,8 @@ ALWAYS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # A table's log is small; the default of 50 partitions costs seconds a write.
     "spark.databricks.delta.snapshotPartitions": "1",
-    # One method for a whole stage of many columns is longer than Java compiles well: wider stages
-    # get methods of a few columns each.
-    "spark.sql.codegen.maxFields": "30",
+    # Of a table's files: so that no core waits for the last of a few large parts.
+    "spark.sql.files.maxPartitionBytes": str(2**25),
     # A core has a task of its own already.
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
     # Of blocks of lines: a task is handed as much at once as it reads at once.
@@ -30,6 +30,8 @@ ALWAYS = {
     # A failed task's text can hold a borrower's values; the caller logs what may be logged.
     "spark.log.level": "OFF",
 }
+# Made by setup/class_archive.sh; Java reads from it what it would else load and verify.
+CLASS_ARCHIVE = Path(pyspark.__file__).parent / "classes.jsa"
 PYTHON_OF_TASKS = "PYSPARK_PYTHON"
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
@@ -68,13 +70,25 @@ def _started(options: Mapping[str, str], noise: Path) -> SparkSession:
     os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
     try:
         with _stderr_to(noise):
-            return _builder(options).getOrCreate()
+            return _builder({**_from_archive(), **options}).getOrCreate()
     except Exception as error:
         # pyspark says only that its gateway exited; the cause stands in what Java printed.
         raise InputError(
             "Spark did not start. Run 'credit-spark doctor', which looks at Java, the JARs and the "
             f"folders; what Java said stands in {noise}"
         ) from error
+
+
+def _from_archive() -> dict[str, str]:
+    """Options for Java to read its classes from their archive, where there is one.
+
+    Whatever is wrong with the archive, Java goes on without it, and must not print so into the
+    output of a command.
+    """
+    if not CLASS_ARCHIVE.is_file():
+        return {}
+    words = f'"-XX:SharedArchiveFile={CLASS_ARCHIVE}" -Xlog:disable -Xlog:all=error:stderr'
+    return {"spark.driver.defaultJavaOptions": words}
 
 
 def _builder(options: Mapping[str, str]) -> SparkSession.Builder:

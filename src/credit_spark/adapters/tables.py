@@ -11,12 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from credit_spark.adapters.commits import named_commit
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
 COMMITTED_BY = "spark.databricks.delta.commitInfo.userMetadata"
-# As many runs as may write to one table while one of them looks at its own commit.
-LAST_COMMITS = 20
 
 
 class Tables:
@@ -45,7 +44,8 @@ class Tables:
             InputError: there are none; `written_by` is the command that writes them.
         """
         rows = self.read(table)
-        if rows.isEmpty():
+        # What this run has written is there.
+        if table.name not in self.versions and rows.isEmpty():
             raise InputError(
                 f"there are no {table.name} of {self._as_of} yet; run '{written_by}' for that "
                 "night first"
@@ -168,14 +168,12 @@ class Tables:
         self._spark.conf.set(COMMITTED_BY, name)
         with _conflicts_told(table):
             commit()
-        last = DeltaTable.forPath(self._spark, self.path(table)).history(LAST_COMMITS)
-        # Another night's commit may have come since.
-        ours = last.where(F.col("userMetadata") == name).first()
+        ours = named_commit(self._spark, self.path(table), name)
         if ours is None:
             # Nothing was there to replace, and nothing was to be written: Delta makes no commit.
             return 0
-        self.versions[table.name] = ours["version"]
-        return int(ours["operationMetrics"].get("numOutputRows", 0))
+        self.versions[table.name] = ours.version
+        return ours.rows
 
 
 def _all_columns(table: Table) -> dict[str, Field]:

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pyspark import StorageLevel
@@ -50,29 +51,37 @@ def clean(night: Night) -> None:
     """Turn a night's landing files into loans, and set unsound lines aside."""
     check_rules(night.contract)
     files = night.landing.files()
-    # Kept for the account and for two tables: the text is then parsed once. On disk, so that a
-    # night of any size takes the same memory.
-    blocks = with_contents(night.landing.blocks(files)).persist(StorageLevel.DISK_ONLY)
-    try:
+    with kept(with_contents(night.landing.blocks(files))) as blocks:
         read = census(blocks)
         contested = contested_keys(blocks)
-        numbered = rivals(blocks, night.contract, contested)
-        account = with_superseded(account_of(read), superseded(numbered, contested))
-        night.ledger.facts |= told(account, files)
-        check_accepted(account)
+        with kept(rivals(blocks, night.contract, contested)) as numbered:
+            account = with_superseded(account_of(read), superseded(numbered, contested))
+            night.ledger.facts |= told(account, files)
+            check_accepted(account)
 
-        sound = accepted(blocks, numbered, night.contract, contested)
-        kept = night.tables.write(loans(night.contract), sound)
+            sound = accepted(blocks, numbered, night.contract, contested)
+            written = night.tables.write(loans(night.contract), sound)
         aside = set_aside(blocks).withColumn("status", F.lit("open"))
         quarantined = night.tables.write(QUARANTINE, aside)
-    finally:
-        blocks.unpersist()
     seen = sum(block.lines for block in read) - total(account, FOOTER)
-    counts = balanced(Counts(seen, kept, quarantined, total(account, SUPERSEDED)))
+    counts = balanced(Counts(seen, written, quarantined, total(account, SUPERSEDED)))
     night.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
     night.ledger.note(
         "clean", {**counts._asdict(), "reasons": by_reason(read), "files": len(files)}
     )
+
+
+@contextmanager
+def kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """A frame that is computed once, however often it is asked for: the text is parsed once.
+
+    On disk, so that a night of any size takes the same memory.
+    """
+    kept_frame = frame.persist(StorageLevel.DISK_ONLY)
+    try:
+        yield kept_frame
+    finally:
+        kept_frame.unpersist()
 
 
 def census(blocks: DataFrame) -> list[Row]:
