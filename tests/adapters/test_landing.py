@@ -4,10 +4,14 @@ import gzip
 from datetime import date
 from functools import partial
 
+import polars as pl
+import pyarrow as pa
 import pytest
+from polars.testing import assert_frame_equal
 
 from credit_spark.adapters.delimited import blocks, stream_of
 from credit_spark.adapters.landing import END_BYTES, Landing, LandingFile, judged_blocks
+from credit_spark.cleaning.blocks import unpacked
 from credit_spark.cleaning.layouts import shape_of
 from credit_spark.contract.errors import LandingError
 
@@ -72,6 +76,31 @@ def test_a_file_of_another_storage_is_read_in_its_order(spark, lending_club, tmp
 
     assert away == here
     assert [row[1] for row in here] == [10_002, 10_002]
+
+
+def test_a_large_file_is_read_by_several_tasks_in_its_order(
+    spark, lending_club, tmp_path, long_text, monkeypatch
+):
+    """Quotes hold line breaks where its parts would else begin."""
+    text = long_text.replace("loan_status\n", "loan_status,desc\n")
+    text = text.replace('"Fully Paid"\n', '"Fully Paid","one,\r\ntwo\n\nthree"\n')
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    landing = Landing(spark, lending_club, f"file:{tmp_path}/a.csv", AS_OF)
+
+    def read() -> tuple[int, pl.DataFrame]:
+        found = landing.blocks(landing.files()).orderBy("number")
+        batches = found.select("source_file", "number", "is_keyed", "keys", "accepted").toArrow()
+        table = batches.append_column("accepted_contents", pa.nulls(len(batches), pa.null()))
+        lines = list(unpacked(table.to_batches(), "accepted", None, wanted=True))
+        return found.count(), pl.concat(lines).drop("place")
+
+    whole = read()
+    monkeypatch.setattr("credit_spark.adapters.landing.PART_BYTES", 100_000)
+    parted = read()
+
+    assert whole[0] == 1
+    assert parted[0] > 5
+    assert_frame_equal(whole[1], parted[1])
 
 
 def test_a_packed_file_that_is_cut_off_is_a_fault(spark, lending_club, tmp_path, long_text):

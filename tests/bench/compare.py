@@ -96,9 +96,16 @@ def timed(commands: Mapping[str, list[str]]) -> dict[str, list[Run]]:
 
 
 def section(rows: int, runs: Runs) -> str:
-    """The two tables, and what they were measured on."""
-    return "\n".join([
-        f"Written by `make bench ROWS={rows}`: {rows:,} loans of 26 columns, {RUNS} runs of each.",
+    """What was timed, and the two tables."""
+    about = (
+        f"Written by `make bench ROWS={rows}`: {rows:,} loans of 26 columns, {RUNS} runs of each."
+    )
+    return "\n".join([about, *tables(runs, GOALS)])
+
+
+def tables(runs: Runs, goals: Sequence[Goal]) -> list[str]:
+    """The lines of both tables, of programs and of goals, and what they were measured on."""
+    return [
         "",
         "| program | seconds, median | fastest to slowest | peak memory, MB | credit-spark takes |",
         "|---|---|---|---|---|",
@@ -106,10 +113,10 @@ def section(rows: int, runs: Runs) -> str:
         "",
         "| beside | credit-spark's | over theirs | goal, at most | met |",
         "|---|---|---|---|---|",
-        *[line_of_goal(outcome_of(goal, runs)) for goal in GOALS],
+        *[line_of_goal(outcome_of(goal, runs)) for goal in goals],
         "",
         machine(),
-    ])  # fmt: skip
+    ]
 
 
 def line_of(program: str, runs: Runs) -> str:

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compare import BARE, OURS, PROGRAMS, PROGRAMS_FOLDER, RUNS, line_of, line_of_goal, outcome_of
+from compare import BARE, OURS, PROGRAMS, PROGRAMS_FOLDER, RUNS, tables
 from compare import timed as timed_in_turn
 from judgement import Goal
 from nightly import AS_OF, night, sample
 from processes import run
-from reports import machine, write_section
+from reports import write_section
 from widening import COLUMNS, widen
 
 GOAL = Goal(BARE, "seconds", 1.5)
@@ -44,20 +44,11 @@ def prepared(rows: int, folder: Path) -> dict[str, list[str]]:
 
 def section(rows: int, runs: dict) -> str:
     """The table, the goal, and what they were measured on."""
-    return "\n".join([
+    about = [
         f"Written by `make bench-wide ROWS={rows}`: `credit-spark clean` on {rows:,} loans of",
         f"{COLUMNS} columns, {RUNS} runs of each.",
-        "",
-        "| program | seconds, median | fastest to slowest | peak memory, MB | credit-spark takes |",
-        "|---|---|---|---|---|",
-        *[line_of(program, runs) for program in runs],
-        "",
-        "| beside | credit-spark's | over theirs | goal, at most | met |",
-        "|---|---|---|---|---|",
-        line_of_goal(outcome_of(GOAL, runs)),
-        "",
-        machine(),
-    ])  # fmt: skip
+    ]
+    return "\n".join([*about, *tables(runs, [GOAL])])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import csv, fs
 
+from credit_spark.adapters.parts import Part
+
 # A line of a file, line breaks in quotes included, must fit into a block.
 BLOCK_BYTES = 2**24
 # Of a file that comes through Spark.
@@ -32,13 +34,15 @@ class Fields(NamedTuple):
     malformed: tuple[str, ...]
 
 
-def stream_of(path: str) -> pa.NativeFile:
-    """The bytes of a file of this machine, unpacked where it is packed.
+def stream_of(path: str, part: Part | None = None) -> pa.NativeFile:
+    """The bytes of a file of this machine, unpacked where it is packed; or of a part of it.
 
     Raises:
         UnreadableError: it is not there, or not what its ending says.
     """
     try:
+        if part is not None:
+            return fs.LocalFileSystem().open_input_file(path).get_stream(part.begin, part.length)
         return fs.LocalFileSystem().open_input_stream(path, compression="detect")
     except OSError as error:
         raise UnreadableError from error

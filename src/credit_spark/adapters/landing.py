@@ -24,6 +24,7 @@ from credit_spark.adapters.delimited import (
     stream_of,
     stream_of_chunks,
 )
+from credit_spark.adapters.parts import Part, parts
 from credit_spark.adapters.places import file_system, local_folder
 from credit_spark.cleaning.blocks import SCHEMA, fault, packed
 from credit_spark.cleaning.layouts import (
@@ -44,6 +45,8 @@ PACKED = (".gz", ".bz2")
 # Enough to hold the lines above a header, the totals below the last loan, and a long text with
 # line breaks. A multiple of four, so that no character of any encoding is cut in two.
 FIRST_LINES, LAST_LINES, END_BYTES = 2 * ABOVE_THE_HEADER, 200, 2**18
+# More than a part of a file has: the blocks of its parts are numbered in the file's order.
+PART_BYTES, BLOCKS_OF_A_PART = 2**27, 2**12
 BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 
 
@@ -92,7 +95,10 @@ class Landing:
         return files
 
     def blocks(self, files: Sequence[LandingFile]) -> DataFrame:
-        """The files' lines, judged and packed (see cleaning/blocks.py); a task reads a file."""
+        """The files' lines, judged and packed (see cleaning/blocks.py).
+
+        A task reads a file, or a part of a large one.
+        """
         # The largest first, so that no task begins with one when the others are done.
         ordered = sorted(files, key=lambda file: (-file.size, file.name))
         here = [file for file in ordered if local_folder(file.path) is not None]
@@ -102,14 +108,24 @@ class Landing:
     def _from_here(self, files: Sequence[LandingFile]) -> DataFrame:
         """Files of this machine, or of a folder that all machines share: tasks open them."""
         contract, as_of = self._contract, self._as_of
+        pieces = [(file, *each) for file in files for each in enumerate(self._parts(file))]
 
         def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            for nth in (each for batch in batches for each in batch.column(0).to_pylist()):
-                path = str(local_folder(files[nth].path))
-                yield from judged_blocks(files[nth], partial(stream_of, path), contract, as_of)
+            for piece in (each for batch in batches for each in batch.column(0).to_pylist()):
+                file, nth, part = pieces[piece]
+                stream = partial(stream_of, str(local_folder(file.path)), part)
+                yield from judged_blocks(file, stream, contract, as_of, nth * BLOCKS_OF_A_PART)
 
-        numbers = self._spark.range(0, len(files), 1, numPartitions=len(files))
+        numbers = self._spark.range(0, len(pieces), 1, numPartitions=len(pieces))
         return numbers.mapInArrow(read, SCHEMA)
+
+    def _parts(self, file: LandingFile) -> Sequence[Part | None]:
+        """The parts of a file of this machine; None: what is packed is read as a whole."""
+        if file.name.lower().endswith(PACKED):
+            return [None]
+        path = local_folder(file.path)
+        assert path is not None
+        return parts(path, self._contract.source.delimiter, self._encoding, PART_BYTES)
 
     def _from_away(self, file: LandingFile) -> DataFrame:
         """A file of another storage: its bytes come by Spark, which knows the way there."""
@@ -211,13 +227,20 @@ class Landing:
 
 
 def judged_blocks(
-    file: LandingFile, stream: Callable[[], pa.NativeFile], contract: Contract, as_of: date
+    file: LandingFile,
+    stream: Callable[[], pa.NativeFile],
+    contract: Contract,
+    as_of: date,
+    first: int = 0,
 ) -> Iterator[pa.RecordBatch]:
-    """A file's lines as packed blocks; where it cannot be read to its end, a fault is the last."""
+    """A file's lines as packed blocks, numbered from `first` on; 0 is the file's begin.
+
+    Where it cannot be read to its end, a fault is the last.
+    """
     judge, delimiter = Judge(contract, as_of, file.shape, file.footer), contract.source.delimiter
     width, encoding = len(file.shape.header), contract.source.encoding
     try:
-        for number, fields in enumerate(blocks(stream, width, delimiter, encoding)):
+        for number, fields in enumerate(blocks(stream, width, delimiter, encoding), first):
             is_first = number == 0
             sound, malformed = without_head(*fields, file.shape, delimiter) if is_first else fields
             lines = lines_of(sound, malformed, delimiter)

@@ -91,7 +91,7 @@ def census(blocks: DataFrame) -> list[Row]:
         LandingError: files cannot be read to their end; all are named.
     """
     rows = blocks.select("source_file", "lines", "counts", "rules", "fault").collect()
-    faults = sorted(f"{row.source_file}: {row.fault}" for row in rows if row.fault)
+    faults = sorted({f"{row.source_file}: {row.fault}" for row in rows if row.fault})
     if faults:
         raise LandingError(listed("the night's files are broken; nothing was written", faults))
     return rows

@@ -1,0 +1,26 @@
+"""A fit as a script would make it: `scikit_learn_fit.py BOOK OUT`, its coefficients as JSON."""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+from fit_book import FEATURES, REGULARISATION
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def main(book: str, out: str) -> None:
+    """Read, fit and write."""
+    rows = pd.read_parquet(book)
+    penalty = LogisticRegression(solver="newton-cholesky", C=1 / (len(rows) * REGULARISATION))
+    fit = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), penalty)
+    fit.fit(rows[list(FEATURES)], rows["label"])
+    coefficients = penalty.coef_[0].tolist()
+    Path(out).write_text(json.dumps([*coefficients, float(penalty.intercept_[0])]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
