@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-check docs lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-profile bench-check docs lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -43,6 +43,10 @@ bench-growth: setup  ## time nights of several sizes, into docs/benchmark.md (NI
 bench-wide: ROWS = 1000000
 bench-wide: setup  ## time the reading of files of 151 columns, into docs/benchmark.md (ROWS)
 	@$(BIN)/python tests/bench/wide.py $(ROWS)
+
+bench-profile: ROWS = 5000000
+bench-profile: setup  ## where the time of a night goes, query by query, into docs/benchmark.md (ROWS)
+	@$(BIN)/python tests/bench/profiled.py $(ROWS)
 
 bench-fit: ROWS = 2000000
 bench-fit: setup  ## time a fit of 40 features beside scikit-learn's, into docs/benchmark.md (ROWS)

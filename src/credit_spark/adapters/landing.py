@@ -125,7 +125,7 @@ class Landing:
             return [None]
         path = local_folder(file.path)
         assert path is not None
-        return parts(path, self._contract.source.delimiter, self._encoding, PART_BYTES)
+        return parts(path, file.shape.delimiter, self._encoding, PART_BYTES)
 
     def _from_away(self, file: LandingFile) -> DataFrame:
         """A file of another storage: its bytes come by Spark, which knows the way there."""
@@ -205,7 +205,7 @@ class Landing:
             raise LayoutError(f"this kind of file is not read; these are: {', '.join(DELIMITED)}")
         first_lines, last_lines = self._ends(status)
         shape = shape_of(first_lines, self._contract)
-        if ends_in_a_quoted_field(last_lines, self._contract.source.delimiter):
+        if ends_in_a_quoted_field(last_lines, shape.delimiter):
             raise LayoutError(f"it ends in the middle of a quoted field: {BROKEN}")
         return LandingFile(
             path.toString(),
@@ -237,7 +237,7 @@ def judged_blocks(
 
     Where it cannot be read to its end, a fault is the last.
     """
-    judge, delimiter = Judge(contract, as_of, file.shape, file.footer), contract.source.delimiter
+    judge, delimiter = Judge(contract, as_of, file.shape, file.footer), file.shape.delimiter
     width, encoding = len(file.shape.header), contract.source.encoding
     try:
         for number, fields in enumerate(blocks(stream, width, delimiter, encoding), first):

@@ -33,6 +33,7 @@ ALWAYS = {
 # Made by setup/class_archive.sh; Java reads from it what it would else load and verify.
 CLASS_ARCHIVE = Path(pyspark.__file__).parent / "classes.jsa"
 PYTHON_OF_TASKS = "PYSPARK_PYTHON"
+JOB_DESCRIPTION = "spark.job.description"
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
 
@@ -61,6 +62,16 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
         yield spark
     finally:
         spark.stop()
+
+
+@contextmanager
+def described(spark: SparkSession, words: str) -> Iterator[None]:
+    """Let Spark's page and log say in these words what is asked for meanwhile."""
+    spark.sparkContext.setJobDescription(words)
+    try:
+        yield
+    finally:
+        spark.sparkContext.setLocalProperty(JOB_DESCRIPTION, None)  # type: ignore[arg-type]
 
 
 def _started(options: Mapping[str, str], noise: Path) -> SparkSession:

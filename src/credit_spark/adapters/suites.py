@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
+from credit_spark.adapters.session import described
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.names import instead_of
 
@@ -71,7 +72,8 @@ class Suites:
         """
         batch, given = _batch(frame), _read(self.path(table))
         suite = _suite_of(given["name"], given["expectations"])
-        verdict = batch.validate(suite, result_format="BOOLEAN_ONLY")
+        with described(frame.sparkSession, f"judge {table}"):
+            verdict = batch.validate(suite, result_format="BOOLEAN_ONLY")
         failed = [each.expectation_config for each in verdict.results if not each.success]
         if not failed:
             return []

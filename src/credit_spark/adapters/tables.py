@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from credit_spark.adapters.commits import named_commit
+from credit_spark.adapters.session import described
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
@@ -166,7 +167,7 @@ class Tables:
         self._commits += 1
         name = f"{self._run_id} {self._commits}"
         self._spark.conf.set(COMMITTED_BY, name)
-        with _conflicts_told(table):
+        with _conflicts_told(table), described(self._spark, f"write {table.name}"):
             commit()
         ours = named_commit(self._spark, self.path(table), name)
         if ours is None:

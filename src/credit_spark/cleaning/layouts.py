@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from credit_spark.contract.models import CONTENT, Contract, Layout, Promise
+from credit_spark.contract.models import CONTENT, Contract, Layout, Promise, Source
 from credit_spark.contract.names import instead_of
 
 ABOVE_THE_HEADER = 9
@@ -21,11 +21,15 @@ class LayoutError(ValueError):
 
 
 class Shape(NamedTuple):
-    """How one file is laid out: its header, its preamble's lines, and its layout's name."""
+    """How one file is laid out.
+
+    The names of its columns, its preamble's lines, its layout's name, what stands between fields.
+    """
 
     header: tuple[str, ...]
     preamble: tuple[tuple[str, ...], ...]
     layout: str
+    delimiter: str
 
 
 def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
@@ -34,16 +38,22 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
     Raises:
         LayoutError: it is empty, no layout fits its header, or a required column is not there.
     """
-    lines = [fields_of(line, contract.source.delimiter) for line in first_lines if line.strip()]
+    source, lines = contract.source, [line for line in first_lines if line.strip()]
     if not lines:
         raise LayoutError("the file is empty; have it delivered again")
-    for above, header in enumerate(lines[: ABOVE_THE_HEADER + 1]):
-        name = _fitting(header, contract.source.layouts, has_preamble=above > 0)
+    for above, line in enumerate(lines[: ABOVE_THE_HEADER + 1]):
+        name = _fitting(line, source, has_preamble=above > 0)
         if name:
-            shape = Shape(header, tuple(lines[:above]), name)
+            delimiter = source.delimiter_of(source.layouts[name])
+            preamble = tuple(fields_of(each, delimiter) for each in lines[:above])
+            shape = Shape(fields_of(line, delimiter), preamble, name, delimiter)
             _check(shape, contract)
             return shape
-    raise LayoutError(_difference(lines, contract.source.layouts))
+    headless = _without_header(lines[0], source)
+    if headless:
+        _check(headless, contract)
+        return headless
+    raise LayoutError(_difference(lines, source))
 
 
 def footer_of(last_lines: Sequence[str], shape: Shape, contract: Contract) -> tuple[str, ...]:
@@ -55,7 +65,7 @@ def footer_of(last_lines: Sequence[str], shape: Shape, contract: Contract) -> tu
         return ()
     footer = []
     for line in reversed([each for each in last_lines if each.strip()]):
-        first, *others = fields_of(line, contract.source.delimiter)
+        first, *others = fields_of(line, shape.delimiter)
         if any(others) or len(others) + 1 >= len(shape.header) or not WORDS.search(first):
             break
         footer.append(first)
@@ -102,15 +112,24 @@ def key_of(layout: Layout, contract: Contract) -> tuple[str, ...] | None:
     return None if key == CONTENT else tuple(key)
 
 
-def _fitting(
-    header: Sequence[str], layouts: dict[str, Layout], *, has_preamble: bool
-) -> str | None:
+def _fitting(line: str, source: Source, *, has_preamble: bool) -> str | None:
     fits = [
         name
-        for name, layout in layouts.items()
-        if set(layout.header) <= set(header) and not (has_preamble and layout.preamble == "none")
+        for name, layout in source.layouts.items()
+        if layout.header
+        and set(layout.header) <= set(fields_of(line, source.delimiter_of(layout)))
+        and not (has_preamble and layout.preamble == "none")
     ]
-    return max(fits, key=lambda name: len(layouts[name].header), default=None)
+    return max(fits, key=lambda name: len(source.layouts[name].header), default=None)
+
+
+def _without_header(line: str, source: Source) -> Shape | None:
+    """The shape of a file whose first line is a loan, told by how many fields that has."""
+    for name, layout in source.layouts.items():
+        delimiter = source.delimiter_of(layout)
+        if len(layout.no_header) == len(fields_of(line, delimiter)):
+            return Shape(layout.no_header, (), name, delimiter)
+    return None
 
 
 def _check(shape: Shape, contract: Contract) -> None:
@@ -118,7 +137,7 @@ def _check(shape: Shape, contract: Contract) -> None:
     if twice:
         raise LayoutError(f"its header has {_quoted(twice)} more than once")
     lacking = [
-        f"'{name}' (a header named {' or '.join(promise.headers)})"
+        f"'{name}' (a header named {_or(promise.headers)})"
         for name, promise in contract.columns.items()
         if promise.required and column_at(shape.header, promise) is None
     ]
@@ -126,9 +145,22 @@ def _check(shape: Shape, contract: Contract) -> None:
         raise LayoutError(f"it lacks what the contract requires: {', '.join(lacking)}")
 
 
-def _difference(lines: Sequence[Sequence[str]], layouts: dict[str, Layout]) -> str:
+def _difference(lines: Sequence[str], source: Source) -> str:
     """What the line nearest to any layout's header lacks of it."""
-    pairs = [(line, name) for line in lines for name in layouts]
+    layouts = {name: layout for name, layout in source.layouts.items() if layout.header}
+    if not layouts:
+        counts = [str(len(layout.no_header)) for layout in source.layouts.values()]
+        first = next(iter(source.layouts.values()))
+        found = len(fields_of(lines[0], source.delimiter_of(first)))
+        return (
+            f"its first line has {found} fields, and the contract's layouts have {_or(counts)}; have "
+            "it delivered again, or add its layout to the contract"
+        )
+    pairs = [
+        (fields_of(line, source.delimiter_of(layout)), name)
+        for line in lines
+        for name, layout in layouts.items()
+    ]
     line, name = max(pairs, key=lambda pair: len(set(layouts[pair[1]].header) & set(pair[0])))
     lacking = [each for each in layouts[name].header if each not in line]
     if not lacking:
@@ -142,6 +174,10 @@ def _difference(lines: Sequence[Sequence[str]], layouts: dict[str, Layout]) -> s
         f"no layout of the contract fits its header; the nearest, '{name}', also needs "
         f"{_quoted(lacking)}{near}. Take the file away, or add its layout to the contract"
     )
+
+
+def _or(names: Iterable[str]) -> str:
+    return " or ".join(names)
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -39,13 +39,23 @@ def outside_of(name: str) -> str:
 
 
 def lines_of(sound: pl.DataFrame, malformed: Sequence[str], delimiter: str) -> pl.DataFrame:
-    """Sound lines and, below them, malformed ones, with as many fields as the header has."""
+    """Sound lines and, below them, malformed ones, with as many fields as the header has.
+
+    A line that is malformed for the number of its blanks alone, where they stand between fields, is
+    sound.
+    """
     whole = sound.with_columns(pl.lit(None, pl.String).alias("line"))
     if not malformed:
         return whole
-    rows = [_fields(text, sound.width, delimiter) for text in malformed]
-    broken = pl.DataFrame(rows, schema=sound.schema, orient="row")
-    return pl.concat([whole, broken.with_columns(pl.Series("line", malformed))])
+    texts = [_one_blank_each(text) if delimiter == " " else text for text in malformed]
+    mended = [
+        text != found and len(parts_of(text, delimiter)) == sound.width
+        for text, found in zip(texts, malformed, strict=True)
+    ]
+    rows = [_fields(text, sound.width, delimiter) for text in texts]
+    below = pl.DataFrame(rows, schema=sound.schema, orient="row")
+    line = pl.Series("line", malformed).set(pl.Series(mended), None)
+    return pl.concat([whole, below.with_columns(line)])
 
 
 def without_head(
@@ -121,7 +131,8 @@ def _text(lines: pl.DataFrame, promise: Promise, shape: Shape, layout: Layout) -
     at = column_at(shape.header, promise)
     if at is None:
         return pl.Series([None] * lines.height, dtype=pl.String)
-    return given(lines[f"f{at}"], (*layout.missing, *promise.missing))
+    text = given(lines[f"f{at}"], (*layout.missing, *promise.missing))
+    return text.replace(promise.codes) if promise.codes else text
 
 
 def _bounded(value: pl.Series, promise: Promise) -> tuple[pl.Series, pl.Series]:
@@ -133,6 +144,11 @@ def _bounded(value: pl.Series, promise: Promise) -> tuple[pl.Series, pl.Series]:
         low, high = pl.Series(promise.range).cast(value.dtype)
         return value.clip(low, high), outside
     return value.set(outside, None), outside
+
+
+def _one_blank_each(text: str) -> str:
+    """A line with one blank between its fields; one with quotes, which may hold some, as it is."""
+    return text if '"' in text else " ".join(text.split())
 
 
 def _fields(text: str, width: int, delimiter: str) -> list[str | None]:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal[
     "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
@@ -49,7 +49,8 @@ class Promise(Part):
 
     `range` is inclusive and in the column's own unit (a rate is a fraction of one, a money
     amount is yearly where it is an income). `outside` says what becomes of a value outside
-    `range` or `one_of`: its line is quarantined, the value turns null, or it is clipped.
+    `range` or `one_of`: its line is quarantined, the value turns null, or it is clipped. `codes`
+    says what a file's codes stand for; any other text stands for itself.
     """
 
     headers: tuple[str, ...] = Field(alias="from", min_length=1)
@@ -59,23 +60,37 @@ class Promise(Part):
     range: tuple[float, float] | None = None
     one_of: tuple[str | float, ...] | None = None
     missing: tuple[str, ...] = ()
+    codes: dict[str, str] = {}
     formats: tuple[str, ...] = ()
     outside: Literal["quarantine", "null", "clip"] = "quarantine"
 
 
 class Layout(Part):
-    """One shape of file: the header's names that tell it, and how its text is written.
+    """One shape of file: what tells it, and how its text is written.
 
     A file has the layout whose `header` names are all in its own header; of several, the one
-    with the most names. `key` overrides the contract's for files of this layout.
+    with the most names. A file with no header has the layout that names as many columns, in
+    `no_header`, as its first line has fields. `key` and `delimiter` override the contract's for
+    files of this layout.
     """
 
-    header: tuple[str, ...] = Field(min_length=1)
+    header: tuple[str, ...] = ()
+    no_header: tuple[str, ...] = ()
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     preamble: Literal["none", "detect"] = "none"
     footer: Literal["none", "detect"] = "none"
     missing: tuple[str, ...] = ("",)
     units: dict[str, Unit] = {}
     key: Literal["content"] | tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_told_by_one(self) -> Self:
+        if bool(self.header) == bool(self.no_header):
+            raise ValueError(
+                "give header, names that a header of such a file has, or no_header, the names of "
+                "all columns of a file that has none"
+            )
+        return self
 
 
 class Source(Part):
@@ -85,6 +100,10 @@ class Source(Part):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "UTF-8"
     layouts: dict[str, Layout] = Field(min_length=1)
+
+    def delimiter_of(self, layout: Layout) -> str:
+        """What stands between the fields of files of a layout."""
+        return layout.delimiter or self.delimiter
 
 
 class RowRule(Part):

@@ -1,0 +1,124 @@
+"""Every portfolio's own files, read by its contract and judged to the last line, with no Spark."""
+
+from collections import Counter
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from credit_spark.adapters.delimited import blocks, stream_of
+from credit_spark.cleaning.layouts import LayoutError, shape_of
+from credit_spark.cleaning.lines import lines_of, without_head
+from credit_spark.cleaning.verdicts import Judge, Judged
+from credit_spark.contract.loading import load_contract
+
+PROJECT = Path(__file__).parents[2]
+BOOTCAMP = "bootcamp_lending/lending_data.csv"
+TAIWAN = "taiwan_credit_card/UCI_Credit_Card.csv"
+STATLOG, KAGGLE = "german_credit/german.data", "german_credit/german_credit_data.csv"
+SHARED = ("checking_account", "savings", "housing", "job", "duration_months", "age", "risk")
+
+
+def judged(path: Path, portfolio: str) -> list[Judged]:
+    contract = load_contract(PROJECT / f"conf/portfolios/{portfolio}.yml")
+    shape = shape_of(path.read_text().splitlines()[:20], contract)
+    judge, found = Judge(contract, date(2026, 1, 1), shape), []
+    read = blocks(partial(stream_of, str(path)), len(shape.header), shape.delimiter, "utf-8")
+    for nth, fields in enumerate(read):
+        lines = fields if nth else without_head(*fields, shape, shape.delimiter)
+        found.append(judge.judge(lines_of(*lines, shape.delimiter)))
+    return found
+
+
+def loans(path: Path, portfolio: str) -> pl.DataFrame:
+    return pl.concat([block.accepted for block in judged(path, portfolio)])
+
+
+@pytest.mark.parametrize(
+    ("portfolio", "name", "good", "bad"),
+    [
+        ("bootcamp", BOOTCAMP, 75_036, 2_500),
+        ("taiwan_credit_card", TAIWAN, 23_364, 6_636),
+        ("german_credit", STATLOG, 700, 300),
+        ("german_credit", KAGGLE, 700, 300),
+    ],
+)
+def test_every_line_is_a_loan_with_its_outcome(real_data, portfolio, name, good, bad) -> None:
+    found = judged(real_data / name, portfolio)
+
+    outcomes = Counter(each for block in found for each in block.accepted["outcome"])
+    assert outcomes == {"good": good, "bad": bad}
+    assert sum(block.quarantined.height for block in found) == 0
+
+
+def test_the_bootcamp_files_sums_are_those_that_duckdb_reads(real_data) -> None:
+    ours = loans(real_data / BOOTCAMP, "bootcamp").select(
+        pl.sum("loan_size", "interest_rate", "borrower_income", "debt_to_income", "accounts"),
+    )
+
+    theirs = duckdb.execute(
+        "select sum(loan_size), sum(interest_rate) / 100, sum(borrower_income), "
+        f"sum(debt_to_income), sum(num_of_accounts) from '{real_data / BOOTCAMP}'"
+    ).fetchone()
+    assert ours.row(0) == pytest.approx(theirs, rel=1e-9)
+
+
+def test_undocumented_codes_stay_categories_of_their_own(real_data) -> None:
+    clients = loans(real_data / TAIWAN, "taiwan_credit_card")
+
+    education = Counter(clients["education"])
+    assert {code: education[f"code {code}"] for code in (0, 5, 6)} == {0: 14, 5: 280, 6: 51}
+    assert education["university"] == 14_030
+    assert Counter(clients["marriage"])["code 0"] == 54
+    repaid = Counter(clients["repaid_september"])
+    assert repaid == {
+        "no use": 2759, "paid duly": 5686, "revolving": 14_737, "1 month behind": 3688,
+        "2 months behind": 2667, "3 months behind": 322, "4 months or more behind": 141,
+    }  # fmt: skip
+
+
+def test_bills_and_payments_are_those_that_duckdb_reads(real_data) -> None:
+    ours = loans(real_data / TAIWAN, "taiwan_credit_card").select(
+        pl.sum("credit_limit", "bill_september", "bill_april", "paid_april"),
+        low=pl.min("bill_april"),
+    )
+
+    theirs = duckdb.execute(
+        "select sum(LIMIT_BAL), sum(BILL_AMT1), sum(BILL_AMT6), sum(PAY_AMT6), min(BILL_AMT6) "
+        f"from '{real_data / TAIWAN}'"
+    ).fetchone()
+    assert ours.row(0) == pytest.approx(theirs, rel=1e-12)
+
+
+def test_both_forms_of_the_german_file_say_the_same_of_each_loan(real_data) -> None:
+    """They have one order. One line of the first ends in a blank, and stands last in ours."""
+    first, second = (loans(real_data / name, "german_credit") for name in (STATLOG, KAGGLE))
+    last = 266
+    order = [*range(last), *range(last + 1, 1000), last]
+
+    assert first.select(SHARED).equals(second[order].select(SHARED))
+    assert first["credit_amount"].equals(second[order]["credit_amount"])
+    assert set(first["purpose"]) - set(second["purpose"]) == {"new car", "used car", "retraining"}
+    assert second["employed_since"].null_count() == 1000
+
+
+def test_a_file_with_no_header_is_told_by_its_fields() -> None:
+    german = load_contract(PROJECT / "conf/portfolios/german_credit.yml")
+    line = " ".join(["A11"] * 21)
+
+    assert shape_of([line], german).layout == "statlog"
+    assert shape_of([line], german).delimiter == " "
+
+
+def test_a_file_with_no_header_and_other_fields_fits_no_layout() -> None:
+    german = load_contract(PROJECT / "conf/portfolios/german_credit.yml")
+    statlog = {"statlog": german.source.layouts["statlog"]}
+    headless = german.model_copy(
+        update={"source": german.source.model_copy(update={"layouts": statlog})}
+    )
+
+    with pytest.raises(LayoutError, match="has 2 fields, and the contract's layouts have 21"):
+        shape_of(["A11 6"], headless)
