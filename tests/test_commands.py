@@ -1,6 +1,7 @@
 """A night of sample loans, by the commands that an operator gives."""
 
 import gzip
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -366,21 +367,51 @@ def test_a_suite_that_cannot_be_run_stops_before_anything_is_cleaned(night, tmp_
     assert not (tmp_path / "w/lending_club/loans").exists()
 
 
-def test_an_oversampled_model_is_trained_on_demand(night, done, tmp_path) -> None:
-    shutil.copytree(done, tmp_path / "over/lending_club")
+def test_every_treatment_is_trained_and_tested_on_the_same_folds(night, done, tmp_path) -> None:
+    shutil.copytree(done, tmp_path / "all/lending_club")
 
-    told = night("train", tmp_path / "over", "--treatment", "oversample", "--json")
+    told = night("train", tmp_path / "all", "--treatments", "all", "--json")
 
-    assert told.code == 0
-    assert told.summary["train"]["treatment"] == "oversample"
-    kept = {
-        row["treatment"]
-        for row in arrow(tmp_path / "over/lending_club/metrics").to_pylist()
-        if row["dataset"] == "cv"
-    }
-    assert kept == {"class_weight", "oversample"}
-    # 2,000 loans: the ratio's own error is some 5 in 100.
-    assert 0.8 < told.summary["train"]["out_of_time"]["mean_pd_over_observed"] < 1.25
+    assert told.code == 0, told.err
+    fits = {fit["treatment"]: fit for fit in told.summary["train"]["treatments"]}
+    assert set(fits) == {"none", "class_weight", "oversample", "smote"}
+    figures = [
+        row
+        for row in arrow(tmp_path / "all/lending_club/metrics").to_pylist()
+        if row["fold"] is None and row["threshold"] is None
+    ]
+    for treatment, fit in fits.items():
+        own = {
+            (row["dataset"], row["metric"]): row["value"]
+            for row in figures
+            if row["treatment"] == treatment and row["model_version"] == fit["model_version"]
+        }
+        for dataset in ("cv", "out_of_time"):
+            for metric, value in fit[dataset].items():
+                assert own[dataset, metric] == value
+        # 2,000 loans: the ratio's own error is some 5 in 100.
+        assert 0.8 < fit["out_of_time"]["mean_pd_over_observed"] < 1.25
+    tested = {(row["dataset"], row["treatment"]): row["rows"] for row in figures}
+    assert len({tested["cv", treatment] for treatment in fits}) == 1
+
+
+def test_treatments_stand_beside_each_other_for_a_person(night, done, tmp_path) -> None:
+    shutil.copytree(done, tmp_path / "two/lending_club")
+
+    told = night("train", tmp_path / "two", "--treatments", "none, class_weight")
+
+    assert told.code == 0, told.err
+    assert re.search(
+        r"none +0\.\d{3} ± 0\.\d{3} +0\.\d{3} ± 0\.\d{3}( +0\.\d{3}){2} +\d\.\d{3}  ", told.out
+    )
+    assert "class_weight" in told.out
+
+
+def test_an_unknown_treatment_names_the_closest(night, tmp_path) -> None:
+    told = night("train", tmp_path / "w", "--treatments", "none,smoke")
+
+    assert told.code == 2
+    assert "there is no treatment 'smoke'; did you mean 'smote'?" in told.sentence
 
 
 def changed_project(tmp_path: Path, old: str = "", new: str = "") -> Path:

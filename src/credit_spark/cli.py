@@ -17,6 +17,7 @@ from credit_spark.cleaning.rules import check_rules
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
+from credit_spark.contract.names import instead_of
 from credit_spark.launch import Flags, launch
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.clean import clean
@@ -27,6 +28,7 @@ from credit_spark.steps.score import score
 from credit_spark.steps.train import train
 from credit_spark.steps.validate import check_suites, validate
 
+TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 PROJECT = Path(__file__).resolve().parents[2]
@@ -57,6 +59,25 @@ class Day(click.ParamType[date]):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             self.fail(f"'{value}' lies before {FIRST_YEAR} or after {LAST_YEAR}", param, ctx)
         return day
+
+
+class Treatments(click.ParamType[tuple[Treatment, ...]]):
+    """Treatments of the imbalance, with commas between them, or all."""
+
+    name = "NAMES"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Treatment, ...]:
+        """Read the names, or say which there are."""
+        if not isinstance(value, str):
+            return tuple(value)
+        names = TREATMENTS if value == "all" else [each.strip() for each in value.split(",")]
+        for name in names:
+            if name not in TREATMENTS:
+                known = instead_of(name, [*TREATMENTS, "all"])
+                self.fail(f"there is no treatment '{name}'; {known}", param, ctx)
+        return tuple(dict.fromkeys(names))  # type: ignore[arg-type]
 
 
 def of_a_night(command: Command) -> Command:
@@ -119,13 +140,18 @@ def _nightly(*, retrain: bool, **flags: Any) -> None:
 
 @cli.command("train", help=_first_paragraph(train))
 @click.option(
-    "--treatment",
-    type=click.Choice(get_args(Treatment)),
-    help="Of the imbalance; the contract's where it is not given.",
+    "--treatments",
+    type=Treatments(),
+    default=(),
+    help=f"Of the imbalance: {', '.join(TREATMENTS)}, several with commas, or all; the contract's "
+    "where it is not given.",
+)
+@click.option(
+    "--report", is_flag=True, help="Print the imbalanced classification reports of the folds, too."
 )
 @of_a_night
-def _train(*, treatment: Treatment | None, **flags: Any) -> None:
-    launch("train", partial(train, treatment=treatment), Flags(**flags))
+def _train(*, treatments: Sequence[Treatment], report: bool, **flags: Any) -> None:
+    launch("train", partial(train, treatments=treatments, report=report), Flags(**flags))
 
 
 @cli.command("promote", help=_first_paragraph(promote))

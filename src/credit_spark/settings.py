@@ -75,6 +75,7 @@ class Training(Section):
 
     parallel_fits: int = Field(ge=1)
     rows_per_partition: int = Field(ge=1000)
+    smote_rows: int = Field(ge=1000)
 
 
 class Settings(Section):

@@ -1,6 +1,6 @@
 """What a command came to, for a person: a few lines a step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -57,7 +57,35 @@ def _train(facts: Facts) -> list[Line]:
         lines.append(
             ("left out", f"{', '.join(facts['left_out'])} (hardly a value, or one for all)")
         )
-    return lines + [("gate failed", gate) for gate in facts["failed_gates"]]
+    lines += [("gate failed", gate) for gate in facts["failed_gates"]]
+    fits = facts["treatments"]
+    lines += _treatments(fits) if len(fits) > 1 else []
+    return lines + [line for fit in fits for line in _reports(fit)]
+
+
+def _reports(fit: Facts) -> list[Line]:
+    """The classification reports of a fit, where they were asked for."""
+    return [
+        ("" if nth else fit["treatment"], text)
+        for report in fit.get("reports", ())
+        for nth, text in enumerate([report["threshold"], *report["report"].splitlines()])
+    ]
+
+
+def _treatments(fits: Sequence[Facts]) -> list[Line]:
+    """A line a treatment, side by side: all were tested on the same loans."""
+    head = f"{'KS in folds':>15}{'AUC in folds':>16}{'KS, later':>12}{'AUC, later':>12}"
+    lines = [("treatments", f"{'':<14}{head}{'PD / observed':>15}  model")]
+    for fit in fits:
+        cv, later = fit["cv"], fit.get("out_of_time", {})
+        figures = "".join([
+            f"{_3(cv['ks_mean']):>7} ± {_3(cv['ks_sd'])}",
+            f"{_3(cv['auc_mean']):>8} ± {_3(cv['auc_sd'])}",
+            f"{_3(later.get('ks')):>12}{_3(later.get('auc')):>12}",
+            f"{_3(later.get('mean_pd_over_observed')):>15}",
+        ])  # fmt: skip
+        lines.append(("", f"{fit['treatment']:<14}{figures}  {fit['model_version']}"))
+    return lines
 
 
 def _promote(facts: Facts) -> list[Line]:

@@ -18,7 +18,7 @@ from sklearn.metrics import (
 
 from credit_spark.evaluation import metrics
 from credit_spark.evaluation.cells import Cell, by_risk, counted
-from credit_spark.evaluation.classification import report
+from credit_spark.evaluation.classification import printed, report
 from credit_spark.evaluation.figures import figures, fold_figures, pooled
 from tests.frames import rows
 
@@ -78,6 +78,11 @@ def test_the_report_is_that_of_imbalanced_learn(seed, threshold) -> None:
     names = {"pre": "precision", "rec": "recall", "spe": "specificity", "f1": "f1",
              "geo": "geometric_mean", "iba": "iba", "sup": "support"}  # fmt: skip
 
+    said = classification_report_imbalanced(
+        outcome, called, target_names=["good", "bad"], zero_division=0
+    )
+
+    assert printed(cells, threshold) == said
     ours = {(each.label, each.metric): each.value for each in report(cells, threshold)}
 
     for label, key in (("good", "0"), ("bad", "1")):
@@ -90,6 +95,10 @@ def test_the_report_is_that_of_imbalanced_learn(seed, threshold) -> None:
     assert ours["all", "balanced_accuracy"] == pytest.approx(
         balanced_accuracy_score(outcome, called), abs=1e-12
     )
+
+
+def test_with_no_outcome_there_is_nothing_to_report() -> None:
+    assert printed([Cell(0, 0, 0, 0, 5)], 0.5) == "no outcome is known\n"
 
 
 def test_expected_calibration_error_by_hand() -> None:

@@ -153,8 +153,8 @@ def _difference(lines: Sequence[str], source: Source) -> str:
         first = next(iter(source.layouts.values()))
         found = len(fields_of(lines[0], source.delimiter_of(first)))
         return (
-            f"its first line has {found} fields, and the contract's layouts have {_or(counts)}; have "
-            "it delivered again, or add its layout to the contract"
+            f"its first line has {found} fields, and the contract's layouts have {_or(counts)}; "
+            "have it delivered again, or add its layout to the contract"
         )
     pairs = [
         (fields_of(line, source.delimiter_of(layout)), name)

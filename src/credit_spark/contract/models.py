@@ -18,7 +18,7 @@ Kind = Literal[
 ]  # fmt: skip
 Known = Literal["application", "servicing", "outcome"]
 Unit = Literal["fraction", "percent", "yearly", "monthly"]
-Treatment = Literal["none", "class_weight", "oversample"]
+Treatment = Literal["none", "class_weight", "oversample", "smote"]
 
 TEXT_KINDS = frozenset({"text", "category"})
 NUMBER_KINDS = frozenset(

@@ -68,6 +68,7 @@ class Confusion(NamedTuple):
         return dominance * self.recall * self.specificity
 
 
+HEADERS = ("pre", "rec", "spe", "f1", "geo", "iba", "sup")
 FIGURES = ("precision", "recall", "specificity", "f1", "geometric_mean", "iba")
 
 
@@ -114,6 +115,31 @@ def report(cells: Sequence[Cell], threshold: float) -> list[Figure]:
         Figure("all", "accuracy", right),
         Figure("all", "balanced_accuracy", (bad.recall + bad.specificity) / 2),
     ]
+
+
+def printed(cells: Sequence[Cell], threshold: float) -> str:
+    """The report at a threshold as imbalanced-learn prints it: a line a label, and the averages."""
+    bad = confusion(cells, threshold)
+    labels = {"good": bad.other(), "bad": bad}
+    total = sum(bad)
+    if not total:
+        return "no outcome is known\n"
+    averages = [_average(list(labels.values()), figure, total) for figure in FIGURES]
+    lines = [
+        _line("", HEADERS),
+        *[
+            _line(name, [*[getattr(each, figure) for figure in FIGURES], each.support])
+            for name, each in labels.items()
+        ],
+        _line("avg / total", [*averages, total]),
+    ]
+    head, *body, last = lines
+    return "\n".join([head, "", *body, "", last, ""])
+
+
+def _line(name: str, values: Sequence[float | int | str]) -> str:
+    shown = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in values]
+    return f"{name:>11} " + "".join(f" {each:>9}" for each in shown)
 
 
 def _average(labels: Sequence[Confusion], name: str, total: int) -> float:

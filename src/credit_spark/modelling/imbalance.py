@@ -4,6 +4,7 @@ A treatment makes good and bad weigh the same. It shifts the log-odds of a fit b
 that is known, and calibration takes away again.
 """
 
+from collections.abc import Sequence
 from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
@@ -11,8 +12,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Treatment
+from credit_spark.modelling.features import Definition
+from credit_spark.modelling.smote import smoted
 
 WEIGHT = "weight"
+SMOTE_ROWS = 200_000
 NEGLIGIBLE = 1e-12
 # From it on, the normal approximation is within a few thousandths of the distribution.
 LARGE_MEAN = 50
@@ -35,11 +39,21 @@ def classes(rows: DataFrame) -> Classes:
     return Classes(counted.get(0.0, 0), counted.get(1.0, 0))
 
 
-def treated(training: DataFrame, treatment: Treatment, seen: Classes, seed: int) -> DataFrame:
-    """Training rows with a `weight`, some of them repeated where the treatment says so.
+def treated(
+    training: DataFrame,
+    treatment: Treatment,
+    seen: Classes,
+    seed: int,
+    features: Sequence[Definition] = (),
+    smote_rows: int = SMOTE_ROWS,
+) -> DataFrame:
+    """Training rows with a `weight`, some of them repeated, or others made up beside them.
 
-    In come `loan_id` and `label`; `seen` are the rows' classes.
+    In come `loan_id`, `label` and the columns of `features`; `seen` are the rows' classes.
     """
+    if treatment == "smote":
+        rows = int(seen.good + seen.bad)
+        return smoted(training, features, seed, rows, smote_rows).withColumn(WEIGHT, F.lit(1.0))
     if treatment == "class_weight":
         total = seen.good + seen.bad
         bad, good = F.lit(total / (2 * seen.bad)), F.lit(total / (2 * seen.good))

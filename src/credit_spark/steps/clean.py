@@ -2,15 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from credit_spark.adapters.landing import LandingFile
+from credit_spark.adapters.session import kept
 from credit_spark.cleaning.rules import check_rules
 from credit_spark.cleaning.superseding import (
     accepted,
@@ -69,19 +68,6 @@ def clean(night: Night) -> None:
     night.ledger.note(
         "clean", {**counts._asdict(), "reasons": by_reason(read), "files": len(files)}
     )
-
-
-@contextmanager
-def kept(frame: DataFrame) -> Iterator[DataFrame]:
-    """A frame that is computed once, however often it is asked for: the text is parsed once.
-
-    On disk, so that a night of any size takes the same memory.
-    """
-    kept_frame = frame.persist(StorageLevel.DISK_ONLY)
-    try:
-        yield kept_frame
-    finally:
-        kept_frame.unpersist()
 
 
 def census(blocks: DataFrame) -> list[Row]:

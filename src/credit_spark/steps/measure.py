@@ -1,6 +1,7 @@
 """Scores -> score_counts, metrics."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pyspark.sql import functions as F
 
@@ -24,7 +25,8 @@ def measure(night: Night) -> None:
     rows = tonight.select(log_odds, "points", "outcome")
     cells = sorted(Cell(*row) for row in counted(rows).collect())
     measured = figures(cells, thresholds_of(document))
-    write_measured(night, document, {NIGHT: {None: cells}}, {NIGHT: measured})
+    tonights = Measured(document, {NIGHT: {None: cells}}, {NIGHT: measured})
+    write_measured(night, [tonights], f"dataset = '{NIGHT}'")
     night.ledger.note(
         "measure",
         {
@@ -40,31 +42,34 @@ def thresholds_of(document: ModelDocument) -> list[float]:
     return sorted({ANY_BAD_AT, decisions.approve_below, decisions.decline_from})
 
 
-def write_measured(
-    night: Night,
-    document: ModelDocument,
-    cells: Mapping[str, Cells],
-    measured: Mapping[str, Sequence[Figure]],
-) -> None:
-    """Replace tonight's rows of these data sets in `score_counts` and `metrics`.
+class Measured(NamedTuple):
+    """A model, with the cells and the figures of each data set that it was measured on."""
 
-    Fits with several treatments stand beside each other; a night is scored by one model.
-    """
-    about = {"model_version": document.version, "treatment": document.facts.treatment}
+    document: ModelDocument
+    cells: Mapping[str, Cells]
+    figures: Mapping[str, Sequence[Figure]]
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What rows of both tables say of the model."""
+        facts = self.document.facts
+        return {"model_version": self.document.version, "treatment": facts.treatment}
+
+
+def write_measured(night: Night, models: Sequence[Measured], within: str) -> None:
+    """Replace tonight's rows `within` a condition in `score_counts` and `metrics`."""
     count_rows = [
-        {**about, "dataset": dataset, "fold": fold, **cell._asdict()}
-        for dataset, folds in cells.items()
-        for fold, each in folds.items()
-        for cell in each
+        {**each.about, "dataset": dataset, "fold": fold, **cell._asdict()}
+        for each in models
+        for dataset, folds in each.cells.items()
+        for fold, cells in folds.items()
+        for cell in cells
     ]
     metric_rows = [
-        {**about, "dataset": dataset, "segment": "all", **figure._asdict()}
-        for dataset, each in measured.items()
-        for figure in each
+        {**each.about, "dataset": dataset, "segment": "all", **figure._asdict()}
+        for each in models
+        for dataset, figures_ in each.figures.items()
+        for figure in figures_
     ]
-    datasets = ", ".join(f"'{name}'" for name in cells)
-    within = f"dataset in ({datasets})"
-    if NIGHT not in cells:
-        within += f" and treatment = '{document.facts.treatment}'"
     night.tables.write(SCORE_COUNTS, night.tables.frame(SCORE_COUNTS, count_rows), within)
     night.tables.write(METRICS, night.tables.frame(METRICS, metric_rows), within)

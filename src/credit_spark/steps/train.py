@@ -1,7 +1,8 @@
 """Loans -> a fitted model that was tested on loans it has not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,12 +12,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.adapters.models import Gate
+from credit_spark.adapters.session import kept
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Treatment
 from credit_spark.contract.tables import loans
-from credit_spark.evaluation.cells import Cell, counted
+from credit_spark.evaluation.cells import Cell, by_risk, counted
+from credit_spark.evaluation.classification import printed
 from credit_spark.evaluation.figures import Figure, figures, fold_figures, pooled
+from credit_spark.evaluation.metrics import ks_threshold
 from credit_spark.modelling.document import Facts, LeftOut, ModelDocument
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
@@ -25,7 +29,7 @@ from credit_spark.modelling.pipeline import fit
 from credit_spark.modelling.scoring import scored
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.steps import Night
-from credit_spark.steps.measure import thresholds_of, write_measured
+from credit_spark.steps.measure import ANY_BAD_AT, NIGHT, Measured, thresholds_of, write_measured
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
@@ -44,26 +48,45 @@ class Book:
     left_out: tuple[LeftOut, ...]
 
 
-def train(night: Night, treatment: Treatment | None = None) -> ModelDocument:
-    """Fit a model on tonight's loans with a known outcome, and test it on folds and out of time."""
-    chosen = treatment or night.contract.model.imbalance
+def train(
+    night: Night, treatments: Sequence[Treatment] = (), *, report: bool = False
+) -> ModelDocument:
+    """Fit models on tonight's loans with a known outcome, and test them on folds and out of time.
+
+    One a treatment of the imbalance, all on the same features and folds; the contract's where none
+    is named. The first one's document is given back. `report` adds the imbalanced classification
+    reports to what is told.
+    """
     book = read_book(night)
     try:
-        document = fitted(night, book, book.development, book.seen, chosen)
-        folds = cross_validated(night, book, chosen)
-        cells = {"cv": folds, **tested(book, document)}
+        models = [
+            tested(night, book, each) for each in treatments or [night.contract.model.imbalance]
+        ]
     finally:
         book.development.unpersist()
+    treated_so = ", ".join(f"'{each.document.facts.treatment}'" for each in models)
+    write_measured(night, models, f"dataset <> '{NIGHT}' and treatment in ({treated_so})")
+    gates = [judged(night, each.figures) for each in models]
+    for each, its_gates in zip(models, gates, strict=True):
+        night.models.save(each.document, its_gates)
+    told = [summary(*each) for each in zip(models, gates, strict=True)]
+    if report:
+        told = [fit | {"reports": reports(each)} for fit, each in zip(told, models, strict=True)]
+    night.ledger.facts["model_version"] = models[0].document.version
+    night.ledger.note("train", {**told[0], "treatments": told})
+    return models[0].document
+
+
+def tested(night: Night, book: Book, treatment: Treatment) -> Measured:
+    """A fit with one treatment, measured on every data set."""
+    document = fitted(night, book, book.development, book.seen, treatment)
+    folds = cross_validated(night, book, treatment)
+    cells = {"cv": folds, **once_more(book, document)}
     thresholds = thresholds_of(document)
     measured = {"cv": fold_figures(folds, thresholds)} | {
         name: figures(cells[name][None], thresholds) for name in cells if name != "cv"
     }
-    gates = judged(night, measured)
-    write_measured(night, document, cells, measured)
-    night.models.save(document, gates)
-    night.ledger.facts["model_version"] = document.version
-    night.ledger.note("train", summary(document, measured, gates))
-    return document
+    return Measured(document, cells, measured)
 
 
 def read_book(night: Night) -> Book:
@@ -142,16 +165,20 @@ def fitted(
 ) -> ModelDocument:
     """Fit on treated rows, and take the treatment's shift of the odds off again."""
     contract = night.contract
-    training = treated(rows, treatment, seen, contract.model.seed)
+    plan = (contract.model.seed, book.features, night.settings.training.smote_rows)
     reasons = {name: each.reason for name, each in contract.features.items()}
-    fit_ = fit(training, book.features, reasons, contract.model.regularisation)
+    # What is made up is dear to make again; the others are a move of what was kept.
+    keep = kept if treatment == "smote" else nullcontext
+    with keep(treated(rows, treatment, seen, *plan)) as training:
+        fit_ = fit(training, book.features, reasons, contract.model.regularisation)
+        after = weights(training)
     return ModelDocument(
         portfolio=contract.portfolio,
         contract_hash=contract_hash(contract),
         features=fit_.terms,
         left_out=book.left_out,
         intercept=fit_.intercept,
-        offset=offset(seen, weights(training)),
+        offset=offset(seen, after),
         score=contract.score,
         facts=Facts(
             as_of=night.as_of,
@@ -182,7 +209,7 @@ def cross_validated(night: Night, book: Book, treatment: Treatment) -> dict[int 
         return dict(zip(folds, found, strict=True))
 
 
-def tested(book: Book, document: ModelDocument) -> dict[str, dict[int | None, list[Cell]]]:
+def once_more(book: Book, document: ModelDocument) -> dict[str, dict[int | None, list[Cell]]]:
     """The cells of the training rows, and of the out-of-time test."""
     train_cells = cells_of(book.development.select("loan.*"), document)
     if book.out_of_time is None:
@@ -199,7 +226,7 @@ def cells_of(rows: DataFrame, document: ModelDocument) -> list[Cell]:
     return sorted(Cell(*row) for row in counts.collect())
 
 
-def judged(night: Night, measured: dict[str, list[Figure]]) -> list[Gate]:
+def judged(night: Night, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
     """The fit against its gates: out of time where there is such a test, else in the folds."""
     dataset = "out_of_time" if "out_of_time" in measured else "cv"
     plan = night.contract.model.gates
@@ -210,10 +237,9 @@ def judged(night: Night, measured: dict[str, list[Figure]]) -> list[Gate]:
     ]
 
 
-def summary(
-    document: ModelDocument, measured: dict[str, list[Figure]], gates: Sequence[Gate]
-) -> dict[str, Any]:
+def summary(model: Measured, gates: Sequence[Gate]) -> dict[str, Any]:
     """What a person wants to know of a fit."""
+    document, measured = model.document, model.figures
     facts = document.facts
     shown = {
         "cv": ("ks_mean", "ks_sd", "auc_mean", "auc_sd"),
@@ -232,6 +258,23 @@ def summary(
         },
         "failed_gates": [str(each) for each in gates if not each.is_passed],
     }
+
+
+def reports(model: Measured) -> list[dict[str, str]]:
+    """The imbalanced classification report of the held-out folds, at each threshold of PD."""
+    cells = by_risk(cell for fold in model.cells["cv"].values() for cell in fold)
+    decisions = model.document.score.decisions
+    thresholds = {
+        "even odds": ANY_BAD_AT,
+        "the widest gap of good and bad (KS)": ks_threshold(cells),
+        "approve_below": decisions.approve_below,
+        "decline_from": decisions.decline_from,
+    }
+    return [
+        {"threshold": f"called bad from a PD of {at:.4f} on: {why}", "report": printed(cells, at)}
+        for why, at in thresholds.items()
+        if at is not None
+    ]
 
 
 def _enough(seen: Classes, where: str) -> None:

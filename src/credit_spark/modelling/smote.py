@@ -1,0 +1,79 @@
+"""SMOTE: rows of the smaller class made up between real ones, by imbalanced-learn.
+
+Categories are SMOTE-NC's. In come training rows alone, so no made-up row knows a held-out one.
+Source: Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+from pyspark import TaskContext
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.modelling.features import Definition, column_of
+
+NEIGHBOURS = 5
+
+
+def smoted(
+    training: DataFrame, features: Sequence[Definition], seed: int, rows: int, rows_a_part: int
+) -> DataFrame:
+    """Features and `label` of training rows, and of made-up ones until both classes are equal.
+
+    In come `loan_id`, `label` and feature columns of so many `rows`. A task handles about
+    `rows_a_part` of them: a larger set is cut by a hash of the id, and each part is made equal.
+    """
+    numbers = [column_of(each.name) for each in features if not each.is_text]
+    texts = [column_of(each.name) for each in features if each.is_text]
+    columns = [*numbers, *texts, "label"]
+    cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
+    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // rows_a_part)), cut)
+    schema = training.select(*columns).schema
+
+    def make(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        context, part = TaskContext.get(), [*batches]
+        assert context
+        if part:
+            rows = pd.concat(part, ignore_index=True)
+            yield made_up(rows, numbers, texts, seed + context.partitionId())
+
+    made = parts.sortWithinPartitions("loan_id").mapInPandas(make, schema)
+    return training.select(*columns).unionByName(made)
+
+
+def made_up(
+    rows: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str], seed: int
+) -> pd.DataFrame:
+    """The made-up rows of one part: none where its smaller class has a single row.
+
+    Neighbours are sought with null as the median, in deviations from it: a distance in marks and
+    one in years would not compare.
+    """
+    columns = [*numbers, *texts, "label"]
+    fewest = int(rows["label"].value_counts().min()) if rows["label"].nunique() == 2 else 0
+    if fewest < 2:
+        return rows[columns].head(0)
+    known = rows[list(numbers)].astype(float)
+    known = known.fillna(known.median()).fillna(0.0)
+    deviations = known.std().replace(0, 1).fillna(1)
+    given = pd.concat([known / deviations, rows[list(texts)].astype(object)], axis=1)
+    sampler = _sampler(len(numbers), len(texts), min(NEIGHBOURS, fewest - 1), seed)
+    found, labels = sampler.fit_resample(given, rows["label"])
+    made: pd.DataFrame = found.iloc[len(rows) :].copy()
+    made[list(numbers)] = made[list(numbers)].astype(float) * deviations
+    made["label"] = labels.iloc[len(rows) :]
+    return made[columns]
+
+
+def _sampler(numbers: int, texts: int, neighbours: int, seed: int) -> Any:
+    # Takes a second to import, and most nights do not train.
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+
+    if not texts:
+        return SMOTE(random_state=seed, k_neighbors=neighbours)
+    if not numbers:
+        return SMOTEN(random_state=seed, k_neighbors=neighbours)
+    places = list(range(numbers, numbers + texts))
+    return SMOTENC(categorical_features=places, random_state=seed, k_neighbors=neighbours)
