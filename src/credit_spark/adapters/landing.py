@@ -40,7 +40,7 @@ from credit_spark.cleaning.verdicts import Judge
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 
-DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".txt", ".tsv")
+DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
 PACKED = (".gz", ".bz2")
 # Enough to hold the lines above a header, the totals below the last loan, and a long text with
 # line breaks. A multiple of four, so that no character of any encoding is cut in two.
