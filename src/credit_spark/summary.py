@@ -73,7 +73,10 @@ def _reports(fit: Facts) -> list[Line]:
 
 
 def _treatments(fits: Sequence[Facts]) -> list[Line]:
-    """A line a treatment, side by side: all were tested on the same loans."""
+    """A line a treatment, side by side: all were tested on the same loans.
+
+    PD over observed is that of the later loans, or of the folds where nothing is known of later.
+    """
     head = f"{'KS in folds':>15}{'AUC in folds':>16}{'KS, later':>12}{'AUC, later':>12}"
     lines = [("treatments", f"{'':<14}{head}{'PD / observed':>15}  model")]
     for fit in fits:
@@ -82,7 +85,7 @@ def _treatments(fits: Sequence[Facts]) -> list[Line]:
             f"{_3(cv['ks_mean']):>7} ± {_3(cv['ks_sd'])}",
             f"{_3(cv['auc_mean']):>8} ± {_3(cv['auc_sd'])}",
             f"{_3(later.get('ks')):>12}{_3(later.get('auc')):>12}",
-            f"{_3(later.get('mean_pd_over_observed')):>15}",
+            f"{_3(later.get('mean_pd_over_observed', cv['mean_pd_over_observed'])):>15}",
         ])  # fmt: skip
         lines.append(("", f"{fit['treatment']:<14}{figures}  {fit['model_version']}"))
     return lines

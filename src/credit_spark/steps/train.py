@@ -242,7 +242,7 @@ def summary(model: Measured, gates: Sequence[Gate]) -> dict[str, Any]:
     document, measured = model.document, model.figures
     facts = document.facts
     shown = {
-        "cv": ("ks_mean", "ks_sd", "auc_mean", "auc_sd"),
+        "cv": ("ks_mean", "ks_sd", "auc_mean", "auc_sd", "mean_pd_over_observed"),
         "out_of_time": ("ks", "auc", "mean_pd_over_observed"),
     }
     return {
