@@ -67,6 +67,12 @@ def test_a_write_counts_its_own_rows_though_another_night_wrote_since(spark, nig
     assert nights[0].versions["shares"] < nights[1].versions["shares"]
 
 
+def test_a_key_may_hold_what_ends_a_line_elsewhere(spark, nights) -> None:
+    """Delta's log has the least and the greatest key of a file."""
+    assert nights[0].write(SHARES, spark.createDataFrame([("A\u2028B\x85", 0.1)], DDL)) == 1
+    assert nights[0].versions["shares"] == 1
+
+
 def test_only_what_a_write_is_about_is_replaced(spark, nights) -> None:
     night = nights[0]
     night.write(SHARES, spark.createDataFrame([("A", 0.1), ("B", 0.2)], DDL))

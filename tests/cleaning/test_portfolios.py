@@ -13,7 +13,9 @@ from credit_spark.adapters.delimited import blocks, stream_of
 from credit_spark.cleaning.layouts import LayoutError, shape_of
 from credit_spark.cleaning.lines import lines_of, without_head
 from credit_spark.cleaning.verdicts import Judge, Judged
+from credit_spark.contract import guards
 from credit_spark.contract.loading import load_contract
+from credit_spark.contract.models import Layout
 
 PROJECT = Path(__file__).parents[2]
 BOOTCAMP = "bootcamp_lending/lending_data.csv"
@@ -120,5 +122,43 @@ def test_a_file_with_no_header_and_other_fields_fits_no_layout() -> None:
         update={"source": german.source.model_copy(update={"layouts": statlog})}
     )
 
-    with pytest.raises(LayoutError, match="has 2 fields, and the contract's layouts have 21"):
+    with pytest.raises(LayoutError, match="first line has 2 fields, not 21 between ' '"):
         shape_of(["A11 6"], headless)
+    with pytest.raises(LayoutError, match="first line has 1 fields, not 21 between ' '"):
+        shape_of([",".join(["A11"] * 21)], german)
+
+
+def test_blanks_around_the_first_line_of_a_file_with_no_header_are_no_fields() -> None:
+    german = load_contract(PROJECT / "conf/portfolios/german_credit.yml")
+
+    assert shape_of([" " + "  ".join(["A11"] * 21) + " "], german).layout == "statlog"
+
+
+def test_files_with_no_outcome_yet_or_another_name_for_a_column_are_read() -> None:
+    german = load_contract(PROJECT / "conf/portfolios/german_credit.yml")
+    taiwan = load_contract(PROJECT / "conf/portfolios/taiwan_credit_card.yml")
+    kaggle = ",Age,Sex,Job,Housing,Saving accounts,Checking account,Credit amount,Duration,Purpose"
+
+    assert shape_of([kaggle], german).layout == "kaggle"
+    above = ",X1,X2,X3,X4,X5"
+    header = "ID,LIMIT_BAL,PAY_1,PAY_2,BILL_AMT1,PAY_AMT1"
+    assert shape_of([above, header], taiwan).preamble == (("", "X1", "X2", "X3", "X4", "X5"),)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["id", "amount", "amount"], "no_header: 'amount' stands there more than once"),
+        (["id", "rate"], "no_header: it lacks the required 'amount', named amount"),
+    ],
+)
+def test_columns_of_a_file_with_no_header_are_checked_in_the_contract(
+    contract, names, said
+) -> None:
+    layout = Layout(no_header=tuple(names))
+    source = contract.source.model_copy(update={"layouts": {"one": layout, "two": layout}})
+
+    found = [*guards.headless(contract.model_copy(update={"source": source}))]
+
+    assert any(said in fault for fault in found), found
+    assert any("as many fields as those of 'one'" in fault for fault in found)

@@ -50,5 +50,6 @@ def _text(jvm: Any, storage: Any, path: str) -> str:
 
 
 def _infos(text: str) -> list[dict[str, Any]]:
-    actions = [json.loads(line) for line in text.splitlines()]
+    # By nothing but line feeds: a loan's key may hold what else Python takes for a line's end.
+    actions = [json.loads(line) for line in text.split("\n") if line]
     return [each["commitInfo"] for each in actions if "commitInfo" in each]

@@ -89,7 +89,19 @@ def ends_in_a_quoted_field(last_lines: Sequence[str], delimiter: str) -> bool:
 def fields_of(line: str, delimiter: str) -> tuple[str, ...]:
     """The fields of one line, without the spaces around them."""
     # A byte order mark is no part of the first name.
-    return tuple(field.strip() for field in parts_of(line.removeprefix("\ufeff"), delimiter))
+    bare = tidied(line.removeprefix("\ufeff"), delimiter)
+    return tuple(field.strip() for field in parts_of(bare, delimiter))
+
+
+def tidied(line: str, delimiter: str) -> str:
+    """A line with one blank between its fields, where they stand between blanks.
+
+    One with quotes, which may hold some, stays as it is.
+
+    >>> tidied(" A11  6 A34 ", " "), tidied("a, b", ",")
+    ('A11 6 A34', 'a, b')
+    """
+    return line if delimiter != " " or '"' in line else " ".join(line.split())
 
 
 def parts_of(line: str, delimiter: str) -> list[str]:
@@ -148,13 +160,18 @@ def _check(shape: Shape, contract: Contract) -> None:
 def _difference(lines: Sequence[str], source: Source) -> str:
     """What the line nearest to any layout's header lacks of it."""
     layouts = {name: layout for name, layout in source.layouts.items() if layout.header}
-    if not layouts:
-        counts = [str(len(layout.no_header)) for layout in source.layouts.values()]
-        first = next(iter(source.layouts.values()))
-        found = len(fields_of(lines[0], source.delimiter_of(first)))
+    headless = [layout for layout in source.layouts.values() if layout.no_header]
+    if headless and not any(
+        _names(line, layout, source) for line in lines for layout in layouts.values()
+    ):
+        wanted = [
+            f"{len(each.no_header)} between '{source.delimiter_of(each)}'" for each in headless
+        ]
+        found = [len(fields_of(lines[0], source.delimiter_of(each))) for each in headless]
         return (
-            f"its first line has {found} fields, and the contract's layouts have {_or(counts)}; "
-            "have it delivered again, or add its layout to the contract"
+            "it has no header that the contract knows, and its first line has "
+            f"{_or(map(str, found))} fields, not {_or(wanted)}. Have it delivered again, or add "
+            "its layout to the contract"
         )
     pairs = [
         (fields_of(line, source.delimiter_of(layout)), name)
@@ -174,6 +191,11 @@ def _difference(lines: Sequence[str], source: Source) -> str:
         f"no layout of the contract fits its header; the nearest, '{name}', also needs "
         f"{_quoted(lacking)}{near}. Take the file away, or add its layout to the contract"
     )
+
+
+def _names(line: str, layout: Layout, source: Source) -> set[str]:
+    """The names of a layout's header that stand in a line."""
+    return set(layout.header) & set(fields_of(line, source.delimiter_of(layout)))
 
 
 def _or(names: Iterable[str]) -> str:

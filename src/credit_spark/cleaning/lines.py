@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import polars as pl
 
-from credit_spark.cleaning.layouts import Shape, column_at, fields_of, key_of, parts_of
+from credit_spark.cleaning.layouts import Shape, column_at, fields_of, key_of, parts_of, tidied
 from credit_spark.cleaning.parsing import PARSERS, given
 from credit_spark.contract.models import Contract, Kind, Layout, Promise
 from credit_spark.contract.tables import TYPES
@@ -47,7 +47,7 @@ def lines_of(sound: pl.DataFrame, malformed: Sequence[str], delimiter: str) -> p
     whole = sound.with_columns(pl.lit(None, pl.String).alias("line"))
     if not malformed:
         return whole
-    texts = [_one_blank_each(text) if delimiter == " " else text for text in malformed]
+    texts = [tidied(text, delimiter) for text in malformed]
     mended = [
         text != found and len(parts_of(text, delimiter)) == sound.width
         for text, found in zip(texts, malformed, strict=True)
@@ -144,11 +144,6 @@ def _bounded(value: pl.Series, promise: Promise) -> tuple[pl.Series, pl.Series]:
         low, high = pl.Series(promise.range).cast(value.dtype)
         return value.clip(low, high), outside
     return value.set(outside, None), outside
-
-
-def _one_blank_each(text: str) -> str:
-    """A line with one blank between its fields; one with quotes, which may hold some, as it is."""
-    return text if '"' in text else " ".join(text.split())
 
 
 def _fields(text: str, width: int, delimiter: str) -> list[str | None]:

@@ -22,7 +22,7 @@ PATH_FIELDS = ("landing", "as_of")
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (source, columns, references, units, rules, features, score)
+    guards = (source, headless, columns, references, units, rules, features, score)
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -35,6 +35,25 @@ def source(contract: Contract) -> Iterator[str]:
         codecs.lookup(contract.source.encoding)
     except LookupError:
         yield f"source.encoding: there is no encoding '{contract.source.encoding}'"
+
+
+def headless(contract: Contract) -> Iterator[str]:
+    """Files with no header can be told from each other, and have what the contract requires."""
+    told: dict[tuple[str, int], str] = {}
+    for name, layout in contract.source.layouts.items():
+        names, path = layout.no_header, f"source.layouts.{name}.no_header"
+        if not names:
+            continue
+        for twice in sorted({each for each in names if names.count(each) > 1}):
+            yield f"{path}: '{twice}' stands there more than once"
+        for column, promise in contract.columns.items():
+            if promise.required and not set(promise.headers) & set(names):
+                known = " or ".join(promise.headers)
+                yield f"{path}: it lacks the required '{column}', named {known}"
+        key = (contract.source.delimiter_of(layout), len(names))
+        if key in told:
+            yield f"{path}: its files have as many fields as those of '{told[key]}', and no header"
+        told.setdefault(key, name)
 
 
 def placeholders(text: str) -> list[str]:

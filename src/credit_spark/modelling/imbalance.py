@@ -16,7 +16,7 @@ from credit_spark.modelling.features import Definition
 from credit_spark.modelling.smote import smoted
 
 WEIGHT = "weight"
-SMOTE_ROWS = 200_000
+SMOTE_ROWS = 50_000
 NEGLIGIBLE = 1e-12
 # From it on, the normal approximation is within a few thousandths of the distribution.
 LARGE_MEAN = 50

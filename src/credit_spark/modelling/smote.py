@@ -15,6 +15,8 @@ from pyspark.sql import functions as F
 from credit_spark.modelling.features import Definition, column_of
 
 NEIGHBOURS = 5
+# Of rows with texts alone, imbalanced-learn compares each of the smaller class with each.
+MOST_TEXTS = 20_000
 
 
 def smoted(
@@ -24,12 +26,16 @@ def smoted(
 
     In come `loan_id`, `label` and feature columns of so many `rows`. A task handles about
     `rows_a_part` of them: a larger set is cut by a hash of the id, and each part is made equal.
+
+    Out they come in as many partitions as they came in, in an order that hangs on the rows alone,
+    so that sums over them are the same on every run.
     """
     numbers = [column_of(each.name) for each in features if not each.is_text]
     texts = [column_of(each.name) for each in features if each.is_text]
     columns = [*numbers, *texts, "label"]
     cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
-    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // rows_a_part)), cut)
+    most = rows_a_part if numbers else min(rows_a_part, MOST_TEXTS)
+    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // most)), cut)
     schema = training.select(*columns).schema
 
     def make(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -41,7 +47,9 @@ def smoted(
             yield made_up(rows, numbers, texts, (seed + of_part) % 2**32)
 
     made = parts.sortWithinPartitions("loan_id").mapInPandas(make, schema)
-    return training.select(*columns).unionByName(made)
+    both = training.select(*columns).unionByName(made)
+    partitions = training.rdd.getNumPartitions()
+    return both.repartition(partitions, *columns).sortWithinPartitions(*columns)
 
 
 def made_up(
