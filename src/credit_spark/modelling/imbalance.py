@@ -17,6 +17,7 @@ from credit_spark.modelling.smote import smoted
 
 WEIGHT = "weight"
 SMOTE_ROWS = 50_000
+FEWEST_PARTITIONS = 2
 NEGLIGIBLE = 1e-12
 # From it on, the normal approximation is within a few thousandths of the distribution.
 LARGE_MEAN = 50
@@ -46,6 +47,7 @@ def treated(
     seed: int,
     features: Sequence[Definition] = (),
     smote_rows: int = SMOTE_ROWS,
+    partitions: int = FEWEST_PARTITIONS,
 ) -> DataFrame:
     """Training rows with a `weight`, some of them repeated, or others made up beside them.
 
@@ -53,7 +55,8 @@ def treated(
     """
     if treatment == "smote":
         rows = int(seen.good + seen.bad)
-        return smoted(training, features, seed, rows, smote_rows).withColumn(WEIGHT, F.lit(1.0))
+        made_equal = smoted(training, features, seed, rows, smote_rows, partitions)
+        return made_equal.withColumn(WEIGHT, F.lit(1.0))
     if treatment == "class_weight":
         total = seen.good + seen.bad
         bad, good = F.lit(total / (2 * seen.bad)), F.lit(total / (2 * seen.good))

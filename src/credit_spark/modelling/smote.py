@@ -20,15 +20,20 @@ MOST_TEXTS = 20_000
 
 
 def smoted(
-    training: DataFrame, features: Sequence[Definition], seed: int, rows: int, rows_a_part: int
+    training: DataFrame,
+    features: Sequence[Definition],
+    seed: int,
+    rows: int,
+    rows_a_part: int,
+    partitions: int,
 ) -> DataFrame:
     """Features and `label` of training rows, and of made-up ones until both classes are equal.
 
     In come `loan_id`, `label` and feature columns of so many `rows`. A task handles about
     `rows_a_part` of them: a larger set is cut by a hash of the id, and each part is made equal.
 
-    Out they come in as many partitions as they came in, in an order that hangs on the rows alone,
-    so that sums over them are the same on every run.
+    Out they come in so many `partitions`, in an order that hangs on the rows alone, so that sums
+    over one or two of them are the same on every run.
     """
     numbers = [column_of(each.name) for each in features if not each.is_text]
     texts = [column_of(each.name) for each in features if each.is_text]
@@ -48,7 +53,6 @@ def smoted(
 
     made = parts.sortWithinPartitions("loan_id").mapInPandas(make, schema)
     both = training.select(*columns).unionByName(made)
-    partitions = training.rdd.getNumPartitions()
     return both.repartition(partitions, *columns).sortWithinPartitions(*columns)
 
 

@@ -23,7 +23,14 @@ from credit_spark.evaluation.figures import Figure, figures, fold_figures, poole
 from credit_spark.evaluation.metrics import ks_threshold
 from credit_spark.modelling.document import Facts, LeftOut, ModelDocument
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
-from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.imbalance import (
+    FEWEST_PARTITIONS,
+    Classes,
+    classes,
+    offset,
+    treated,
+    weights,
+)
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.pipeline import fit
 from credit_spark.modelling.scoring import scored
@@ -123,8 +130,7 @@ def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> D
     sums is the same in either order: so the coefficients are the same on every run, to the last
     bit. Of more than two partitions, Spark adds in the order in which they happen to be done.
     """
-    plan = night.settings.training
-    partitions = max(2, -(-rows.count() // plan.rows_per_partition))
+    partitions = _partitions(night, rows.count())
     beside = {
         "loan_id": F.col("loan_id"),
         "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
@@ -133,6 +139,10 @@ def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> D
     }
     frame = featured(rows, features, beside)
     return frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id").persist()
+
+
+def _partitions(night: Night, rows: int) -> int:
+    return max(FEWEST_PARTITIONS, -(-rows // night.settings.training.rows_per_partition))
 
 
 def usable(
@@ -165,7 +175,8 @@ def fitted(
 ) -> ModelDocument:
     """Fit on treated rows, and take the treatment's shift of the odds off again."""
     contract = night.contract
-    plan = (contract.model.seed, book.features, night.settings.training.smote_rows)
+    balanced = _partitions(night, int(2 * max(seen)))
+    plan = (contract.model.seed, book.features, night.settings.training.smote_rows, balanced)
     reasons = {name: each.reason for name, each in contract.features.items()}
     # What is made up is dear to make again; the others are a move of what was kept.
     keep = kept if treatment == "smote" else nullcontext
