@@ -407,11 +407,19 @@ def test_treatments_stand_beside_each_other_for_a_person(night, done, tmp_path) 
     assert "class_weight" in told.out
 
 
-def test_an_unknown_treatment_names_the_closest(night, tmp_path) -> None:
-    told = night("train", tmp_path / "w", "--treatments", "none,smoke")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("none,smoke", "there is no treatment 'smoke'; did you mean 'smote'?"),
+        ("", "there is no treatment ''; "),
+    ],
+)
+def test_an_unknown_treatment_names_the_closest(night, tmp_path, given, said) -> None:
+    told = night("train", tmp_path / "w", "--treatments", given)
 
     assert told.code == 2
-    assert "there is no treatment 'smoke'; did you mean 'smote'?" in told.sentence
+    assert said in told.sentence
+    assert not (tmp_path / "w").exists()
 
 
 def changed_project(tmp_path: Path, old: str = "", new: str = "") -> Path:

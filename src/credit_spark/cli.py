@@ -72,7 +72,9 @@ class Treatments(click.ParamType[tuple[Treatment, ...]]):
         """Read the names, or say which there are."""
         if not isinstance(value, str):
             return tuple(value)
-        names = TREATMENTS if value == "all" else [each.strip() for each in value.split(",")]
+        names = [each.strip() for each in value.split(",")]
+        if "all" in names:
+            return TREATMENTS
         for name in names:
             if name not in TREATMENTS:
                 known = instead_of(name, [*TREATMENTS, "all"])

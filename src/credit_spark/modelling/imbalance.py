@@ -4,7 +4,6 @@ A treatment makes good and bad weigh the same. It shifts the log-odds of a fit b
 that is known, and calibration takes away again.
 """
 
-from collections.abc import Sequence
 from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
@@ -12,12 +11,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Treatment
-from credit_spark.modelling.features import Definition
-from credit_spark.modelling.smote import smoted
+from credit_spark.modelling.smote import SmotePlan, smoted
 
 WEIGHT = "weight"
-SMOTE_ROWS = 50_000
-FEWEST_PARTITIONS = 2
 NEGLIGIBLE = 1e-12
 # From it on, the normal approximation is within a few thousandths of the distribution.
 LARGE_MEAN = 50
@@ -45,17 +41,16 @@ def treated(
     treatment: Treatment,
     seen: Classes,
     seed: int,
-    features: Sequence[Definition] = (),
-    smote_rows: int = SMOTE_ROWS,
-    partitions: int = FEWEST_PARTITIONS,
+    smote: SmotePlan | None = None,
 ) -> DataFrame:
     """Training rows with a `weight`, some of them repeated, or others made up beside them.
 
-    In come `loan_id`, `label` and the columns of `features`; `seen` are the rows' classes.
+    In come `loan_id`, `label` and feature columns; `seen` are the rows' classes. `smote` says how
+    rows are made up, and must be given for that treatment.
     """
     if treatment == "smote":
-        rows = int(seen.good + seen.bad)
-        made_equal = smoted(training, features, seed, rows, smote_rows, partitions)
+        assert smote is not None
+        made_equal = smoted(training, int(seen.good + seen.bad), seed, smote)
         return made_equal.withColumn(WEIGHT, F.lit(1.0))
     if treatment == "class_weight":
         total = seen.good + seen.bad

@@ -5,7 +5,7 @@ Source: Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import pandas as pd
@@ -19,27 +19,29 @@ NEIGHBOURS = 5
 MOST_TEXTS = 20_000
 
 
-def smoted(
-    training: DataFrame,
-    features: Sequence[Definition],
-    seed: int,
-    rows: int,
-    rows_a_part: int,
-    partitions: int,
-) -> DataFrame:
+class SmotePlan(NamedTuple):
+    """The features between whose values rows are made up, and how the work is cut.
+
+    A task handles about `rows_a_part` training rows. In as many `partitions` the rows come out.
+    """
+
+    features: Sequence[Definition]
+    rows_a_part: int
+    partitions: int
+
+
+def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFrame:
     """Features and `label` of training rows, and of made-up ones until both classes are equal.
 
-    In come `loan_id`, `label` and feature columns of so many `rows`. A task handles about
-    `rows_a_part` of them: a larger set is cut by a hash of the id, and each part is made equal.
-
-    Out they come in so many `partitions`, in an order that hangs on the rows alone, so that sums
-    over one or two of them are the same on every run.
+    In come `loan_id`, `label` and feature columns of so many `rows`. More than a task's are cut by
+    a hash of the id, and each part is made equal. Out they come in an order that hangs on the rows
+    alone, so that sums over one or two partitions are the same on every run.
     """
-    numbers = [column_of(each.name) for each in features if not each.is_text]
-    texts = [column_of(each.name) for each in features if each.is_text]
+    numbers = [column_of(each.name) for each in plan.features if not each.is_text]
+    texts = [column_of(each.name) for each in plan.features if each.is_text]
     columns = [*numbers, *texts, "label"]
     cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
-    most = rows_a_part if numbers else min(rows_a_part, MOST_TEXTS)
+    most = plan.rows_a_part if numbers else min(plan.rows_a_part, MOST_TEXTS)
     parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // most)), cut)
     schema = training.select(*columns).schema
 
@@ -53,7 +55,7 @@ def smoted(
 
     made = parts.sortWithinPartitions("loan_id").mapInPandas(make, schema)
     both = training.select(*columns).unionByName(made)
-    return both.repartition(partitions, *columns).sortWithinPartitions(*columns)
+    return both.repartition(plan.partitions, *columns).sortWithinPartitions(*columns)
 
 
 def made_up(

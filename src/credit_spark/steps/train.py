@@ -23,17 +23,11 @@ from credit_spark.evaluation.figures import Figure, figures, fold_figures, poole
 from credit_spark.evaluation.metrics import ks_threshold
 from credit_spark.modelling.document import Facts, LeftOut, ModelDocument
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
-from credit_spark.modelling.imbalance import (
-    FEWEST_PARTITIONS,
-    Classes,
-    classes,
-    offset,
-    treated,
-    weights,
-)
+from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.pipeline import fit
 from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.steps import Night
 from credit_spark.steps.measure import ANY_BAD_AT, NIGHT, Measured, thresholds_of, write_measured
@@ -41,6 +35,7 @@ from credit_spark.steps.measure import ANY_BAD_AT, NIGHT, Measured, thresholds_o
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
 FEWEST_VALUES = 50
+FEWEST_PARTITIONS = 2
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ def tested(night: Night, book: Book, treatment: Treatment) -> Measured:
     """A fit with one treatment, measured on every data set."""
     document = fitted(night, book, book.development, book.seen, treatment)
     folds = cross_validated(night, book, treatment)
-    cells = {"cv": folds, **once_more(book, document)}
+    cells = {"cv": folds, **without_folds(book, document)}
     thresholds = thresholds_of(document)
     measured = {"cv": fold_figures(folds, thresholds)} | {
         name: figures(cells[name][None], thresholds) for name in cells if name != "cv"
@@ -175,12 +170,12 @@ def fitted(
 ) -> ModelDocument:
     """Fit on treated rows, and take the treatment's shift of the odds off again."""
     contract = night.contract
-    balanced = _partitions(night, int(2 * max(seen)))
-    plan = (contract.model.seed, book.features, night.settings.training.smote_rows, balanced)
+    after_smote = _partitions(night, int(2 * max(seen)))
+    smote = SmotePlan(book.features, night.settings.training.smote_rows, after_smote)
     reasons = {name: each.reason for name, each in contract.features.items()}
     # What is made up is dear to make again; the others are a move of what was kept.
     keep = kept if treatment == "smote" else nullcontext
-    with keep(treated(rows, treatment, seen, *plan)) as training:
+    with keep(treated(rows, treatment, seen, contract.model.seed, smote)) as training:
         fit_ = fit(training, book.features, reasons, contract.model.regularisation)
         after = weights(training)
     return ModelDocument(
@@ -220,7 +215,7 @@ def cross_validated(night: Night, book: Book, treatment: Treatment) -> dict[int 
         return dict(zip(folds, found, strict=True))
 
 
-def once_more(book: Book, document: ModelDocument) -> dict[str, dict[int | None, list[Cell]]]:
+def without_folds(book: Book, document: ModelDocument) -> dict[str, dict[int | None, list[Cell]]]:
     """The cells of the training rows, and of the out-of-time test."""
     train_cells = cells_of(book.development.select("loan.*"), document)
     if book.out_of_time is None:
