@@ -5,9 +5,17 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+from imblearn.over_sampling import SMOTENC
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.logs import Log
@@ -16,7 +24,7 @@ from credit_spark.adapters.suites import Suites
 from credit_spark.adapters.tables import Tables
 from credit_spark.cleaning.superseding import accepted, with_contents
 from credit_spark.contract.tables import loans
-from credit_spark.modelling.features import featured
+from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
 from credit_spark.modelling.pipeline import fit
 from credit_spark.modelling.scoring import scored
@@ -112,18 +120,15 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
     assert difference < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("treatment", "auc", "ks"),
-    [("class_weight", 0.68, 0.27), ("oversample", 0.68, 0.27), ("smote", 0.64, 0.21)],
-)
-def test_the_model_holds_out_of_time(night, treatment, auc, ks) -> None:
-    """Fitted before 2011, tested on the 21,721 loans of 2011; rows made up cost some ranking."""
+@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
+def test_the_model_holds_out_of_time(night, treatment) -> None:
+    """Fitted before 2011, tested on the 21,721 loans of 2011."""
     train(night, [treatment])
 
     told = night.ledger.summary["train"]
     assert told["rows"] == 20_810
-    assert auc <= told["out_of_time"]["auc"] <= 0.72
-    assert ks <= told["out_of_time"]["ks"] <= 0.32
+    assert 0.68 <= told["out_of_time"]["auc"] <= 0.72
+    assert 0.27 <= told["out_of_time"]["ks"] <= 0.32
     assert 0.8 <= told["out_of_time"]["mean_pd_over_observed"] <= 1.25
     metrics = arrow(Path(night.tables.path(loans(night.contract))).parent / "metrics").to_pylist()
     (rows,) = {each["rows"] for each in metrics if each["dataset"] == "out_of_time"}
@@ -136,6 +141,39 @@ def test_folds_do_not_flatter(night) -> None:
 
     assert told["cv"]["auc_mean"] == pytest.approx(told["out_of_time"]["auc"], abs=0.03)
     assert told["cv"]["ks_sd"] < 0.05
+
+
+def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
+    """Worse than the other treatments: a made-up row has the commonest of its neighbours' texts."""
+    book = read_book(night)
+    numbers = [column_of(each.name) for each in book.features if not each.is_text]
+    texts = [column_of(each.name) for each in book.features if each.is_text]
+    label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0).alias("label")
+    later = featured(book.out_of_time, book.features, {"label": label}).toPandas()
+    learnt = book.development.orderBy("loan_id").select(*numbers, *texts, "label").toPandas()
+    book.development.unpersist()
+
+    scaling = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(learnt[numbers])
+    scaled = [
+        pd.concat(
+            [pd.DataFrame(scaling.transform(each[numbers]), columns=numbers), each[texts]], axis=1
+        )
+        for each in (learnt, later)
+    ]
+    sampler = SMOTENC(categorical_features=texts, random_state=1)
+    rows, labels = sampler.fit_resample(scaled[0], learnt["label"])
+    strength = 1 / (len(rows) * night.contract.model.regularisation)
+    levels = ColumnTransformer(
+        [("levels", OneHotEncoder(handle_unknown="ignore"), texts)], remainder=StandardScaler()
+    )
+    theirs = make_pipeline(levels, LogisticRegression(C=strength, max_iter=2000)).fit(rows, labels)
+    train(night, ["smote"])
+
+    told = night.ledger.summary["train"]["out_of_time"]
+    auc = roc_auc_score(later["label"], theirs.predict_proba(scaled[1])[:, 1])
+    # Three seeds of theirs lie within 0.003 of each other.
+    assert told["auc"] == pytest.approx(auc, abs=0.005)
+    assert 0.8 <= told["mean_pd_over_observed"] <= 1.25
 
 
 @pytest.fixture(autouse=True)
