@@ -97,6 +97,20 @@ def test_the_report_is_that_of_imbalanced_learn(seed, threshold) -> None:
     )
 
 
+@pytest.mark.parametrize("widest", [8_000, 15_000, 25_000])
+def test_calibration_of_scores_far_apart_overflows_nowhere(widest) -> None:
+    cells = [Cell(-widest, 0, 9_000, 2, 0), Cell(0, 0, 50, 60, 0), Cell(widest, 0, 3, 800, 0)]
+
+    with np.errstate(all="raise"):
+        slope = metrics.calibration_slope(cells)
+
+    outcome, risk = loans(cells)
+    log_odds = np.array([cell.log_odds for cell in cells for _ in range(cell.known)]).reshape(-1, 1)
+    refit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(log_odds, outcome)
+    assert len(risk) == len(log_odds)
+    assert slope == pytest.approx(refit.coef_[0][0], rel=1e-5)
+
+
 def test_with_no_outcome_there_is_nothing_to_report() -> None:
     assert printed([Cell(0, 0, 0, 0, 5)], 0.5) == "no outcome is known\n"
 

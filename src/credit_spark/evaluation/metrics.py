@@ -10,12 +10,15 @@ from math import log
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from credit_spark.evaluation.cells import Cell, cumulative_shares
 
+Numbers = npt.NDArray[np.float64]
 Metric = Callable[[Sequence[Cell]], float | None]
 DECILES = 10
 NEWTON_STEPS = 50
+NEGLIGIBLE = 1e-10
 
 
 def ks(cells: Sequence[Cell]) -> float | None:
@@ -147,16 +150,29 @@ def _recalibrated(cells: Sequence[Cell]) -> tuple[float, float] | None:
     design = np.array([(1.0, each.log_odds) for each in cells])
     known = np.array([each.known for each in cells], dtype=float)
     bad = np.array([each.bad for each in cells], dtype=float)
-    # From the model that tells nobody apart: from there, Newton's steps do not overshoot.
+    # From the model that tells nobody apart.
     weights = np.array([log(bad.sum() / (known - bad).sum()), 0.0])
     for _ in range(NEWTON_STEPS):
-        chance = 1 / (1 + np.exp(-(design @ weights)))
-        slope = design.T @ (bad - known * chance)
+        chance = np.exp(-np.logaddexp(0, -(design @ weights)))
         curve = (design.T * (known * chance * (1 - chance))) @ design
         if not np.isfinite(curve).all() or np.linalg.cond(curve) > 1 / np.finfo(float).eps:
             return None  # bad and good do not overlap: no finite slope fits best
-        step = np.linalg.solve(curve, slope)
+        step = np.linalg.solve(curve, design.T @ (bad - known * chance))
+        # Scores that lie far apart let a whole step overshoot.
+        before = _loss(design, known, bad, weights)
+        while _loss(design, known, bad, weights + step) > before and not _is_negligible(step):
+            step = step / 2
         weights = weights + step
-        if np.abs(step).max() < 1e-10:
+        if _is_negligible(step):
             return float(weights[0]), float(weights[1])
     return None
+
+
+def _loss(design: Numbers, known: Numbers, bad: Numbers, weights: Numbers) -> float:
+    """Negative log-likelihood of the outcomes."""
+    log_odds = design @ weights
+    return float((known * np.logaddexp(0, log_odds) - bad * log_odds).sum())
+
+
+def _is_negligible(step: Numbers) -> bool:
+    return bool(np.abs(step).max() < NEGLIGIBLE)
