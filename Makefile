@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-profile bench-check docs lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-check docs models lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -52,6 +52,10 @@ bench-fit: ROWS = 2000000
 bench-fit: setup  ## time a fit of 40 features beside scikit-learn's, into docs/benchmark.md (ROWS)
 	@$(BIN)/python tests/bench/fits.py $(ROWS)
 
+bench-train: DATA ?= ../shared/data
+bench-train: setup  ## time trainings of the real books and SMOTE, into docs/benchmark.md (DATA)
+	@$(BIN)/python tests/bench/trainings.py "$(DATA)"
+
 bench-check: ROWS = 200000
 bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)
 	@BASE=$(BASE) $(BIN)/python tests/bench/check.py $(ROWS)
@@ -63,8 +67,13 @@ docs: setup  ## what the documents say of the code, and their example, from a sa
 	@$(BIN)/python docs/write.py .docs/landing .docs/warehouse
 	@rm -rf .docs
 
+models: DATA ?= ../shared/data
+models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA)
+	@rm -rf .docs && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .docs "$(DATA)"
+	@rm -rf .docs
+
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@$(BIN)/pip-compile --quiet --upgrade --extra dev --generate-hashes --strip-extras \
+	@$(BIN)/pip-compile --quiet --upgrade --extra dev --extra lstm --generate-hashes --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.lock pyproject.toml

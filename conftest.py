@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 from credit_spark.adapters.session import spark_session
+from credit_spark.cli import main
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import Contract
+from credit_spark.sample import write_sample
+from tests.nights import AS_OF, ROWS, Told, run
 
 PROJECT = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("CREDIT_SPARK_DATA", PROJECT.parent / "shared/data")).resolve()
@@ -49,6 +53,38 @@ def real_data() -> Path:
         assert not os.environ.get("CI"), f"the real files must be there in CI: {REAL_DATA}"
         pytest.skip(f"no real files at {REAL_DATA}; name their folder in CREDIT_SPARK_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two nights of sample loans."""
+    folder = tmp_path_factory.mktemp("landing")
+    write_sample(folder, date.fromisoformat(AS_OF), ROWS, seed=1)
+    write_sample(folder, date(2012, 2, 29), ROWS, seed=2)
+    return folder
+
+
+@pytest.fixture
+def night(capfd: pytest.CaptureFixture[str], landing: Path) -> Callable[..., Told]:
+    """Runs a command on the sample's night, into a given warehouse."""
+
+    def command(step: str, warehouse: Path, *more: object, as_of: str = AS_OF) -> Told:
+        flags = ("--portfolio", "lending_club", "--as-of", as_of, "--landing", landing)
+        return run(capfd, step, *flags, "--warehouse", warehouse, *more)
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def done(spark: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The warehouse after a first night; read, not written, by the tests that share it."""
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    settings = warehouse.with_suffix(".yml")
+    settings.write_text(f"storage: {{logs: '{warehouse}.logs'}}\n", encoding="utf-8")
+    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
+    more = ["--warehouse", str(warehouse), "--settings", str(settings)]
+    assert main(["nightly", *flags, *more]) == 0
+    return warehouse / "lending_club"
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ from deltalake import DeltaTable
 
 from credit_spark.cli import main
 
+# The sample's night, and how many loans it has.
+AS_OF = "2012-01-31"
+ROWS = 4000
 # What differs between two runs of one night: who ran it, and when.
 OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions"}
 

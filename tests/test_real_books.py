@@ -30,8 +30,10 @@ from credit_spark.modelling.pipeline import fit
 from credit_spark.modelling.scoring import scored
 from credit_spark.settings import resolve
 from credit_spark.steps import Ledger, Night
+from credit_spark.steps.book import read_book
 from credit_spark.steps.clean import clean
-from credit_spark.steps.train import fitted, read_book, train
+from credit_spark.steps.fitting import fitted
+from credit_spark.steps.train import Asked, train
 from tests.frames import stored
 from tests.nights import arrow, run
 
@@ -100,9 +102,10 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
     book = read_book(night)
     training = treated(book.development, "class_weight", book.seen, contract.model.seed)
     reasons = {name: each.reason for name, each in contract.features.items()}
-    fitted_pipeline = fit(training, book.features, reasons, contract.model.regularisation).pipeline
+    (penalty,) = contract.model.penalties
+    fitted_pipeline = fit(training, book.features, reasons, penalty).pipeline
     pipeline = stored(fitted_pipeline, tmp_path)
-    document = fitted(night, book, book.development, book.seen, "class_weight")
+    document = fitted(night, book, book.development, book.seen, "class_weight", penalty)
     everything = night.tables.read(loans(contract))
 
     features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
@@ -123,7 +126,7 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
 def test_the_model_holds_out_of_time(night, treatment) -> None:
     """Fitted before 2011, tested on the 21,721 loans of 2011."""
-    train(night, [treatment])
+    train(night, Asked([treatment]))
 
     told = night.ledger.summary["train"]
     assert told["rows"] == 20_810
@@ -162,12 +165,12 @@ def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
     ]
     sampler = SMOTENC(categorical_features=texts, random_state=1)
     rows, labels = sampler.fit_resample(scaled[0], learnt["label"])
-    strength = 1 / (len(rows) * night.contract.model.regularisation)
+    strength = 1 / (len(rows) * night.contract.model.penalties[0].regularisation)
     levels = ColumnTransformer(
         [("levels", OneHotEncoder(handle_unknown="ignore"), texts)], remainder=StandardScaler()
     )
     theirs = make_pipeline(levels, LogisticRegression(C=strength, max_iter=2000)).fit(rows, labels)
-    train(night, ["smote"])
+    train(night, Asked(["smote"]))
 
     told = night.ledger.summary["train"]["out_of_time"]
     auc = roc_auc_score(later["label"], theirs.predict_proba(scaled[1])[:, 1])

@@ -20,12 +20,13 @@ from credit_spark.contract.models import Treatment
 from credit_spark.contract.names import instead_of
 from credit_spark.launch import Flags, launch
 from credit_spark.sample import LANDING, write_sample
+from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.steps.clean import clean
 from credit_spark.steps.measure import measure
 from credit_spark.steps.nightly import nightly
 from credit_spark.steps.promote import promote
 from credit_spark.steps.score import score
-from credit_spark.steps.train import train
+from credit_spark.steps.train import Asked, train
 from credit_spark.steps.validate import check_suites, validate
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
@@ -61,25 +62,28 @@ class Day(click.ParamType[date]):
         return day
 
 
-class Treatments(click.ParamType[tuple[Treatment, ...]]):
-    """Treatments of the imbalance, with commas between them, or all."""
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names of one kind, with commas between them, or all."""
 
     name = "NAMES"
 
+    def __init__(self, kind: str, known: Sequence[str]) -> None:
+        self._kind, self._known = kind, tuple(known)
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Treatment, ...]:
+    ) -> tuple[str, ...]:
         """Read the names, or say which there are."""
         if not isinstance(value, str):
             return tuple(value)
         names = [each.strip() for each in value.split(",")]
         if "all" in names:
-            return TREATMENTS
+            return self._known
         for name in names:
-            if name not in TREATMENTS:
-                known = instead_of(name, [*TREATMENTS, "all"])
-                self.fail(f"there is no treatment '{name}'; {known}", param, ctx)
-        return tuple(dict.fromkeys(names))  # type: ignore[arg-type]
+            if name not in self._known:
+                known = instead_of(name, [*self._known, "all"])
+                self.fail(f"there is no {self._kind} '{name}'; {known}", param, ctx)
+        return tuple(dict.fromkeys(names))
 
 
 def of_a_night(command: Command) -> Command:
@@ -143,24 +147,55 @@ def _nightly(*, retrain: bool, **flags: Any) -> None:
 @cli.command("train", help=_first_paragraph(train))
 @click.option(
     "--treatments",
-    type=Treatments(),
+    type=Names("treatment", TREATMENTS),
     default=(),
     help=f"Of the imbalance: {', '.join(TREATMENTS)}, several with commas, or all; the contract's "
     "where it is not given.",
 )
 @click.option(
-    "--report", is_flag=True, help="Print the imbalanced classification reports of the folds, too."
+    "--benchmarks",
+    type=Names("benchmark", tuple(BENCHMARKS)),
+    default=(),
+    help=f"Other models on the same features and folds ({', '.join(BENCHMARKS)}, or all), to see "
+    "what the logistic regression leaves on the table; none can become champion.",
+)
+@click.option(
+    "--random-split",
+    is_flag=True,
+    help="Test on a random quarter, too, to see how much such a split flatters.",
+)
+@click.option(
+    "--report",
+    is_flag=True,
+    help="Print the folds' imbalanced classification reports and confusion matrices, too.",
 )
 @of_a_night
-def _train(*, treatments: Sequence[Treatment], report: bool, **flags: Any) -> None:
-    launch("train", partial(train, treatments=treatments, report=report), Flags(**flags))
+def _train(
+    *,
+    treatments: Sequence[Treatment],
+    benchmarks: Sequence[Benchmark],
+    random_split: bool,
+    report: bool,
+    **flags: Any,
+) -> None:
+    asked = Asked(treatments, benchmarks, random_split, report)
+    launch("train", partial(train, asked=asked), Flags(**flags))
 
 
 @cli.command("promote", help=_first_paragraph(promote))
 @click.option("--model", "version", help="Version of the model; else the newest challenger.")
+@click.option(
+    "--overrule",
+    "overruled",
+    multiple=True,
+    metavar="GATE",
+    help="A failed gate that may not hinder it, such as cv.auc; as often as needed.",
+)
+@click.option("--reason", default="", help="Why it is overruled; kept with the model.")
 @of_a_night
-def _promote(*, version: str | None, **flags: Any) -> None:
-    launch("promote", partial(promote, version=version), Flags(**flags))
+def _promote(*, version: str | None, overruled: Sequence[str], reason: str, **flags: Any) -> None:
+    step = partial(promote, version=version, overruled=overruled, reason=reason)
+    launch("promote", step, Flags(**flags))
 
 
 @cli.command()

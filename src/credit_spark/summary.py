@@ -1,6 +1,7 @@
 """What a command came to, for a person: a few lines a step."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -49,6 +50,8 @@ def _train(facts: Facts) -> list[Line]:
             f"AUC {_3(cv['auc_mean'])} ± {_3(cv['auc_sd'])}",
         ),
     ]
+    if facts["elastic_net"]:
+        lines.append(("penalty", f"{facts['regularisation']:g}, {facts['elastic_net']:.0%} L1"))
     if later:
         text = f"KS {_3(later['ks'])}, AUC {_3(later['auc'])}, "
         ratio = f"mean PD over observed {_3(later['mean_pd_over_observed'])}"
@@ -58,41 +61,73 @@ def _train(facts: Facts) -> list[Line]:
             ("left out", f"{', '.join(facts['left_out'])} (hardly a value, or one for all)")
         )
     lines += [("gate failed", gate) for gate in facts["failed_gates"]]
-    fits = facts["treatments"]
-    lines += _treatments(fits) if len(fits) > 1 else []
+    lines += [("look at" if not nth else "", each) for nth, each in enumerate(facts["remarks"])]
+    fits, others = facts["treatments"], facts["benchmarks"]
+    lines += _side_by_side([*fits, *others]) if len(fits) + len(others) > 1 else []
+    lines += [("random split", text) for text in _random_splits(fits)]
     return lines + [line for fit in fits for line in _reports(fit)]
 
 
 def _reports(fit: Facts) -> list[Line]:
-    """The classification reports of a fit, where they were asked for."""
+    """The classification reports and confusion matrices of a fit, where they were asked for."""
     return [
         ("" if nth else fit["treatment"], text)
         for report in fit.get("reports", ())
-        for nth, text in enumerate([report["threshold"], *report["report"].splitlines()])
+        for nth, text in enumerate([
+            report["threshold"], *report["report"].splitlines(), "",
+            *report["confusion"].splitlines(), "",
+        ])
+    ]  # fmt: skip
+
+
+def _random_splits(fits: Sequence[Facts]) -> list[str]:
+    """How much better a random quarter looks than the folds, where it was asked for."""
+    return [
+        f"{fit['treatment']}: KS {_3(fit['random_split']['ks'])}, AUC "
+        f"{_3(fit['random_split']['auc'])} on a random quarter; in the folds KS "
+        f"{_3(fit['cv']['ks_mean'])}, AUC {_3(fit['cv']['auc_mean'])}"
+        for fit in fits
+        if "random_split" in fit
     ]
 
 
-def _treatments(fits: Sequence[Facts]) -> list[Line]:
-    """A line a treatment, side by side: all were tested on the same loans.
+# Width and how to find it: figures of the folds, of later loans, of the fit's own loans.
+COLUMNS: Mapping[str, Callable[[Facts], str]] = MappingProxyType({
+    "KS in folds": lambda fit: f"{_3(fit['cv']['ks_mean'])} ± {_3(fit['cv']['ks_sd'])}",
+    "AUC in folds": lambda fit: f"{_3(fit['cv']['auc_mean'])} ± {_3(fit['cv']['auc_sd'])}",
+    "KS, later": lambda fit: _3(fit.get("out_of_time", {}).get("ks")),
+    "AUC, later": lambda fit: _3(fit.get("out_of_time", {}).get("auc")),
+    "PD / observed": lambda fit: _3(_latest(fit)["mean_pd_over_observed"]),
+    "ECE": lambda fit: f"{_3(_latest(fit)['ece_before'])} > {_3(_latest(fit)['ece'])}",
+    "accuracy": lambda fit: f"{_3(fit['train']['accuracy'])} > {_3(fit['cv']['accuracy'])}",
+})  # fmt: skip
+FIGURE_WIDTH, NAME_WIDTH = 16, 14
 
-    PD over observed is that of the later loans, or of the folds where nothing is known of later.
+
+def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
+    """A line a treatment or benchmark: all were tested on the same loans.
+
+    PD over observed, and the expected calibration error before and after calibration, are those of
+    the later loans, or of the folds where nothing is known of later. Accuracy at even odds is that
+    on the loans that were learnt from, then that in the folds.
     """
-    head = f"{'KS in folds':>15}{'AUC in folds':>16}{'KS, later':>12}{'AUC, later':>12}"
-    lines = [("treatments", f"{'':<14}{head}{'PD / observed':>15}  model")]
+    head = "".join(f"{name:>{FIGURE_WIDTH}}" for name in COLUMNS)
+    lines = [("side by side", f"{'':<{NAME_WIDTH}}{head}")]
     for fit in fits:
-        cv, later = fit["cv"], fit.get("out_of_time", {})
-        figures = "".join([
-            f"{_3(cv['ks_mean']):>7} ± {_3(cv['ks_sd'])}",
-            f"{_3(cv['auc_mean']):>8} ± {_3(cv['auc_sd'])}",
-            f"{_3(later.get('ks')):>12}{_3(later.get('auc')):>12}",
-            f"{_3(later.get('mean_pd_over_observed', cv['mean_pd_over_observed'])):>15}",
-        ])  # fmt: skip
-        lines.append(("", f"{fit['treatment']:<14}{figures}  {fit['model_version']}"))
+        name = fit.get("name", fit.get("treatment", ""))
+        figures = "".join(f"{show(fit):>{FIGURE_WIDTH}}" for show in COLUMNS.values())
+        lines.append(("", f"{name:<{NAME_WIDTH}}{figures}  {fit.get('model_version', '')}"))
     return lines
 
 
+def _latest(fit: Facts) -> Facts:
+    found: Facts = fit.get("out_of_time", fit["cv"])
+    return found
+
+
 def _promote(facts: Facts) -> list[Line]:
-    return [("champion", facts["model_version"])]
+    lines = [("champion", facts["model_version"])]
+    return lines + [("overruled", f"{gate}; why is kept in models") for gate in facts["overruled"]]
 
 
 def _kept(facts: Facts) -> list[Line]:
@@ -117,6 +152,24 @@ def _measure(facts: Facts) -> list[Line]:
             "outcomes, the model's training loans among them",
         ),
         ("", f"mean PD {_3(facts['mean_pd'])}, observed {_3(facts['observed_rate'])}"),
+        *(_shadow(facts["shadow"]) if "shadow" in facts else ()),
+    ]
+
+
+def _shadow(facts: Facts) -> list[Line]:
+    """The challenger on the same loans, and whom only one of both approves."""
+    only = {name: facts[f"approved_by={name}"]["loans"] for name in ("champion", "challenger")}
+    return [
+        (
+            "in the shadow",
+            f"KS {_3(facts['ks'])}, AUC {_3(facts['auc'])}, mean PD {_3(facts['mean_pd'])} by the "
+            f"challenger {facts['model_version']}",
+        ),
+        (
+            "",
+            f"approved by the champion only {only['champion']:,}, by the challenger only "
+            f"{only['challenger']:,}",
+        ),
     ]
 
 

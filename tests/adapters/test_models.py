@@ -18,7 +18,7 @@ PLAN = ScorePlan(bands={"all": 1.0}, decisions=Decisions(approve_below=0.1, decl
 def fit(day: int, intercept: float, treatment: str = "class_weight") -> ModelDocument:
     facts = Facts(
         as_of=date(2026, 3, day), treatment=treatment, rows=2, good=1, bad=1,
-        out_of_time_from=None, folds=2, seed=1, regularisation=0,
+        out_of_time_from=None, folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
         portfolio="p", contract_hash="h", features=(), left_out=(), intercept=intercept,

@@ -18,6 +18,8 @@ from nightly import AS_OF, night, sample
 from processes import Run, run
 from reports import machine, write_section
 
+from credit_spark.modelling.document import ModelDocument
+
 RUNS = 3
 TRAINED_ON = 50_000
 OURS = "credit-spark"
@@ -81,9 +83,12 @@ def check(program: str, ours: Path, theirs: Path) -> None:
 
 
 def champion(warehouse: Path) -> str:
-    """The document of the model that scores."""
+    """The document of the model that scores, its calibration a part of its numbers."""
     fits = DeltaTable(str(warehouse / "lending_club/models")).to_pyarrow_table().to_pylist()
-    return next(str(each["document"]) for each in fits if each["status"] == "champion")
+    text = next(str(each["document"]) for each in fits if each["status"] == "champion")
+    document = ModelDocument.of(text)
+    plain = {"features": document.terms, "intercept": document.constant, "offset": 0.0}
+    return document.model_copy(update=plain).as_json()
 
 
 def timed(commands: Mapping[str, list[str]]) -> dict[str, list[Run]]:

@@ -9,7 +9,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
 from sklearn.linear_model import LogisticRegression
 
-from credit_spark.contract.models import Decisions, ScorePlan
+from credit_spark.contract.models import Decisions, Penalty, ScorePlan
 from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number
 from credit_spark.modelling.features import MISSING, Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
@@ -58,13 +58,13 @@ def training(loans):
 
 @pytest.fixture(scope="module")
 def fitted(training):
-    return fit(treated(training, "none", classes(training), 1), FEATURES, REASONS, 0.01)
+    return fit(treated(training, "none", classes(training), 1), FEATURES, REASONS, Penalty(0.01))
 
 
 def document(terms, intercept: float = 0.0, shift: float = 0.0) -> ModelDocument:
     facts = Facts(
         as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
-        folds=2, seed=1, regularisation=0,
+        folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
         portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=PLAN,

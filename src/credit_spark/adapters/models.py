@@ -1,6 +1,7 @@
 """The one adapter to fitted models: each fit is kept, and one is champion on any night."""
 
 import json
+from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ class Models:
         nights = self._tables.read(MODELS).select("document", F.explode("champion_from"))
         until = nights.where(F.col("col") <= F.lit(as_of))
         last = until.orderBy(F.desc("col")).first()
-        return ModelDocument.model_validate_json(last["document"]) if last else None
+        return ModelDocument.of(last["document"]) if last else None
 
     def document(self, version: str) -> ModelDocument:
         """A fit's document.
@@ -64,7 +65,7 @@ class Models:
         for champion in self._champions.values():
             if champion and champion.version == version:
                 return champion
-        return ModelDocument.model_validate_json(self._row(version)["document"])
+        return ModelDocument.of(self._row(version)["document"])
 
     def newest_challenger(self, as_of: date) -> str:
         """The version of the challenger that was fitted last, on or before a night.
@@ -91,6 +92,33 @@ class Models:
             raise InputError(f"several fits of one night wait: {named}; name one with --model")
         return str(rows[0]["model_version"])
 
+    def shadow(self, as_of: date, champion: str) -> ModelDocument | None:
+        """The challenger that scores a night in the shadow of its champion, if one waits.
+
+        The newest fit by then that is no older than the champion and was not champion yet; of
+        several of one night, the first by treatment. A rerun finds the same, whatever was made
+        champion since.
+        """
+        fits = self._tables.read(MODELS).where(F.col("fitted_as_of") <= F.lit(as_of))
+        known = {
+            row["model_version"]: row
+            for row in fits.select(
+                "model_version", "fitted_as_of", "treatment", "champion_from"
+            ).collect()
+        }
+        waiting = [
+            row
+            for row in known.values()
+            if row["fitted_as_of"] >= known[champion]["fitted_as_of"]
+            and all(night > as_of for night in row["champion_from"])
+        ]
+        newest = max((row["fitted_as_of"] for row in waiting), default=None)
+        of_one_night = [row for row in waiting if row["fitted_as_of"] == newest]
+        first = min(
+            of_one_night, key=lambda row: (row["treatment"], row["model_version"]), default=None
+        )
+        return self.document(first["model_version"]) if first else None
+
     def save(self, document: ModelDocument, gates: list[Gate]) -> None:
         """Keep a fit as a challenger; the same fit again leaves what is there."""
         if self._tables.exists(MODELS) and document.version in self._versions():
@@ -105,6 +133,16 @@ class Models:
             "gates": json.dumps([{**each._asdict(), "passed": each.is_passed} for each in gates]),
         }
         self._tables.append(MODELS, [row])
+
+    def overrule(self, version: str, gates: Collection[str], reason: str, as_of: date) -> None:
+        """Keep beside a fit's failed gates that they were overruled, why, and on which night."""
+        kept = json.loads(self._row(version)["gates"])
+        for each in kept:
+            if each["name"] in gates:
+                each["overruled"] = {"reason": reason, "as_of": str(as_of)}
+        text = json.dumps(kept).replace("\\", "\\\\").replace("'", "\\'")
+        own = f"model_version = '{version}'"
+        self._tables.update(MODELS, {"gates": f"case when {own} then '{text}' else gates end"})
 
     def promote(self, version: str, as_of: date) -> None:
         """Make a fit the champion from a night on, in one commit; a champion stays what it is.

@@ -151,17 +151,26 @@ def features(contract: Contract) -> Iterator[str]:
     kinds = {name: promise.kind for name, promise in contract.columns.items()}
     for name, feature in contract.features.items():
         try:
-            used = expression(feature.sql, kinds).columns
+            compiled = expression(feature.sql, kinds)
         except ExpressionError as error:
             yield f"features.{name}.sql: {error}"
             continue
-        for column in sorted(used):
-            known = contract.columns[column].known
-            if known != "application":
-                yield (
-                    f"features.{name}.sql: '{column}' is known only at the {known} stage, after "
-                    "the loan is scored; take it out, or the model learns its own answer"
-                )
+        if feature.expect and compiled.is_text:
+            yield f"features.{name}.expect: a text has no higher value; take it out"
+        if not feature.accepted_leak:
+            yield from known_late(contract, name)
+
+
+def known_late(contract: Contract, feature: str) -> Iterator[str]:
+    """The columns of a feature that nobody knows when a loan is scored."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    for column in sorted(expression(contract.features[feature].sql, kinds).columns):
+        known = contract.columns[column].known
+        if known != "application":
+            yield (
+                f"features.{feature}.sql: '{column}' is known only at the {known} stage, after "
+                "the loan is scored; take it out, or the model learns its own answer"
+            )
 
 
 def score(contract: Contract) -> Iterator[str]:

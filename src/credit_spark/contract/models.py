@@ -7,10 +7,11 @@ concerns several parts at once (does a column exist, is it known in time) is in 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import product
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Kind = Literal[
     "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
@@ -19,6 +20,7 @@ Kind = Literal[
 Known = Literal["application", "servicing", "outcome"]
 Unit = Literal["fraction", "percent", "yearly", "monthly"]
 Treatment = Literal["none", "class_weight", "oversample", "smote"]
+Expectation = Literal["increases_risk", "lowers_risk"]
 
 TEXT_KINDS = frozenset({"text", "category"})
 NUMBER_KINDS = frozenset(
@@ -29,6 +31,27 @@ UNITS: Mapping[Unit, Kind] = MappingProxyType(
 )
 CONTENT: Literal["content"] = "content"
 MONTHS_BACK = re.compile(r"(\d+) months")
+
+
+class Penalty(NamedTuple):
+    """What holds coefficients of scaled features back, and the share of it that is L1."""
+
+    regularisation: float
+    elastic_net: float = 0.0
+
+    def __str__(self) -> str:
+        """Say the penalty as a segment of `metrics`."""
+        return f"regularisation={self.regularisation:g},elastic_net={self.elastic_net:g}"
+
+
+def as_several(given: Any) -> Any:
+    """One value as a list of one."""
+    return given if isinstance(given, (list, tuple)) else [given]
+
+
+Several = (BeforeValidator(as_several), Field(min_length=1))
+Positive = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def month_span(text: str | date | None) -> str | date | None:
@@ -124,18 +147,22 @@ class Outcome(Part):
 class Feature(Part):
     """What the model sees: SQL over the columns, and the reason given when it costs points.
 
-    `accepted_leak` says why a feature that separates good from bad almost alone is no leak.
+    `accepted_leak` says why a feature that separates good from bad almost alone, or rests on
+    what is known only later, is fitted all the same. `expect` says what a higher value should
+    do; a coefficient of the other sign is remarked.
     """
 
     sql: str
     reason: str = Field(min_length=1)
     accepted_leak: str | None = None
+    expect: Expectation | None = None
 
 
 class Gates(Part):
     """What a fit must reach before it goes live; pairs are inclusive bounds."""
 
     mean_pd_over_observed: tuple[float, float] = (0.8, 1.25)
+    calibration_slope: tuple[float, float] = (0.67, 1.5)
     auc: tuple[float, float] = (0.55, 0.95)
     single_feature_auc: float = Field(default=0.95, gt=0.5, le=1)
 
@@ -144,17 +171,25 @@ class ModelPlan(Part):
     """How the model is fitted and tested.
 
     `out_of_time_from` is a date, or a span such as '12 months' that ends with the month before
-    the night's. `regularisation` is the L2 penalty on coefficients of scaled features.
-    `borrower` is the column that says whose loan it is, where a person can have several.
+    the night's. `regularisation` is the penalty on coefficients of scaled features, and
+    `elastic_net` the share of it that is L1 (0: ridge, 1: lasso); of several, cross-validation
+    chooses. `borrower` is the column that says whose loan it is, where a person can have several.
     """
 
     imbalance: Treatment = "class_weight"
     folds: int = Field(default=5, ge=2, le=50)
     out_of_time_from: Annotated[date | str | None, AfterValidator(month_span)] = None
-    regularisation: float = Field(default=1e-4, ge=0)
+    regularisation: Annotated[tuple[Positive, ...], *Several] = (1e-4,)
+    elastic_net: Annotated[tuple[Share, ...], *Several] = (0.0,)
     seed: int = 20261121
     borrower: str | None = None
     gates: Gates = Gates()
+
+    @property
+    def penalties(self) -> list[Penalty]:
+        """Every penalty that may be fitted, the strongest first."""
+        strongest_first = sorted(set(self.regularisation), reverse=True)
+        return [Penalty(*each) for each in product(strongest_first, sorted(set(self.elastic_net)))]
 
 
 class Decisions(Part):

@@ -56,8 +56,13 @@ RUN_ID = Field("string", "the attempt that wrote the row, as in `runs`")
 LOAN_ID = Field("string", "the lender's key, or a hash of the row's content and its ordinal")
 SOURCE_FILE = Field("string", "name of the landing file that the line stood in")
 OUTCOME = Field("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
-MODEL_VERSION = Field("string", "hash of the model's document, as in `models`")
-DATASET = Field("string", "'cv', 'train', 'out_of_time' or 'night'")
+MODEL_VERSION = Field(
+    "string", "hash of the model's document, as in `models`, or the name of a benchmark"
+)
+DATASETS = (
+    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
+)  # fmt: skip
+DATASET = Field("string", f"one of {', '.join(map(repr, DATASETS))}")
 TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight', 'oversample' or 'smote'")
 FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
@@ -143,7 +148,7 @@ METRICS = Table(
         "dataset": DATASET,
         "fold": FOLD,
         "treatment": TREATMENT,
-        "segment": Field("string", "'all'"),
+        "segment": Field("string", "'all', or a part of the loans, such as 'pd_tenth=3'"),
         "label": Field("string", "'all', or the outcome that counts as positive: 'good', 'bad'"),
         "threshold": Field("double", "PD from which a loan is called bad; null: needs none"),
         "metric": Field("string", "name, as defined in the README"),
@@ -152,7 +157,7 @@ METRICS = Table(
     },
     keys=("model_version", "dataset", "treatment", "segment", "label", "metric", "rows"),
     checks={
-        "dataset_is_known": "dataset in ('cv', 'train', 'out_of_time', 'night')",
+        "dataset_is_known": f"dataset in {DATASETS}",
         "label_is_known": "label in ('all', 'good', 'bad')",
     },
 )
@@ -184,7 +189,9 @@ MODELS = Table(
         "status": Field("string", "'challenger', 'champion' or 'retired'"),
         "champion_from": Field("array<date>", "the nights from which it was made champion"),
         "document": Field("string", "the model as JSON: all that scoring needs"),
-        "gates": Field("string", "each gate with bounds, what was seen, passed or not, as JSON"),
+        "gates": Field(
+            "string", "each gate with bounds, what was seen, passed, overruled and why, as JSON"
+        ),
     },
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
     checks={"status_is_known": "status in ('challenger', 'champion', 'retired')"},

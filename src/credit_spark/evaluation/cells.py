@@ -4,7 +4,7 @@ A cell is a thousandth of log-odds of bad, so figures from cells are within 1e-4
 single loans. Loans in one cell are tied, and every metric treats them so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
 from math import exp
 from typing import NamedTuple
@@ -42,6 +42,9 @@ class Cell(NamedTuple):
         return self.good + self.bad
 
 
+Folds = Mapping[int | None, Sequence[Cell]]
+
+
 def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
     """Count loans by `by`, `cell` and `points`: `good`, `bad`, `open` (or no outcome at all).
 
@@ -54,6 +57,18 @@ def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
         F.count_if(outcome == "bad").alias("bad"),
         F.count_if(F.coalesce(outcome, F.lit("open")) == "open").alias("open"),
     )
+
+
+def plainly_counted(
+    log_odds: Iterable[float], is_bad: Iterable[float], points: Callable[[float], int]
+) -> list[Cell]:
+    """The same of a few loans that Python holds, all with a known outcome (1 bad, 0 good)."""
+    bounded = [max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, each)) for each in log_odds]
+    cells = [
+        Cell(round(each * PER_LOG_ODDS), points(each), int(not bad), int(bad), 0)
+        for each, bad in zip(bounded, is_bad, strict=True)
+    ]
+    return by_risk(cells)
 
 
 def by_risk(cells: Iterable[Cell]) -> list[Cell]:

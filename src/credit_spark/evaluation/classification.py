@@ -107,9 +107,11 @@ def report(cells: Sequence[Cell], threshold: float) -> list[Figure]:
     averages = [
         Figure("all", name, _average(list(by_label.values()), name, total)) for name in FIGURES
     ]
+    counts = [Figure("bad", name, float(count)) for name, count in bad._asdict().items()]
     right = (bad.true_positive + bad.true_negative) / total
     return [
         *figures,
+        *counts,
         *averages,
         Figure("all", "support", float(total)),
         Figure("all", "accuracy", right),
@@ -135,6 +137,20 @@ def printed(cells: Sequence[Cell], threshold: float) -> str:
     ]
     head, *body, last = lines
     return "\n".join([head, "", *body, "", last, ""])
+
+
+def counted_calls(cells: Sequence[Cell], threshold: float) -> str:
+    """The confusion matrix at a threshold, a line a label, with accuracy and balanced accuracy."""
+    bad = confusion(cells, threshold)
+    calls = {
+        "is good": (bad.true_negative, bad.false_positive),
+        "is bad": (bad.false_negative, bad.true_positive),
+    }
+    lines = [f"{'':>11}{'called good':>14}{'called bad':>14}"]
+    lines += [f"{name:>11}{good:>14,}{bad:>14,}" for name, (good, bad) in calls.items()]
+    right = _share(bad.true_positive + bad.true_negative, sum(bad))
+    balanced = (bad.recall + bad.specificity) / 2
+    return "\n".join([*lines, f"accuracy {right:.3f}, balanced accuracy {balanced:.3f}"])
 
 
 def _line(name: str, values: Sequence[float | int | str]) -> str:

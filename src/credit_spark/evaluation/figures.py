@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from credit_spark.evaluation import calibration
 from credit_spark.evaluation.cells import Cell, by_risk
 from credit_spark.evaluation.classification import report
 from credit_spark.evaluation.metrics import METRICS, ks_threshold
+
+ALL = "all"
+TENTH = "pd_tenth"
 
 
 class Figure(NamedTuple):
@@ -18,6 +22,7 @@ class Figure(NamedTuple):
     metric: str
     value: float | None
     rows: int
+    segment: str = ALL
 
 
 def figures(
@@ -27,7 +32,7 @@ def figures(
     ordered = by_risk(cells)
     rows = sum(each.known for each in ordered)
     ranking = [
-        Figure(fold, "all", None, name, metric(ordered), rows) for name, metric in METRICS.items()
+        Figure(fold, ALL, None, name, metric(ordered), rows) for name, metric in METRICS.items()
     ]
     at_ks = ks_threshold(ordered)
     asked = {*thresholds, *([] if at_ks is None else [at_ks])}
@@ -35,6 +40,28 @@ def figures(
         Figure(fold, each.label, threshold, each.metric, each.value, rows)
         for threshold in sorted(asked)
         for each in report(ordered, threshold)
+    ]
+
+
+def before(cells: Iterable[Cell]) -> list[Figure]:
+    """Every metric of calibration of the same loans before they were calibrated."""
+    measured = figures(cells, ())
+    return [
+        each._replace(metric=f"{each.metric}_before")
+        for each in measured
+        if each.metric in calibration.METRICS
+    ]
+
+
+def reliability(cells: Iterable[Cell]) -> list[Figure]:
+    """Mean PD and observed rate of each tenth of the loans, from the least risk up."""
+    return [
+        Figure(None, ALL, None, metric, value, tenth.known, f"{TENTH}={tenth.nth}")
+        for tenth in calibration.tenths(by_risk(cells))
+        for metric, value in (
+            ("mean_pd", tenth.expected / tenth.known),
+            ("observed_rate", tenth.bad / tenth.known),
+        )
     ]
 
 
@@ -54,10 +81,11 @@ def fold_figures(
     return each + pooled + _spread(each, thresholds)
 
 
-def pooled(measured: Iterable[Figure], metric: str) -> float | None:
-    """The value of a metric over all folds, or of a data set that has none."""
-    asked = [each for each in measured if each.fold is None and each.metric == metric]
-    return next((each.value for each in asked if each.threshold is None), None)
+def pooled(measured: Iterable[Figure], metric: str, threshold: float | None = None) -> float | None:
+    """The value of a metric over all folds, or of a data set that has none, for all loans."""
+    asked = (each for each in measured if each.metric == metric and each.threshold == threshold)
+    whole = (each for each in asked if each.fold is None and each.segment == each.label == ALL)
+    return next((each.value for each in whole), None)
 
 
 def _spread(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]:

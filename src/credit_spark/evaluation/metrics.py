@@ -1,24 +1,16 @@
-"""How well scores rank and how true PDs are: formulas over cells, from the least risk up.
+"""How well scores rank: formulas over cells, from the least risk up, and every metric by its name.
 
 Each takes cells one a score (see cells.by_risk), looks only at known outcomes, and gives None
 where it is undefined.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from math import log
 from types import MappingProxyType
 
-import numpy as np
-import numpy.typing as npt
-
+from credit_spark.evaluation import calibration
+from credit_spark.evaluation.calibration import Metric
 from credit_spark.evaluation.cells import Cell, cumulative_shares
-
-Numbers = npt.NDArray[np.float64]
-Metric = Callable[[Sequence[Cell]], float | None]
-DECILES = 10
-NEWTON_STEPS = 50
-NEGLIGIBLE = 1e-10
 
 
 def ks(cells: Sequence[Cell]) -> float | None:
@@ -60,119 +52,6 @@ def gini(cells: Sequence[Cell]) -> float | None:
     return None if area is None else 2 * area - 1
 
 
-def brier(cells: Sequence[Cell]) -> float | None:
-    """Mean squared distance of PD and outcome (1 bad, 0 good), 0 to 1."""
-    return _mean(cells, lambda each: each.bad * (1 - each.pd) ** 2 + each.good * each.pd**2)
-
-
-def log_loss(cells: Sequence[Cell]) -> float | None:
-    """Mean negative logarithm of the probability given to what came true."""
-    return _mean(cells, lambda each: -each.bad * log(each.pd) - each.good * log(1 - each.pd))
-
-
-def mean_pd(cells: Sequence[Cell]) -> float | None:
-    """Mean PD of the loans with a known outcome."""
-    return _mean(cells, lambda each: each.known * each.pd)
-
-
-def observed_rate(cells: Sequence[Cell]) -> float | None:
-    """Share of bad among the known outcomes."""
-    return _mean(cells, lambda each: each.bad)
-
-
-def mean_pd_over_observed(cells: Sequence[Cell]) -> float | None:
-    """Mean PD over the observed rate: 1 where the book as a whole is calibrated."""
-    expected, seen = mean_pd(cells), observed_rate(cells)
-    return expected / seen if expected is not None and seen else None
-
-
-def calibration_slope(cells: Sequence[Cell]) -> float | None:
-    """Slope b of logit P(bad) = a + b * log-odds: 1 where PDs spread as outcomes do.
-
-    Source: Cox (1958), Two further applications of a model for binary regression.
-    """
-    fitted = _recalibrated(cells)
-    return None if fitted is None else fitted[1]
-
-
-def calibration_intercept(cells: Sequence[Cell]) -> float | None:
-    """Intercept a of the same fit: 0, beside a slope of 1, where PDs are true."""
-    fitted = _recalibrated(cells)
-    return None if fitted is None else fitted[0]
-
-
-def ece(cells: Sequence[Cell]) -> float | None:
-    """Expected calibration error: |mean PD - observed rate| by tenths of the loans, their mean.
-
-    A cell belongs whole to the tenth that its middle loan falls into.
-    """
-    total = sum(each.known for each in cells)
-    if not total:
-        return None
-    error = [0.0] * DECILES
-    passed = 0
-    for each in cells:
-        tenth = min(int((passed + each.known / 2) / total * DECILES), DECILES - 1)
-        error[tenth] += each.known * each.pd - each.bad
-        passed += each.known
-    return sum(map(abs, error)) / total
-
-
 METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.__name__: metric
-        for metric in (
-            ks,
-            auc,
-            gini,
-            brier,
-            log_loss,
-            mean_pd,
-            observed_rate,
-            mean_pd_over_observed,
-            calibration_slope,
-            calibration_intercept,
-            ece,
-        )
-    }
+    {**{metric.__name__: metric for metric in (ks, auc, gini)}, **calibration.METRICS}
 )
-
-
-def _mean(cells: Sequence[Cell], amount: Callable[[Cell], float]) -> float | None:
-    known = sum(each.known for each in cells)
-    return sum(map(amount, cells)) / known if known else None
-
-
-def _recalibrated(cells: Sequence[Cell]) -> tuple[float, float] | None:
-    """Intercept and slope of a logistic regression of the outcome on log-odds, by Newton."""
-    if not cumulative_shares(cells) or len(cells) < 2:
-        return None
-    design = np.array([(1.0, each.log_odds) for each in cells])
-    known = np.array([each.known for each in cells], dtype=float)
-    bad = np.array([each.bad for each in cells], dtype=float)
-    # From the model that tells nobody apart.
-    weights = np.array([log(bad.sum() / (known - bad).sum()), 0.0])
-    for _ in range(NEWTON_STEPS):
-        chance = np.exp(-np.logaddexp(0, -(design @ weights)))
-        curve = (design.T * (known * chance * (1 - chance))) @ design
-        if not np.isfinite(curve).all() or np.linalg.cond(curve) > 1 / np.finfo(float).eps:
-            return None  # bad and good do not overlap: no finite slope fits best
-        step = np.linalg.solve(curve, design.T @ (bad - known * chance))
-        # Scores that lie far apart let a whole step overshoot.
-        before = _loss(design, known, bad, weights)
-        while _loss(design, known, bad, weights + step) > before and not _is_negligible(step):
-            step = step / 2
-        weights = weights + step
-        if _is_negligible(step):
-            return float(weights[0]), float(weights[1])
-    return None
-
-
-def _loss(design: Numbers, known: Numbers, bad: Numbers, weights: Numbers) -> float:
-    """Negative log-likelihood of the outcomes."""
-    log_odds = design @ weights
-    return float((known * np.logaddexp(0, log_odds) - bad * log_odds).sum())
-
-
-def _is_negligible(step: Numbers) -> bool:
-    return bool(np.abs(step).max() < NEGLIGIBLE)

@@ -1,15 +1,19 @@
 """The model document: all that scoring needs, as one JSON text, and nothing of Spark in it."""
 
 import hashlib
+import json
 from datetime import date
-from typing import Annotated, Literal
+from math import exp
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan, Treatment
 from credit_spark.modelling.features import Definition
 
-FORMAT = 1
+# 2: recalibration, elastic_net.
+FORMAT = 2
 
 
 class Piece(BaseModel):
@@ -40,6 +44,10 @@ class Number(Piece):
         """Change of the log-odds by one unit of the value."""
         return self.coefficient / self.deviation if self.deviation else 0.0
 
+    def steeper(self, times: float) -> Self:
+        """The same with a coefficient so many times as large."""
+        return self.model_copy(update={"coefficient": self.coefficient * times})
+
 
 class Level(Piece):
     """One text of a categorical feature: an indicator, scaled like a number."""
@@ -53,6 +61,10 @@ class Level(Piece):
     def slope(self) -> float:
         """Change of the log-odds where the feature has this text."""
         return self.coefficient / self.deviation if self.deviation else 0.0
+
+    def steeper(self, times: float) -> Self:
+        """The same with a coefficient so many times as large."""
+        return self.model_copy(update={"coefficient": self.coefficient * times})
 
 
 class Category(Piece):
@@ -73,6 +85,12 @@ class Category(Piece):
     def unseen(self) -> float:
         """Term of a text that training has not seen."""
         return -sum(level.slope * level.mean for level in self.levels)
+
+    def steeper(self, times: float) -> Self:
+        """The same with coefficients so many times as large."""
+        return self.model_copy(
+            update={"levels": tuple(each.steeper(times) for each in self.levels)}
+        )
 
 
 Term = Annotated[Number | Category, Field(discriminator="kind")]
@@ -97,10 +115,22 @@ class Facts(Piece):
     folds: int
     seed: int
     regularisation: float
+    elastic_net: float
+
+
+class Recalibration(Piece):
+    """The line that takes a fit's log-odds to those that its held-out loans came to."""
+
+    intercept: float = 0.0
+    slope: float = 1.0
 
 
 class ModelDocument(Piece):
-    """A fitted model: log-odds of bad = intercept - offset + the sum of the features' terms."""
+    """A fitted model.
+
+    log-odds of bad = recalibration.intercept + recalibration.slope
+        * (intercept - offset + the sum of the features' terms)
+    """
 
     format: int = FORMAT
     portfolio: str
@@ -109,6 +139,7 @@ class ModelDocument(Piece):
     left_out: tuple[LeftOut, ...]
     intercept: float
     offset: float
+    recalibration: Recalibration = Recalibration()
     score: ScorePlan
     facts: Facts
 
@@ -116,6 +147,39 @@ class ModelDocument(Piece):
     def version(self) -> str:
         """Twelve hexadecimal digits that are the same for the same model and no other."""
         return hashlib.sha256(self.as_json().encode()).hexdigest()[:12]
+
+    @property
+    def constant(self) -> float:
+        """Log-odds of bad where every term is zero."""
+        line = self.recalibration
+        return line.intercept + line.slope * (self.intercept - self.offset)
+
+    @property
+    def terms(self) -> tuple[Number | Category, ...]:
+        """The features with recalibrated coefficients: what each adds to the constant."""
+        return tuple(each.steeper(self.recalibration.slope) for each in self.features)
+
+    @property
+    def treated_even_odds(self) -> float:
+        """The PD of a loan that the treated fit, not yet calibrated, gives even odds."""
+        line = self.recalibration
+        return 1 / (1 + exp(self.offset * line.slope - line.intercept))
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The document that was stored as a text.
+
+        Raises:
+            InputError: another version of credit-spark wrote it.
+        """
+        given = json.loads(text)
+        if given["format"] != FORMAT:
+            raise InputError(
+                f"a model in this warehouse was fitted by another version of credit-spark (its "
+                f"document has format {given['format']}, this one reads {FORMAT}); run 'train' and "
+                "'promote' in a new --warehouse, or go on with that version"
+            )
+        return cls.model_validate(given)
 
     def as_json(self) -> str:
         """The document as stored."""

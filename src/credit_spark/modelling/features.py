@@ -13,6 +13,7 @@ from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
 
 MISSING = "(missing)"
+PREFIX = "feature_"
 LARGEST = 1.7976931348623157e308
 
 
@@ -33,7 +34,12 @@ def definitions(contract: Contract) -> list[Definition]:
 
 def column_of(feature: str) -> str:
     """The column that holds a feature; a feature may bear the name of a loan's column."""
-    return f"feature_{feature}"
+    return f"{PREFIX}{feature}"
+
+
+def feature_of(column: str) -> str:
+    """The feature that a column holds."""
+    return column.removeprefix(PREFIX)
 
 
 def featured(

@@ -22,13 +22,15 @@ from pyspark.ml.feature import (
 )
 from pyspark.sql import DataFrame
 
+from credit_spark.contract.models import Penalty
 from credit_spark.modelling.document import Category, Level, Number
-from credit_spark.modelling.features import Definition, column_of
+from credit_spark.modelling.features import Definition, column_of, feature_of
 from credit_spark.modelling.imbalance import WEIGHT
 
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.
 TOLERANCE = 1e-9
+SCALED, INDEX = "scaled", "index"
 
 
 class Fit(NamedTuple):
@@ -43,51 +45,79 @@ def fit(
     training: DataFrame,
     features: Sequence[Definition],
     reasons: Mapping[str, str],
-    regularisation: float,
+    penalty: Penalty,
 ) -> Fit:
-    """Fit a logistic regression on treated training rows; `regularisation` is the L2 penalty."""
-    fitted = _pipeline(features, regularisation).fit(training)
-    return Fit(fitted, _terms(fitted, features, reasons), _regression(fitted).intercept)
+    """Fit a logistic regression on treated training rows."""
+    (only,) = fits(training, features, reasons, [penalty])
+    return only
 
 
-def _pipeline(features: Sequence[Definition], regularisation: float) -> Pipeline:
+def fits(
+    training: DataFrame,
+    features: Sequence[Definition],
+    reasons: Mapping[str, str],
+    penalties: Sequence[Penalty],
+) -> list[Fit]:
+    """A logistic regression for each penalty, on the same scaled rows."""
+    scaling = scaled(features).fit(training)
+    rows = scaling.transform(training).select(SCALED, "label", WEIGHT)
+    return [_fit(scaling, _regression(each).fit(rows), features, reasons) for each in penalties]
+
+
+def _fit(
+    scaling: PipelineModel,
+    regression: LogisticRegressionModel,
+    features: Sequence[Definition],
+    reasons: Mapping[str, str],
+) -> Fit:
+    whole = PipelineModel([*scaling.stages, regression])
+    return Fit(whole, _terms(whole, features, reasons), regression.intercept)
+
+
+def scaled(features: Sequence[Definition]) -> Pipeline:
+    """Feature columns to the vector `scaled`: all numbers first, then each text's levels."""
     numbers = [column_of(each.name) for each in features if not each.is_text]
     texts = [column_of(each.name) for each in features if each.is_text]
-    imputer = Imputer(inputCols=numbers, outputCols=_named("imputed", numbers), strategy="median")
+    encoder = OneHotEncoder(inputCols=named(INDEX, texts), outputCols=named("levels", texts))
+    assembler = VectorAssembler(
+        inputCols=named("imputed", numbers) + named("levels", texts), outputCol="assembled"
+    )
+    scaler = StandardScaler(inputCol="assembled", outputCol=SCALED, withMean=True, withStd=True)
+    encode = [encoder] if texts else []
+    return Pipeline(stages=[*imputed_and_indexed(features), *encode, assembler, scaler])
+
+
+def imputed_and_indexed(features: Sequence[Definition]) -> list[Any]:
+    """Stages that fill numbers with their median and number the texts."""
+    numbers = [column_of(each.name) for each in features if not each.is_text]
+    texts = [column_of(each.name) for each in features if each.is_text]
+    imputer = Imputer(inputCols=numbers, outputCols=named("imputed", numbers), strategy="median")
     # keep: a text that training has not seen, or that is null, has no indicator set.
     indexer = StringIndexer(
         inputCols=texts,
-        outputCols=_named("index", texts),
+        outputCols=named(INDEX, texts),
         handleInvalid="keep",
         stringOrderType="alphabetAsc",
     )
-    encoder = OneHotEncoder(inputCols=_named("index", texts), outputCols=_named("levels", texts))
-    assembler = VectorAssembler(
-        inputCols=_named("imputed", numbers) + _named("levels", texts), outputCol="assembled"
-    )
-    scaler = StandardScaler(inputCol="assembled", outputCol="scaled", withMean=True, withStd=True)
-    regression = LogisticRegression(
-        featuresCol="scaled",
+    return ([imputer] if numbers else []) + ([indexer] if texts else [])
+
+
+def _regression(penalty: Penalty) -> LogisticRegression:
+    return LogisticRegression(
+        featuresCol=SCALED,
         labelCol="label",
         weightCol=WEIGHT,
-        regParam=regularisation,
+        regParam=penalty.regularisation,
+        elasticNetParam=penalty.elastic_net,
         standardization=False,
         maxIter=MOST_ITERATIONS,
         tol=TOLERANCE,
     )
-    impute = [imputer] if numbers else []
-    encode: list[Any] = [indexer, encoder] if texts else []
-    return Pipeline(stages=[*impute, *encode, assembler, scaler, regression])
 
 
-def _named(prefix: str, columns: Sequence[str]) -> list[str]:
+def named(prefix: str, columns: Sequence[str]) -> list[str]:
+    """The columns' names once they are, say, imputed."""
     return [f"{prefix}_{column}" for column in columns]
-
-
-def _regression(fitted: PipelineModel) -> LogisticRegressionModel:
-    stage = fitted.stages[-1]
-    assert isinstance(stage, LogisticRegressionModel)
-    return stage
 
 
 def _terms(
@@ -96,8 +126,10 @@ def _terms(
     """The document's terms; the vector has all numbers first, then each text's levels."""
     scaler = next(each for each in fitted.stages if isinstance(each, StandardScalerModel))
     means, deviations = scaler.mean.toArray(), scaler.std.toArray()
-    slots = np.column_stack([means, deviations, _regression(fitted).coefficients.toArray()])
-    imputed, levels = _imputed(fitted), _levels(fitted)
+    regression = fitted.stages[-1]
+    assert isinstance(regression, LogisticRegressionModel)
+    slots = np.column_stack([means, deviations, regression.coefficients.toArray()])
+    imputed, levels = _imputed(fitted), levels_of(fitted)
     rows = iter(slots.tolist())
     terms: dict[str, Number | Category] = {}
     for each in sorted(features, key=lambda feature: feature.is_text):
@@ -108,7 +140,7 @@ def _terms(
         }
         column = column_of(each.name)
         if each.is_text:
-            known = tuple(_level(text, next(rows)) for text in levels[column])
+            known = tuple(_level(text, next(rows)) for text in levels[each.name])
             terms[each.name] = Category(**about, levels=known)
         else:
             mean, deviation, coefficient = next(rows)
@@ -133,10 +165,11 @@ def _imputed(fitted: PipelineModel) -> dict[str, float]:
     return {name: value for row in rows if row for name, value in row.asDict().items()}
 
 
-def _levels(fitted: PipelineModel) -> dict[str, list[str]]:
+def levels_of(fitted: PipelineModel) -> dict[str, list[str]]:
+    """The texts of each categorical feature, in the vector's order."""
     models = [each for each in fitted.stages if isinstance(each, StringIndexerModel)]
     return {
-        column: list(labels)
+        feature_of(column): list(labels)
         for model in models
         for column, labels in zip(model.getInputCols(), model.labelsArray, strict=True)
     }

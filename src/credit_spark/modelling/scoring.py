@@ -5,7 +5,6 @@ are a linear scale of the log-odds; what a feature costs in points is its term o
 """
 
 from collections.abc import Sequence
-from math import log
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,6 +14,7 @@ from credit_spark.contract.tables import REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import column_of, featured
+from credit_spark.modelling.scale import scale_of
 
 
 def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame:
@@ -26,10 +26,10 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
     features = featured(loans, [each.definition for each in document.features], kept)
     terms = features.select(*beside, *[_term(each).alias(each.name) for each in _renamed(document)])
     names = [each.name for each in _renamed(document)]
-    constant = F.lit(document.intercept - document.offset)
+    constant = F.lit(document.constant)
     summed = terms.select(
         *beside,
-        _bounded(sum((F.col(name) for name in names), constant)).alias("log_odds"),
+        bounded(sum((F.col(name) for name in names), constant)).alias("log_odds"),
         F.array(*names).alias("costs"),
     )
     judged = summed.select(*beside, "log_odds", _pd().alias("pd"), "costs")
@@ -46,23 +46,20 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
 
 
 def points(plan: ScorePlan) -> Column:
-    """Points of `log_odds` of bad, rounded half up to whole ones.
-
-    points_at + points_to_double_odds / ln 2 * (ln odds of good - ln odds_at)
-    Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
-    """
-    factor = plan.points_to_double_odds / log(2)
-    exact = F.lit(plan.points_at - factor * log(plan.odds_at)) - F.lit(factor) * F.col("log_odds")
+    """Whole points of `log_odds` of bad."""
+    scale = scale_of(plan)
+    exact = F.lit(scale.at_even_odds) - F.lit(scale.a_unit) * F.col("log_odds")
     return F.floor(exact + 0.5).cast("int")
 
 
-def _bounded(log_odds: Column) -> Column:
+def bounded(log_odds: Column) -> Column:
+    """Log-odds within what a PD can still tell from 0 and 1."""
     return F.greatest(F.least(log_odds, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
 
 
 def _renamed(document: ModelDocument) -> list[Number | Category]:
     """The terms under names that no loan's column has."""
-    return [each.model_copy(update={"name": f"term_{each.name}"}) for each in document.features]
+    return [each.model_copy(update={"name": f"term_{each.name}"}) for each in document.terms]
 
 
 def _term(feature: Number | Category) -> Column:

@@ -48,3 +48,9 @@ def out_of_time_from(contract: Contract, as_of: date) -> date | None:
     assert match is not None
     months = as_of.year * 12 + as_of.month - 1 - int(match[1])
     return date(months // 12, months % 12 + 1, 1)
+
+
+def random_quarter(contract: Contract) -> Column:
+    """Whether a loan belongs to a random quarter, whatever its content."""
+    words = F.lit(contract.model.seed), F.lit("random split"), F.col("loan_id")
+    return F.pmod(F.xxhash64(*words), F.lit(4)) == 0

@@ -8,6 +8,7 @@ from fit_book import FEATURES, REGULARISATION
 from pyspark.sql import functions as F
 
 from credit_spark.adapters.session import spark_session
+from credit_spark.contract.models import Penalty
 from credit_spark.modelling.features import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
 from credit_spark.modelling.pipeline import fit
@@ -23,7 +24,7 @@ def main(book: str, out: str) -> None:
     with spark_session(options, Path(f"{out}.log")) as spark:
         rows = featured(spark.read.parquet(book), features, {"label": F.col("label")})
         weighted = treated(rows, "none", Classes(1, 1), seed=1).persist()
-        fitted = fit(weighted, features, dict.fromkeys(FEATURES, ""), REGULARISATION)
+        fitted = fit(weighted, features, dict.fromkeys(FEATURES, ""), Penalty(REGULARISATION))
     coefficients = [term.coefficient for term in fitted.terms]
     Path(out).write_text(json.dumps([*coefficients, fitted.intercept]))
 

@@ -1,0 +1,70 @@
+"""A stacked LSTM with dense layers, by Keras on JAX: a benchmark that overfits, not a champion.
+
+It sees a loan's scaled features as one step of a sequence, as it is commonly set up for tables.
+Source: Hochreiter and Schmidhuber (1997), Long Short-Term Memory.
+"""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from credit_spark.contract.errors import InputError
+
+Numbers = npt.NDArray[np.float64]
+BACKEND = "KERAS_BACKEND"
+CELLS, DENSE = (64, 32), 16
+LEARNING_RATE = 0.01
+EPOCHS, BATCH = 60, 32
+
+
+class Rows(NamedTuple):
+    """Scaled features, a row a loan, and whether each loan is bad (1 or 0)."""
+
+    features: Numbers
+    is_bad: Numbers
+
+
+class Lstm:
+    """The network, fitted on training rows; the same rows and seed give the same network."""
+
+    def __init__(self, training: Rows, seed: int) -> None:
+        keras = _keras()
+        keras.utils.set_random_seed(seed)
+        first, second = CELLS
+        self._network = keras.Sequential([
+            keras.Input((1, training.features.shape[1])),
+            keras.layers.LSTM(first, return_sequences=True),
+            keras.layers.LSTM(second),
+            keras.layers.Dense(DENSE, activation="relu"),
+            keras.layers.Dense(1),
+        ])  # fmt: skip
+        self._network.compile(
+            optimizer=keras.optimizers.Adam(LEARNING_RATE),
+            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        )
+        self._network.fit(
+            _sequences(training), training.is_bad, epochs=EPOCHS, batch_size=BATCH, verbose=0
+        )
+
+    def log_odds(self, rows: Rows) -> Numbers:
+        """Log-odds of bad of each row."""
+        said = self._network.predict(_sequences(rows), batch_size=1024, verbose=0)
+        return np.asarray(said, dtype=float).ravel()
+
+
+def _sequences(rows: Rows) -> npt.NDArray[np.float32]:
+    return rows.features[:, np.newaxis, :].astype(np.float32)
+
+
+def _keras() -> Any:
+    os.environ.setdefault(BACKEND, "jax")
+    try:
+        import jax  # noqa: F401
+        import keras
+    except ImportError:
+        raise InputError(
+            "the LSTM needs Keras and JAX, which are not here: pip install 'credit-spark[lstm]'"
+        ) from None
+    return keras

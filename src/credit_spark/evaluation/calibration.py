@@ -1,0 +1,169 @@
+"""How true PDs are: formulas over cells, from the least risk up.
+
+Each takes cells one a score (see cells.by_risk), looks only at known outcomes, and gives None
+where it is undefined.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import log
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from credit_spark.evaluation.cells import Cell, cumulative_shares
+
+Numbers = npt.NDArray[np.float64]
+Metric = Callable[[Sequence[Cell]], float | None]
+TENTHS = 10
+NEWTON_STEPS = 50
+NEGLIGIBLE = 1e-10
+
+
+def brier(cells: Sequence[Cell]) -> float | None:
+    """Mean squared distance of PD and outcome (1 bad, 0 good), 0 to 1."""
+    return _mean(cells, lambda each: each.bad * (1 - each.pd) ** 2 + each.good * each.pd**2)
+
+
+def log_loss(cells: Sequence[Cell]) -> float | None:
+    """Mean negative logarithm of the probability given to what came true."""
+    return _mean(cells, lambda each: -each.bad * log(each.pd) - each.good * log(1 - each.pd))
+
+
+def mean_pd(cells: Sequence[Cell]) -> float | None:
+    """Mean PD of the loans with a known outcome."""
+    return _mean(cells, lambda each: each.known * each.pd)
+
+
+def observed_rate(cells: Sequence[Cell]) -> float | None:
+    """Share of bad among the known outcomes."""
+    return _mean(cells, lambda each: each.bad)
+
+
+def mean_pd_over_observed(cells: Sequence[Cell]) -> float | None:
+    """Mean PD over the observed rate: 1 where the book as a whole is calibrated."""
+    expected, seen = mean_pd(cells), observed_rate(cells)
+    return expected / seen if expected is not None and seen else None
+
+
+def calibration_slope(cells: Sequence[Cell]) -> float | None:
+    """Slope b of logit P(bad) = a + b * log-odds: 1 where PDs spread as outcomes do.
+
+    Source: Cox (1958), Two further applications of a model for binary regression.
+    """
+    fitted = cox(cells)
+    return None if fitted is None else fitted.slope
+
+
+def calibration_intercept(cells: Sequence[Cell]) -> float | None:
+    """Intercept a of the same fit: 0, beside a slope of 1, where PDs are true."""
+    fitted = cox(cells)
+    return None if fitted is None else fitted.intercept
+
+
+def ece(cells: Sequence[Cell]) -> float | None:
+    """Expected calibration error: |mean PD - observed rate| by tenths of the loans, their mean."""
+    each = tenths(cells)
+    known = sum(tenth.known for tenth in each)
+    return sum(abs(tenth.expected - tenth.bad) for tenth in each) / known if known else None
+
+
+class Tenth(NamedTuple):
+    """A tenth of the loans by risk: how many have a known outcome, are bad, were expected bad."""
+
+    nth: int
+    known: int
+    bad: int
+    expected: float
+
+
+def tenths(cells: Sequence[Cell]) -> list[Tenth]:
+    """Loans with a known outcome in tenths, from the least risk up; empty ones are left out.
+
+    A cell belongs whole to the tenth that its middle loan falls into.
+    """
+    total = sum(each.known for each in cells)
+    within: dict[int, list[Cell]] = {}
+    passed = 0
+    for each in cells:
+        if each.known:
+            tenth = min(int((passed + each.known / 2) / total * TENTHS), TENTHS - 1)
+            within.setdefault(tenth + 1, []).append(each)
+        passed += each.known
+    return [
+        Tenth(
+            nth,
+            sum(each.known for each in same),
+            sum(each.bad for each in same),
+            sum(each.known * each.pd for each in same),
+        )
+        for nth, same in within.items()
+    ]
+
+
+class Line(NamedTuple):
+    """logit P(bad) = intercept + slope * log-odds."""
+
+    intercept: float
+    slope: float
+
+
+def cox(cells: Sequence[Cell]) -> Line | None:
+    """The logistic regression of the outcome on log-odds, by Newton; None: no line fits best.
+
+    Source: Cox (1958), Two further applications of a model for binary regression.
+    """
+    if not cumulative_shares(cells) or len(cells) < 2:
+        return None
+    design = np.array([(1.0, each.log_odds) for each in cells])
+    known = np.array([each.known for each in cells], dtype=float)
+    bad = np.array([each.bad for each in cells], dtype=float)
+    # From the model that tells nobody apart.
+    weights = np.array([log(bad.sum() / (known - bad).sum()), 0.0])
+    for _ in range(NEWTON_STEPS):
+        chance = np.exp(-np.logaddexp(0, -(design @ weights)))
+        curve = (design.T * (known * chance * (1 - chance))) @ design
+        if not np.isfinite(curve).all() or np.linalg.cond(curve) > 1 / np.finfo(float).eps:
+            return None  # bad and good do not overlap: no finite slope fits best
+        step = np.linalg.solve(curve, design.T @ (bad - known * chance))
+        # Scores that lie far apart let a whole step overshoot.
+        before = _loss(design, known, bad, weights)
+        while _loss(design, known, bad, weights + step) > before and not _is_negligible(step):
+            step = step / 2
+        weights = weights + step
+        if _is_negligible(step):
+            return Line(float(weights[0]), float(weights[1]))
+    return None
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.__name__: metric
+        for metric in (
+            brier,
+            log_loss,
+            mean_pd,
+            observed_rate,
+            mean_pd_over_observed,
+            calibration_slope,
+            calibration_intercept,
+            ece,
+        )
+    }
+)
+
+
+def _mean(cells: Sequence[Cell], amount: Callable[[Cell], float]) -> float | None:
+    known = sum(each.known for each in cells)
+    return sum(map(amount, cells)) / known if known else None
+
+
+def _loss(design: Numbers, known: Numbers, bad: Numbers, weights: Numbers) -> float:
+    """Negative log-likelihood of the outcomes."""
+    log_odds = design @ weights
+    return float((known * np.logaddexp(0, log_odds) - bad * log_odds).sum())
+
+
+def _is_negligible(step: Numbers) -> bool:
+    return bool(np.abs(step).max() < NEGLIGIBLE)

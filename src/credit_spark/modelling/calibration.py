@@ -1,0 +1,47 @@
+"""Probabilities that come true: a line through the log-odds, fitted on held-out loans alone.
+
+The shift that a treatment makes is known and taken off first (imbalance.offset). What is left,
+such as a model that spreads its scores too wide, shows on loans that a fit has not seen.
+Source: Platt (1999), Probabilistic Outputs for Support Vector Machines; the line is Cox's.
+"""
+
+from collections.abc import Iterable
+
+from credit_spark.contract.models import ScorePlan
+from credit_spark.evaluation.calibration import cox
+from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, Folds, by_risk
+from credit_spark.modelling.document import Recalibration
+from credit_spark.modelling.scale import Scale, scale_of
+
+
+def recalibration(held_out: Iterable[Cell]) -> Recalibration:
+    """The line that fits held-out loans best; none where it would turn the ranking round."""
+    line = cox(by_risk(held_out))
+    if line is None or line.slope <= 0:
+        return Recalibration()
+    return Recalibration(intercept=line.intercept, slope=line.slope)
+
+
+def cross_fitted(folds: Folds, plan: ScorePlan) -> dict[int | None, list[Cell]]:
+    """The cells of each fold, recalibrated by a line that was fitted on the others."""
+    return {
+        fold: recalibrated(
+            cells,
+            recalibration(cell for other in folds if other != fold for cell in folds[other]),
+            plan,
+        )
+        for fold, cells in folds.items()
+    }
+
+
+def recalibrated(cells: Iterable[Cell], line: Recalibration, plan: ScorePlan) -> list[Cell]:
+    """Cells where a line takes them, with the points that they have there."""
+    scale = scale_of(plan)
+    return by_risk(_moved(each, line, scale) for each in cells)
+
+
+def _moved(cell: Cell, line: Recalibration, scale: Scale) -> Cell:
+    there = line.intercept + line.slope * cell.log_odds
+    bounded = max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, there))
+    moved = cell._replace(cell=round(bounded * PER_LOG_ODDS))
+    return moved._replace(points=scale.points(moved.log_odds))

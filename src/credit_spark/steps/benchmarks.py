@@ -1,0 +1,134 @@
+"""Models that cannot become champion, on the champion's features and folds: what it leaves.
+
+Each is fitted with no treatment and recalibrated as the logistic regression is.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.adapters.lstm import Lstm, Rows
+from credit_spark.contract.errors import InputError
+from credit_spark.contract.models import ScorePlan
+from credit_spark.evaluation.cells import Cell, Folds, plainly_counted
+from credit_spark.evaluation.figures import before, figures, fold_figures, reliability
+from credit_spark.modelling.boosting import boosted, counted_by_trees
+from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
+from credit_spark.modelling.features import featured
+from credit_spark.modelling.pipeline import SCALED, scaled
+from credit_spark.modelling.scale import scale_of
+from credit_spark.steps import Night
+from credit_spark.steps.book import Book
+from credit_spark.steps.fitting import collected, in_each_fold, pooled_cells
+from credit_spark.steps.measure import ANY_BAD_AT, Measured
+
+Benchmark = Literal["boosted_trees", "lstm"]
+DataSets = Mapping[str, Folds]
+# An LSTM is trained in one process, whose memory holds all rows.
+MOST_ROWS_OF_LSTM = 50_000
+
+
+def benchmarked(night: Night, book: Book, name: Benchmark) -> Measured:
+    """A benchmark's cells and figures, held-out folds first.
+
+    Raises:
+        InputError: it needs what is not installed, or cannot hold the book.
+    """
+    raw = BENCHMARKS[name](night, book)
+    plan, line = night.contract.score, recalibration(pooled_cells(raw["cv"]))
+    decisions = plan.decisions
+    thresholds = sorted({ANY_BAD_AT, decisions.approve_below, decisions.decline_from})
+    folds = cross_fitted(raw["cv"], plan)
+    whole = {
+        dataset: recalibrated(pooled_cells(cells), line, plan)
+        for dataset, cells in raw.items()
+        if dataset != "cv"
+    }
+    measured = {"cv": [
+        *fold_figures(folds, thresholds), *before(pooled_cells(raw["cv"])),
+        *reliability(pooled_cells(folds)),
+    ]}  # fmt: skip
+    for dataset, cells in whole.items():
+        own_before = before(pooled_cells(raw[dataset]))
+        measured[dataset] = [*figures(cells, thresholds), *own_before, *reliability(cells)]
+    return Measured(
+        name, "none", {"cv": folds} | {key: {None: value} for key, value in whole.items()}, measured
+    )
+
+
+def boosted_trees(night: Night, book: Book) -> DataSets:
+    """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
+    seed, plan = night.contract.model.seed, night.contract.score
+
+    def held_out(number: int) -> list[Cell]:
+        others = book.development.where(F.col("fold") != number)
+        trees = boosted(others, book.features, seed)
+        rows = book.development.where(F.col("fold") == number)
+        return collected(counted_by_trees(trees, with_outcome(rows), plan))
+
+    folds = in_each_fold(night, book, held_out)
+    trees = boosted(book.development, book.features, seed)
+    own = collected(counted_by_trees(trees, with_outcome(book.development), plan))
+    found: dict[str, Folds] = {"cv": folds, "train": {None: own}}
+    if book.out_of_time is not None:
+        later = featured(book.out_of_time, book.features, {"outcome": F.col("outcome")})
+        found["out_of_time"] = {None: collected(counted_by_trees(trees, later, plan))}
+    return found
+
+
+def with_outcome(rows: DataFrame) -> DataFrame:
+    """Prepared rows with their loan's outcome."""
+    return rows.withColumn("outcome", F.col("loan.outcome"))
+
+
+def lstm(night: Night, book: Book) -> DataSets:
+    """Cells of a stacked LSTM: of the folds it is tested on, trained on, and validated on.
+
+    A fold's network is tested on the fold, validated on the next one and trained on the others;
+    each set's cells are those of all networks together.
+    """
+    rows = int(book.seen.good + book.seen.bad)
+    if rows > MOST_ROWS_OF_LSTM:
+        raise InputError(
+            f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
+            f"loans; this book has {rows:,}. Train without it"
+        )
+    plan = night.contract.model
+    fold_of = F.col("fold").alias("fold")
+    found: dict[str, dict[int | None, list[Cell]]] = {"cv": {}, "train": {}, "validation": {}}
+    for tested in range(plan.folds):
+        validated = (tested + 1) % plan.folds
+        trained = ~F.col("fold").isin(tested, validated)
+        scaling = scaled(book.features).fit(book.development.where(trained))
+        vectors = scaling.transform(book.development.orderBy("loan_id"))
+        table = vectors.select(
+            vector_to_array(F.col(SCALED)).alias("x"), "label", fold_of
+        ).toPandas()
+        sets = {
+            "train": ~table["fold"].isin([tested, validated]),
+            "validation": table["fold"] == validated,
+            "cv": table["fold"] == tested,
+        }
+        given = {
+            name: Rows(np.stack(list(table["x"][which])), table["label"][which].to_numpy())
+            for name, which in sets.items()
+        }
+        network = Lstm(given["train"], plan.seed)
+        for name, loans in given.items():
+            found[name][tested] = _cells(network, loans, night.contract.score)
+    return found
+
+
+def _cells(network: Lstm, loans: Rows, plan: ScorePlan) -> list[Cell]:
+    log_odds = network.log_odds(loans).tolist()
+    return plainly_counted(log_odds, loans.is_bad.tolist(), scale_of(plan).points)
+
+
+BENCHMARKS: Mapping[Benchmark, Callable[[Night, Book], DataSets]] = MappingProxyType(
+    {"boosted_trees": boosted_trees, "lstm": lstm}
+)

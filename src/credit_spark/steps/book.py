@@ -1,0 +1,186 @@
+"""Tonight's loans with a known outcome, made ready to learn from: split, featured, looked at."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.contract.errors import GateError, InputError, listed
+from credit_spark.contract.guards import known_late
+from credit_spark.contract.tables import loans
+from credit_spark.modelling.collinearity import inflations
+from credit_spark.modelling.document import LeftOut
+from credit_spark.modelling.features import Definition, column_of, definitions, featured
+from credit_spark.modelling.imbalance import Classes, classes
+from credit_spark.modelling.leaks import single_aucs
+from credit_spark.modelling.splits import fold, out_of_time_from
+from credit_spark.steps import Night
+
+# With fewer, neither a fold's KS nor a calibration says anything.
+FEWEST_OF_A_CLASS = 50
+FEWEST_VALUES = 50
+FEWEST_PARTITIONS = 2
+# From them on, a feature is remarked.
+MUCH_MISSING = 0.95
+COLLINEAR = 10.0
+
+
+@dataclass(frozen=True)
+class Book:
+    """Loans with a known outcome: those to learn from and those of the out-of-time test.
+
+    `remarks` are what a modeller should look at, a sentence each, `inflations` each feature's
+    variance inflation.
+    """
+
+    development: DataFrame
+    out_of_time: DataFrame | None
+    cutoff: date | None
+    seen: Classes
+    features: tuple[Definition, ...]
+    left_out: tuple[LeftOut, ...]
+    inflations: Mapping[str, float]
+    remarks: tuple[str, ...]
+
+
+def read_book(night: Night) -> Book:
+    """Tonight's loans with a known outcome, as features, split by time.
+
+    Raises:
+        GateError: too few are good or bad, or a feature gives the outcome away.
+    """
+    contract = night.contract
+    cutoff = out_of_time_from(contract, night.as_of)
+    known = night.tables.tonight(loans(contract), "clean").where(
+        F.col("outcome").isin("good", "bad")
+    )
+    columns = set(contract.columns)
+    later = (
+        F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
+        if cutoff
+        else F.lit(False)
+    )
+    learnt, held_out = known.where(~later), known.where(later)
+    everything = definitions(contract)
+    development = prepared(night, learnt.select("loan_id", "outcome", *columns), everything)
+    seen = classes(development)
+    _enough(seen, f"before {cutoff}" if cutoff else "in the book")
+    features, left_out, missing = usable(development, everything)
+    leaks = accepted_leaks(night, single_aucs(development, features))
+    found = inflations(development, features)
+    remarks = (*leaks, *_sparse(missing), *_collinear(found))
+    return Book(
+        development, held_out if cutoff else None, cutoff, seen, features, left_out, found, remarks
+    )
+
+
+def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
+    """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
+
+    The partitions and the order in them hang on the loans alone, and a sum of two partitions'
+    sums is the same in either order: so the coefficients are the same on every run, to the last
+    bit. Of more than two partitions, Spark adds in the order in which they happen to be done.
+    """
+    partitions = partitions_of(night, rows.count())
+    beside = {
+        "loan_id": F.col("loan_id"),
+        "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
+        "fold": fold(night.contract),
+        "loan": F.struct(*rows.columns),
+    }
+    frame = featured(rows, features, beside)
+    return frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id").persist()
+
+
+def partitions_of(night: Night, rows: int) -> int:
+    """In how many partitions so many training rows are kept."""
+    return max(FEWEST_PARTITIONS, -(-rows // night.settings.training.rows_per_partition))
+
+
+def usable(
+    development: DataFrame, features: Sequence[Definition]
+) -> tuple[tuple[Definition, ...], tuple[LeftOut, ...], dict[str, float]]:
+    """Features that vary, with the share of loans where each is missing, and those left out.
+
+    Left out is what has too few values, since a fold could have none at all, or one for every
+    loan.
+    """
+    spans = [
+        F.struct(F.min(column), F.max(column), F.count(column)).alias(column)
+        for column in (column_of(each.name) for each in features)
+    ]
+    row = development.agg(*spans, F.count("*").alias("rows")).first()
+    assert row is not None
+    kept, left_out, missing = [], [], {}
+    for each in features:
+        low, high, values = row[column_of(each.name)]
+        if values < FEWEST_VALUES:
+            left_out.append(LeftOut(name=each.name, why=f"only {values} loans have a value"))
+        elif low == high:
+            left_out.append(LeftOut(name=each.name, why="every loan has the same value"))
+        else:
+            kept.append(each)
+            missing[each.name] = 1 - values / row["rows"]
+    return tuple(kept), tuple(left_out), missing
+
+
+def accepted_leaks(night: Night, aucs: Mapping[str, float]) -> list[str]:
+    """Remarks on features that give the outcome away, where the contract accepts them.
+
+    Raises:
+        InputError: with every such feature that the contract does not accept.
+    """
+    contract = night.contract
+    bound = contract.model.gates.single_feature_auc
+    found = {
+        name: f"it separates good from bad almost alone (AUC {value:.3f})"
+        for name, value in aucs.items()
+        if value > bound
+    }
+    refused = [
+        f"features.{name}: {why}"
+        for name, why in found.items()
+        if not contract.features[name].accepted_leak
+    ]
+    if refused:
+        headline = (
+            "the model would learn its own answer; take these features out of the contract, or "
+            "say in accepted_leak why they are none"
+        )
+        raise InputError(listed(headline, refused))
+    late = dict.fromkeys(_known_late(night), "it is known only after a loan is scored")
+    return [
+        f"{name}: {why}, and these figures are no forecast where it leaks; accepted: "
+        f"{contract.features[name].accepted_leak}"
+        for name, why in (found | late).items()
+    ]
+
+
+def _known_late(night: Night) -> list[str]:
+    return [name for name in night.contract.features if any(known_late(night.contract, name))]
+
+
+def _sparse(missing: Mapping[str, float]) -> Iterator[str]:
+    for name, share in missing.items():
+        if share > MUCH_MISSING:
+            yield f"{name}: it is null for {share:.1%} of the loans"
+
+
+def _collinear(found: Mapping[str, float]) -> Iterator[str]:
+    for name, inflation in found.items():
+        if inflation >= COLLINEAR:
+            yield (
+                f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
+                "coefficient and the reasons that rest on it are hardly its own"
+            )
+
+
+def _enough(seen: Classes, where: str) -> None:
+    if min(seen) < FEWEST_OF_A_CLASS:
+        raise GateError(
+            f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
+            f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a night with more "
+            "known outcomes; nothing was scored"
+        )

@@ -1,0 +1,211 @@
+"""One treatment's model: fitted, recalibrated on held-out loans, tested on what it has not seen."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import NamedTuple, TypeVar
+
+from pyspark import inheritable_thread_target
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.adapters.session import kept
+from credit_spark.contract.loading import contract_hash
+from credit_spark.contract.models import Penalty, Treatment
+from credit_spark.evaluation.cells import Cell, Folds, by_risk, counted
+from credit_spark.evaluation.figures import ALL, Figure, before, figures, fold_figures, reliability
+from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
+from credit_spark.modelling.document import Facts, ModelDocument, Recalibration
+from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.pipeline import fits
+from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.smote import SmotePlan
+from credit_spark.modelling.splits import random_quarter
+from credit_spark.steps import Night
+from credit_spark.steps.book import Book, partitions_of
+from credit_spark.steps.measure import Measured, thresholds_of
+
+Made = TypeVar("Made")
+
+
+class Trial(NamedTuple):
+    """A model, and what it came to on every data set."""
+
+    document: ModelDocument
+    measured: Measured
+
+
+def tried(
+    night: Night, book: Book, treatment: Treatment, penalty: Penalty, *, random_split: bool = False
+) -> Trial:
+    """A fit with one treatment, measured on every data set.
+
+    The folds' fits are held against their held-out loans, each fold's log-odds recalibrated by
+    what the other folds came to; the model itself by what all of them came to.
+    """
+    as_fitted = fitted(night, book, book.development, book.seen, treatment, penalty)
+    held_out = cross_validated(night, book, treatment, penalty)
+    line = recalibration(cell for cells in held_out.values() for cell in cells)
+    document = as_fitted.model_copy(update={"recalibration": line})
+    folds = cross_fitted(held_out, document.score)
+    whole = {"train": cells_of(book.development.select("loan.*"), document)}
+    if book.out_of_time is not None:
+        whole["out_of_time"] = cells_of(book.out_of_time, document)
+    if random_split:
+        whole["random_split"] = randomly_held_out(night, book, document, penalty)
+    thresholds = thresholds_of(document)
+    cells: dict[str, Folds] = {"cv": folds}
+    measured = {"cv": fold_figures(folds, thresholds) + calibrated(held_out, folds, document)}
+    for name, own in whole.items():
+        cells[name] = {None: own}
+        measured[name] = whole_figures(own, document)
+    measured["train"].append(treated_even_odds(book, document))
+    return Trial(document, Measured(document.version, treatment, cells, measured))
+
+
+def treated_even_odds(book: Book, document: ModelDocument) -> Figure:
+    """The PD that was even odds before calibration, from which a notebook would call loans bad."""
+    rows = int(book.seen.good + book.seen.bad)
+    return Figure(None, ALL, None, "treated_even_odds", document.treated_even_odds, rows)
+
+
+def whole_figures(cells: Sequence[Cell], document: ModelDocument) -> list[Figure]:
+    """Every figure of a data set with no folds, before and after calibration."""
+    line = document.recalibration
+    back = Recalibration(
+        intercept=document.offset - line.intercept / line.slope, slope=1 / line.slope
+    )
+    return [
+        *figures(cells, thresholds_of(document)),
+        *before(recalibrated(cells, back, document.score)),
+        *reliability(cells),
+    ]
+
+
+def calibrated(held_out: Folds, folds: Folds, document: ModelDocument) -> list[Figure]:
+    """The calibration of all folds together, before and after."""
+    back = Recalibration(intercept=document.offset)
+    as_treated = recalibrated(pooled_cells(held_out), back, document.score)
+    return [*before(as_treated), *reliability(pooled_cells(folds))]
+
+
+def pooled_cells(folds: Folds) -> list[Cell]:
+    """The cells of all folds, one a score."""
+    return by_risk(cell for cells in folds.values() for cell in cells)
+
+
+def fitted(
+    night: Night,
+    book: Book,
+    rows: DataFrame,
+    seen: Classes,
+    treatment: Treatment,
+    penalty: Penalty,
+) -> ModelDocument:
+    """Fit on treated rows, and take the treatment's shift of the odds off again."""
+    (document,) = fitted_by_each(night, book, rows, seen, treatment, [penalty])
+    return document
+
+
+def fitted_by_each(
+    night: Night,
+    book: Book,
+    rows: DataFrame,
+    seen: Classes,
+    treatment: Treatment,
+    penalties: Sequence[Penalty],
+) -> list[ModelDocument]:
+    """A document for each penalty, fitted on the same treated rows."""
+    contract = night.contract
+    after_smote = partitions_of(night, int(2 * max(seen)))
+    smote = SmotePlan(book.features, night.settings.training.smote_rows, after_smote)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    # What is made up is dear to make again; the others are a move of what was kept.
+    keep = kept if treatment == "smote" else nullcontext
+    with keep(treated(rows, treatment, seen, contract.model.seed, smote)) as training:
+        found = fits(training, book.features, reasons, penalties)
+        after = weights(training)
+    return [
+        ModelDocument(
+            portfolio=contract.portfolio,
+            contract_hash=contract_hash(contract),
+            features=each.terms,
+            left_out=book.left_out,
+            intercept=each.intercept,
+            offset=offset(seen, after),
+            score=contract.score,
+            facts=_facts(night, book, seen, treatment, penalty),
+        )
+        for each, penalty in zip(found, penalties, strict=True)
+    ]
+
+
+def _facts(
+    night: Night, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
+) -> Facts:
+    plan = night.contract.model
+    return Facts(
+        as_of=night.as_of,
+        treatment=treatment,
+        rows=int(seen.good + seen.bad),
+        good=int(seen.good),
+        bad=int(seen.bad),
+        out_of_time_from=book.cutoff,
+        folds=plan.folds,
+        seed=plan.seed,
+        regularisation=penalty.regularisation,
+        elastic_net=penalty.elastic_net,
+    )
+
+
+def cross_validated(
+    night: Night, book: Book, treatment: Treatment, penalty: Penalty
+) -> dict[int | None, list[Cell]]:
+    """The cells of each fold, scored by a model that was fitted, and treated, on the others."""
+
+    def held_out(number: int) -> list[Cell]:
+        others = book.development.where(F.col("fold") != number)
+        document = fitted(night, book, others, classes(others), treatment, penalty)
+        return cells_of(of_fold(book, number), document)
+
+    return in_each_fold(night, book, held_out)
+
+
+def of_fold(book: Book, number: int) -> DataFrame:
+    """The loans of one fold, with their own columns."""
+    return book.development.where(F.col("fold") == number).select("loan.*")
+
+
+def in_each_fold(
+    night: Night, book: Book, function: Callable[[int], Made]
+) -> dict[int | None, Made]:
+    """What a function makes of each fold's number, several at once."""
+    folds = range(night.contract.model.folds)
+    inheritable = inheritable_thread_target(book.development.sparkSession)
+    with ThreadPoolExecutor(night.settings.training.parallel_fits) as pool:
+        return dict(zip(folds, pool.map(inheritable(function), folds), strict=True))
+
+
+def randomly_held_out(
+    night: Night, book: Book, document: ModelDocument, penalty: Penalty
+) -> list[Cell]:
+    """A random quarter, scored by a model that was fitted on the rest.
+
+    It flatters where equal loans then stand on both sides.
+    """
+    is_held_out = random_quarter(night.contract)
+    others = book.development.where(~is_held_out)
+    treatment = document.facts.treatment
+    fit = fitted(night, book, others, classes(others), treatment, penalty)
+    fit = fit.model_copy(update={"recalibration": document.recalibration})
+    return cells_of(book.development.where(is_held_out).select("loan.*"), fit)
+
+
+def cells_of(rows: DataFrame, document: ModelDocument) -> list[Cell]:
+    """Score loans and count them: as many cells as the scale has, not the book."""
+    return collected(counted(scored(rows, document, "outcome")))
+
+
+def collected(counts: DataFrame) -> list[Cell]:
+    """Counted cells as plain values."""
+    return sorted(Cell(*row) for row in counts.collect())

@@ -1,0 +1,55 @@
+"""The penalty on coefficients, chosen by cross-validation where the contract gives several."""
+
+from typing import NamedTuple
+
+from pyspark.sql import functions as F
+
+from credit_spark.contract.models import Penalty
+from credit_spark.evaluation.calibration import log_loss
+from credit_spark.evaluation.cells import Cell, by_risk
+from credit_spark.evaluation.figures import ALL, Figure
+from credit_spark.evaluation.metrics import auc
+from credit_spark.modelling.imbalance import classes
+from credit_spark.steps import Night
+from credit_spark.steps.book import Book
+from credit_spark.steps.fitting import cells_of, fitted_by_each, in_each_fold, of_fold
+
+
+class Choice(NamedTuple):
+    """The penalty that does best on held-out loans, and what each of them came to."""
+
+    penalty: Penalty
+    figures: tuple[Figure, ...]
+
+
+def chosen_penalty(night: Night, book: Book) -> Choice:
+    """The penalty with the least log loss in the folds, of equals the strongest.
+
+    Fitted with no treatment, whose log-odds need no calibration.
+    """
+    penalties = night.contract.model.penalties
+    if len(penalties) == 1:
+        return Choice(penalties[0], ())
+
+    def held_out(number: int) -> list[list[Cell]]:
+        others = book.development.where(F.col("fold") != number)
+        fits = fitted_by_each(night, book, others, classes(others), "none", penalties)
+        return [cells_of(of_fold(book, number), each) for each in fits]
+
+    folds = in_each_fold(night, book, held_out)
+    cells = [
+        by_risk(cell for fold in folds.values() for cell in fold[nth])
+        for nth in range(len(penalties))
+    ]
+    losses = [log_loss(each) or 0.0 for each in cells]
+    figures = [
+        Figure(None, ALL, None, metric.__name__, metric(each), rows_of(each), str(penalty))
+        for penalty, each in zip(penalties, cells, strict=True)
+        for metric in (log_loss, auc)
+    ]
+    return Choice(penalties[losses.index(min(losses))], tuple(figures))
+
+
+def rows_of(cells: list[Cell]) -> int:
+    """Loans with a known outcome."""
+    return sum(each.known for each in cells)

@@ -1,0 +1,81 @@
+"""Trainings of the real books with every treatment: `make bench-train DATA=FOLDER`.
+
+Whole processes of `credit-spark train --treatments all`, with the contract's folds; and SMOTE on
+books of several sizes, whose memory must not grow with them. The section `training` of
+docs/benchmark.md is written.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from compare import PROGRAMS_FOLDER
+from processes import Run, run
+from reports import machine, write_section
+
+sys.path.append(str(PROGRAMS_FOLDER))
+from fit_book import FEATURES, write_book
+
+# The night, the file, and how many minutes all treatments may take on two cores.
+BOOKS = {
+    "lending_club": ("2012-01-31", "lendingclub_2007_2011/loans.csv", 5),
+    "bootcamp": ("2026-01-31", "bootcamp_lending/lending_data.csv", 4),
+}
+SMOTE_ROWS = (500_000, 2_000_000)
+
+
+def main(data: str) -> None:
+    """Time every training, and write the section."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        trained = {portfolio: training(portfolio, data, folder) for portfolio in BOOKS}
+        smoted = {rows: smote(rows, folder) for rows in SMOTE_ROWS}
+    write_section("training", "\n".join(section(trained, smoted)))
+
+
+def training(portfolio: str, data: str, folder: Path) -> Run:
+    """Clean a book, and train on it with every treatment: what the training took."""
+    as_of, file, _ = BOOKS[portfolio]
+    night = [
+        "--portfolio", portfolio, "--as-of", as_of, "--landing", f"{data}/{file}",
+        "--warehouse", str(folder / "warehouse"),
+    ]  # fmt: skip
+    run([*command("clean"), *night])
+    return run([*command("train"), *night, "--treatments", "all"])
+
+
+def command(step: str) -> list[str]:
+    """A command of this checkout."""
+    return [str(Path(sys.executable).parent / "credit-spark"), step]
+
+
+def smote(rows: int, folder: Path) -> Run:
+    """SMOTE on a book of so many rows."""
+    book = folder / f"book-{rows}"
+    write_book(book, rows)
+    script = PROGRAMS_FOLDER / "smote_book.py"
+    return run([sys.executable, str(script), str(book), str(folder / f"{rows}.json")])
+
+
+def section(trained: dict[str, Run], smoted: dict[int, Run]) -> Iterator[str]:
+    """Both tables, and what they were measured on."""
+    yield "Written by `make bench-train`: one run of each."
+    yield ""
+    yield "| training, all treatments | seconds | goal, at most | met | peak memory, MB |"
+    yield "|---|---|---|---|---|"
+    for portfolio, took in trained.items():
+        most = BOOKS[portfolio][2] * 60
+        met = "yes" if took.seconds <= most else "no"
+        yield f"| {portfolio} | {took.seconds:.0f} | {most} | {met} | {took.peak:,.0f} |"
+    yield ""
+    yield f"| SMOTE, {len(FEATURES)} features | seconds | peak memory, MB |"
+    yield "|---|---|---|"
+    for rows, took in smoted.items():
+        yield f"| {rows:,} rows | {took.seconds:.0f} | {took.peak:,.0f} |"
+    yield ""
+    yield machine()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,253 @@
+"""Trainings as a modeller asks for them: benchmarks, penalties, gates, the challenger's shadow."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.nights import AS_OF, arrow, contents, run
+from tests.projects import changed_project
+
+
+@pytest.fixture(autouse=True)
+def somewhere(spark, tmp_path, monkeypatch) -> None:
+    """Each test has a folder of its own for logs."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def again(done, tmp_path) -> Path:
+    """A warehouse of its own after the first night."""
+    shutil.copytree(done, tmp_path / "again/lending_club")
+    return tmp_path / "again"
+
+
+def metrics(warehouse: Path) -> list[dict]:
+    return arrow(warehouse / "lending_club/metrics").to_pylist()
+
+
+def models(warehouse: Path) -> list[dict]:
+    return arrow(warehouse / "lending_club/models").to_pylist()
+
+
+def test_benchmarks_stand_beside_and_never_among_the_models(night, again) -> None:
+    told = night("train", again, "--benchmarks", "boosted_trees", "--random-split", "--json")
+
+    assert told.code == 0, told.err
+    (trees,) = told.summary["train"]["benchmarks"]
+    fit = told.summary["train"]
+    assert trees["name"] == "boosted_trees"
+    # They learn by heart what they are trained on, and are no better than chance allows held out.
+    assert trees["train"]["auc"] > fit["train"]["auc"] + 0.05
+    assert 0.55 < trees["cv"]["auc_mean"] < fit["cv"]["auc_mean"] + 0.03
+    assert 0.8 < trees["cv"]["mean_pd_over_observed"] < 1.25
+    rows = metrics(again)
+    of_trees = [row for row in rows if row["model_version"] == "boosted_trees"]
+    assert {row["dataset"] for row in of_trees} == {"cv", "train", "out_of_time"}
+    pooled = {
+        (row["model_version"], row["dataset"]): row["rows"]
+        for row in rows
+        if row["metric"] == "auc" and row["fold"] is None
+    }
+    for dataset in ("cv", "out_of_time"):
+        assert pooled["boosted_trees", dataset] == pooled[fit["model_version"], dataset]
+    assert {row["model_version"] for row in models(again)} == {fit["model_version"]}
+    assert fit["random_split"]["auc"] == pytest.approx(fit["cv"]["auc_mean"], abs=0.08)
+
+    assert night("train", again, "--json").code == 0
+    assert [row for row in metrics(again) if row["model_version"] == "boosted_trees"]
+
+
+def test_the_lstm_overfits_and_says_so(capfd, real_data, tmp_path) -> None:
+    flags = (
+        "--portfolio", "german_credit", "--as-of", "2026-01-31", "--warehouse", tmp_path / "w",
+        "--landing", real_data / "german_credit/german.data",
+    )  # fmt: skip
+    assert run(capfd, "clean", *flags).code == 0
+
+    told = run(capfd, "train", *flags, "--benchmarks", "lstm", "--treatments", "smote", "--json")
+
+    assert told.code == 0, told.err
+    (lstm,) = told.summary["train"]["benchmarks"]
+    assert lstm["train"]["accuracy"] > 0.9
+    assert lstm["cv"]["accuracy"] < 0.8
+    assert lstm["validation"]["auc"] == pytest.approx(lstm["cv"]["auc_mean"], abs=0.05)
+    logistic = told.summary["train"]
+    assert logistic["cv"]["auc_mean"] > lstm["cv"]["auc_mean"]
+    rows = arrow(tmp_path / "w/german_credit/metrics").to_pylist()
+    counts = {
+        row["dataset"]: row["rows"]
+        for row in rows
+        if row["model_version"] == "lstm" and row["metric"] == "auc" and row["fold"] is None
+    }
+    # Each loan is tested once, validated on once, and learnt by three networks of five.
+    assert counts == {"cv": 1000, "validation": 1000, "train": 3000}
+    first = contents(tmp_path / "w/german_credit")["metrics"]
+    assert run(capfd, "train", *flags, "--benchmarks", "lstm", "--treatments", "smote").code == 0
+    assert contents(tmp_path / "w/german_credit")["metrics"] == first
+
+
+def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
+    project = changed_project(
+        tmp_path,
+        "regularisation: 0.0001",
+        "regularisation: [0.0001, 0.01, 10]\n  elastic_net: [0, 1]",
+    )
+
+    told = night("train", again, "--project", project, "--json")
+
+    assert told.code == 0, told.err
+    tried = {
+        row["segment"]: row["value"]
+        for row in metrics(again)
+        if row["dataset"] == "penalties" and row["metric"] == "log_loss"
+    }
+    assert len(tried) == 6
+    fit = told.summary["train"]
+    chosen = f"regularisation={fit['regularisation']:g},elastic_net={fit['elastic_net']:g}"
+    assert tried[chosen] == min(tried.values())
+    assert fit["regularisation"] < 10
+    document = next(
+        json.loads(row["document"])
+        for row in models(again)
+        if row["model_version"] == fit["model_version"]
+    )
+    assert document["facts"]["regularisation"] == fit["regularisation"]
+
+
+def test_what_a_modeller_should_look_at_is_said(night, again, tmp_path) -> None:
+    project = changed_project(
+        tmp_path,
+        'fico:                  {sql: "fico", expect: lowers_risk,',
+        'fico_again: {sql: "2 * fico", reason: "The same"}\n'
+        '  constant: {sql: "1", reason: "None"}\n'
+        '  fico: {sql: "fico", expect: increases_risk,',
+    )
+
+    told = night("train", again, "--project", project, "--json")
+
+    assert told.code == 0, told.err
+    remarks = told.summary["train"]["remarks"]
+    assert any(
+        each.startswith("fico: the other features tell it (variance inflation inf")
+        for each in remarks
+    )
+    assert any(each.startswith("fico_again: the other features tell it") for each in remarks)
+    assert any(
+        "fico: the fit says that it lowers_risk, the contract expects increases_risk" in each
+        for each in remarks
+    )
+    assert told.summary["train"]["left_out"] == ["constant"]
+
+
+def test_a_feature_known_too_late_is_refused_and_where_it_is_accepted_it_is_remarked(
+    night, again, tmp_path
+) -> None:
+    feature = 'fico:                  {sql: "fico",'
+    late = 'repaid: {%s sql: "total_paid / loan_amount", reason: "Little was repaid"}\n  ' + feature
+    refused = changed_project(tmp_path / "a", feature, late % "")
+    accepted = changed_project(tmp_path / "b", feature, late % 'accepted_leak: "to see it",')
+
+    told = night("train", again, "--project", refused)
+
+    assert told.code == 2
+    assert "features.repaid.sql: 'total_paid' is known only at the outcome stage" in told.sentence
+
+    told = night("train", again, "--project", accepted, "--json")
+
+    assert told.code == 0, told.err
+    (said,) = [each for each in told.summary["train"]["remarks"] if each.startswith("repaid")]
+    assert "known only after a loan is scored" in said
+    assert "no forecast" in said
+    assert said.endswith("accepted: to see it")
+
+
+def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(night, again, tmp_path) -> None:
+    project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]")
+    fit = night("train", again, "--project", project, "--treatments", "none", "--json")
+    version = fit.summary["train"]["model_version"]
+    before = contents(again / "lending_club")
+
+    def promoted(*more: str):
+        return night("promote", again, "--project", project, "--model", version, *more)
+
+    for wrong, code, said in [
+        ((), 11, "out_of_time.auc is"),
+        (("--overrule", "out_of_time.auc"), 2, "--reason: say why"),
+        (("--overrule", "cv.auc", "--reason", "x"), 2, "there is no gate 'cv.auc'"),
+        (("--reason", "x"), 2, "--overrule: name the gate"),
+        (("--overrule", "out_of_time.mean_pd_over_observed", "--reason", "x"), 11, "out_of_time.auc is"),
+    ]:  # fmt: skip
+        told = promoted(*wrong)
+        assert (told.code, said in told.sentence) == (code, True), told.sentence
+        assert contents(again / "lending_club") == before
+
+    told = promoted("--overrule", "out_of_time.auc", "--reason", r"it's \"new\" \n book's")
+
+    assert told.code == 0, told.err
+    row = next(row for row in models(again) if row["model_version"] == version)
+    assert row["status"] == "champion"
+    gates = {gate["name"]: gate for gate in json.loads(row["gates"])}
+    assert gates["out_of_time.auc"]["overruled"] == {
+        "reason": r"it's \"new\" \n book's", "as_of": AS_OF,
+    }  # fmt: skip
+    assert "overruled" not in gates["out_of_time.mean_pd_over_observed"]
+
+
+def test_a_challenger_scores_in_the_shadow(night, again) -> None:
+    """On the same loans; its own scores never reach the scores table."""
+    scores = contents(again / "lending_club")["scores"]
+    assert night("train", again, "--treatments", "oversample").code == 0
+    challenger = next(row for row in models(again) if row["status"] == "challenger")
+
+    told = night("measure", again, "--json")
+
+    assert told.code == 0, told.err
+    shadow = told.summary["measure"]["shadow"]
+    assert shadow["model_version"] == challenger["model_version"]
+    rows = [row for row in metrics(again) if row["dataset"] == "shadow"]
+    assert {row["model_version"] for row in rows} == {challenger["model_version"]}
+    loans = {row["segment"]: row["value"] for row in rows if row["metric"] == "loans"}
+    assert sum(loans.values()) == len(scores)
+    approved = sum(json.loads(row)["decision"] == "approve" for row in scores)
+    assert loans["approved_by=both"] + loans["approved_by=champion"] == approved
+    assert loans["approved_by=champion"] > 0
+    assert loans["approved_by=challenger"] > 0
+    tonight = told.summary["measure"]
+    assert shadow["known_outcomes"] == tonight["known_outcomes"]
+    assert shadow["auc"] == pytest.approx(tonight["auc"], abs=0.02)
+    assert contents(again / "lending_club")["scores"] == scores
+    first = contents(again / "lending_club")["metrics"]
+
+    version = challenger["model_version"]
+    assert night("promote", again, "--model", version, as_of="2012-02-29").code == 0
+    assert night("measure", again).code == 0
+    assert contents(again / "lending_club")["metrics"] == first
+
+
+def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(night, again) -> None:
+    assert night("train", again, "--treatments", "none").code == 0
+    challenger = next(row for row in models(again) if row["status"] == "challenger")
+    shadow = night("measure", again, "--json").summary["measure"]["shadow"]
+
+    assert night("promote", again, "--model", challenger["model_version"]).code == 0
+    scored = night("score", again, "--json").summary["score"]
+    tonight = night("measure", again, "--json").summary["measure"]
+
+    assert tonight["auc"] == pytest.approx(shadow["auc"], abs=1e-6)
+    assert tonight["mean_pd"] == pytest.approx(shadow["mean_pd"], abs=1e-6)
+    approved = sum(shadow[f"approved_by={who}"]["loans"] for who in ("both", "challenger"))
+    assert scored["approve"] * scored["rows"] == pytest.approx(approved)
+
+
+def test_a_model_of_another_version_of_the_code_is_told(night, again, spark) -> None:
+    table = again / "lending_club/models"
+    spark.sql(
+        f"update delta.`{table}` set document = replace(document, '\"format\":2', '\"format\":1')"
+    )
+
+    told = night("score", again)
+
+    assert told.code == 2
+    assert "fitted by another version of credit-spark" in told.sentence
