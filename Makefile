@@ -30,7 +30,8 @@ check: setup  ## ruff, its formatter and mypy
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-test: check  ## every test, on a real Spark and Delta
+test: check  ## every test, on a real Spark and Delta, a real browser and PostgreSQL
+	@setup/test_tools.sh
 	@$(BIN)/python -m pytest
 
 bench: ROWS = 5000000

@@ -19,6 +19,17 @@ from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
 from credit_spark.contract.names import instead_of
 from credit_spark.launch import Flags, launch
+from credit_spark.lookups import (
+    LOOPBACK,
+    explain,
+    of_a_portfolio,
+    place_of,
+    print_export,
+    print_scorecard,
+    serve,
+    what_if,
+)
+from credit_spark.modelling.export import Dialect
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.steps.clean import clean
@@ -242,6 +253,67 @@ def doctor(warehouse: str) -> None:
     if faults:
         raise InputError(listed("this machine lacks what a night needs", faults))
     click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
+
+
+@cli.command("scorecard")
+@click.option("--model", "version", help="Version of the model; else the one that scored a night.")
+@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@of_a_portfolio(PROJECT)
+def _scorecard(
+    *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
+) -> None:
+    """Print a model's scorecard: the points that each feature's levels add."""
+    print_scorecard(place_of(**where), version, as_of, as_csv=as_csv, as_json=as_json)
+
+
+@cli.command("what-if")
+@click.option(
+    "--approve-below",
+    "cutoffs",
+    type=click.FloatRange(0, 1, min_open=True),
+    multiple=True,
+    help="Another PD below which loans would be approved; as often as wanted.",
+)
+@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@of_a_portfolio(PROJECT)
+def _what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
+    """Show whom another cut-off would approve, and how many of them would turn bad."""
+    what_if(place_of(**where), cutoffs, as_of, as_json=as_json)
+
+
+@cli.command("export")
+@click.option("--dialect", type=click.Choice(get_args(Dialect)), required=True, help="Of SQL.")
+@click.option("--model", "version", help="Version of the model; else the one that scored a night.")
+@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
+@of_a_portfolio(PROJECT)
+def _export(*, dialect: Dialect, version: str | None, as_of: date | None, **where: Any) -> None:
+    """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
+    print_export(place_of(**where), version, as_of, dialect)
+
+
+@cli.command("explain")
+@click.argument("loan_id")
+@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@of_a_portfolio(PROJECT)
+def _explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
+    """Say why a loan has its points: what each feature adds to them, and the reasons."""
+    explain(place_of(**where), loan_id, as_of, as_json=as_json)
+
+
+@cli.command("serve")
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to serve on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--token", envvar="CREDIT_SPARK_TOKEN", help="What others must know; needed beyond loopback."
+)
+@of_a_portfolio(PROJECT)
+def _serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
+    """Serve a page: the newest night, a loan, an applicant; and the same as JSON."""
+    serve(place_of(**where), host, port, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

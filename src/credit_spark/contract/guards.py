@@ -22,7 +22,7 @@ PATH_FIELDS = ("landing", "as_of")
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (source, headless, columns, references, units, rules, features, score)
+    guards = (source, headless, columns, references, units, rules, features, decline_if, score)
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -171,6 +171,23 @@ def known_late(contract: Contract, feature: str) -> Iterator[str]:
                 f"features.{feature}.sql: '{column}' is known only at the {known} stage, after "
                 "the loan is scored; take it out, or the model learns its own answer"
             )
+
+
+def decline_if(contract: Contract) -> Iterator[str]:
+    """Hard rules can be compiled and rest only on what is known when a loan is scored."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    for name, rule in contract.decline_if.items():
+        try:
+            used = condition(rule.sql, kinds).columns
+        except ExpressionError as error:
+            yield f"decline_if.{name}.sql: {error}"
+            continue
+        for column in sorted(used):
+            if (known := contract.columns[column].known) != "application":
+                yield (
+                    f"decline_if.{name}.sql: '{column}' is known only at the {known} stage, after "
+                    "the loan is decided on"
+                )
 
 
 def score(contract: Contract) -> Iterator[str]:

@@ -158,6 +158,13 @@ class Feature(Part):
     expect: Expectation | None = None
 
 
+class HardRule(Part):
+    """What is declined whatever its score: SQL over the columns, and the reason given for it."""
+
+    sql: str
+    reason: str = Field(min_length=1)
+
+
 class Gates(Part):
     """What a fit must reach before it goes live; pairs are inclusive bounds."""
 
@@ -225,6 +232,7 @@ class Contract(Part):
     outcome: Outcome | None = None
     observed_on: str | None = None
     features: dict[str, Feature] = Field(min_length=1)
+    decline_if: dict[str, HardRule] = {}
     segments: tuple[str, ...] = ()
     model: ModelPlan = ModelPlan()
     score: ScorePlan

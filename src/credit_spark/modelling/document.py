@@ -12,7 +12,7 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan, Treatment
 from credit_spark.modelling.features import Definition
 
-# 2: recalibration, elastic_net.
+# 2: recalibration, elastic_net, refusals.
 FORMAT = 2
 
 
@@ -103,6 +103,14 @@ class LeftOut(Piece):
     why: str
 
 
+class Refusal(Piece):
+    """A hard rule: loans for which its SQL holds are declined, for its reason."""
+
+    name: str
+    sql: str
+    reason: str
+
+
 class Facts(Piece):
     """What the model was fitted on."""
 
@@ -141,6 +149,7 @@ class ModelDocument(Piece):
     offset: float
     recalibration: Recalibration = Recalibration()
     score: ScorePlan
+    refusals: tuple[Refusal, ...] = ()
     facts: Facts
 
     @property

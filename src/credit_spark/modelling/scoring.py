@@ -10,11 +10,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import ScorePlan
-from credit_spark.contract.tables import REASONS
+from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import column_of, featured
+from credit_spark.modelling.refusals import refused
 from credit_spark.modelling.scale import scale_of
+
+REFUSED = "refused_for"
 
 
 def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame:
@@ -23,6 +26,10 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
     `beside` names columns of `loans` that are kept.
     """
     kept = {name: F.col(name) for name in beside}
+    rules = document.refusals
+    if rules:
+        kept[REFUSED] = refused(rules)
+        beside = (*beside, REFUSED)
     features = featured(loans, [each.definition for each in document.features], kept)
     terms = features.select(*beside, *[_term(each).alias(each.name) for each in _renamed(document)])
     names = [each.name for each in _renamed(document)]
@@ -33,16 +40,26 @@ def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame
         F.array(*names).alias("costs"),
     )
     judged = summed.select(*beside, "log_odds", _pd().alias("pd"), "costs")
+    decision, reasons = _decision(document.score), [F.col(name) for name in REASONS]
+    if rules:
+        decision = F.when(F.size(REFUSED) > 0, F.lit(DECISIONS[-1])).otherwise(decision)
+        reasons = _after_refusals()
     return _reasoned(judged, document).select(
-        *beside,
+        *[name for name in beside if name != REFUSED],
         "log_odds",
         "pd",
         points(document.score).alias("points"),
         _band(document.score).alias("band"),
-        _decision(document.score).alias("decision"),
-        *REASONS,
+        decision.alias("decision"),
+        *reasons,
         F.lit(document.version).alias("model_version"),
     )
+
+
+def _after_refusals() -> list[Column]:
+    """The reasons of hard rules, then those that cost most, as many as there is room for."""
+    every = F.concat(F.col(REFUSED), F.array_compact(F.array(*REASONS)))
+    return [F.get(every, F.lit(nth)).alias(name) for nth, name in enumerate(REASONS)]
 
 
 def points(plan: ScorePlan) -> Column:

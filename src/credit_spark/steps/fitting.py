@@ -18,6 +18,7 @@ from credit_spark.modelling.calibration import cross_fitted, recalibrated, recal
 from credit_spark.modelling.document import Facts, ModelDocument, Recalibration
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import fits
+from credit_spark.modelling.refusals import refusals
 from credit_spark.modelling.scoring import scored
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
@@ -134,6 +135,7 @@ def fitted_by_each(
             intercept=each.intercept,
             offset=offset(seen, after),
             score=contract.score,
+            refusals=refusals(contract),
             facts=_facts(night, book, seen, treatment, penalty),
         )
         for each, penalty in zip(found, penalties, strict=True)

@@ -1,0 +1,57 @@
+"""What another cut-off would do: whom it approves, and how many of them would turn bad."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from credit_spark.evaluation.cells import Cell, by_risk
+
+STEPS = 20
+
+
+class Cutoff(NamedTuple):
+    """Loans approved below a PD: how many, their share, expected and observed rates of bad.
+
+    `observed_rate` is None where no outcome is known.
+    """
+
+    approve_below: float
+    approved: int
+    share: float
+    expected_rate: float | None
+    observed_rate: float | None
+
+
+def cutoff(cells: Iterable[Cell], approve_below: float) -> Cutoff:
+    """What a cut-off does to loans that are counted by score.
+
+    A cell is approved where its own PD lies below; those of single loans differ from it by a
+    thousandth of the log-odds at most.
+    """
+    ordered = by_risk(cells)
+    approved = [each for each in ordered if each.pd < approve_below]
+    loans, everyone = sum(map(_loans, approved)), sum(map(_loans, ordered))
+    known = sum(each.known for each in approved)
+    return Cutoff(
+        approve_below,
+        loans,
+        loans / everyone if everyone else 0.0,
+        sum(_loans(each) * each.pd for each in approved) / loans if loans else None,
+        sum(each.bad for each in approved) / known if known else None,
+    )
+
+
+def curve(cells: Sequence[Cell]) -> list[Cutoff]:
+    """Cut-offs that approve a twentieth more of the loans each, to all but the riskiest."""
+    ordered = by_risk(cells)
+    everyone = sum(map(_loans, ordered))
+    found: list[Cutoff] = []
+    passed = 0
+    for each in ordered:
+        if passed >= everyone * (len(found) + 1) / STEPS:
+            found.append(cutoff(ordered, each.pd))
+        passed += _loans(each)
+    return found
+
+
+def _loans(cell: Cell) -> int:
+    return cell.known + cell.open

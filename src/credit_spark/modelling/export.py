@@ -1,0 +1,233 @@
+"""A model document as one readable SELECT, for a warehouse that has its own SQL.
+
+From a table `loans` with the columns of ours come loan_id, pd, points, band, decision and four
+reasons, the same as the night's. Each step stands in a part of its own, in the order of the score:
+features, what is known of them, terms of the log-odds, their sum, the dearest terms one by one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+
+from credit_spark.contract.models import Kind
+from credit_spark.contract.tables import REASONS
+from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
+from credit_spark.modelling.document import Category, ModelDocument, Number
+from credit_spark.modelling.features import LARGEST, MISSING
+from credit_spark.modelling.scale import scale_of
+
+Dialect = Literal["spark", "duckdb", "postgres"]
+DOUBLES: Mapping[Dialect, str] = MappingProxyType(
+    {"spark": "double", "duckdb": "double", "postgres": "double precision"}
+)
+Term = Number | Category
+
+
+def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+    """The SELECT; `kinds` are those of the contract's columns."""
+    double, terms = DOUBLES[dialect], document.terms
+    parts = {
+        "features": [
+            "-- the contract's features and hard rules",
+            *_features(document, kinds, dialect),
+        ],
+        "known": [
+            "-- a number that is not finite is null, a text that is null is a level of its own",
+            *_known(document),
+        ],
+        "terms": [
+            "-- what each feature adds to the log-odds of bad; zero at the portfolio's mean",
+            *_terms(document, double),
+        ],
+        "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
+        "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
+        **_dearest(terms),
+    }
+    head = [
+        f"-- {document.portfolio}: model {document.version}, fitted on the night of "
+        f"{document.facts.as_of}.",
+        "-- From a table loans with the columns of credit-spark's; one row comes out a loan.",
+    ]
+    withs = ",\n".join(f"{name} as (\n{_indented(lines)}\n)" for name, lines in parts.items())
+    return "\n".join([*head, f"with {withs}", *_select(document)]) + "\n"
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _features(
+    document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect
+) -> Iterator[str]:
+    columns = [
+        f"{_translated(each.sql, kinds, dialect)} as {_own(each)}" for each in document.terms
+    ]
+    rules = [
+        f"case when {_translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
+        for rule, name in zip(document.refusals, _rules(document), strict=True)
+    ]
+    yield from _listed("select loan_id", [*columns, *rules], "from loans")
+
+
+def _rules(document: ModelDocument) -> list[str]:
+    """The columns that say whether a hard rule holds."""
+    return [f"refused_{nth}" for nth in range(1, len(document.refusals) + 1)]
+
+
+def _translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+    """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
+    # Not as Spark's own: what Spark leaves open (a wrong cast, a zero below) is decided in it.
+    tree = sqlglot.parse_one(sql)
+    for cast in list(tree.find_all(exp.Cast)):
+        column = cast.this
+        if isinstance(column, exp.Column) and kinds.get(column.name) == "flag":
+            case = exp.Case().when(column.copy(), "1").when(exp.not_(column.copy()), "0")
+            cast.set("this", case)
+    return str(tree.sql(dialect=dialect))
+
+
+def _known(document: ModelDocument) -> Iterator[str]:
+    largest = f"{LARGEST!r}".replace("e+", "e")
+    columns = [
+        f"case when {own} between -{largest} and {largest} then {own} end as {own}"
+        if isinstance(each, Number)
+        else f"coalesce({own}, {_text(MISSING)}) as {own}"
+        for each, own in ((each, _own(each)) for each in document.terms)
+    ]
+    yield from _listed("select loan_id", [*columns, *_rules(document)], "from features")
+
+
+def _terms(document: ModelDocument, double: str) -> Iterator[str]:
+    columns = [f"{_term(each, double)} as {_own(each)}" for each in document.terms]
+    yield from _listed("select loan_id", [*columns, *_rules(document)], "from known")
+
+
+def _term(term: Term, double: str) -> str:
+    if isinstance(term, Number):
+        known = f"coalesce({_own(term)}, {_number(term.imputed)})"
+        return f"({known} - {_number(term.mean)}) * {_number(term.slope)}"
+    cases = " ".join(
+        f"when {_text(level.text)} then {_number(term.unseen + level.slope)}"
+        for level in term.levels
+    )
+    unseen = _number(term.unseen)
+    chosen = f"case {_own(term)} {cases} else {unseen} end" if cases else unseen
+    return f"cast({chosen} as {double})"
+
+
+def _summed(document: ModelDocument) -> str:
+    names = " + ".join(_own(each) for each in document.terms)
+    total = f"{_number(document.constant)} + {names}" if names else _number(document.constant)
+    return f"greatest(least({total}, {_number(WIDEST_LOG_ODDS)}), {_number(-WIDEST_LOG_ODDS)})"
+
+
+def _dearest(terms: Sequence[Term]) -> Mapping[str, list[str]]:
+    """Two parts a reason: the dearest term of those not named yet, and whose it is.
+
+    Of equal terms the first in the contract's order is taken, then the next.
+    """
+    parts: dict[str, list[str]] = {}
+    before = "judged"
+    for nth in range(1, len(REASONS) + 1):
+        left = [_left(name, place, nth) for place, name in _places(terms)]
+        top = f"greatest({', '.join(left)})" if len(left) > 1 else left[0]
+        parts[f"dearest_{nth}"] = [f"select *, {top} as cost_{nth}", f"from {before}"]
+        cases = [
+            f"when {expression} = cost_{nth} then {place}"
+            for expression, (place, _) in zip(left, _places(terms), strict=True)
+        ]
+        parts[f"placed_{nth}"] = [
+            *_listed("select *, case", cases, f"end as place_{nth}", between=""),
+            f"from dearest_{nth}",
+        ]
+        before = f"placed_{nth}"
+    return parts
+
+
+def _places(terms: Sequence[Term]) -> list[tuple[int, str]]:
+    return [(place, _own(each)) for place, each in enumerate(terms, start=1)]
+
+
+def _left(name: str, place: int, nth: int) -> str:
+    """A term, or null where it was the dearest before."""
+    if nth == 1:
+        return name
+    named = " or ".join(f"place_{before} = {place}" for before in range(1, nth))
+    return f"case when {named} then null else {name} end"
+
+
+def _select(document: ModelDocument) -> Iterator[str]:
+    scale, plan = scale_of(document.score), document.score
+    exact = f"{_number(scale.at_even_odds)} - {_number(scale.a_unit)} * log_odds"
+    *lower, (last, _) = plan.bands.items()
+    bands = " ".join(f"when pd < {_number(below)} then {_text(name)}" for name, below in lower)
+    band = f"case {bands} else {_text(last)} end" if bands else _text(last)
+    approve, decline = plan.decisions.approve_below, plan.decisions.decline_from
+    decision = (
+        f"case when pd < {_number(approve)} then 'approve' "
+        f"when pd >= {_number(decline)} then 'decline' else 'review' end"
+    )
+    rules = _rules(document)
+    if rules:
+        decision = f"case when {' + '.join(rules)} > 0 then 'decline' else {decision} end"
+    reasons = [_reason(document, nth, name) for nth, name in enumerate(REASONS, start=1)]
+    columns = [
+        "pd",
+        f"cast(floor({exact} + 0.5e0) as integer) as points",
+        f"{band} as band",
+        f"{decision} as decision",
+        *reasons,
+    ]
+    yield from _listed("select loan_id", columns, f"from placed_{len(REASONS)}")
+
+
+def _reason(document: ModelDocument, nth: int, name: str) -> str:
+    """The nth reason: of the hard rules that hold, in their order, then of the dearest terms."""
+    rules = _rules(document)
+    if not rules:
+        return f"{_cost(document.terms, nth)} as {name}"
+    held = [" + ".join(rules[:until]) for until in range(1, len(rules) + 1)]
+    refused = " ".join(
+        f"when {rule} = 1 and {before} = {nth} then {_text(each.reason)}"
+        for rule, before, each in zip(rules, held, document.refusals, strict=True)
+    )
+    after = " ".join(
+        f"when {held[-1]} = {count} then {_cost(document.terms, nth - count)}"
+        for count in range(min(nth, len(rules) + 1))
+    )
+    return f"case {refused} {after} end as {name}"
+
+
+def _cost(terms: Sequence[Term], nth: int) -> str:
+    """The reason of the nth dearest term, null where it costs nothing."""
+    texts = " ".join(
+        f"when {place} then {_text(each.reason)}" for place, each in enumerate(terms, 1)
+    )
+    return f"case when cost_{nth} > 0 then case place_{nth} {texts} end end"
+
+
+def _listed(head: str, columns: Sequence[str], tail: str, between: str = ",") -> Iterator[str]:
+    """A head, columns on lines of their own, a tail."""
+    yield head + between
+    *others, last = columns
+    yield from (f"  {each}{between}" for each in others)
+    yield f"  {last}"
+    yield tail
+
+
+def _own(term: Term) -> str:
+    """A feature's column, under a name that no keyword and no other column has."""
+    return f"f_{term.name}"
+
+
+def _number(value: float) -> str:
+    """A double that every dialect reads as one, to its last digit."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def _text(value: str) -> str:
+    return str(exp.Literal.string(value).sql())

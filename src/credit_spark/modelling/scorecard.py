@@ -1,0 +1,92 @@
+"""The scorecard: points that each feature adds, of a model and of one loan.
+
+A loan's points are those of a loan at every feature's mean, and each feature's own on top.
+Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import floor
+from typing import NamedTuple
+
+from credit_spark.modelling.document import ModelDocument, Number
+from credit_spark.modelling.plain import Score
+from credit_spark.modelling.scale import scale_of
+
+# Parts of a loan's points are told to a tenth.
+PARTS = 10
+
+
+class Row(NamedTuple):
+    """A line of the scorecard: what a feature's level, or one deviation more of it, adds."""
+
+    feature: str
+    level: str
+    points: float
+
+
+def scorecard(document: ModelDocument) -> Iterator[Row]:
+    """Every line, in the contract's order: the base, each number, each text's levels."""
+    scale = scale_of(document.score)
+    yield Row(
+        "base", "every feature at its mean", scale.at_even_odds - scale.a_unit * document.constant
+    )
+    for term in document.terms:
+        if isinstance(term, Number):
+            yield Row(
+                term.name,
+                f"{term.deviation:.4g} more (one deviation; mean {term.mean:.4g})",
+                -scale.a_unit * term.coefficient,
+            )
+            continue
+        for level in term.levels:
+            yield Row(term.name, level.text, -scale.a_unit * (term.unseen + level.slope))
+        yield Row(term.name, "any other", -scale.a_unit * term.unseen)
+
+
+class Part(NamedTuple):
+    """What a feature adds to a loan's points, in tenths of a point."""
+
+    name: str
+    value: str
+    tenths: int
+
+    @property
+    def points(self) -> float:
+        """Points."""
+        return self.tenths / PARTS
+
+
+def parts(score: Score, document: ModelDocument) -> list[Part]:
+    """The base and each feature's points of a loan: they add up to its points exactly.
+
+    To tenths, of which the largest remainders are rounded up (Hamilton's method), since the whole
+    points are what is acted on.
+    """
+    scale = scale_of(document.score)
+    base = scale.at_even_odds - scale.a_unit * document.constant
+    exact = [base, *(-scale.a_unit * each.term for each in score.contributions)]
+    tenths = apportioned(exact, score.points)
+    names = ["base", *(each.feature for each in score.contributions)]
+    values = ["", *(_said(each.value) for each in score.contributions)]
+    return [Part(*each) for each in zip(names, values, tenths, strict=True)]
+
+
+def apportioned(exact: Sequence[float], whole: int) -> list[int]:
+    """Tenths that add up to a whole number, each within one of its exact value where that can be.
+
+    >>> apportioned([0.44, 0.43, 0.13], 1)
+    [5, 4, 1]
+    """
+    tenths = [floor(each * PARTS) for each in exact]
+    missing = whole * PARTS - sum(tenths)
+    largest_first = sorted(range(len(exact)), key=lambda nth: tenths[nth] - exact[nth] * PARTS)
+    every, some = divmod(missing, len(exact))
+    for place, nth in enumerate(largest_first):
+        tenths[nth] += every + (place < some)
+    return tenths
+
+
+def _said(value: object) -> str:
+    return (
+        "missing" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    )

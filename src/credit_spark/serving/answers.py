@@ -1,0 +1,113 @@
+"""What the page and its JSON say of a loan, an applicant and a night: one answer for both."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from credit_spark.adapters.lake import Lake
+from credit_spark.contract.models import Contract
+from credit_spark.contract.tables import DECISIONS, REASONS
+from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.plain import PlainScorer, Score
+from credit_spark.modelling.scorecard import parts
+from credit_spark.serving.fields import Field, fields_of
+
+GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
+HEADLINES = ("ks", "auc", "mean_pd", "observed_rate")
+
+
+class Answers:
+    """Answers on the newest complete night of one portfolio."""
+
+    def __init__(self, contract: Contract, lake: Lake) -> None:
+        self._contract, self._lake = contract, lake
+        self._scorers: dict[str, PlainScorer] = {}
+        self._glances: dict[tuple[date, str], dict[str, Any]] = {}
+
+    @property
+    def title(self) -> str:
+        """The portfolio's title."""
+        return self._contract.title
+
+    def night(self) -> dict[str, Any]:
+        """The newest night at a glance."""
+        as_of = self._lake.latest()
+        version = self._lake.model_of(as_of).version
+        if (as_of, version) not in self._glances:
+            self._glances = {(as_of, version): self._glance(as_of, version)}
+        return self._glances[as_of, version]
+
+    def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
+        """A loan's score of a night, the newest by default, as it was written, with its parts."""
+        as_of = night or self._lake.latest()
+        scored, given = self._lake.score(loan_id, as_of), self._lake.loan(loan_id, as_of)
+        if scored is None or given is None:
+            return None
+        document = self._lake.document(scored["model_version"])
+        score = self._scorer(document).score(given)
+        written = {name: scored[name] for name in ("pd", "points", "band", "decision")}
+        reasons = [scored[name] for name in REASONS if scored[name]]
+        about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": scored["outcome"]}
+        return {**about, **_answer(score, document), **written, "reasons": reasons}
+
+    def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The score that the newest night's model gives to an applicant."""
+        document = self._document()
+        return _answer(self._scorer(document).score(values), document)
+
+    def fields(self) -> list[Field]:
+        """The form's fields."""
+        return fields_of(self._contract, self._document())
+
+    def _document(self) -> ModelDocument:
+        return self._lake.model_of(self._lake.latest())
+
+    def _scorer(self, document: ModelDocument) -> PlainScorer:
+        version = document.version
+        if version not in self._scorers:
+            self._scorers = {version: PlainScorer(document)}
+        return self._scorers[version]
+
+    def _glance(self, as_of: date, version: str) -> dict[str, Any]:
+        decisions, bands = Counter[str](), Counter[str]()
+        for batch in self._lake.scores(as_of, ["decision", "band"]):
+            for counter, column in ((decisions, "decision"), (bands, "band")):
+                for each in batch.column(column).value_counts().to_pylist():
+                    counter[each["values"]] += each["counts"]
+        figures = {
+            row["metric"]: row["value"]
+            for row in self._lake.metrics(as_of, "night")
+            if row["metric"] in HEADLINES and row["segment"] == row["label"] == "all"
+        }
+        return {
+            "as_of": str(as_of),
+            "model_version": version,
+            "loans": decisions.total(),
+            "decisions": {name: decisions[name] for name in DECISIONS},
+            "bands": {name: bands[name] for name in self._contract.score.bands},
+            "metrics": {name: figures.get(name) for name in HEADLINES},
+        }
+
+
+def _answer(score: Score, document: ModelDocument) -> dict[str, Any]:
+    """A score, good or bad, its reasons, and every feature's points."""
+    plan = document.score
+    return {
+        "good_or_bad": GOOD_OR_BAD[score.decision],
+        "pd": score.pd,
+        "points": score.points,
+        "band": score.band,
+        "decision": score.decision,
+        "reasons": list(score.reasons),
+        "parts": [
+            {"feature": each.name, "value": each.value, "points": each.points}
+            for each in parts(score, document)
+        ],
+        "scale": {
+            "points_at": plan.points_at,
+            "odds_at": plan.odds_at,
+            "points_to_double_odds": plan.points_to_double_odds,
+        },
+        "model_version": document.version,
+    }

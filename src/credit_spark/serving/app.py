@@ -1,0 +1,166 @@
+"""The Flask application: pages for people, the same answers as JSON for programs.
+
+Nothing that is typed is kept or logged, and no page needs anything from elsewhere.
+"""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response as AnyResponse
+
+from credit_spark.contract.errors import InputError
+from credit_spark.serving.answers import Answers
+from credit_spark.serving.fields import Field, read
+from credit_spark.serving.openapi import document_of
+
+LARGEST_BODY = 64 * 1024
+LONGEST_ID = 200
+API = "/api/v1"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def application(answers: Answers, token: str | None = None) -> Flask:
+    """The application; with a `token`, nobody is answered who does not know it."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    _guard(app, token)
+    _pages(app, answers)
+    _programs(app, answers)
+    _faults(app)
+    return app
+
+
+def _guard(app: Flask, token: str | None) -> None:
+    @app.before_request
+    def known() -> Response | None:
+        if token is None or _is_known(token):
+            return None
+        answer = _said("this needs the token that the server was started with", 401)
+        answer.headers["WWW-Authenticate"] = 'Basic realm="credit-spark", charset="UTF-8"'
+        return answer
+
+    @app.after_request
+    def guarded(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+
+def _is_known(token: str) -> bool:
+    """Whether the request bears the token: as a bearer's, or as a password."""
+    given = request.authorization
+    said = (given.token or given.password or "") if given else ""
+    return hmac.compare_digest(said.encode(), token.encode())
+
+
+def _pages(app: Flask, answers: Answers) -> None:
+    @app.get("/")
+    def night() -> str:
+        return render_template("night.html", title=answers.title, night=answers.night())
+
+    @app.get("/loan")
+    def loan() -> tuple[str, int]:
+        loan_id = request.args.get("loan_id", "").strip()
+        answer = answers.loan(loan_id) if 0 < len(loan_id) <= LONGEST_ID else None
+        page = render_template("loan.html", title=answers.title, loan_id=loan_id, answer=answer)
+        return page, 200 if answer or not loan_id else 404
+
+    @app.route("/applicant", methods=["GET", "POST"])
+    def applicant() -> tuple[str, int]:
+        fields = answers.fields()
+        typed, faults, answer = dict(request.form), dict[str, str](), None
+        if request.method == "POST":
+            found = read(fields, typed)
+            faults = found.faults
+            answer = None if faults else answers.applicant(found.values)
+        page = render_template(
+            "applicant.html",
+            title=answers.title,
+            fields=fields,
+            typed=typed,
+            faults=faults,
+            answer=answer,
+        )
+        return page, 422 if faults else 200
+
+
+def _programs(app: Flask, answers: Answers) -> None:
+    @app.get(f"{API}/night")
+    def night_as_json() -> Response:
+        return jsonify(answers.night())
+
+    @app.get(f"{API}/loans/<path:loan_id>")
+    def loan_as_json(loan_id: str) -> Response:
+        answer = answers.loan(loan_id) if len(loan_id) <= LONGEST_ID else None
+        return jsonify(answer) if answer else _said("there is no such loan that night", 404)
+
+    @app.post(f"{API}/applicants")
+    def applicant_as_json() -> Response:
+        given = request.get_json(silent=True)
+        if not isinstance(given, dict):
+            return _said("send one JSON object, with a value for each field", 400)
+        found = read(answers.fields(), _typed(given))
+        if found.faults:
+            answer = jsonify({"error": "some fields cannot be used", "fields": found.faults})
+            answer.status_code = 422
+            return answer
+        return jsonify(answers.applicant(found.values))
+
+    @app.get(f"{API}/openapi.json")
+    def openapi() -> Response:
+        fields: list[Field] = answers.fields()
+        return jsonify(document_of(answers.title, API, fields))
+
+
+def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON's values as they would be typed: true is yes; what is no plain value is no text."""
+    said = {True: "yes", False: "no"}
+    return {
+        str(name): said[value] if isinstance(value, bool) else value
+        for name, value in given.items()
+    }
+
+
+def _faults(app: Flask) -> None:
+    @app.errorhandler(InputError)
+    def not_yet(error: InputError) -> AnyResponse:
+        return _told(str(error), 503)
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(error: RequestEntityTooLarge) -> AnyResponse:
+        return _told(f"what was sent is larger than {LARGEST_BODY // 1024} KB", 413)
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> AnyResponse:
+        return _told((error.description or error.name).split("\n")[0], error.code or 500)
+
+    @app.errorhandler(Exception)
+    def ours(error: Exception) -> AnyResponse:
+        # No values: what was typed may stand in the error's text.
+        app.logger.error("a fault of ours: %s at %s", type(error).__name__, request.endpoint)
+        return _told("this is a fault of ours; the log names it", 500)
+
+
+def _told(sentence: str, status: int) -> AnyResponse:
+    if request.path.startswith(API):
+        return _said(sentence, status)
+    page = render_template("fault.html", title="credit-spark", sentence=sentence)
+    return Response(page, status)
+
+
+def _said(sentence: str, status: int) -> Response:
+    answer = jsonify({"error": sentence})
+    answer.status_code = status
+    return answer

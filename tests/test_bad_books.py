@@ -1,0 +1,159 @@
+"""Books that cannot be learnt from, or only in part: a sentence, and no half-written model."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.nights import arrow, run
+from tests.projects import PROJECT
+
+AS_OF = "2026-03-02"
+SMALL = PROJECT / "tests/small_lender.yml"
+
+
+def loans(count: int = 600, seed: int = 5, **change: Callable[[Random, bool], str]) -> str:
+    """Lines of loans, a third of them bad, whose rates say a little of it; columns changed."""
+    draw = Random(seed)
+    lines = ["id,amount,rate,income,home,opened,status"]
+    for nth in range(count):
+        bad = draw.random() < 1 / 3
+        row = {
+            "id": f"n{nth}",
+            "amount": f"{draw.uniform(500, 20_000):.2f}",
+            "rate": f"{draw.uniform(4, 20) + 4 * bad:.3f}",
+            "income": f"{draw.uniform(20_000, 90_000):.0f}",
+            "home": draw.choice(["OWN", "RENT"]),
+            "opened": f"{draw.choice([2024, 2025])}-0{draw.randint(1, 9)}-15",
+            "status": "lost" if bad else "paid",
+        }
+        row |= {name: make(draw, bad) for name, make in change.items()}
+        lines.append(",".join(row.values()))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def trained(spark, capfd, tmp_path, monkeypatch):
+    """Cleans and trains a book by a changed contract; gives what both said and the tables."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(text: str, *changes: tuple[str, str]):
+        contract = SMALL.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in contract
+            contract = contract.replace(old, new)
+        (tmp_path / "small_lender.yml").write_text(contract, encoding="utf-8")
+        (tmp_path / "loans.csv").write_text(text, encoding="utf-8")
+        flags = (
+            "--portfolio", tmp_path / "small_lender.yml", "--as-of", AS_OF,
+            "--landing", tmp_path / "loans.csv", "--warehouse", tmp_path / "w",
+        )  # fmt: skip
+        cleaned = run(capfd, "clean", *flags, "--json")
+        if cleaned.code:
+            return cleaned
+        return run(capfd, "train", *flags, "--json")
+
+    return command
+
+
+def tables(tmp_path: Path) -> set[str]:
+    return {each.name for each in (tmp_path / "w/small_lender").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"status": lambda draw, bad: "paid"}, 11, "600 good and 0 bad loans in the book: too few"),
+        ({"status": lambda draw, bad: "lost"}, 11, "0 good and 600 bad loans"),
+        ({"status": lambda draw, bad: "lost" if draw.random() < 0.005 else "paid"}, 11, "too few to train on"),
+        ({"status": lambda draw, bad: "running"}, 11, "0 good and 0 bad loans"),
+        ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 10, "every line broke a rule"),
+        ({"rate": lambda draw, bad: "19" if bad else "5"}, 2, "features.rate: it separates good from bad almost alone (AUC 1.000)"),
+    ],
+    ids=["no bad", "no good", "few bads", "all open", "other texts", "the answer itself"],
+)  # fmt: skip
+def test_what_cannot_be_learnt_from_is_told(trained, tmp_path, change, code, said) -> None:
+    told = trained(loans(**change))
+
+    assert told.code == code
+    assert said in told.sentence
+    assert "Traceback" not in told.err
+    assert not tables(tmp_path) & {"models", "metrics", "score_counts"}
+
+
+@pytest.mark.parametrize(
+    ("change", "changes", "left_out"),
+    [
+        ({"income": lambda draw, bad: ""}, [], ["amount_to_income"]),
+        ({}, [('sql: "amount / income"', 'sql: "amount / (rate - rate)"')], ["amount_to_income"]),
+        ({"home": lambda draw, bad: "RENT"}, [], ["home"]),
+        ({}, [('sql: "amount / income"', 'sql: "amount * 1e305 * income"')], ["amount_to_income"]),
+    ],
+    ids=["all null", "division by zero", "one text", "all infinite"],
+)  # fmt: skip
+def test_a_feature_that_says_nothing_is_left_out(trained, change, changes, left_out) -> None:
+    told = trained(loans(**change), *changes)
+
+    assert told.code == 0, told.err
+    assert told.summary["train"]["left_out"] == left_out
+    assert told.summary["train"]["cv"]["auc_mean"] > 0.55
+
+
+def test_a_feature_that_is_mostly_null_is_remarked(trained) -> None:
+    given = loans(count=3000, income=lambda draw, bad: "40000" if draw.random() < 0.03 else "")
+
+    told = trained(given)
+
+    assert told.code == 0, told.err
+    (remark,) = told.summary["train"]["remarks"]
+    assert remark.startswith("amount_to_income: it is null for 9")
+
+
+def test_two_features_that_part_the_book_together_give_finite_figures(trained, tmp_path) -> None:
+    """Neither tells it alone; their sum does, to the last loan."""
+
+    def amount(draw: Random, bad: bool) -> str:
+        amount.last = draw.uniform(1_000, 19_000)
+        return f"{amount.last:.2f}"
+
+    def rate(draw: Random, bad: bool) -> str:
+        return f"{20 - amount.last / 1_000 + (0.6 if bad else -0.6):.4f}"
+
+    told = trained(
+        loans(amount=amount, rate=rate),
+        ('sql: "amount / income"', 'sql: "amount"'),
+        ("regularisation: 0.001", "regularisation: 0"),
+    )
+
+    assert told.code == 0, told.err
+    fit = told.summary["train"]
+    assert fit["cv"]["auc_mean"] > 0.999
+    assert any("cv.auc is" in gate for gate in fit["failed_gates"])
+    (model,) = arrow(tmp_path / "w/small_lender/models").to_pylist()
+    assert "Infinity" not in model["document"]
+    assert "NaN" not in model["document"]
+    values = arrow(tmp_path / "w/small_lender/metrics").to_pylist()
+    assert all(row["value"] is None or math.isfinite(row["value"]) for row in values)
+
+
+def test_a_text_that_only_later_loans_have_is_scored_as_unseen(trained, tmp_path) -> None:
+    text = loans().splitlines()
+    lines = [text[0]]
+    for line in text[1:]:
+        fields = line.split(",")
+        fields[4] = "TENT" if fields[5].startswith("2025") and len(lines) % 3 == 0 else fields[4]
+        lines.append(",".join(fields))
+
+    told = trained(
+        "\n".join(lines) + "\n",
+        (", one_of: [OWN, RENT]", ""),
+        ("folds: 3", "folds: 3, out_of_time_from: 2025-01-01"),
+    )
+
+    assert told.code == 0, told.err
+    fit = told.summary["train"]
+    assert fit["out_of_time"]["auc"] > 0.55
+    (model,) = arrow(tmp_path / "w/small_lender/models").to_pylist()
+    assert "TENT" not in model["document"]
