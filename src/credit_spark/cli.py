@@ -17,19 +17,9 @@ from credit_spark.cleaning.rules import check_rules
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
-from credit_spark.contract.names import instead_of
+from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night
 from credit_spark.launch import Flags, launch
-from credit_spark.lookups import (
-    LOOPBACK,
-    explain,
-    of_a_portfolio,
-    place_of,
-    print_export,
-    print_scorecard,
-    serve,
-    what_if,
-)
-from credit_spark.modelling.export import Dialect
+from credit_spark.lookups import LOOKUPS
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.steps.clean import clean
@@ -42,9 +32,6 @@ from credit_spark.steps.validate import check_suites, validate
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-PROJECT = Path(__file__).resolve().parents[2]
-Command = Callable[..., Any]
 EXIT_CODES = """
 \b
 Exit codes:
@@ -55,74 +42,6 @@ Exit codes:
   11  a gate stopped the night: expectations, or a model that may not go live
   20  try again: another run of the same night, a conflict, storage away
 """
-
-
-class Day(click.ParamType[date]):
-    """A calendar day."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Read the day, or say how one is written."""
-        try:
-            day = value if isinstance(value, date) else date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"'{value}' is no day; write it as 2012-01-31", param, ctx)
-        if not FIRST_YEAR <= day.year <= LAST_YEAR:
-            self.fail(f"'{value}' lies before {FIRST_YEAR} or after {LAST_YEAR}", param, ctx)
-        return day
-
-
-class Names(click.ParamType[tuple[str, ...]]):
-    """Names of one kind, with commas between them, or all."""
-
-    name = "NAMES"
-
-    def __init__(self, kind: str, known: Sequence[str]) -> None:
-        self._kind, self._known = kind, tuple(known)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Read the names, or say which there are."""
-        if not isinstance(value, str):
-            return tuple(value)
-        names = [each.strip() for each in value.split(",")]
-        if "all" in names:
-            return self._known
-        for name in names:
-            if name not in self._known:
-                known = instead_of(name, [*self._known, "all"])
-                self.fail(f"there is no {self._kind} '{name}'; {known}", param, ctx)
-        return tuple(dict.fromkeys(names))
-
-
-def of_a_night(command: Command) -> Command:
-    """The flags that every step of a night has."""
-    options = [
-        click.option(
-            "--portfolio", required=True, help="Name below conf/portfolios, or a .yml file."
-        ),
-        click.option("--as-of", type=Day(), required=True, help="The night's logical date."),
-        click.option("--landing", help="Folder, file or URL of the night's files."),
-        click.option("--warehouse", help="Folder or URL of the tables."),
-        click.option(
-            "--settings",
-            "settings_file",
-            type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="YAML file with settings that differ from conf/base.yml.",
-        ),
-        click.option(
-            "--project",
-            type=click.Path(path_type=Path, exists=True, file_okay=False),
-            default=PROJECT,
-            help="Folder with conf/ and expectations/; this checkout where it is not given.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -211,12 +130,7 @@ def _promote(*, version: str | None, overruled: Sequence[str], reason: str, **fl
 
 @cli.command()
 @click.argument("portfolio")
-@click.option(
-    "--project",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=PROJECT,
-    help="Folder with conf/ and expectations/; this checkout where it is not given.",
-)
+@PROJECT_FOLDER
 def check(portfolio: str, project: Path) -> None:
     """Check a contract and its suites, by name or by file, with no data: every fault at once."""
     contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
@@ -255,65 +169,8 @@ def doctor(warehouse: str) -> None:
     click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
 
 
-@cli.command("scorecard")
-@click.option("--model", "version", help="Version of the model; else the one that scored a night.")
-@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
-@of_a_portfolio(PROJECT)
-def _scorecard(
-    *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
-) -> None:
-    """Print a model's scorecard: the points that each feature's levels add."""
-    print_scorecard(place_of(**where), version, as_of, as_csv=as_csv, as_json=as_json)
-
-
-@cli.command("what-if")
-@click.option(
-    "--approve-below",
-    "cutoffs",
-    type=click.FloatRange(0, 1, min_open=True),
-    multiple=True,
-    help="Another PD below which loans would be approved; as often as wanted.",
-)
-@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-@of_a_portfolio(PROJECT)
-def _what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
-    """Show whom another cut-off would approve, and how many of them would turn bad."""
-    what_if(place_of(**where), cutoffs, as_of, as_json=as_json)
-
-
-@cli.command("export")
-@click.option("--dialect", type=click.Choice(get_args(Dialect)), required=True, help="Of SQL.")
-@click.option("--model", "version", help="Version of the model; else the one that scored a night.")
-@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
-@of_a_portfolio(PROJECT)
-def _export(*, dialect: Dialect, version: str | None, as_of: date | None, **where: Any) -> None:
-    """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
-    print_export(place_of(**where), version, as_of, dialect)
-
-
-@cli.command("explain")
-@click.argument("loan_id")
-@click.option("--as-of", type=Day(), help="The night; the newest complete one if not given.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-@of_a_portfolio(PROJECT)
-def _explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
-    """Say why a loan has its points: what each feature adds to them, and the reasons."""
-    explain(place_of(**where), loan_id, as_of, as_json=as_json)
-
-
-@cli.command("serve")
-@click.option("--host", default=LOOPBACK, show_default=True, help="Address to serve on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option(
-    "--token", envvar="CREDIT_SPARK_TOKEN", help="What others must know; needed beyond loopback."
-)
-@of_a_portfolio(PROJECT)
-def _serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
-    """Serve a page: the newest night, a loan, an applicant; and the same as JSON."""
-    serve(place_of(**where), host, port, token)
+for lookup in LOOKUPS:
+    cli.add_command(lookup)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,36 @@
+"""A portfolio's contract and tables, as a command that only reads has them."""
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from credit_spark.adapters.lake import Lake
+from credit_spark.contract.loading import find_contract, load_contract
+from credit_spark.contract.models import Contract
+from credit_spark.modelling.document import ModelDocument
+from credit_spark.settings import resolve
+
+
+class Place(NamedTuple):
+    """A portfolio, and where its tables stand."""
+
+    contract: Contract
+    lake: Lake
+
+
+def place_of(
+    portfolio: str, warehouse: str | None, settings_file: Path | None, project: Path
+) -> Place:
+    """The portfolio's contract and tables."""
+    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    storage = {} if warehouse is None else {"warehouse": warehouse}
+    settings = resolve(project / "conf/base.yml", settings_file, {"storage": storage})
+    folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
+    return Place(contract, Lake(folder))
+
+
+def document_of(place: Place, version: str | None, as_of: date | None) -> ModelDocument:
+    """A model by its version, or the one that scored a night."""
+    if version:
+        return place.lake.document(version)
+    return place.lake.model_of(as_of or place.lake.latest())

@@ -1,0 +1,65 @@
+"""Another cut-off on a night's loans, and a model for another warehouse."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from credit_spark.evaluation.cutoffs import Cutoff, curve, cutoff
+from credit_spark.flags import of_any_night
+from credit_spark.lookups.place import document_of, place_of
+from credit_spark.modelling.export import Dialect, exported
+
+BAR = 20
+
+
+@click.command
+@click.option(
+    "--approve-below",
+    "cutoffs",
+    type=click.FloatRange(0, 1, min_open=True),
+    multiple=True,
+    help="Another PD below which loans would be approved; as often as wanted.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@of_any_night
+def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
+    """Show whom another cut-off would approve, and how many of them would turn bad."""
+    place = place_of(**where)
+    cells = place.lake.cells(as_of or place.lake.latest())
+    own = place.contract.score.decisions.approve_below
+    asked = [cutoff(cells, each) for each in dict.fromkeys([own, *cutoffs])]
+    if as_json:
+        rows = {"cutoffs": asked, "curve": curve(cells)}
+        print(
+            json.dumps({name: [each._asdict() for each in found] for name, found in rows.items()})
+        )
+        return
+    table = Table("approve below", "approved", "share", "expected bad", "observed bad", "")
+    for each in asked:
+        table.add_row(*_row(each), "the contract's" if each is asked[0] else "asked")
+    table.add_section()
+    for each in curve(cells):
+        table.add_row(*_row(each), "#" * round(each.share * BAR))
+    Console(highlight=False).print(table)
+
+
+def _row(found: Cutoff) -> list[str]:
+    rates = [found.expected_rate, found.observed_rate]
+    said = ["unknown" if each is None else f"{each:.2%}" for each in rates]
+    return [f"{found.approve_below:.4f}", f"{found.approved:,}", f"{found.share:.1%}", *said]
+
+
+@click.command
+@click.option("--dialect", type=click.Choice(get_args(Dialect)), required=True, help="Of SQL.")
+@click.option("--model", "version", help="Version of the model; else the one that scored a night.")
+@of_any_night
+def export(*, dialect: Dialect, version: str | None, as_of: date | None, **where: Any) -> None:
+    """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
+    place = place_of(**where)
+    kinds = {name: promise.kind for name, promise in place.contract.columns.items()}
+    print(exported(document_of(place, version, as_of), kinds, dialect), end="")
