@@ -6,13 +6,15 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 
 
-def changed_project(folder: Path, old: str = "", new: str = "") -> Path:
-    """A copy below a folder, with a change in LendingClub's contract."""
+def changed_project(folder: Path, old: str = "", new: str = "", *more: tuple[str, str]) -> Path:
+    """A copy below a folder, with changes in LendingClub's contract."""
     project = folder / "project"
     for name in ("conf", "expectations"):
         shutil.copytree(PROJECT / name, project / name)
     path = project / "conf/portfolios/lending_club.yml"
     text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    for before, after in ((old, new), *more):
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text, encoding="utf-8")
     return project

@@ -34,7 +34,7 @@ def contract():
 
 RULES = {
     "young_credit": ("year(issued_on) - year(earliest_credit_on) < 5", "The credit history is under five years"),
-    "no_income": ("annual_income < 20000 or annual_income is null", "The income isn't enough"),
+    "no_income": ("annual_income < 40000 or annual_income is null", "The income isn't enough"),
     "renters": ("home_ownership in ('RENT', 'OTHER') and fico < 680", "Rent and a low score"),
 }  # fmt: skip
 

@@ -31,8 +31,11 @@ def models(warehouse: Path) -> list[dict]:
     return arrow(warehouse / "lending_club/models").to_pylist()
 
 
-def test_benchmarks_stand_beside_and_never_among_the_models(night, again) -> None:
-    told = night("train", again, "--benchmarks", "boosted_trees", "--random-split", "--json")
+def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_path) -> None:
+    project = changed_project(tmp_path, "folds: 5", "folds: 2")
+
+    asked = ("--benchmarks", "boosted_trees", "--random-split", "--json")
+    told = night("train", again, "--project", project, *asked)
 
     assert told.code == 0, told.err
     (trees,) = told.summary["train"]["benchmarks"]
@@ -52,10 +55,11 @@ def test_benchmarks_stand_beside_and_never_among_the_models(night, again) -> Non
     }
     for dataset in ("cv", "out_of_time"):
         assert pooled["boosted_trees", dataset] == pooled[fit["model_version"], dataset]
-    assert {row["model_version"] for row in models(again)} == {fit["model_version"]}
+    assert fit["model_version"] in {row["model_version"] for row in models(again)}
+    assert "boosted_trees" not in {row["model_version"] for row in models(again)}
     assert fit["random_split"]["auc"] == pytest.approx(fit["cv"]["auc_mean"], abs=0.08)
 
-    assert night("train", again, "--json").code == 0
+    assert night("train", again, "--project", project).code == 0
     assert [row for row in metrics(again) if row["model_version"] == "boosted_trees"]
 
 
@@ -83,16 +87,14 @@ def test_the_lstm_overfits_and_says_so(capfd, real_data, tmp_path) -> None:
     }
     # Each loan is tested once, validated on once, and learnt by three networks of five.
     assert counts == {"cv": 1000, "validation": 1000, "train": 3000}
-    first = contents(tmp_path / "w/german_credit")["metrics"]
-    assert run(capfd, "train", *flags, "--benchmarks", "lstm", "--treatments", "smote").code == 0
-    assert contents(tmp_path / "w/german_credit")["metrics"] == first
 
 
 def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
     project = changed_project(
         tmp_path,
-        "regularisation: 0.0001",
-        "regularisation: [0.0001, 0.01, 10]\n  elastic_net: [0, 1]",
+        "folds: 5",
+        "folds: 2",
+        ("regularisation: 0.0001", "regularisation: [0.0001, 10]\n  elastic_net: [0, 1]"),
     )
 
     told = night("train", again, "--project", project, "--json")
@@ -103,7 +105,7 @@ def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
         for row in metrics(again)
         if row["dataset"] == "penalties" and row["metric"] == "log_loss"
     }
-    assert len(tried) == 6
+    assert len(tried) == 4
     fit = told.summary["train"]
     chosen = f"regularisation={fit['regularisation']:g},elastic_net={fit['elastic_net']:g}"
     assert tried[chosen] == min(tried.values())

@@ -111,7 +111,7 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
 def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, loans) -> None:
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
     again = featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label})
-    refit = fit(treated(again, "none", classes(again), 1), FEATURES, REASONS, 0.01)
+    refit = fit(treated(again, "none", classes(again), 1), FEATURES, REASONS, Penalty(0.01))
 
     assert (
         document(refit.terms, refit.intercept).version
@@ -278,7 +278,7 @@ def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(traini
 def test_the_offset_restores_the_mean_pd(training, loans, treatment) -> None:
     seen = classes(training)
     balanced = treated(training, treatment, seen, 1)
-    fit_ = fit(balanced, FEATURES, REASONS, 0.0001)
+    fit_ = fit(balanced, FEATURES, REASONS, Penalty(0.0001))
     shift = offset(seen, weights(balanced))
 
     def mean_pd(taken_off: float) -> float:

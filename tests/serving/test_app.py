@@ -221,7 +221,7 @@ def test_the_openapi_document_names_every_field(client, contract, done) -> None:
     assert set(schema["properties"]) == {
         field.name for field in Answers(contract, Lake(str(done))).fields()
     }
-    assert schema["required"] == ["loan_amount", "annual_income"]
+    assert schema["required"] == ["loan_amount", "term_months", "annual_income"]
     assert json.dumps(told)
     for path in told["paths"]:
         assert path.startswith("/api/v1/")

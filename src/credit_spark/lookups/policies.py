@@ -41,7 +41,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
         return
     table = Table("approve below", "approved", "share", "expected bad", "observed bad", "")
     for each in asked:
-        table.add_row(*_row(each), "the contract's" if each is asked[0] else "asked")
+        table.add_row(*_row(each), "now" if each is asked[0] else "asked")
     table.add_section()
     for each in curve(cells):
         table.add_row(*_row(each), "#" * round(each.share * BAR))

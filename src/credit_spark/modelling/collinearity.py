@@ -19,6 +19,8 @@ from credit_spark.modelling.features import Definition
 from credit_spark.modelling.pipeline import SCALED, levels_of, scaled
 
 Numbers = npt.NDArray[np.float64]
+# Of a share of the variance.
+NEGLIGIBLE = 1e-9
 
 
 def inflations(training: DataFrame, features: Sequence[Definition]) -> dict[str, float]:
@@ -50,18 +52,13 @@ def _slots(scaling: PipelineModel, features: Sequence[Definition]) -> Mapping[st
 
 
 def _inflation(correlation: Numbers, own: Sequence[int], every: Sequence[int]) -> float:
-    """det(own) * det(others) / det(all), by the degrees of freedom's root."""
+    """det(own) over det(own, given the others), by the degrees of freedom's root."""
     others = [slot for slot in every if slot not in own]
-    logs = [_log_det(correlation, slots) for slots in (own, others, every)]
-    if -inf in logs:
+    alone, between = correlation[np.ix_(own, own)], correlation[np.ix_(own, others)]
+    among = correlation[np.ix_(others, others)]
+    # Others may tell each other: a pseudo-inverse leaves those aside.
+    given = alone - between @ np.linalg.pinv(among, rcond=NEGLIGIBLE, hermitian=True) @ between.T
+    if np.linalg.eigvalsh(given).min() < NEGLIGIBLE:
         return inf
-    return exp((logs[0] + logs[1] - logs[2]) / len(own))
-
-
-def _log_det(correlation: Numbers, slots: Sequence[int]) -> float:
-    if not slots:
-        return 0.0
-    within = correlation[np.ix_(slots, slots)]
-    if np.linalg.matrix_rank(within, hermitian=True) < len(slots):
-        return -inf
-    return float(np.linalg.slogdet(within)[1])
+    logs = [float(np.linalg.slogdet(each)[1]) for each in (alone, given)]
+    return exp((logs[0] - logs[1]) / len(own))

@@ -20,6 +20,10 @@ from credit_spark.modelling.features import LARGEST, MISSING
 from credit_spark.modelling.scale import scale_of
 
 Dialect = Literal["spark", "duckdb", "postgres"]
+# PostgreSQL would else put each part's expressions into the next, and again into the one after.
+AS: Mapping[Dialect, str] = MappingProxyType(
+    {"spark": "as", "duckdb": "as", "postgres": "as materialized"}
+)
 DOUBLES: Mapping[Dialect, str] = MappingProxyType(
     {"spark": "double", "duckdb": "double", "postgres": "double precision"}
 )
@@ -51,7 +55,8 @@ def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialec
         f"{document.facts.as_of}.",
         "-- From a table loans with the columns of credit-spark's; one row comes out a loan.",
     ]
-    withs = ",\n".join(f"{name} as (\n{_indented(lines)}\n)" for name, lines in parts.items())
+    begin = AS[dialect]
+    withs = ",\n".join(f"{name} {begin} (\n{_indented(lines)}\n)" for name, lines in parts.items())
     return "\n".join([*head, f"with {withs}", *_select(document)]) + "\n"
 
 

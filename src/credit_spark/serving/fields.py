@@ -16,6 +16,7 @@ from credit_spark.modelling.document import Category, ModelDocument
 from credit_spark.modelling.features import MISSING
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 LONGEST = 200
 WHOLE = frozenset({"count", "months", "years"})
 YES_NO: Mapping[str, bool] = {"yes": True, "no": False}
@@ -69,7 +70,10 @@ def read(fields: list[Field], typed: Mapping[str, Any]) -> Read:
         except ValueError as error:
             faults[field.name] = str(error)
     known = {field.name for field in fields}
-    faults |= {str(name)[:LONGEST]: "there is no such field" for name in typed if name not in known}
+    for name in typed.keys() - known:
+        # A name that could be no field's is not said again.
+        said = name if NAME.fullmatch(str(name)) else "(another field)"
+        faults[said] = "there is no such field"
     return Read(values, faults)
 
 
