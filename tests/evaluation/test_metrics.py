@@ -66,6 +66,11 @@ def test_calibration_agrees_with_scikit_learn(seed) -> None:
     # Both stop near the same optimum, by different criteria.
     assert calibration.calibration_slope(cells) == pytest.approx(refit.coef_[0][0], abs=1e-5)
     assert calibration.calibration_intercept(cells) == pytest.approx(refit.intercept_[0], abs=1e-5)
+    design = np.column_stack([np.ones(len(log_odds)), log_odds])
+    chance = refit.predict_proba(log_odds)[:, 1]
+    covariance = np.linalg.inv(design.T @ (design * (chance * (1 - chance))[:, None]))
+    error = calibration.calibration_slope_error(cells)
+    assert error == pytest.approx(np.sqrt(covariance[1, 1]), abs=1e-5)
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.2, 0.5])
@@ -130,7 +135,9 @@ def test_ten_times_the_loans_is_the_same_figure(name) -> None:
     cells = drawn(3)
     tenfold = [each._replace(good=each.good * 10, bad=each.bad * 10) for each in cells]
 
-    assert metrics.METRICS[name](tenfold) == pytest.approx(metrics.METRICS[name](cells), abs=1e-9)
+    # Of an error: as much less as ten times the loans know more.
+    expected = metrics.METRICS[name](cells) / (np.sqrt(10) if name.endswith("_error") else 1)
+    assert metrics.METRICS[name](tenfold) == pytest.approx(expected, abs=1e-9)
 
 
 @each_metric

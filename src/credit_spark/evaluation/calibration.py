@@ -56,6 +56,12 @@ def calibration_slope(cells: Sequence[Cell]) -> float | None:
     return None if fitted is None else fitted.slope
 
 
+def calibration_slope_error(cells: Sequence[Cell]) -> float | None:
+    """Standard error of that slope."""
+    fitted = cox(cells)
+    return None if fitted is None else fitted.slope_error
+
+
 def calibration_intercept(cells: Sequence[Cell]) -> float | None:
     """Intercept a of the same fit: 0, beside a slope of 1, where PDs are true."""
     fitted = cox(cells)
@@ -103,10 +109,17 @@ def tenths(cells: Sequence[Cell]) -> list[Tenth]:
 
 
 class Line(NamedTuple):
-    """logit P(bad) = intercept + slope * log-odds."""
+    """logit P(bad) = intercept + slope * log-odds, as it was fitted.
+
+    `slope_error` is the slope's standard error; `distance` that of the line from the one that
+    changes nothing, in the sense of Wald's test: chi-squared with two degrees of freedom where
+    PDs are true.
+    """
 
     intercept: float
     slope: float
+    slope_error: float
+    distance: float
 
 
 def cox(cells: Sequence[Cell]) -> Line | None:
@@ -133,7 +146,7 @@ def cox(cells: Sequence[Cell]) -> Line | None:
             step = step / 2
         weights = weights + step
         if _is_negligible(step):
-            return Line(float(weights[0]), float(weights[1]))
+            return _line(weights, curve)
     return None
 
 
@@ -147,6 +160,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             observed_rate,
             mean_pd_over_observed,
             calibration_slope,
+            calibration_slope_error,
             calibration_intercept,
             ece,
         )
@@ -157,6 +171,13 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 def _mean(cells: Sequence[Cell], amount: Callable[[Cell], float]) -> float | None:
     known = sum(each.known for each in cells)
     return sum(map(amount, cells)) / known if known else None
+
+
+def _line(weights: Numbers, information: Numbers) -> Line:
+    beside = weights - np.array([0.0, 1.0])
+    error = float(np.sqrt(np.linalg.inv(information)[1, 1]))
+    distance = float(beside @ information @ beside)
+    return Line(float(weights[0]), float(weights[1]), error, distance)
 
 
 def _loss(design: Numbers, known: Numbers, bad: Numbers, weights: Numbers) -> float:

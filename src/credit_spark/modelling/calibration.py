@@ -13,11 +13,18 @@ from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, F
 from credit_spark.modelling.document import Recalibration
 from credit_spark.modelling.scale import Scale, scale_of
 
+# Chi-squared with two degrees of freedom, 95%: Wald's test.
+BEYOND_CHANCE = 5.99
+
 
 def recalibration(held_out: Iterable[Cell]) -> Recalibration:
-    """The line that fits held-out loans best; none where it would turn the ranking round."""
+    """The line that fits held-out loans best.
+
+    None where chance alone makes such a line, as it does on a few loans, or where it would turn
+    the ranking round.
+    """
     line = cox(by_risk(held_out))
-    if line is None or line.slope <= 0:
+    if line is None or line.slope <= 0 or line.distance < BEYOND_CHANCE:
         return Recalibration()
     return Recalibration(intercept=line.intercept, slope=line.slope)
 

