@@ -107,6 +107,43 @@ def test_an_export_is_run_as_it_is_printed(look, done, scores) -> None:
     assert look("export", "--dialect", "postgres").out.count("DOUBLE PRECISION") > 10
 
 
+def test_the_last_nights_are_told_a_line_each(look, done) -> None:
+    (row,) = arrow(done / "runs").to_pylist()
+    figures = {
+        each["metric"]: each["value"]
+        for each in arrow(done / "metrics").to_pylist()
+        if each["dataset"] == "night" and each["label"] == each["segment"] == "all"
+    }
+
+    (told,) = look("status", "--json").summary
+
+    assert told["as_of"] == "2012-01-31"
+    assert (told["status"], told["read"]) == ("complete", row["rows_read"])
+    assert (told["accepted"], told["quarantined"]) == (
+        row["rows_accepted"],
+        row["rows_quarantined"],
+    )
+    assert (told["ks"], told["auc"]) == (figures["ks"], figures["auc"])
+    assert told["seconds"] > 1
+    assert "complete" in look("status").out
+
+
+def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
+    bands = look("show", "bands", "--json").summary
+
+    assert [each["band"] for each in bands] == ["A", "B", "C", "D", "E"]
+    for each in bands:
+        own = [row for row in scores if row["band"] == each["band"]]
+        assert each["loans"] == len(own)
+        assert each["bad"] == sum(row["outcome"] == "bad" for row in own)
+        assert each["open"] == sum(row["outcome"] in (None, "open") for row in own)
+        assert each["mean_pd"] == pytest.approx(sum(row["pd"] for row in own) / len(own))
+    lines = list(csv.DictReader(io.StringIO(look("show", "metrics", "--csv").out)))
+    unfolded = [row for row in arrow(done / "metrics").to_pylist() if row["fold"] is None]
+    assert len(lines) == len(unfolded)
+    assert "pd_tenth=10" in look("show", "metrics").out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -115,6 +152,7 @@ def test_an_export_is_run_as_it_is_printed(look, done, scores) -> None:
         (("scorecard", "--model", "abc"), "there is no model 'abc'"),
         (("scorecard", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
         (("what-if", "--as-of", "2011-01-31"), "the night of 2011-01-31 was not measured"),
+        (("show", "metrics", "--as-of", "2011-01-31"), "the night of 2011-01-31 was not measured"),
         (("serve", "--host", "0.0.0.0"), "0.0.0.0 can be reached by others: give a --token"),
         (("serve", "--host", "192.0.2.1", "--token", "x"), "192.0.2.1:8000 cannot be served on"),
     ],

@@ -3,7 +3,7 @@
 A night that is being written is not seen: what is read is the newest night that is complete.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from credit_spark.adapters.places import local_folder
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import METRICS, MODELS, RUNS, SCORE_COUNTS
 from credit_spark.evaluation.cells import Cell
@@ -20,6 +22,10 @@ from credit_spark.modelling.document import ModelDocument
 
 SCORES, LOANS = "scores", "loans"
 COMPLETE = "complete"
+RUN_FACTS = (
+    "as_of", "status", "started_at", "ended_at", "rows_read", "rows_accepted", "rows_quarantined",
+    "model_version", "message",
+)  # fmt: skip
 
 
 class Rows(NamedTuple):
@@ -45,18 +51,21 @@ class Lake:
         Raises:
             InputError: there is none yet.
         """
-        last: dict[date, str] = {}
-        runs = self._rows(RUNS.name, ["as_of", "ended_at", "status"])
-        for run in sorted(runs, key=lambda row: row["ended_at"]):
-            last[run["as_of"]] = run["status"]
-        scored = set(self._nights(SCORES))
-        complete = [night for night, status in last.items() if status == COMPLETE]
-        nights = sorted(scored.intersection(complete))
+        complete: set[date] = {
+            run["as_of"] for run in self.last_runs() if run["status"] == COMPLETE
+        }
+        nights = sorted(complete.intersection(self._nights(SCORES)))
         if not nights:
             raise InputError(
                 f"there is no complete night at {self.folder} yet; run 'credit-spark nightly'"
             )
         return nights[-1]
+
+    def last_runs(self) -> list[Mapping[str, Any]]:
+        """The last attempt of each night, the earliest night first."""
+        runs = sorted(self._rows(RUNS.name, RUN_FACTS), key=lambda row: row["ended_at"])
+        last = {run["as_of"]: run for run in runs}
+        return [last[night] for night in sorted(last)]
 
     def document(self, version: str) -> ModelDocument:
         """A model's document.
@@ -93,10 +102,45 @@ class Lake:
         """A night's scores, batch by batch."""
         return iter(self._dataset(SCORES, as_of).to_batches(columns=list(columns)))
 
-    def metrics(self, as_of: date, dataset: str) -> list[Mapping[str, Any]]:
-        """A night's figures of one data set."""
-        rows = self._dataset(METRICS.name, as_of).to_table(filter=pc.field("dataset") == dataset)
-        return list(rows.to_pylist())
+    def metrics(self, as_of: date) -> list[Mapping[str, Any]]:
+        """A night's figures; none where it was not measured."""
+        return list(self._dataset(METRICS.name, as_of).to_table().to_pylist())
+
+    def night_figures(
+        self, nights: Collection[date], names: Collection[str]
+    ) -> dict[date, dict[str, float | None]]:
+        """Figures of all loans of several nights, by their champions."""
+        asked = (
+            (pc.field("dataset") == "night")
+            & pc.field("metric").isin(list(names))
+            & (pc.field("segment") == "all")
+            & (pc.field("label") == "all")
+        )
+        rows = self._dataset(METRICS.name).to_table(filter=asked).to_pylist()
+        found: dict[date, dict[str, float | None]] = {night: {} for night in nights}
+        for row in rows:
+            if row["as_of"] in found:
+                found[row["as_of"]][row["metric"]] = row["value"]
+        return found
+
+    def bands(self, as_of: date, names: Sequence[str]) -> list[dict[str, Any]]:
+        """A night's loans, good and bad, by band, in the contract's order."""
+        rows = self._dataset(SCORES, as_of).to_table(columns=["band", "outcome", "pd"])
+        loans = rows.group_by(["band", "outcome"]).aggregate([("pd", "count"), ("pd", "sum")])
+        found: dict[str, dict[str, Any]] = {}
+        for name in names:
+            own = [row for row in loans.to_pylist() if row["band"] == name]
+            counts = {row["outcome"]: row["pd_count"] for row in own}
+            total = sum(counts.values())
+            found[name] = {
+                "band": name,
+                "loans": total,
+                "mean_pd": sum(row["pd_sum"] for row in own) / total if total else None,
+                "good": counts.get("good", 0),
+                "bad": counts.get("bad", 0),
+                "open": total - counts.get("good", 0) - counts.get("bad", 0),
+            }
+        return list(found.values())
 
     def cells(self, as_of: date) -> list[Cell]:
         """A night's loans, counted by score.
@@ -130,10 +174,23 @@ class Lake:
         return [date.fromisoformat(each["as_of"]) for each in partitions]
 
     def _rows(self, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-        return list(self._table(table).to_pyarrow_table(columns=list(columns)).to_pylist())
+        return list(self._dataset(table).to_table(columns=list(columns)).to_pylist())
 
-    def _dataset(self, table: str, as_of: date) -> Any:
-        return self._table(table).to_pyarrow_dataset(partitions=[("as_of", "=", str(as_of))])
+    def _dataset(self, table: str, as_of: date | None = None) -> Any:
+        """A table's rows of one night, or of all, as they stand now."""
+        partitions = None if as_of is None else [("as_of", "=", str(as_of))]
+        return self._table(table).to_pyarrow_dataset(partitions, filesystem=self._files(table))
+
+    def _files(self, table: str) -> SubTreeFileSystem | None:
+        """Arrow's own files of this machine.
+
+        Deltalake's are read through Python, which may be gone while a thread still asks for it:
+        the process would then end with an abort.
+        """
+        folder = local_folder(self.folder)
+        if folder is None:
+            return None
+        return SubTreeFileSystem(str(folder.resolve() / table), LocalFileSystem())
 
     def _table(self, name: str) -> DeltaTable:
         try:

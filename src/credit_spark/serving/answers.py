@@ -77,8 +77,9 @@ class Answers:
                     counter[each["values"]] += each["counts"]
         figures = {
             row["metric"]: row["value"]
-            for row in self._lake.metrics(as_of, "night")
-            if row["metric"] in HEADLINES and row["segment"] == row["label"] == "all"
+            for row in self._lake.metrics(as_of)
+            if row["dataset"] == "night" and row["metric"] in HEADLINES
+            if row["segment"] == row["label"] == "all"
         }
         return {
             "as_of": str(as_of),
