@@ -69,9 +69,9 @@ docs: setup  ## what the documents say of the code, and their example, from a sa
 	@rm -rf .docs
 
 models: DATA ?= ../shared/data
-models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA)
-	@rm -rf .docs && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .docs "$(DATA)"
-	@rm -rf .docs
+models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
+	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .models "$(DATA)" $(BOOKS)
+	@rm -rf .models
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools

@@ -1,4 +1,4 @@
-"""Write what the treatments came to on the real books: `make models DATA=FOLDER`.
+"""Write what the treatments came to on the real books: `make models DATA=FOLDER BOOKS="NAMES"`.
 
 In come a folder for the warehouse and the folder of the real files; out go the tables of
 docs/models.md, from the `metrics` table and nothing else, but for the plain fit of scikit-learn
@@ -194,6 +194,8 @@ def published(figures: Figures, data: str) -> str:
                 for each in ("precision", "recall")
             ]
             auc = figures.value(version, dataset, "auc")
+            if auc is None:
+                continue
             rows.append([f"credit-spark, {words}, {name}", *pair, shown(auc, 4)])
     return table(["", "precision", "recall", "AUC"], rows)
 
@@ -209,13 +211,14 @@ def plainly(data: str) -> Iterator[tuple[str, tuple[float, float]]]:
         yield name, (precision_score(held_out, called), recall_score(held_out, called))
 
 
-def main(warehouse: str, data: str) -> None:
-    """Train on every book, and fill every mark of the document."""
-    for portfolio in BOOKS:
+def main(warehouse: str, data: str, *asked: str) -> None:
+    """Train on the books that are asked for, or on all, and fill their marks of the document."""
+    portfolios = asked or tuple(BOOKS)
+    for portfolio in portfolios:
         for command in commands(portfolio, data, warehouse):
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     document = DOCUMENT.read_text(encoding="utf-8")
-    for portfolio in BOOKS:
+    for portfolio in portfolios:
         figures = Figures(Path(warehouse), portfolio)
         document = filled(document, portfolio, section(portfolio, figures))
         if portfolio == BOOTCAMP:
