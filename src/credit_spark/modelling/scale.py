@@ -4,10 +4,11 @@ points_at + points_to_double_odds / ln 2 * (ln odds of good - ln odds_at), round
 Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
 """
 
-from math import floor, log
+from math import exp, floor, log
 from typing import NamedTuple
 
 from credit_spark.contract.models import ScorePlan
+from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 
 
 class Scale(NamedTuple):
@@ -19,6 +20,12 @@ class Scale(NamedTuple):
     def points(self, log_odds: float) -> int:
         """Whole points of log-odds of bad."""
         return floor(self.at_even_odds - self.a_unit * log_odds + 0.5)
+
+    def points_of_pd(self, pd: float) -> int:
+        """Whole points of a PD; of one that no loan has, those of the riskiest that one has."""
+        riskiest = 1 / (1 + exp(-WIDEST_LOG_ODDS))
+        bounded = min(pd, riskiest)
+        return self.points(log(bounded / (1 - bounded)))
 
 
 def scale_of(plan: ScorePlan) -> Scale:

@@ -10,6 +10,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.plain import PlainScorer, Score
+from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scorecard import parts
 from credit_spark.serving.fields import Field, fields_of
 
@@ -94,6 +95,7 @@ class Answers:
 def _answer(score: Score, document: ModelDocument) -> dict[str, Any]:
     """A score, good or bad, its reasons, and every feature's points."""
     plan = document.score
+    scale = scale_of(plan)
     return {
         "good_or_bad": GOOD_OR_BAD[score.decision],
         "pd": score.pd,
@@ -109,6 +111,8 @@ def _answer(score: Score, document: ModelDocument) -> dict[str, Any]:
             "points_at": plan.points_at,
             "odds_at": plan.odds_at,
             "points_to_double_odds": plan.points_to_double_odds,
+            "declined_at": scale.points_of_pd(plan.decisions.decline_from),
+            "approved_from": scale.points_of_pd(plan.decisions.approve_below),
         },
         "model_version": document.version,
     }
