@@ -347,7 +347,7 @@ def test_every_treatment_is_trained_and_tested_on_the_same_folds(night, done, tm
     figures = [
         row
         for row in arrow(tmp_path / "all/lending_club/metrics").to_pylist()
-        if row["fold"] is None and row["threshold"] is None
+        if row["fold"] is None and row["threshold"] is None and row["segment"] == "all"
     ]
     for treatment, fit in fits.items():
         own = {

@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from credit_spark.contract.expressions import expression
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
 from credit_spark.contract.tables import REASONS
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.document import Category, Level, ModelDocument
 from credit_spark.modelling.export import exported
 from credit_spark.modelling.plain import PlainScorer
 from credit_spark.modelling.refusals import refusals
@@ -38,6 +39,12 @@ RULES = {
     "renters": ("home_ownership in ('RENT', 'OTHER') and fico < 680", "Rent and a low score"),
 }  # fmt: skip
 
+ODD = r"case when grade in ('A', 'it\'s') then 'it\'s' when grade = 'B' then 'a\\b' else grade end"
+
+
+def kinds_of(contract) -> dict:
+    return {name: promise.kind for name, promise in contract.columns.items()}
+
 
 @pytest.fixture(scope="module", params=["no rules", "hard rules"])
 def model(request, done, contract) -> ModelDocument:
@@ -45,6 +52,12 @@ def model(request, done, contract) -> ModelDocument:
     document = ModelDocument.of(row["document"])
     if request.param == "no rules":
         return document
+    # A text with a quote and a backslash, in a feature's SQL and among its levels.
+    odd = Category(
+        name="odd", reason="It's \\ odd", sql=expression(ODD, kinds_of(contract)).sql,
+        levels=(Level(text="it's", mean=0.3, deviation=0.5, coefficient=0.4), Level(text="a\\b", mean=0.2, deviation=0.4, coefficient=-0.3)),
+    )  # fmt: skip
+    document = document.model_copy(update={"features": (*document.features, odd)})
     rules = {name: HardRule(sql=sql, reason=reason) for name, (sql, reason) in RULES.items()}
     ruled = refusals(contract.model_copy(update={"decline_if": rules}))
     return document.model_copy(update={"refusals": ruled})
@@ -138,7 +151,7 @@ def test_tenths_always_add_up(exact, whole) -> None:
 
 
 def test_duckdb_scores_as_the_night_does(nights, book, model, contract) -> None:
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    kinds = kinds_of(contract)
     with duckdb.connect() as connection:
         connection.register("loans", book)
         rows = connection.sql(exported(model, kinds, "duckdb")).fetch_arrow_table().to_pylist()
@@ -149,7 +162,7 @@ def test_duckdb_scores_as_the_night_does(nights, book, model, contract) -> None:
 def test_sparks_sql_scores_as_the_night_does(
     spark, nights, book, model, contract, tmp_path
 ) -> None:
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    kinds = kinds_of(contract)
     pq.write_table(book, tmp_path / "loans.parquet")
     spark.read.parquet(str(tmp_path / "loans.parquet")).createOrReplaceTempView("loans")
 
@@ -166,7 +179,7 @@ def postgres(tmp_path_factory):
 
 
 def test_postgresql_scores_as_the_night_does(nights, book, model, contract, postgres) -> None:
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    kinds = kinds_of(contract)
     types = {
         "double": "double precision",
         "int32": "integer",

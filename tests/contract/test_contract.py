@@ -81,6 +81,8 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ('sql: "amount / income"', 'sql: "amount / incom"', "features.amount_to_income.sql: there is no column 'incom'; did you mean 'income'?"),
         ('sql: "income is null or rate is null or income * rate >= 0"', 'sql: "income"', "rules.income_covers_the_rate.sql: a rule is a comparison, such as 'funded <= asked'"),
         ("header: [id, amount, rate]\n", "no_header: [id]\n      header: [id]\n", "source.layouts.plain: give header, names that a header of such a file has, or no_header, the names of all columns of a file that has none"),
+        ("  rate: {sql:", "  the-rate: {sql:", "features.the-rate: write a name in small letters, digits and underscores"),
+        ('sql: "rate"', 'sql: "(rate > 1) is true"', "features.rate.sql: '(rate > 1) IS TRUE' is not allowed; write 'is null' or a comparison"),
         ("title:", "title2: x\ntitle:", "title2: unknown key 'title2'; did you mean 'title'?"),
         ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"),
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.path: nothing fills '{asof}'; did you mean 'as_of'?"),

@@ -9,8 +9,13 @@ from flask.testing import FlaskClient
 
 from credit_spark.adapters.lake import Lake
 from credit_spark.contract.loading import load_contract
+from credit_spark.contract.models import HardRule
+from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.plain import PlainScorer
+from credit_spark.modelling.refusals import refusals
 from credit_spark.serving.answers import Answers
 from credit_spark.serving.app import LARGEST_BODY, application
+from credit_spark.serving.fields import fields_of
 from tests.nights import arrow
 from tests.projects import PROJECT
 
@@ -118,6 +123,8 @@ def test_an_applicant_who_equals_a_loan_gets_its_score(client, done, contract) -
         ({"home_ownership": EVIL}, "home_ownership", "choose one of"),
         ({"purpose": "x" * 300}, "purpose", "at most 200 letters"),
         ({"fico": "1" * 150}, "fico", "it must lie between"),
+        ({"interest_rate": "1,5"}, "interest_rate", "write a number"),
+        ({"loan_amount": "50%"}, "loan_amount", "write a number"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_kept_and_told_at_its_field(client, change, field, said) -> None:
@@ -182,6 +189,45 @@ def test_with_a_token_nobody_else_is_answered(done, contract) -> None:
     assert client.get("/", auth=("x", "wrong")).status_code == 401
     assert client.get("/", headers={"Authorization": "Bearer open sesame"}).status_code == 200
     assert client.get("/", auth=("anyone", "open sesame")).status_code == 200
+
+
+def test_another_name_for_this_machine_is_not_answered(client) -> None:
+    """A page elsewhere could else read loans through its visitor's browser."""
+    assert client.get("/", headers={"Host": "evil.example:8000"}).status_code == 403
+    assert client.get("/", headers={"Host": "127.0.0.1:8000"}).status_code == 200
+
+
+def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:
+    rule = HardRule(sql="total_accounts < 3", reason="Too few accounts")
+    ruled = contract.model_copy(update={"decline_if": {"few": rule}})
+    (row,) = arrow(done / "models").to_pylist()
+    document = ModelDocument.of(row["document"])
+    without = tuple(each for each in document.features if each.name != "total_accounts")
+    model = document.model_copy(update={"features": without, "refusals": refusals(ruled)})
+
+    assert "total_accounts" in {field.name for field in fields_of(contract, model)}
+    assert PlainScorer(model).score({"total_accounts": 2}).decision == "decline"
+
+
+def test_thousands_may_have_their_commas(client) -> None:
+    plain = client.post("/api/v1/applicants", json=GOOD).get_json()
+
+    assert (
+        client.post("/api/v1/applicants", json=GOOD | {"annual_income": "120,000"}).get_json()
+        == plain
+    )
+    assert (
+        client.post("/api/v1/applicants", json=GOOD | {"annual_income": 1.2e5}).get_json() == plain
+    )
+
+
+def test_a_refused_promotion_hides_no_night(night, done, contract, tmp_path) -> None:
+    shutil.copytree(done, tmp_path / "w/lending_club")
+    client = application(Answers(contract, Lake(str(tmp_path / "w/lending_club")))).test_client()
+
+    assert night("promote", tmp_path / "w", "--model", "nothing").code == 2
+
+    assert client.get("/api/v1/night").get_json()["as_of"] == "2012-01-31"
 
 
 def test_a_warehouse_with_no_night_is_told(contract, tmp_path) -> None:

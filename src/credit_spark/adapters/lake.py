@@ -3,28 +3,33 @@
 A night that is being written is not seen: what is read is the newest night that is complete.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.adapters.places import local_folder
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import METRICS, MODELS, RUNS, SCORE_COUNTS
-from credit_spark.evaluation.cells import Cell
+from credit_spark.contract.tables import DECISIONS, METRICS, MODELS, RUNS
+from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.modelling.document import ModelDocument
 
 SCORES, LOANS = "scores", "loans"
 COMPLETE = "complete"
+OUTCOMES = ("good", "bad", "open")
+# What writes a night's rows: the others neither complete a night nor break it.
+WRITING = ("nightly", "clean", "score", "measure")
 RUN_FACTS = (
-    "as_of", "status", "started_at", "ended_at", "rows_read", "rows_accepted", "rows_quarantined",
-    "model_version", "message",
+    "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
+    "rows_quarantined", "model_version", "message",
 )  # fmt: skip
 
 
@@ -62,10 +67,17 @@ class Lake:
         return nights[-1]
 
     def last_runs(self) -> list[Mapping[str, Any]]:
-        """The last attempt of each night, the earliest night first."""
-        runs = sorted(self._rows(RUNS.name, RUN_FACTS), key=lambda row: row["ended_at"])
+        """The last attempt at each night's rows, the earliest night first."""
+        every = self._rows(RUNS.name, RUN_FACTS)
+        writing = [run for run in every if run["command"] in WRITING]
+        runs = sorted(writing, key=lambda row: row["ended_at"])
         last = {run["as_of"]: run for run in runs}
         return [last[night] for night in sorted(last)]
+
+    def state(self) -> tuple[int, ...]:
+        """The Delta versions of what a night's glance is made of: another state, another glance."""
+        names = (RUNS.name, SCORES, METRICS.name, MODELS.name)
+        return tuple(self._table(name).version() for name in names)
 
     def document(self, version: str) -> ModelDocument:
         """A model's document.
@@ -109,7 +121,9 @@ class Lake:
     def night_figures(
         self, nights: Collection[date], names: Collection[str]
     ) -> dict[date, dict[str, float | None]]:
-        """Figures of all loans of several nights, by their champions."""
+        """Figures of all loans of several nights, by their champions; none where not measured."""
+        if not DeltaTable.is_deltatable(f"{self.folder}/{METRICS.name}"):
+            return {}
         asked = (
             (pc.field("dataset") == "night")
             & pc.field("metric").isin(list(names))
@@ -142,17 +156,25 @@ class Lake:
             }
         return list(found.values())
 
-    def cells(self, as_of: date) -> list[Cell]:
+    def cells(self, as_of: date, decline_from: float) -> list[Cell]:
         """A night's loans, counted by score.
 
-        Raises:
-            InputError: the night was not measured.
+        What a hard rule declined, whatever its PD, stands in the riskiest cell.
         """
-        is_night = pc.field("dataset") == "night"
-        rows = self._dataset(SCORE_COUNTS.name, as_of).to_table(filter=is_night).to_pylist()
-        if not rows:
-            raise InputError(f"the night of {as_of} was not measured; run 'credit-spark measure'")
-        return [Cell(*[row[name] for name in Cell._fields]) for row in rows]
+        columns = ["pd", "decision", "points", "outcome"]
+        found: Counter[tuple[int, int, str]] = Counter()
+        for batch in self._dataset(SCORES, as_of).to_batches(columns=columns):
+            rows = batch.to_pandas()
+            cell = (np.log(rows["pd"] / (1 - rows["pd"])) * PER_LOG_ODDS).round()
+            is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decline_from)
+            rows["cell"] = cell.mask(is_refused, WIDEST_LOG_ODDS * PER_LOG_ODDS).astype(int)
+            rows["outcome"] = rows["outcome"].fillna("open")
+            sizes = rows.groupby(["cell", "points", "outcome"]).size()
+            found.update({key: int(count) for key, count in sizes.items()})
+        return [
+            Cell(cell, points, *[count if outcome == each else 0 for each in OUTCOMES])
+            for (cell, points, outcome), count in sorted(found.items())
+        ]
 
     def _row(self, table: str, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
         for fragment, ids in self._ids(table, as_of, self._table(table).version()):
@@ -200,3 +222,9 @@ class Lake:
                 f"there is no table '{name}' at {self.folder} yet; run 'credit-spark nightly' "
                 "first, or name the right --warehouse"
             ) from None
+        except (DeltaError, OSError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"the table '{name}' at {self.folder} cannot be read: {first}. Check the address, "
+                "and that this user may read it"
+            ) from error

@@ -30,19 +30,19 @@ class Lstm:
     """The network, fitted on training rows; the same rows and seed give the same network."""
 
     def __init__(self, training: Rows, seed: int) -> None:
-        keras = _keras()
-        keras.utils.set_random_seed(seed)
+        library = keras()
+        library.utils.set_random_seed(seed)
         first, second = CELLS
-        self._network = keras.Sequential([
-            keras.Input((1, training.features.shape[1])),
-            keras.layers.LSTM(first, return_sequences=True),
-            keras.layers.LSTM(second),
-            keras.layers.Dense(DENSE, activation="relu"),
-            keras.layers.Dense(1),
+        self._network = library.Sequential([
+            library.Input((1, training.features.shape[1])),
+            library.layers.LSTM(first, return_sequences=True),
+            library.layers.LSTM(second),
+            library.layers.Dense(DENSE, activation="relu"),
+            library.layers.Dense(1),
         ])  # fmt: skip
         self._network.compile(
-            optimizer=keras.optimizers.Adam(LEARNING_RATE),
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
+            optimizer=library.optimizers.Adam(LEARNING_RATE),
+            loss=library.losses.BinaryCrossentropy(from_logits=True),
         )
         self._network.fit(
             _sequences(training), training.is_bad, epochs=EPOCHS, batch_size=BATCH, verbose=0
@@ -58,13 +58,18 @@ def _sequences(rows: Rows) -> npt.NDArray[np.float32]:
     return rows.features[:, np.newaxis, :].astype(np.float32)
 
 
-def _keras() -> Any:
+def keras() -> Any:
+    """Keras on JAX.
+
+    Raises:
+        InputError: one of them is not installed.
+    """
     os.environ.setdefault(BACKEND, "jax")
     try:
         import jax  # noqa: F401
-        import keras
+        import keras as library
     except ImportError:
         raise InputError(
             "the LSTM needs Keras and JAX, which are not here: pip install 'credit-spark[lstm]'"
         ) from None
-    return keras
+    return library

@@ -134,20 +134,13 @@ class Models:
         }
         self._tables.append(MODELS, [row])
 
-    def overrule(self, version: str, gates: Collection[str], reason: str, as_of: date) -> None:
-        """Keep beside a fit's failed gates that they were overruled, why, and on which night."""
-        kept = json.loads(self._row(version)["gates"])
-        for each in kept:
-            if each["name"] in gates:
-                each["overruled"] = {"reason": reason, "as_of": str(as_of)}
-        text = json.dumps(kept).replace("\\", "\\\\").replace("'", "\\'")
-        own = f"model_version = '{version}'"
-        self._tables.update(MODELS, {"gates": f"case when {own} then '{text}' else gates end"})
-
-    def promote(self, version: str, as_of: date) -> None:
+    def promote(
+        self, version: str, as_of: date, overruled: Collection[str] = (), reason: str = ""
+    ) -> None:
         """Make a fit the champion from a night on, in one commit; a champion stays what it is.
 
-        What was champion on earlier nights stays so: a rerun of one finds the model it had.
+        What was champion on earlier nights stays so: a rerun of one finds the model it had. With
+        the fit's gates that are `overruled` is kept why, and on which night.
 
         Raises:
             InputError: there is no such fit, or it was fitted after the night.
@@ -172,8 +165,21 @@ class Models:
             f"case when array_contains({nights}, {latest}) then 'champion' "
             f"when size({nights}) > 0 then 'retired' else 'challenger' end"
         )
-        self._tables.update(MODELS, {"champion_from": nights, "status": status})
+        changes = {"champion_from": nights, "status": status}
+        if overruled:
+            text = self._overruled(version, overruled, reason, as_of)
+            changes["gates"] = f"case when model_version = '{version}' then {text} else gates end"
+        self._tables.update(MODELS, changes)
         self._champions.clear()
+
+    def _overruled(self, version: str, gates: Collection[str], reason: str, as_of: date) -> str:
+        """A fit's gates as a literal of Spark's SQL, with what was overruled."""
+        kept = json.loads(self._row(version)["gates"])
+        for each in kept:
+            if each["name"] in gates:
+                each["overruled"] = {"reason": reason, "as_of": str(as_of)}
+        text = json.dumps(kept).replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{text}'"
 
     def gates(self, version: str) -> list[Gate]:
         """The gates of a fit, as they were judged when it was saved."""

@@ -83,6 +83,8 @@ def _faults(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Iterator[str]:
     for node in tree.walk():
         if not isinstance(node, ALLOWED):
             yield f"'{node.sql(dialect='spark')}' is not allowed; functions are: {FUNCTIONS}"
+        elif isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
+            yield f"'{node.sql(dialect='spark')}' is not allowed; write 'is null' or a comparison"
         elif isinstance(node, exp.Column) and node.name not in kinds:
             yield f"there is no column '{node.name}'; {instead_of(node.name, kinds)}"
 

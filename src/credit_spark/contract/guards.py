@@ -12,8 +12,13 @@ from string import Formatter
 from credit_spark.contract.expressions import ExpressionError, condition, expression
 from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract, Kind
 from credit_spark.contract.names import instead_of
+from credit_spark.contract.tables import REASONS
 
-RESERVED = frozenset({"loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons"})
+RESERVED = frozenset({
+    "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
+    "pd", "log_odds", "points", "band", "decision", "model_version", "costs", "champions",
+    "refused_for", *REASONS,
+})  # fmt: skip
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Of a fixed width: a text of another length is no such date, and need not be tried.
 DATE_FORMAT = re.compile(r"(yyyy|MMM|MM|dd|HH|mm|ss|[ ./:,_-])+")
@@ -150,6 +155,8 @@ def features(contract: Contract) -> Iterator[str]:
     """Features can be compiled and rest only on what is known when a loan is scored."""
     kinds = {name: promise.kind for name, promise in contract.columns.items()}
     for name, feature in contract.features.items():
+        if not NAME.fullmatch(name):
+            yield f"features.{name}: write a name in small letters, digits and underscores"
         try:
             compiled = expression(feature.sql, kinds)
         except ExpressionError as error:

@@ -5,11 +5,13 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import isfinite
 from typing import Any
 
 import click
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from credit_spark.contract.errors import InputError
@@ -54,11 +56,21 @@ def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where:
     if what == "bands":
         rows = place.lake.bands(night, list(place.contract.score.bands))
     else:
-        names = ("dataset", "segment", "label", "threshold", "metric", "value", "rows")
+        names = (
+            "model_version",
+            "treatment",
+            "dataset",
+            "segment",
+            "label",
+            "threshold",
+            "metric",
+            "value",
+            "rows",
+        )
         figures = [row for row in place.lake.metrics(night) if row["fold"] is None]
-        rows = [{name: row[name] for name in names} for row in figures]
-    if not rows:
-        raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
+        rows = [{name: _finite(row[name]) for name in names} for row in figures]
+    if not rows or (what == "bands" and not any(row["loans"] for row in rows)):
+        raise InputError(f"the night of {night} has no {what}; run 'credit-spark nightly' for it")
     if as_json:
         print(json.dumps(rows))
     elif as_csv:
@@ -67,6 +79,11 @@ def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where:
         writer.writerows(rows)
     else:
         _print(rows, list(rows[0]))
+
+
+def _finite(value: Any) -> Any:
+    """A value that JSON has: an infinite number is null."""
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _line(run: Mapping[str, Any], figures: Mapping[str, float | None]) -> dict[str, Any]:
@@ -90,7 +107,7 @@ def _print(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     for name in names:
         table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name in WHOLE)
     for row in rows:
-        table.add_row(*[_said(row[name]) for name in names])
+        table.add_row(*[escape(_said(row[name])) for name in names])
     Console(highlight=False).print(table)
 
 

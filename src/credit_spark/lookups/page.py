@@ -39,9 +39,12 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
     app = application(Answers(place.contract, place.lake), token)
     try:
         server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
-    except OSError as error:
-        raise InputError(f"{host}:{port} cannot be served on: {error.strerror}") from None
-    click.echo(f"{place.contract.title}: http://{host}:{server.effective_port}/  (Ctrl-C ends it)")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{host}:{port} cannot be served on: {why}") from None
+    # A name may stand for several addresses, which are all served on.
+    listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
+    click.echo(f"{place.contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
     server.run()
 
 

@@ -30,8 +30,10 @@ BAR = 20
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
     """Show whom another cut-off would approve, and how many of them would turn bad."""
     place = place_of(**where)
-    cells = place.lake.cells(as_of or place.lake.latest())
-    own = place.contract.score.decisions.approve_below
+    night = as_of or place.lake.latest()
+    decisions = place.lake.model_of(night).score.decisions
+    cells = place.lake.cells(night, decisions.decline_from)
+    own = decisions.approve_below
     asked = [cutoff(cells, each) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:
         rows = {"cutoffs": asked, "curve": curve(cells)}

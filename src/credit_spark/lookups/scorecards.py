@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from credit_spark.contract.errors import InputError
@@ -41,7 +42,7 @@ def scorecard(
         table = Table("feature", "level", title=f"Scorecard of model {document.version}")
         table.add_column("points", justify="right")
         for row in rows:
-            table.add_row(row.feature, row.level, f"{row.points:+.1f}")
+            table.add_row(row.feature, escape(row.level), f"{row.points:+.1f}")
         Console().print(table)
 
 
@@ -84,6 +85,6 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
         length = round(abs(each["points"]) / widest * BAR)
         left, right = ("#" * length, "") if each["points"] < 0 else ("", "#" * length)
         bar = f"{left:>{BAR}}|{right:<{BAR}}"
-        table.add_row(each["feature"], each["value"], f"{each['points']:+.1f}", bar)
+        table.add_row(each["feature"], escape(each["value"]), f"{each['points']:+.1f}", bar)
     table.add_row("points", "", str(points), "", style="bold")
     return table

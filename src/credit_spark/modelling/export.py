@@ -6,6 +6,7 @@ features, what is known of them, terms of the log-odds, their sum, the dearest t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -32,7 +33,7 @@ Term = Number | Category
 
 def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
     """The SELECT; `kinds` are those of the contract's columns."""
-    double, terms = DOUBLES[dialect], document.terms
+    terms = document.terms
     parts = {
         "features": [
             "-- the contract's features and hard rules",
@@ -40,11 +41,11 @@ def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialec
         ],
         "known": [
             "-- a number that is not finite is null, a text that is null is a level of its own",
-            *_known(document),
+            *_known(document, dialect),
         ],
         "terms": [
             "-- what each feature adds to the log-odds of bad; zero at the portfolio's mean",
-            *_terms(document, double),
+            *_terms(document, dialect),
         ],
         "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
         "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
@@ -57,7 +58,7 @@ def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialec
     ]
     begin = AS[dialect]
     withs = ",\n".join(f"{name} {begin} (\n{_indented(lines)}\n)" for name, lines in parts.items())
-    return "\n".join([*head, f"with {withs}", *_select(document)]) + "\n"
+    return "\n".join([*head, f"with {withs}", *_select(document, dialect)]) + "\n"
 
 
 def _indented(lines: Sequence[str]) -> str:
@@ -84,43 +85,52 @@ def _rules(document: ModelDocument) -> list[str]:
 
 def _translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
     """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
-    # Not as Spark's own: what Spark leaves open (a wrong cast, a zero below) is decided in it.
-    tree = sqlglot.parse_one(sql)
-    for cast in list(tree.find_all(exp.Cast)):
-        column = cast.this
-        if isinstance(column, exp.Column) and kinds.get(column.name) == "flag":
-            case = exp.Case().when(column.copy(), "1").when(exp.not_(column.copy()), "0")
-            cast.set("this", case)
+    tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_decided, kinds=kinds))
     return str(tree.sql(dialect=dialect))
 
 
-def _known(document: ModelDocument) -> Iterator[str]:
+def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
+    """What Spark would leave open is decided in compiled SQL: a wrong cast, a zero below."""
+    if isinstance(node, exp.Div):
+        node.set("safe", False)
+    if isinstance(node, exp.TryCast):
+        return exp.Cast(this=_one_or_zero(node.this, kinds), to=node.args["to"])
+    return node
+
+
+def _one_or_zero(value: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
+    if isinstance(value, exp.Column) and kinds.get(value.name) == "flag":
+        return exp.Case().when(value.copy(), "1").when(exp.not_(value.copy()), "0")
+    return value
+
+
+def _known(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
     largest = f"{LARGEST!r}".replace("e+", "e")
     columns = [
         f"case when {own} between -{largest} and {largest} then {own} end as {own}"
         if isinstance(each, Number)
-        else f"coalesce({own}, {_text(MISSING)}) as {own}"
+        else f"coalesce({own}, {_text(MISSING, dialect)}) as {own}"
         for each, own in ((each, _own(each)) for each in document.terms)
     ]
     yield from _listed("select loan_id", [*columns, *_rules(document)], "from features")
 
 
-def _terms(document: ModelDocument, double: str) -> Iterator[str]:
-    columns = [f"{_term(each, double)} as {_own(each)}" for each in document.terms]
+def _terms(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
+    columns = [f"{_term(each, dialect)} as {_own(each)}" for each in document.terms]
     yield from _listed("select loan_id", [*columns, *_rules(document)], "from known")
 
 
-def _term(term: Term, double: str) -> str:
+def _term(term: Term, dialect: Dialect) -> str:
     if isinstance(term, Number):
         known = f"coalesce({_own(term)}, {_number(term.imputed)})"
         return f"({known} - {_number(term.mean)}) * {_number(term.slope)}"
     cases = " ".join(
-        f"when {_text(level.text)} then {_number(term.unseen + level.slope)}"
+        f"when {_text(level.text, dialect)} then {_number(term.unseen + level.slope)}"
         for level in term.levels
     )
     unseen = _number(term.unseen)
     chosen = f"case {_own(term)} {cases} else {unseen} end" if cases else unseen
-    return f"cast({chosen} as {double})"
+    return f"cast({chosen} as {DOUBLES[dialect]})"
 
 
 def _summed(document: ModelDocument) -> str:
@@ -164,12 +174,14 @@ def _left(name: str, place: int, nth: int) -> str:
     return f"case when {named} then null else {name} end"
 
 
-def _select(document: ModelDocument) -> Iterator[str]:
+def _select(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
     scale, plan = scale_of(document.score), document.score
     exact = f"{_number(scale.at_even_odds)} - {_number(scale.a_unit)} * log_odds"
     *lower, (last, _) = plan.bands.items()
-    bands = " ".join(f"when pd < {_number(below)} then {_text(name)}" for name, below in lower)
-    band = f"case {bands} else {_text(last)} end" if bands else _text(last)
+    bands = " ".join(
+        f"when pd < {_number(below)} then {_text(name, dialect)}" for name, below in lower
+    )
+    band = f"case {bands} else {_text(last, dialect)} end" if bands else _text(last, dialect)
     approve, decline = plan.decisions.approve_below, plan.decisions.decline_from
     decision = (
         f"case when pd < {_number(approve)} then 'approve' "
@@ -178,7 +190,7 @@ def _select(document: ModelDocument) -> Iterator[str]:
     rules = _rules(document)
     if rules:
         decision = f"case when {' + '.join(rules)} > 0 then 'decline' else {decision} end"
-    reasons = [_reason(document, nth, name) for nth, name in enumerate(REASONS, start=1)]
+    reasons = [_reason(document, nth, name, dialect) for nth, name in enumerate(REASONS, start=1)]
     columns = [
         "pd",
         f"cast(floor({exact} + 0.5e0) as integer) as points",
@@ -189,27 +201,27 @@ def _select(document: ModelDocument) -> Iterator[str]:
     yield from _listed("select loan_id", columns, f"from placed_{len(REASONS)}")
 
 
-def _reason(document: ModelDocument, nth: int, name: str) -> str:
+def _reason(document: ModelDocument, nth: int, name: str, dialect: Dialect) -> str:
     """The nth reason: of the hard rules that hold, in their order, then of the dearest terms."""
     rules = _rules(document)
     if not rules:
-        return f"{_cost(document.terms, nth)} as {name}"
+        return f"{_cost(document.terms, nth, dialect)} as {name}"
     held = [" + ".join(rules[:until]) for until in range(1, len(rules) + 1)]
     refused = " ".join(
-        f"when {rule} = 1 and {before} = {nth} then {_text(each.reason)}"
+        f"when {rule} = 1 and {before} = {nth} then {_text(each.reason, dialect)}"
         for rule, before, each in zip(rules, held, document.refusals, strict=True)
     )
     after = " ".join(
-        f"when {held[-1]} = {count} then {_cost(document.terms, nth - count)}"
+        f"when {held[-1]} = {count} then {_cost(document.terms, nth - count, dialect)}"
         for count in range(min(nth, len(rules) + 1))
     )
     return f"case {refused} {after} end as {name}"
 
 
-def _cost(terms: Sequence[Term], nth: int) -> str:
+def _cost(terms: Sequence[Term], nth: int, dialect: Dialect) -> str:
     """The reason of the nth dearest term, null where it costs nothing."""
     texts = " ".join(
-        f"when {place} then {_text(each.reason)}" for place, each in enumerate(terms, 1)
+        f"when {place} then {_text(each.reason, dialect)}" for place, each in enumerate(terms, 1)
     )
     return f"case when cost_{nth} > 0 then case place_{nth} {texts} end end"
 
@@ -234,5 +246,5 @@ def _number(value: float) -> str:
     return text if "e" in text else f"{text}e0"
 
 
-def _text(value: str) -> str:
-    return str(exp.Literal.string(value).sql())
+def _text(value: str, dialect: Dialect) -> str:
+    return str(exp.Literal.string(value).sql(dialect=dialect))

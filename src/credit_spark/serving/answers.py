@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from credit_spark.adapters.lake import Lake
+from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.modelling.document import ModelDocument
@@ -24,7 +25,7 @@ class Answers:
     def __init__(self, contract: Contract, lake: Lake) -> None:
         self._contract, self._lake = contract, lake
         self._scorers: dict[str, PlainScorer] = {}
-        self._glances: dict[tuple[date, str], dict[str, Any]] = {}
+        self._glances: dict[tuple[int, ...], dict[str, Any]] = {}
 
     @property
     def title(self) -> str:
@@ -33,20 +34,31 @@ class Answers:
 
     def night(self) -> dict[str, Any]:
         """The newest night at a glance."""
-        as_of = self._lake.latest()
-        version = self._lake.model_of(as_of).version
-        if (as_of, version) not in self._glances:
-            self._glances = {(as_of, version): self._glance(as_of, version)}
-        return self._glances[as_of, version]
+        state = self._lake.state()
+        glance = self._glances.get(state)
+        if glance is None:
+            as_of = self._lake.latest()
+            glance = self._glance(as_of, self._lake.model_of(as_of).version)
+            self._glances = {state: glance}
+        return glance
 
     def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
-        """A loan's score of a night, the newest by default, as it was written, with its parts."""
+        """A loan's score of a night, the newest by default, as it was written, with its parts.
+
+        Raises:
+            InputError: the loan is not what was scored: the night is being written anew.
+        """
         as_of = night or self._lake.latest()
         scored, given = self._lake.score(loan_id, as_of), self._lake.loan(loan_id, as_of)
         if scored is None or given is None:
             return None
         document = self._lake.document(scored["model_version"])
         score = self._scorer(document).score(given)
+        if score.points != scored["points"]:
+            raise InputError(
+                f"the loan '{loan_id}' is not what was scored on {as_of}: that night is being "
+                "written anew. Ask again when it is complete"
+            )
         written = {name: scored[name] for name in ("pd", "points", "band", "decision")}
         reasons = [scored[name] for name in REASONS if scored[name]]
         about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": scored["outcome"]}
@@ -66,9 +78,9 @@ class Answers:
 
     def _scorer(self, document: ModelDocument) -> PlainScorer:
         version = document.version
-        if version not in self._scorers:
-            self._scorers = {version: PlainScorer(document)}
-        return self._scorers[version]
+        scorer = self._scorers.get(version) or PlainScorer(document)
+        self._scorers = {version: scorer}
+        return scorer
 
     def _glance(self, as_of: date, version: str) -> dict[str, Any]:
         decisions, bands = Counter[str](), Counter[str]()

@@ -19,6 +19,7 @@ from credit_spark.serving.openapi import document_of
 LARGEST_BODY = 64 * 1024
 LONGEST_ID = 200
 API = "/api/v1"
+OURS = ("localhost", "127.0.0.1", "[::1]")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -46,7 +47,11 @@ def application(answers: Answers, token: str | None = None) -> Flask:
 def _guard(app: Flask, token: str | None) -> None:
     @app.before_request
     def known() -> Response | None:
-        if token is None or _is_known(token):
+        if token is None:
+            # A page elsewhere may give its own name this machine's address, and ask in it.
+            is_ours = request.host.rsplit(":", 1)[0] in OURS
+            return None if is_ours else _said("ask for this page as localhost", 403)
+        if _is_known(token):
             return None
         answer = _said("this needs the token that the server was started with", 401)
         answer.headers["WWW-Authenticate"] = 'Basic realm="credit-spark", charset="UTF-8"'

@@ -15,7 +15,9 @@ from credit_spark.contract.models import TEXT_KINDS, Contract, Promise
 from credit_spark.modelling.document import Category, ModelDocument
 from credit_spark.modelling.features import MISSING
 
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+# A comma stands between thousands and nowhere else: 1,5 is not 15.
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 LONGEST = 200
 WHOLE = frozenset({"count", "months", "years"})
@@ -42,7 +44,7 @@ class Read(NamedTuple):
 
 
 def fields_of(contract: Contract, document: ModelDocument) -> list[Field]:
-    """A field for each column that a feature of the model reads, in the contract's order."""
+    """A field for each column that a feature or hard rule reads, in the contract's order."""
     used = _used(document)
     return [
         Field(
@@ -78,7 +80,8 @@ def read(fields: list[Field], typed: Mapping[str, Any]) -> Read:
 
 
 def _used(document: ModelDocument) -> set[str]:
-    return {column for feature in document.features for column in columns_of(feature.sql)}
+    read = [each.sql for each in (*document.features, *document.refusals)]
+    return {column for sql in read for column in columns_of(sql)}
 
 
 def _choices(name: str, promise: Promise, document: ModelDocument) -> tuple[str, ...]:
@@ -144,11 +147,13 @@ def _day(field: Field, text: str) -> date:
 
 
 def _number(field: Field, text: str) -> float:
-    plain = text.replace(",", "").removesuffix("%").strip()
+    is_rate = field.promise.kind == "rate"
+    plain = text.removesuffix("%").strip() if is_rate else text
+    plain = plain.replace(",", "") if THOUSANDS.fullmatch(plain) else plain
     if not NUMBER.fullmatch(plain) or not math.isfinite(float(plain)):
         raise ValueError("write a number, such as 1234.5")
     promise = field.promise
-    value = float(plain) / 100 if promise.kind == "rate" else float(plain)
+    value = float(plain) / 100 if is_rate else float(plain)
     if promise.kind in WHOLE and value != int(value):
         raise ValueError("write a whole number")
     if promise.range and not promise.range[0] <= value <= promise.range[1]:

@@ -3,7 +3,7 @@
 Each is fitted with no treatment and recalibrated as the logistic regression is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,7 +12,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.lstm import Lstm, Rows
+from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.cells import Cell, Folds, plainly_counted
@@ -31,14 +31,11 @@ Benchmark = Literal["boosted_trees", "lstm"]
 DataSets = Mapping[str, Folds]
 # An LSTM is trained in one process, whose memory holds all rows.
 MOST_ROWS_OF_LSTM = 50_000
+FEWEST_FOLDS_OF_LSTM = 3
 
 
 def benchmarked(night: Night, book: Book, name: Benchmark) -> Measured:
-    """A benchmark's cells and figures, held-out folds first.
-
-    Raises:
-        InputError: it needs what is not installed, or cannot hold the book.
-    """
+    """A benchmark's cells and figures, held-out folds first."""
     raw = BENCHMARKS[name](night, book)
     plan, line = night.contract.score, recalibration(pooled_cells(raw["cv"]))
     decisions = plan.decisions
@@ -59,6 +56,28 @@ def benchmarked(night: Night, book: Book, name: Benchmark) -> Measured:
     return Measured(
         name, "none", {"cv": folds} | {key: {None: value} for key, value in whole.items()}, measured
     )
+
+
+def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> None:
+    """Refuse, before anything is fitted, what could not be.
+
+    Raises:
+        InputError: it needs what is not installed, or cannot hold the book.
+    """
+    if "lstm" not in names:
+        return
+    rows = int(book.seen.good + book.seen.bad)
+    if rows > MOST_ROWS_OF_LSTM:
+        raise InputError(
+            f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
+            f"loans; this book has {rows:,}. Train without it"
+        )
+    if night.contract.model.folds < FEWEST_FOLDS_OF_LSTM:
+        raise InputError(
+            "the LSTM is trained, validated and tested on folds of its own: model.folds must be "
+            f"{FEWEST_FOLDS_OF_LSTM} at least"
+        )
+    keras()
 
 
 def boosted_trees(night: Night, book: Book) -> DataSets:
@@ -92,12 +111,6 @@ def lstm(night: Night, book: Book) -> DataSets:
     A fold's network is tested on the fold, validated on the next one and trained on the others;
     each set's cells are those of all networks together.
     """
-    rows = int(book.seen.good + book.seen.bad)
-    if rows > MOST_ROWS_OF_LSTM:
-        raise InputError(
-            f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
-            f"loans; this book has {rows:,}. Train without it"
-        )
     plan = night.contract.model
     fold_of = F.col("fold").alias("fold")
     found: dict[str, dict[int | None, list[Cell]]] = {"cv": {}, "train": {}, "validation": {}}

@@ -12,7 +12,7 @@ from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.collinearity import inflations
 from credit_spark.modelling.document import LeftOut
-from credit_spark.modelling.features import Definition, column_of, definitions, featured
+from credit_spark.modelling.features import MISSING, Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.splits import fold, out_of_time_from
@@ -67,7 +67,13 @@ def read_book(night: Night) -> Book:
     development = prepared(night, learnt.select("loan_id", "outcome", *columns), everything)
     seen = classes(development)
     _enough(seen, f"before {cutoff}" if cutoff else "in the book")
+    _enough_in_the_folds(development)
     features, left_out, missing = usable(development, everything)
+    if not features:
+        raise GateError(
+            "no feature of the contract has enough values that differ: there is nothing to learn "
+            f"from. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
+        )
     leaks = accepted_leaks(night, single_aucs(development, features))
     found = inflations(development, features)
     remarks = (*leaks, *_sparse(missing), *_collinear(found))
@@ -107,10 +113,11 @@ def usable(
     Left out is what has too few values, since a fold could have none at all, or one for every
     loan.
     """
-    spans = [
-        F.struct(F.min(column), F.max(column), F.count(column)).alias(column)
-        for column in (column_of(each.name) for each in features)
-    ]
+    spans = []
+    for each in features:
+        column = column_of(each.name)
+        known = F.when(F.col(column) != MISSING, 1) if each.is_text else F.col(column)
+        spans.append(F.struct(F.min(column), F.max(column), F.count(known)).alias(column))
     row = development.agg(*spans, F.count("*").alias("rows")).first()
     assert row is not None
     kept, left_out, missing = [], [], {}
@@ -175,6 +182,22 @@ def _collinear(found: Mapping[str, float]) -> Iterator[str]:
                 f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
                 "coefficient and the reasons that rest on it are hardly its own"
             )
+
+
+def _enough_in_the_folds(development: DataFrame) -> None:
+    """Without any one fold, there must be good and bad loans to learn from.
+
+    Raises:
+        GateError: all of a class stand in one fold, since they are equal or one borrower's.
+    """
+    both = F.count_distinct("fold").alias("folds")
+    few = [row for row in development.groupBy("label").agg(both).collect() if row["folds"] < 2]
+    for row in few:
+        raise GateError(
+            f"all {'bad' if row['label'] else 'good'} loans are equal in what was known at "
+            "application, or one borrower's, and so stand in one fold: without it there is "
+            "nothing to learn from"
+        )
 
 
 def _enough(seen: Classes, where: str) -> None:

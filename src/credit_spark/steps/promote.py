@@ -26,9 +26,7 @@ def promote(
         )
         raise GateError(listed(headline, hindering))
     needed = [each.name for each in failed]
-    if needed:
-        night.models.overrule(chosen, needed, reason, night.as_of)
-    night.models.promote(chosen, night.as_of)
+    night.models.promote(chosen, night.as_of, needed, reason)
     night.ledger.facts["model_version"] = chosen
     night.ledger.note("promote", {"model_version": chosen, "overruled": needed})
 

@@ -11,7 +11,7 @@ from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
 from credit_spark.modelling.document import ModelDocument, Number
 from credit_spark.steps import Night
-from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked
+from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.steps.book import Book, read_book
 from credit_spark.steps.fitting import Trial, pooled_cells, tried
 from credit_spark.steps.measure import ANY_BAD_AT, OF_A_NIGHT, Measured, write_measured
@@ -53,6 +53,7 @@ def train(night: Night, asked: Asked = NO_MORE) -> ModelDocument:
     """
     book = read_book(night)
     try:
+        check_benchmarks(night, book, asked.benchmarks)
         choice = chosen_penalty(night, book)
         trials = [
             tried(night, book, each, choice.penalty, random_split=asked.random_split)
