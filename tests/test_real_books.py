@@ -26,7 +26,7 @@ from credit_spark.cleaning.superseding import accepted, with_contents
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.pipeline import fit
+from credit_spark.modelling.pipeline import fits
 from credit_spark.modelling.scoring import scored
 from credit_spark.settings import resolve
 from credit_spark.steps import Ledger, Night
@@ -103,7 +103,7 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
     training = treated(book.development, "class_weight", book.seen, contract.model.seed)
     reasons = {name: each.reason for name, each in contract.features.items()}
     (penalty,) = contract.model.penalties
-    fitted_pipeline = fit(training, book.features, reasons, penalty).pipeline
+    fitted_pipeline = fits(training, book.features, reasons, [penalty])[0].pipeline
     pipeline = stored(fitted_pipeline, tmp_path)
     document = fitted(night, book, book.development, book.seen, "class_weight", penalty)
     everything = night.tables.read(loans(contract))

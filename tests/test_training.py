@@ -253,3 +253,18 @@ def test_a_model_of_another_version_of_the_code_is_told(night, again, spark) -> 
 
     assert told.code == 2
     assert "fitted by another version of credit-spark" in told.sentence
+
+
+def test_a_table_that_checks_something_else_is_told_before_anything_is_fitted(
+    night, again, spark
+) -> None:
+    table = f"delta.`{again / 'lending_club/metrics'}`"
+    spark.sql(f"alter table {table} drop constraint dataset_is_known")
+    spark.sql(f"alter table {table} add constraint dataset_is_known check (dataset <> 'cellar')")
+    before = contents(again / "lending_club")
+
+    told = night("train", again, "--random-split")
+
+    assert told.code == 2
+    assert "dataset_is_known: the table checks 'dataset <> 'cellar'', this version" in told.sentence
+    assert contents(again / "lending_club") == before

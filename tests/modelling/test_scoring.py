@@ -13,7 +13,7 @@ from credit_spark.contract.models import Decisions, Penalty, ScorePlan
 from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number
 from credit_spark.modelling.features import MISSING, Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.pipeline import fit
+from credit_spark.modelling.pipeline import fits
 from credit_spark.modelling.scoring import scored
 from tests.frames import rows, stored
 
@@ -58,7 +58,9 @@ def training(loans):
 
 @pytest.fixture(scope="module")
 def fitted(training):
-    return fit(treated(training, "none", classes(training), 1), FEATURES, REASONS, Penalty(0.01))
+    return fits(
+        treated(training, "none", classes(training), 1), FEATURES, REASONS, [Penalty(0.01)]
+    )[0]
 
 
 def document(terms, intercept: float = 0.0, shift: float = 0.0) -> ModelDocument:
@@ -111,7 +113,7 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
 def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, loans) -> None:
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
     again = featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label})
-    refit = fit(treated(again, "none", classes(again), 1), FEATURES, REASONS, Penalty(0.01))
+    refit = fits(treated(again, "none", classes(again), 1), FEATURES, REASONS, [Penalty(0.01)])[0]
 
     assert (
         document(refit.terms, refit.intercept).version
@@ -278,7 +280,7 @@ def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(traini
 def test_the_offset_restores_the_mean_pd(training, loans, treatment) -> None:
     seen = classes(training)
     balanced = treated(training, treatment, seen, 1)
-    fit_ = fit(balanced, FEATURES, REASONS, Penalty(0.0001))
+    fit_ = fits(balanced, FEATURES, REASONS, [Penalty(0.0001)])[0]
     shift = offset(seen, weights(balanced))
 
     def mean_pd(taken_off: float) -> float:

@@ -221,6 +221,22 @@ def test_thousands_may_have_their_commas(client) -> None:
     )
 
 
+def test_a_night_that_is_being_written_is_answered_as_it_was(
+    done, contract, tmp_path, spark
+) -> None:
+    """Loans of a rerun are there, its scores not yet, and no attempt has ended."""
+    shutil.copytree(done, tmp_path / "w")
+    client = application(Answers(contract, Lake(str(tmp_path / "w")))).test_client()
+    loan_id = arrow(done / "loans")["loan_id"][0].as_py()
+    before = client.get(f"/api/v1/loans/{loan_id}").get_json()
+
+    for table, change in (("loans", "annual_income = 3 * annual_income"), ("scores", "points = 1")):
+        spark.sql(f"update delta.`{tmp_path / 'w' / table}` set {change}")
+
+    assert client.get(f"/api/v1/loans/{loan_id}").get_json() == before
+    assert before["points"] != 1
+
+
 def test_a_refused_promotion_hides_no_night(night, done, contract, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
     client = application(Answers(contract, Lake(str(tmp_path / "w/lending_club")))).test_client()

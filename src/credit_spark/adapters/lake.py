@@ -1,10 +1,11 @@
 """The tables of one portfolio, read with no Spark: for the page, and for a look at one loan.
 
-A night that is being written is not seen: what is read is the newest night that is complete.
+A night that is being written is not seen: what is read is what its last complete runs have left.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from credit_spark.adapters.places import local_folder
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import DECISIONS, METRICS, MODELS, RUNS
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
+from credit_spark.evaluation.figures import ALL
 from credit_spark.modelling.document import ModelDocument
 
 SCORES, LOANS = "scores", "loans"
@@ -29,8 +31,10 @@ OUTCOMES = ("good", "bad", "open")
 WRITING = ("nightly", "clean", "score", "measure")
 RUN_FACTS = (
     "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
-    "rows_quarantined", "model_version", "message",
+    "rows_quarantined", "model_version", "table_versions", "message",
 )  # fmt: skip
+SUMS = [("pd", "count"), ("pd", "sum")]
+SUMS_OF_SUMS = [("pd_count", "sum"), ("pd_sum", "sum")]
 
 
 class Rows(NamedTuple):
@@ -43,11 +47,14 @@ class Rows(NamedTuple):
 class Lake:
     """A portfolio's tables in a folder or URL.
 
-    A look-up reads the ids of a night once and keeps them: some 30 bytes a loan.
+    Runs, models and the ids of a night's loans (some 30 bytes each) are read once and kept for as
+    long as their tables stay as they are.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder.rstrip("/")
+        self.document = lru_cache(maxsize=8)(self._read_document)
+        self._runs = lru_cache(maxsize=1)(self._read_runs)
         self._ids = lru_cache(maxsize=4)(self._read_ids)
 
     def latest(self) -> date:
@@ -68,27 +75,20 @@ class Lake:
 
     def last_runs(self) -> list[Mapping[str, Any]]:
         """The last attempt at each night's rows, the earliest night first."""
-        every = self._rows(RUNS.name, RUN_FACTS)
-        writing = [run for run in every if run["command"] in WRITING]
-        runs = sorted(writing, key=lambda row: row["ended_at"])
-        last = {run["as_of"]: run for run in runs}
+        last = {run["as_of"]: run for run in self._every_run() if run["command"] in WRITING}
         return [last[night] for night in sorted(last)]
 
-    def state(self) -> tuple[int, ...]:
-        """The Delta versions of what a night's glance is made of: another state, another glance."""
-        names = (RUNS.name, SCORES, METRICS.name, MODELS.name)
-        return tuple(self._table(name).version() for name in names)
+    def versions(self, as_of: date) -> dict[str, int]:
+        """The Delta version of each table that a night's complete runs have left.
 
-    def document(self, version: str) -> ModelDocument:
-        """A model's document.
-
-        Raises:
-            InputError: there is no such model.
+        What an attempt has written that broke off, or that is still under way, is not in them.
         """
-        for row in self._rows(MODELS.name, ["model_version", "document"]):
-            if row["model_version"] == version:
-                return ModelDocument.of(row["document"])
-        raise InputError(f"there is no model '{version}' at {self.folder}")
+        complete = [run for run in self._every_run() if run["status"] == COMPLETE]
+        found: dict[str, int] = {}
+        for run in complete:
+            if run["as_of"] == as_of:
+                found |= json.loads(run["table_versions"])
+        return found
 
     def model_of(self, as_of: date) -> ModelDocument:
         """The model that scored a night.
@@ -96,11 +96,10 @@ class Lake:
         Raises:
             InputError: the night has no scores.
         """
-        scores = self._dataset(SCORES, as_of)
-        version = scores.head(1, columns=["model_version"]).to_pylist()
-        if not version:
+        first = self._night(SCORES, as_of).head(1, columns=["model_version"]).to_pylist()
+        if not first:
             raise InputError(f"there are no scores of {as_of} at {self.folder}")
-        return self.document(version[0]["model_version"])
+        return self.document(first[0]["model_version"])
 
     def loan(self, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
         """A loan as it was accepted that night; None: there is no such loan."""
@@ -110,51 +109,35 @@ class Lake:
         """A loan's score of a night; None: there is no such loan."""
         return self._row(SCORES, loan_id, as_of)
 
-    def scores(self, as_of: date, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """A night's scores, batch by batch."""
-        return iter(self._dataset(SCORES, as_of).to_batches(columns=list(columns)))
+    def sums(self, as_of: date, *by: str) -> list[Mapping[str, Any]]:
+        """How many `loans` a night scored, and their `pd` added up, for each value of columns."""
+        parts = [
+            pa.Table.from_batches([batch]).group_by(list(by)).aggregate(SUMS)
+            for batch in self._night(SCORES, as_of).to_batches(columns=[*by, "pd"])
+        ]
+        if not parts:
+            return []
+        together = pa.concat_tables(parts).group_by(list(by)).aggregate(SUMS_OF_SUMS)
+        return list(together.rename_columns([*by, "loans", "pd"]).to_pylist())
 
     def metrics(self, as_of: date) -> list[Mapping[str, Any]]:
         """A night's figures; none where it was not measured."""
-        return list(self._dataset(METRICS.name, as_of).to_table().to_pylist())
+        return list(self._night(METRICS.name, as_of).to_table().to_pylist())
 
-    def night_figures(
-        self, nights: Collection[date], names: Collection[str]
-    ) -> dict[date, dict[str, float | None]]:
-        """Figures of all loans of several nights, by their champions; none where not measured."""
+    def night_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
+        """Figures of all loans of every night, by their champions; none where not measured."""
         if not DeltaTable.is_deltatable(f"{self.folder}/{METRICS.name}"):
             return {}
         asked = (
             (pc.field("dataset") == "night")
             & pc.field("metric").isin(list(names))
-            & (pc.field("segment") == "all")
-            & (pc.field("label") == "all")
+            & (pc.field("segment") == ALL)
+            & (pc.field("label") == ALL)
         )
-        rows = self._dataset(METRICS.name).to_table(filter=asked).to_pylist()
-        found: dict[date, dict[str, float | None]] = {night: {} for night in nights}
-        for row in rows:
-            if row["as_of"] in found:
-                found[row["as_of"]][row["metric"]] = row["value"]
+        found: dict[date, dict[str, float | None]] = defaultdict(dict)
+        for row in self._dataset(METRICS.name).to_table(filter=asked).to_pylist():
+            found[row["as_of"]][row["metric"]] = row["value"]
         return found
-
-    def bands(self, as_of: date, names: Sequence[str]) -> list[dict[str, Any]]:
-        """A night's loans, good and bad, by band, in the contract's order."""
-        rows = self._dataset(SCORES, as_of).to_table(columns=["band", "outcome", "pd"])
-        loans = rows.group_by(["band", "outcome"]).aggregate([("pd", "count"), ("pd", "sum")])
-        found: dict[str, dict[str, Any]] = {}
-        for name in names:
-            own = [row for row in loans.to_pylist() if row["band"] == name]
-            counts = {row["outcome"]: row["pd_count"] for row in own}
-            total = sum(counts.values())
-            found[name] = {
-                "band": name,
-                "loans": total,
-                "mean_pd": sum(row["pd_sum"] for row in own) / total if total else None,
-                "good": counts.get("good", 0),
-                "bad": counts.get("bad", 0),
-                "open": total - counts.get("good", 0) - counts.get("bad", 0),
-            }
-        return list(found.values())
 
     def cells(self, as_of: date, decline_from: float) -> list[Cell]:
         """A night's loans, counted by score.
@@ -163,7 +146,7 @@ class Lake:
         """
         columns = ["pd", "decision", "points", "outcome"]
         found: Counter[tuple[int, int, str]] = Counter()
-        for batch in self._dataset(SCORES, as_of).to_batches(columns=columns):
+        for batch in self._night(SCORES, as_of).to_batches(columns=columns):
             rows = batch.to_pandas()
             cell = (np.log(rows["pd"] / (1 - rows["pd"])) * PER_LOG_ODDS).round()
             is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decline_from)
@@ -177,31 +160,53 @@ class Lake:
         ]
 
     def _row(self, table: str, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
-        for fragment, ids in self._ids(table, as_of, self._table(table).version()):
+        for fragment, ids in self._ids(table, as_of, self.versions(as_of).get(table)):
             place = pc.index(ids, pa.scalar(loan_id)).as_py()
             if place >= 0:
                 return dict(fragment.to_table().slice(place, 1).to_pylist()[0])
         return None
 
-    def _read_ids(self, table: str, as_of: date, version: int) -> list[Rows]:
-        """The ids of a night's rows; `version` tells one state of the table from another."""
+    def _read_ids(self, table: str, as_of: date, version: int | None) -> list[Rows]:
         return [
             Rows(part, part.to_table(columns=["loan_id"])["loan_id"])
-            for file in self._dataset(table, as_of).get_fragments()
+            for file in self._dataset(table, as_of, version).get_fragments()
             for part in file.split_by_row_group()
         ]
+
+    def _read_document(self, version: str) -> ModelDocument:
+        """A model's document.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        is_asked = pc.field("model_version") == version
+        rows = self._dataset(MODELS.name).to_table(columns=["document"], filter=is_asked)
+        if not rows.num_rows:
+            raise InputError(f"there is no model '{version}' at {self.folder}")
+        return ModelDocument.of(rows["document"][0].as_py())
+
+    def _every_run(self) -> list[Mapping[str, Any]]:
+        """Every attempt, in the order in which they ended."""
+        return self._runs(self._table(RUNS.name).version())
+
+    def _read_runs(self, version: int) -> list[Mapping[str, Any]]:
+        runs = self._dataset(RUNS.name, version=version).to_table(columns=list(RUN_FACTS))
+        return sorted(runs.to_pylist(), key=lambda run: run["ended_at"])
 
     def _nights(self, table: str) -> list[date]:
         partitions = self._table(table).partitions()
         return [date.fromisoformat(each["as_of"]) for each in partitions]
 
-    def _rows(self, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-        return list(self._dataset(table).to_table(columns=list(columns)).to_pylist())
+    def _night(self, table: str, as_of: date) -> Any:
+        """A night's rows of a table, as its complete runs have left them."""
+        return self._dataset(table, as_of, self.versions(as_of).get(table))
 
-    def _dataset(self, table: str, as_of: date | None = None) -> Any:
-        """A table's rows of one night, or of all, as they stand now."""
+    def _dataset(self, table: str, as_of: date | None = None, version: int | None = None) -> Any:
+        """A table's rows, of one night or of all, at a version or as they stand now."""
         partitions = None if as_of is None else [("as_of", "=", str(as_of))]
-        return self._table(table).to_pyarrow_dataset(partitions, filesystem=self._files(table))
+        return self._at(table, version).to_pyarrow_dataset(
+            partitions, filesystem=self._files(table)
+        )
 
     def _files(self, table: str) -> SubTreeFileSystem | None:
         """Arrow's own files of this machine.
@@ -214,9 +219,19 @@ class Lake:
             return None
         return SubTreeFileSystem(str(folder.resolve() / table), LocalFileSystem())
 
-    def _table(self, name: str) -> DeltaTable:
+    def _at(self, name: str, version: int | None) -> DeltaTable:
+        """A table at a version; as it stands now where its log no longer reaches back so far.
+
+        Delta forgets a version after a month. A night that was rewritten since has a newer one.
+        """
         try:
-            return DeltaTable(f"{self.folder}/{name}")
+            return self._table(name) if version is None else self._table(name, version)
+        except InputError:
+            return self._table(name)
+
+    def _table(self, name: str, version: int | None = None) -> DeltaTable:
+        try:
+            return DeltaTable(f"{self.folder}/{name}", version=version)
         except TableNotFoundError:
             raise InputError(
                 f"there is no table '{name}' at {self.folder} yet; run 'credit-spark nightly' "

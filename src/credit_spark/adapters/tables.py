@@ -16,6 +16,7 @@ from credit_spark.adapters.session import described
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
+CHECK = "delta.constraints."
 COMMITTED_BY = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -119,7 +120,7 @@ class Tables:
             nullable = name not in (*table.keys, "as_of", "run_id")
             builder = builder.addColumn(name, field.type, nullable=nullable)
         for name, condition in table.checks.items():
-            builder = builder.property(f"delta.constraints.{name}", condition)
+            builder = builder.property(f"{CHECK}{name}", condition)
         # Deletion vectors would lock out readers without Spark.
         builder = builder.property("delta.enableDeletionVectors", "false")
         # The least and greatest value of every column take a third of the time of a write, and
@@ -131,7 +132,7 @@ class Tables:
             builder.execute()
 
     def compare(self, table: Table) -> None:
-        """Make sure that a table, where it is there, has the columns that are declared.
+        """Make sure that a table, where it is there, has the columns and checks that are declared.
 
         Raises:
             InputError: it has others, and every difference.
@@ -149,12 +150,29 @@ class Tables:
             for name in sorted(wanted.keys() | found.keys())
             if wanted.get(name) != found.get(name)
         ]
+        kept = self._checks(table)
+        faults += [
+            f"{name}: the table checks '{kept.get(name)}', this version checks '{condition}'"
+            for name, condition in table.checks.items()
+            if kept.get(name) != condition
+        ]
         if faults:
             headline = (
-                f"the table '{table.name}' at {self.path(table)} has other columns than the "
-                "contract; mend the contract, or write to another --warehouse"
+                f"the table '{table.name}' at {self.path(table)} has other columns or checks than "
+                "the contract and this version have; mend the contract, or write to another "
+                "--warehouse"
             )
             raise InputError(listed(headline, faults))
+
+    def _checks(self, table: Table) -> dict[str, str]:
+        """The declared checks that a table's log has; no job of Spark's is needed."""
+        jvm = self._spark._jvm
+        assert jvm is not None
+        path = jvm.org.apache.hadoop.fs.Path(self.path(table))
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self._spark._jsparkSession, path)
+        properties = log.unsafeVolatileSnapshot().metadata().configuration()
+        found = {name: properties.get(f"{CHECK}{name}") for name in table.checks}
+        return {name: each.get() for name, each in found.items() if each.isDefined()}
 
     def _stamped(self, table: Table, frame: DataFrame) -> DataFrame:
         stamps = {"run_id": F.lit(self._run_id)}

@@ -59,6 +59,11 @@ def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
     )
 
 
+def collected(counts: DataFrame) -> list[Cell]:
+    """Counted cells as plain values: as many as the scale has, not the book."""
+    return sorted(Cell(*row) for row in counts.collect())
+
+
 def plainly_counted(
     log_odds: Iterable[float], is_bad: Iterable[float], points: Callable[[float], int]
 ) -> list[Cell]:

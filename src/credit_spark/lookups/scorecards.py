@@ -1,8 +1,6 @@
 """The scorecard of a model, and one loan's points explained."""
 
-import csv
 import json
-import sys
 from datetime import date
 from typing import Any
 
@@ -13,8 +11,8 @@ from rich.table import Table
 
 from credit_spark.contract.errors import InputError
 from credit_spark.flags import of_any_night
+from credit_spark.lookups.output import in_three_ways, told
 from credit_spark.lookups.place import document_of, place_of
-from credit_spark.modelling.scorecard import Row
 from credit_spark.modelling.scorecard import scorecard as rows_of
 from credit_spark.serving.answers import Answers
 
@@ -23,27 +21,14 @@ BAR = 12
 
 @click.command
 @click.option("--model", "version", help="Version of the model; else the one that scored a night.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@in_three_ways
 @of_any_night
 def scorecard(
     *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
 ) -> None:
     """Print a model's scorecard: the points that each feature's levels add."""
     document = document_of(place_of(**where), version, as_of)
-    rows = list(rows_of(document))
-    if as_json:
-        print(json.dumps([row._asdict() for row in rows]))
-    elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(Row._fields)
-        writer.writerows([row.feature, row.level, f"{row.points:.4f}"] for row in rows)
-    else:
-        table = Table("feature", "level", title=f"Scorecard of model {document.version}")
-        table.add_column("points", justify="right")
-        for row in rows:
-            table.add_row(row.feature, escape(row.level), f"{row.points:+.1f}")
-        Console().print(table)
+    told([row._asdict() for row in rows_of(document)], as_csv=as_csv, as_json=as_json)
 
 
 @click.command

@@ -132,6 +132,10 @@ class Recalibration(Piece):
     intercept: float = 0.0
     slope: float = 1.0
 
+    def pd(self, log_odds: float) -> float:
+        """The PD that log-odds of a fit come to."""
+        return 1 / (1 + exp(-(self.intercept + self.slope * log_odds)))
+
 
 class ModelDocument(Piece):
     """A fitted model.
@@ -171,8 +175,7 @@ class ModelDocument(Piece):
     @property
     def treated_even_odds(self) -> float:
         """The PD of a loan that the treated fit, not yet calibrated, gives even odds."""
-        line = self.recalibration
-        return 1 / (1 + exp(self.offset * line.slope - line.intercept))
+        return self.recalibration.pd(-self.offset)
 
     @classmethod
     def of(cls, text: str) -> Self:

@@ -42,17 +42,6 @@ class Fit(NamedTuple):
     intercept: float
 
 
-def fit(
-    training: DataFrame,
-    features: Sequence[Definition],
-    reasons: Mapping[str, str],
-    penalty: Penalty,
-) -> Fit:
-    """Fit a logistic regression on treated training rows."""
-    (only,) = fits(training, features, reasons, [penalty])
-    return only
-
-
 def fits(
     training: DataFrame,
     features: Sequence[Definition],

@@ -1,12 +1,10 @@
 """What the page and its JSON say of a loan, an applicant and a night: one answer for both."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from credit_spark.adapters.lake import Lake
-from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.modelling.document import ModelDocument
@@ -25,7 +23,7 @@ class Answers:
     def __init__(self, contract: Contract, lake: Lake) -> None:
         self._contract, self._lake = contract, lake
         self._scorers: dict[str, PlainScorer] = {}
-        self._glances: dict[tuple[int, ...], dict[str, Any]] = {}
+        self._glances: dict[str, dict[str, Any]] = {}
 
     @property
     def title(self) -> str:
@@ -34,35 +32,24 @@ class Answers:
 
     def night(self) -> dict[str, Any]:
         """The newest night at a glance."""
-        state = self._lake.state()
-        glance = self._glances.get(state)
-        if glance is None:
-            as_of = self._lake.latest()
-            glance = self._glance(as_of, self._lake.model_of(as_of).version)
-            self._glances = {state: glance}
+        as_of = self._lake.latest()
+        state = f"{as_of} {self._lake.versions(as_of)}"
+        glance = self._glances.get(state) or self._glance(as_of)
+        self._glances = {state: glance}
         return glance
 
     def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
-        """A loan's score of a night, the newest by default, as it was written, with its parts.
-
-        Raises:
-            InputError: the loan is not what was scored: the night is being written anew.
-        """
+        """A loan's score of a night, the newest by default, as it was written, with its parts."""
         as_of = night or self._lake.latest()
-        scored, given = self._lake.score(loan_id, as_of), self._lake.loan(loan_id, as_of)
-        if scored is None or given is None:
+        row, given = self._lake.score(loan_id, as_of), self._lake.loan(loan_id, as_of)
+        if row is None or given is None:
             return None
-        document = self._lake.document(scored["model_version"])
-        score = self._scorer(document).score(given)
-        if score.points != scored["points"]:
-            raise InputError(
-                f"the loan '{loan_id}' is not what was scored on {as_of}: that night is being "
-                "written anew. Ask again when it is complete"
-            )
-        written = {name: scored[name] for name in ("pd", "points", "band", "decision")}
-        reasons = [scored[name] for name in REASONS if scored[name]]
-        about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": scored["outcome"]}
-        return {**about, **_answer(score, document), **written, "reasons": reasons}
+        document = self._lake.document(row["model_version"])
+        written = {name: row[name] for name in ("pd", "points", "band", "decision")}
+        reasons = tuple(row[name] for name in REASONS if row[name])
+        score = self._scorer(document).score(given)._replace(**written, reasons=reasons)
+        about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": row["outcome"]}
+        return {**about, **_answer(score, document)}
 
     def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The score that the newest night's model gives to an applicant."""
@@ -82,24 +69,18 @@ class Answers:
         self._scorers = {version: scorer}
         return scorer
 
-    def _glance(self, as_of: date, version: str) -> dict[str, Any]:
-        decisions, bands = Counter[str](), Counter[str]()
-        for batch in self._lake.scores(as_of, ["decision", "band"]):
-            for counter, column in ((decisions, "decision"), (bands, "band")):
-                for each in batch.column(column).value_counts().to_pylist():
-                    counter[each["values"]] += each["counts"]
-        figures = {
-            row["metric"]: row["value"]
-            for row in self._lake.metrics(as_of)
-            if row["dataset"] == "night" and row["metric"] in HEADLINES
-            if row["segment"] == row["label"] == "all"
-        }
+    def _glance(self, as_of: date) -> dict[str, Any]:
+        decisions, bands = (
+            {row[column]: row["loans"] for row in self._lake.sums(as_of, column)}
+            for column in ("decision", "band")
+        )
+        figures = self._lake.night_figures(HEADLINES).get(as_of, {})
         return {
             "as_of": str(as_of),
-            "model_version": version,
-            "loans": decisions.total(),
-            "decisions": {name: decisions[name] for name in DECISIONS},
-            "bands": {name: bands[name] for name in self._contract.score.bands},
+            "model_version": self._lake.model_of(as_of).version,
+            "loans": sum(decisions.values()),
+            "decisions": {name: decisions.get(name, 0) for name in DECISIONS},
+            "bands": {name: bands.get(name, 0) for name in self._contract.score.bands},
             "metrics": {name: figures.get(name) for name in HEADLINES},
         }
 

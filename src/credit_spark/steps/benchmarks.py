@@ -15,20 +15,17 @@ from pyspark.sql import functions as F
 from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan
-from credit_spark.evaluation.cells import Cell, Folds, plainly_counted
-from credit_spark.evaluation.figures import before, figures, fold_figures, reliability
+from credit_spark.evaluation.cells import Cell, Folds, collected, plainly_counted
 from credit_spark.modelling.boosting import boosted, counted_by_trees
-from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
 from credit_spark.modelling.features import featured
 from credit_spark.modelling.pipeline import SCALED, scaled
 from credit_spark.modelling.scale import scale_of
 from credit_spark.steps import Night
+from credit_spark.steps.assessment import CV, DataSets, Measured, assessed
 from credit_spark.steps.book import Book
-from credit_spark.steps.fitting import collected, in_each_fold, pooled_cells
-from credit_spark.steps.measure import ANY_BAD_AT, Measured
+from credit_spark.steps.fitting import in_each_fold
 
 Benchmark = Literal["boosted_trees", "lstm"]
-DataSets = Mapping[str, Folds]
 # An LSTM is trained in one process, whose memory holds all rows.
 MOST_ROWS_OF_LSTM = 50_000
 FEWEST_FOLDS_OF_LSTM = 3
@@ -36,26 +33,8 @@ FEWEST_FOLDS_OF_LSTM = 3
 
 def benchmarked(night: Night, book: Book, name: Benchmark) -> Measured:
     """A benchmark's cells and figures, held-out folds first."""
-    raw = BENCHMARKS[name](night, book)
-    plan, line = night.contract.score, recalibration(pooled_cells(raw["cv"]))
-    decisions = plan.decisions
-    thresholds = sorted({ANY_BAD_AT, decisions.approve_below, decisions.decline_from})
-    folds = cross_fitted(raw["cv"], plan)
-    whole = {
-        dataset: recalibrated(pooled_cells(cells), line, plan)
-        for dataset, cells in raw.items()
-        if dataset != "cv"
-    }
-    measured = {"cv": [
-        *fold_figures(folds, thresholds), *before(pooled_cells(raw["cv"])),
-        *reliability(pooled_cells(folds)),
-    ]}  # fmt: skip
-    for dataset, cells in whole.items():
-        own_before = before(pooled_cells(raw[dataset]))
-        measured[dataset] = [*figures(cells, thresholds), *own_before, *reliability(cells)]
-    return Measured(
-        name, "none", {"cv": folds} | {key: {None: value} for key, value in whole.items()}, measured
-    )
+    found = assessed(BENCHMARKS[name](night, book), night.contract.score)
+    return Measured(name, "none", found.cells, found.figures)
 
 
 def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> None:
@@ -93,7 +72,7 @@ def boosted_trees(night: Night, book: Book) -> DataSets:
     folds = in_each_fold(night, book, held_out)
     trees = boosted(book.development, book.features, seed)
     own = collected(counted_by_trees(trees, with_outcome(book.development), plan))
-    found: dict[str, Folds] = {"cv": folds, "train": {None: own}}
+    found: dict[str, Folds] = {CV: folds, "train": {None: own}}
     if book.out_of_time is not None:
         later = featured(book.out_of_time, book.features, {"outcome": F.col("outcome")})
         found["out_of_time"] = {None: collected(counted_by_trees(trees, later, plan))}
@@ -113,7 +92,7 @@ def lstm(night: Night, book: Book) -> DataSets:
     """
     plan = night.contract.model
     fold_of = F.col("fold").alias("fold")
-    found: dict[str, dict[int | None, list[Cell]]] = {"cv": {}, "train": {}, "validation": {}}
+    found: dict[str, dict[int | None, list[Cell]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
         trained = ~F.col("fold").isin(tested, validated)
@@ -125,7 +104,7 @@ def lstm(night: Night, book: Book) -> DataSets:
         sets = {
             "train": ~table["fold"].isin([tested, validated]),
             "validation": table["fold"] == validated,
-            "cv": table["fold"] == tested,
+            CV: table["fold"] == tested,
         }
         given = {
             name: Rows(np.stack(list(table["x"][which])), table["label"][which].to_numpy())

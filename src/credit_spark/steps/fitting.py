@@ -12,10 +12,8 @@ from pyspark.sql import functions as F
 from credit_spark.adapters.session import kept
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Penalty, Treatment
-from credit_spark.evaluation.cells import Cell, Folds, by_risk, counted
-from credit_spark.evaluation.figures import ALL, Figure, before, figures, fold_figures, reliability
-from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
-from credit_spark.modelling.document import Facts, ModelDocument, Recalibration
+from credit_spark.evaluation.cells import Cell, Folds, collected, counted
+from credit_spark.modelling.document import Facts, ModelDocument
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import fits
 from credit_spark.modelling.refusals import refusals
@@ -23,8 +21,8 @@ from credit_spark.modelling.scoring import scored
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.steps import Night
+from credit_spark.steps.assessment import CV, Measured, assessed
 from credit_spark.steps.book import Book, partitions_of
-from credit_spark.steps.measure import Measured, thresholds_of
 
 Made = TypeVar("Made")
 
@@ -44,55 +42,18 @@ def tried(
     The folds' fits are held against their held-out loans, each fold's log-odds recalibrated by
     what the other folds came to; the model itself by what all of them came to.
     """
-    as_fitted = fitted(night, book, book.development, book.seen, treatment, penalty)
-    held_out = cross_validated(night, book, treatment, penalty)
-    line = recalibration(cell for cells in held_out.values() for cell in cells)
-    document = as_fitted.model_copy(update={"recalibration": line})
-    folds = cross_fitted(held_out, document.score)
-    whole = {"train": cells_of(book.development.select("loan.*"), document)}
+    document = fitted(night, book, book.development, book.seen, treatment, penalty)
+    raw: dict[str, Folds] = {
+        CV: cross_validated(night, book, treatment, penalty),
+        "train": {None: cells_of(book.development.select("loan.*"), document)},
+    }
     if book.out_of_time is not None:
-        whole["out_of_time"] = cells_of(book.out_of_time, document)
+        raw["out_of_time"] = {None: cells_of(book.out_of_time, document)}
     if random_split:
-        whole["random_split"] = randomly_held_out(night, book, document, penalty)
-    thresholds = thresholds_of(document)
-    cells: dict[str, Folds] = {"cv": folds}
-    measured = {"cv": fold_figures(folds, thresholds) + calibrated(held_out, folds, document)}
-    for name, own in whole.items():
-        cells[name] = {None: own}
-        measured[name] = whole_figures(own, document)
-    measured["train"].append(treated_even_odds(book, document))
-    return Trial(document, Measured(document.version, treatment, cells, measured))
-
-
-def treated_even_odds(book: Book, document: ModelDocument) -> Figure:
-    """The PD that was even odds before calibration, from which a notebook would call loans bad."""
-    rows = int(book.seen.good + book.seen.bad)
-    return Figure(None, ALL, None, "treated_even_odds", document.treated_even_odds, rows)
-
-
-def whole_figures(cells: Sequence[Cell], document: ModelDocument) -> list[Figure]:
-    """Every figure of a data set with no folds, before and after calibration."""
-    line = document.recalibration
-    back = Recalibration(
-        intercept=document.offset - line.intercept / line.slope, slope=1 / line.slope
-    )
-    return [
-        *figures(cells, thresholds_of(document)),
-        *before(recalibrated(cells, back, document.score)),
-        *reliability(cells),
-    ]
-
-
-def calibrated(held_out: Folds, folds: Folds, document: ModelDocument) -> list[Figure]:
-    """The calibration of all folds together, before and after."""
-    back = Recalibration(intercept=document.offset)
-    as_treated = recalibrated(pooled_cells(held_out), back, document.score)
-    return [*before(as_treated), *reliability(pooled_cells(folds))]
-
-
-def pooled_cells(folds: Folds) -> list[Cell]:
-    """The cells of all folds, one a score."""
-    return by_risk(cell for cells in folds.values() for cell in cells)
+        raw["random_split"] = {None: randomly_held_out(night, book, treatment, penalty)}
+    found = assessed(raw, document.score, document.offset)
+    document = document.model_copy(update={"recalibration": found.line})
+    return Trial(document, Measured(document.version, treatment, found.cells, found.figures))
 
 
 def fitted(
@@ -189,7 +150,7 @@ def in_each_fold(
 
 
 def randomly_held_out(
-    night: Night, book: Book, document: ModelDocument, penalty: Penalty
+    night: Night, book: Book, treatment: Treatment, penalty: Penalty
 ) -> list[Cell]:
     """A random quarter, scored by a model that was fitted on the rest.
 
@@ -197,17 +158,10 @@ def randomly_held_out(
     """
     is_held_out = random_quarter(night.contract)
     others = book.development.where(~is_held_out)
-    treatment = document.facts.treatment
-    fit = fitted(night, book, others, classes(others), treatment, penalty)
-    fit = fit.model_copy(update={"recalibration": document.recalibration})
-    return cells_of(book.development.where(is_held_out).select("loan.*"), fit)
+    document = fitted(night, book, others, classes(others), treatment, penalty)
+    return cells_of(book.development.where(is_held_out).select("loan.*"), document)
 
 
 def cells_of(rows: DataFrame, document: ModelDocument) -> list[Cell]:
-    """Score loans and count them: as many cells as the scale has, not the book."""
+    """Score loans and count them."""
     return collected(counted(scored(rows, document, "outcome")))
-
-
-def collected(counts: DataFrame) -> list[Cell]:
-    """Counted cells as plain values."""
-    return sorted(Cell(*row) for row in counts.collect())

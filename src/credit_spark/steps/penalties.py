@@ -42,14 +42,10 @@ def chosen_penalty(night: Night, book: Book) -> Choice:
         for nth in range(len(penalties))
     ]
     losses = [log_loss(each) or 0.0 for each in cells]
+    rows = int(book.seen.good + book.seen.bad)
     figures = [
-        Figure(None, ALL, None, metric.__name__, metric(each), rows_of(each), str(penalty))
+        Figure(None, ALL, None, metric.__name__, metric(each), rows, str(penalty))
         for penalty, each in zip(penalties, cells, strict=True)
         for metric in (log_loss, auc)
     ]
     return Choice(penalties[losses.index(min(losses))], tuple(figures))
-
-
-def rows_of(cells: list[Cell]) -> int:
-    """Loans with a known outcome."""
-    return sum(each.known for each in cells)

@@ -5,21 +5,21 @@ from typing import Any, NamedTuple
 
 from credit_spark.adapters.models import Gate
 from credit_spark.contract.models import Contract, Treatment
-from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
 from credit_spark.modelling.document import ModelDocument, Number
 from credit_spark.steps import Night
+from credit_spark.steps.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.steps.book import Book, read_book
-from credit_spark.steps.fitting import Trial, pooled_cells, tried
-from credit_spark.steps.measure import ANY_BAD_AT, OF_A_NIGHT, Measured, write_measured
+from credit_spark.steps.fitting import Trial, tried
+from credit_spark.steps.measure import OF_A_NIGHT
 from credit_spark.steps.penalties import Choice, chosen_penalty
 
 PENALTIES = "penalties"
 SHOWN = {
-    "cv": (
+    CV: (
         "ks_mean", "ks_sd", "auc_mean", "auc_sd", "mean_pd_over_observed", "calibration_slope",
         "ece", "ece_before",
     ),
@@ -83,7 +83,7 @@ def judged(night: Night, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]
 
     A slope may lie beyond its bounds by twice its standard error, as it will on a few loans.
     """
-    dataset = "out_of_time" if "out_of_time" in measured else "cv"
+    dataset = "out_of_time" if "out_of_time" in measured else CV
     plan = night.contract.model.gates
     low, high = plan.calibration_slope
     chance = 2 * (pooled(measured[dataset], "calibration_slope_error") or 0.0)
@@ -132,7 +132,7 @@ def wrong_signs(document: ModelDocument, contract: Contract) -> Iterator[str]:
 
 def reports(trial: Trial) -> list[dict[str, str]]:
     """The imbalanced classification report of the held-out folds, at each threshold of PD."""
-    cells = by_risk(pooled_cells(trial.measured.cells["cv"]))
+    cells = pooled_cells(trial.measured.cells[CV])
     decisions = trial.document.score.decisions
     thresholds = {
         "even odds": ANY_BAD_AT,

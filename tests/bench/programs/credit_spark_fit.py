@@ -11,7 +11,7 @@ from credit_spark.adapters.session import spark_session
 from credit_spark.contract.models import Penalty
 from credit_spark.modelling.features import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
-from credit_spark.modelling.pipeline import fit
+from credit_spark.modelling.pipeline import fits
 from credit_spark.settings import resolve
 
 SETTINGS = Path(__file__).parents[3] / "conf/base.yml"
@@ -24,7 +24,7 @@ def main(book: str, out: str) -> None:
     with spark_session(options, Path(f"{out}.log")) as spark:
         rows = featured(spark.read.parquet(book), features, {"label": F.col("label")})
         weighted = treated(rows, "none", Classes(1, 1), seed=1).persist()
-        fitted = fit(weighted, features, dict.fromkeys(FEATURES, ""), Penalty(REGULARISATION))
+        fitted = fits(weighted, features, dict.fromkeys(FEATURES, ""), [Penalty(REGULARISATION)])[0]
     coefficients = [term.coefficient for term in fitted.terms]
     Path(out).write_text(json.dumps([*coefficients, fitted.intercept]))
 
