@@ -2,12 +2,25 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
+from credit_spark.adapters.landing import Landing
+from credit_spark.adapters.logs import Log
+from credit_spark.adapters.models import Models
+from credit_spark.adapters.suites import Suites
+from credit_spark.adapters.tables import Tables
 from credit_spark.cli import main
+from credit_spark.contract.models import Contract
+from credit_spark.settings import resolve
+from credit_spark.steps import Ledger, Night
+
+PROJECT = Path(__file__).parents[1]
 
 # The sample's night, and how many loans it has.
 AS_OF = "2012-01-31"
@@ -59,3 +72,26 @@ def rows_of(table: Path) -> list[str]:
 
 def arrow(table: Path) -> pa.Table:
     return DeltaTable(table).to_pyarrow_table()
+
+
+def frame(table: Path) -> pl.DataFrame:
+    return pl.DataFrame(arrow(table))
+
+
+def night_of(
+    spark: SparkSession, contract: Contract, place: Path, folder: Path, as_of: date
+) -> Night:
+    """A night whose files stand in `place` and whose tables stand in `folder`."""
+    tables = Tables(spark, str(folder), as_of, "run")
+    return Night(
+        spark=spark,
+        as_of=as_of,
+        contract=contract,
+        settings=resolve(PROJECT / "conf/base.yml", None, {}),
+        landing=Landing(spark, contract, str(place), as_of),
+        tables=tables,
+        models=Models(tables),
+        suites=Suites(PROJECT / "expectations" / contract.portfolio),
+        log=Log(folder / "logs", "run"),
+        ledger=Ledger(),
+    )

@@ -3,6 +3,7 @@
 from math import inf, nan
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -86,12 +87,10 @@ def book(done) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def nights(spark, book, model, contract, tmp_path_factory) -> dict[str, dict]:
+def nights(book, model) -> dict[str, dict]:
     """Every loan's score as the night computes it."""
-    folder = tmp_path_factory.mktemp("book")
-    pq.write_table(book, folder / "loans.parquet")
-    rows = scored(spark.read.parquet(str(folder / "loans.parquet")), model, "loan_id").collect()
-    return {row["loan_id"]: row.asDict() for row in rows}
+    rows = scored(pl.DataFrame(book), model, "loan_id").to_dicts()
+    return {row["loan_id"]: row for row in rows}
 
 
 def agree(ours: dict[str, dict], theirs: dict[str, dict]) -> None:

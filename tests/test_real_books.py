@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from imblearn.over_sampling import SMOTENC
 from pyspark.ml.functions import vector_to_array
@@ -18,24 +19,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.logs import Log
-from credit_spark.adapters.models import Models
-from credit_spark.adapters.suites import Suites
-from credit_spark.adapters.tables import Tables
 from credit_spark.cleaning.superseding import accepted, with_contents
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
 from credit_spark.modelling.pipeline import fits
 from credit_spark.modelling.scoring import scored
-from credit_spark.settings import resolve
-from credit_spark.steps import Ledger, Night
+from credit_spark.steps import Night
 from credit_spark.steps.book import read_book
 from credit_spark.steps.clean import clean
 from credit_spark.steps.fitting import fitted
 from credit_spark.steps.train import Asked, train
 from tests.frames import stored
-from tests.nights import arrow, run
+from tests.nights import arrow, night_of, run
 
 PROJECT = Path(__file__).parents[1]
 BOOK = "lendingclub_2007_2011/loans.csv"
@@ -46,18 +42,7 @@ AS_OF = date(2012, 1, 31)
 def night(spark, lending_club, real_data, tmp_path_factory) -> Night:
     """The night of the complete book, cleaned."""
     folder = tmp_path_factory.mktemp("book")
-    tables = Tables(spark, str(folder), AS_OF, "run")
-    night = Night(
-        as_of=AS_OF,
-        contract=lending_club,
-        settings=resolve(PROJECT / "conf/base.yml", None, {}),
-        landing=Landing(spark, lending_club, str(real_data / BOOK), AS_OF),
-        tables=tables,
-        models=Models(tables),
-        suites=Suites(PROJECT / "expectations/lending_club"),
-        log=Log(folder / "logs", "run"),
-        ledger=Ledger(),
-    )
+    night = night_of(spark, lending_club, real_data / BOOK, folder, AS_OF)
     clean(night)
     return night
 
@@ -72,7 +57,7 @@ def test_the_book_is_accounted_for_to_the_last_line(night) -> None:
 
 
 def test_the_books_figures_are_those_that_duckdb_reads(night, real_data, lending_club) -> None:
-    ours = night.tables.read(loans(lending_club)).agg(
+    ours = night.tables.tonight(loans(lending_club), "clean").agg(
         F.sum("loan_amount"), F.sum("annual_income"), F.round(F.sum("interest_rate"), 4),
         F.count("revolving_utilisation"), F.round(F.sum("debt_to_income"), 4),
         F.count("employment_years"), F.sum("employment_years"), F.count_if(F.col("outcome") == "bad"),
@@ -106,21 +91,19 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
     fitted_pipeline = fits(training, book.features, reasons, [penalty])[0].pipeline
     pipeline = stored(fitted_pipeline, tmp_path)
     document = fitted(night, book, book.development, book.seen, "class_weight", penalty)
-    everything = night.tables.read(loans(contract))
+    everything = night.tables.tonight(loans(contract), "clean")
+    in_polars = pl.DataFrame(arrow(Path(night.tables.path(loans(contract)))))
 
     features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
     raw = vector_to_array("rawPrediction")[1].alias("raw")
-    theirs = pipeline.transform(features).select("loan_id", raw)
-    ours = scored(everything, document, "loan_id")
+    theirs = pl.DataFrame(pipeline.transform(features).select("loan_id", raw).toArrow())
+    ours = scored(in_polars, document, "loan_id")
     # The pipeline knows nothing of the offset, which calibrates what the weights have shifted.
-    expected = F.lit(1) / (1 + F.exp(F.lit(document.offset) - F.col("raw")))
-    widest = ours.join(theirs, "loan_id", how="inner").agg(
-        F.max(F.abs(F.col("pd") - expected)), F.count("pd")
-    )
+    expected = 1 / (1 + (document.offset - pl.col("raw")).exp())
+    both = ours.join(theirs, on="loan_id", how="inner", validate="1:1")
 
-    difference, count = widest.first()
-    assert count == 42_531
-    assert difference < 1e-9
+    assert len(both) == 42_531
+    assert both.select((pl.col("pd") - expected).abs().max()).item() < 1e-9
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])

@@ -15,7 +15,7 @@ from rich.console import Console
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.logs import Log, java_trace
 from credit_spark.adapters.models import Models
-from credit_spark.adapters.places import file_system, local_folder, only_run, url_of, writable
+from credit_spark.adapters.places import local_folder, only_run, opened, url_of, writable
 from credit_spark.adapters.session import is_submitted, spark_session
 from credit_spark.adapters.suites import Suites, import_meanwhile
 from credit_spark.adapters.tables import Tables
@@ -92,11 +92,11 @@ def _night(
     log: Log,
     ledger: Ledger,
 ) -> Night:
-    warehouse = url_of(folder)
-    file_system(spark, warehouse)
-    tables = Tables(spark, warehouse, flags.as_of, log.run_id)
+    opened(folder)
+    tables = Tables(spark, folder, flags.as_of, log.run_id)
     source = url_of(settings.storage.landing.format(portfolio=contract.portfolio))
     return Night(
+        spark=spark,
         as_of=flags.as_of,
         contract=contract,
         settings=settings,

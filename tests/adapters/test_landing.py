@@ -5,13 +5,12 @@ from datetime import date
 from functools import partial
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
 from credit_spark.adapters.delimited import blocks, stream_of
-from credit_spark.adapters.landing import END_BYTES, Landing, LandingFile, judged_blocks
-from credit_spark.cleaning.blocks import unpacked
+from credit_spark.adapters.landing import END_BYTES, Landing, LandingFile, Piece, judged_piece
+from credit_spark.adapters.spool import spooling
 from credit_spark.cleaning.layouts import shape_of
 from credit_spark.contract.errors import LandingError
 
@@ -62,20 +61,23 @@ def test_a_file_of_another_storage_is_read_in_its_order(spark, lending_club, tmp
     storage.set("fs.viewfs.mounttable.there.link./landing", f"file:{tmp_path}")
     parts = {"spark.sql.files.maxPartitionBytes": 100_000, "spark.sql.files.openCostInBytes": 0}
 
-    def packed(place: str) -> list[tuple[object, ...]]:
+    def read(place: str) -> tuple[list[object], pl.DataFrame]:
         landing = Landing(spark, lending_club, place, AS_OF)
-        blocks = landing.blocks(landing.files()).drop("source_file", "number")
-        return sorted((tuple(row) for row in blocks.collect()), key=str)
+        with spooling(str(tmp_path / "spool")) as spool:
+            found = landing.judged(landing.files(), spool)
+            lines = [block for each in found for block in spool.blocks(f"accepted-{each.number}")]
+        return [each._replace(number=0, fault=None) for each in found], pl.concat(lines)
 
-    here = packed(f"file:{tmp_path}")
+    here = read(f"file:{tmp_path}")
     for name, value in parts.items():
         spark.conf.set(name, value)
-    away = packed("viewfs://there/landing")
+    away = read("viewfs://there/landing")
     for name in parts:
         spark.conf.unset(name)
 
-    assert away == here
-    assert [row[1] for row in here] == [10_002, 10_002]
+    assert away[0] == here[0]
+    assert_frame_equal(away[1], here[1])
+    assert [each.lines for each in here[0]] == [10_002, 10_002]
 
 
 def test_a_large_file_is_read_by_several_tasks_in_its_order(
@@ -88,11 +90,10 @@ def test_a_large_file_is_read_by_several_tasks_in_its_order(
     landing = Landing(spark, lending_club, f"file:{tmp_path}/a.csv", AS_OF)
 
     def read() -> tuple[int, pl.DataFrame]:
-        found = landing.blocks(landing.files()).orderBy("number")
-        batches = found.select("source_file", "number", "is_keyed", "keys", "accepted").toArrow()
-        table = batches.append_column("accepted_contents", pa.nulls(len(batches), pa.null()))
-        lines = list(unpacked(table.to_batches(), "accepted", None, wanted=True))
-        return found.count(), pl.concat(lines).drop("place")
+        with spooling(str(tmp_path / "spool")) as spool:
+            found = landing.judged(landing.files(), spool)
+            lines = [block for each in found for block in spool.blocks(f"accepted-{each.number}")]
+        return len(found), pl.concat(lines).drop("place")
 
     whole = read()
     monkeypatch.setattr("credit_spark.adapters.landing.PART_BYTES", 100_000)
@@ -109,12 +110,13 @@ def test_a_packed_file_that_is_cut_off_is_a_fault(spark, lending_club, tmp_path,
     lines = long_text.splitlines()
     shape = shape_of(lines, lending_club)
     path = tmp_path / "a.csv.gz"
-    file = LandingFile(f"file:{path}", "a.csv.gz", 1, "", shape, ())
-    stream = partial(stream_of, str(path))
+    file = LandingFile(f"file:{path}", "a.csv.gz", 1, shape, ())
+    piece, stream = Piece(0, file, None, 0), partial(stream_of, str(path))
 
-    *_, last = judged_blocks(file, stream, lending_club, AS_OF)
+    with spooling(str(tmp_path / "spool")) as spool:
+        summary = judged_piece(piece, stream, lending_club, AS_OF, spool)
 
-    assert "cannot be read to its end" in last["fault"][0].as_py()
+    assert "cannot be read to its end" in summary.fault
 
 
 def test_bytes_that_are_no_text_are_marked(lending_club, tmp_path):

@@ -4,13 +4,12 @@ from datetime import date
 
 import pytest
 
-from credit_spark.adapters.models import Gate, Models
+from credit_spark.adapters.models import FACTS, Gate, Models
 from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Decisions, ScorePlan
 from credit_spark.contract.tables import MODELS
 from credit_spark.modelling.document import Facts, ModelDocument
-from tests.frames import rows
 
 PLAN = ScorePlan(bands={"all": 1.0}, decisions=Decisions(approve_below=0.1, decline_from=0.3))
 
@@ -43,7 +42,7 @@ def champion(models: Models, day: int) -> str | None:
 
 
 def status(models: Models) -> dict:
-    return dict(rows(models._tables.read(MODELS), "model_version", "status"))
+    return {each["model_version"]: each["status"] for each in models._tables.rows(MODELS, FACTS)}
 
 
 def test_a_night_before_the_first_promotion_has_no_champion(models) -> None:

@@ -1,28 +1,24 @@
 """From the text of files to verdicts, on small files that stand on disk."""
 
 import json
+from collections import Counter
 from datetime import date
 from functools import partial
+from itertools import count
 from typing import NamedTuple
 
 import polars as pl
-import pyarrow as pa
 import pytest
 
 from credit_spark.adapters.delimited import stream_of
-from credit_spark.adapters.landing import Landing, LandingFile, judged_blocks
-from credit_spark.cleaning import superseding
+from credit_spark.adapters.landing import Landing, LandingFile, Piece, judged_piece
+from credit_spark.adapters.spool import Spool, spooling
+from credit_spark.cleaning.blocks import Summary
 from credit_spark.cleaning.layouts import footer_of, shape_of
-from credit_spark.cleaning.superseding import (
-    accepted,
-    contested_keys,
-    rivals,
-    set_aside,
-    superseded,
-    with_contents,
-)
 from credit_spark.contract.errors import LandingError
-from tests.frames import rows
+from credit_spark.steps import clean as cleaning
+from credit_spark.steps.clean import clean as clean_step
+from tests.nights import frame, night_of
 
 HEADER = "id,amount,rate,income,home,opened,paid,status\n"
 SOUND = 'A,"$9,000",10.65%,50000,OWN,2025-01-02,2026-01-01,paid\n'
@@ -41,9 +37,10 @@ def judge(contract, tmp_path):
         lines = text.splitlines()
         shape = shape_of(lines, contract)
         footer = footer_of(lines, shape, contract)
-        file = LandingFile(f"file:{path}", path.name, path.stat().st_size, "", shape, footer)
-        stream = partial(stream_of, str(path))
-        return Told.of(list(judged_blocks(file, stream, contract, AS_OF)))
+        file = LandingFile(f"file:{path}", path.name, path.stat().st_size, shape, footer)
+        piece, stream = Piece(0, file, None, 0), partial(stream_of, str(path))
+        with spooling(str(tmp_path / "spool")) as spool:
+            return Told.of(judged_piece(piece, stream, contract, AS_OF, spool), spool)
 
     return tell
 
@@ -57,35 +54,41 @@ class Told(NamedTuple):
     replaced: list[str]
 
     @classmethod
-    def of(cls, blocks: list[pa.RecordBatch]) -> "Told":
-        rows = [each for block in blocks for each in block.to_pylist()]
-        counts = [each for row in rows for each in row["counts"]]
-        return cls(
-            *[
-                [line for row in rows for line in pl.read_ipc_stream(row[part]).to_dicts()]
-                for part in ("accepted", "quarantined")
-            ],
-            {each["verdict"]: each["rows"] for each in counts},
-            [each["replaced"] for each in counts],
-        )
+    def of(cls, summary: Summary, spool: Spool) -> "Told":
+        lines = [
+            [line for block in spool.blocks(name) for line in block.drop("place").to_dicts()]
+            for name in ("accepted-0", "quarantined-0")
+        ]
+        counts = Counter()
+        for each, rows in summary.counts.items():
+            counts[each.verdict] += rows
+        return cls(*lines, dict(counts), sorted(each.replaced for each in summary.counts))
 
 
 @pytest.fixture
-def clean(spark, contract, landed):
-    """The loans, and the lines set aside, of files that are put beside each other by Spark."""
+def clean(spark, contract, landed, tmp_path):
+    """The loans, the lines set aside and how many each file lost, of files cleaned together."""
+    numbers = count()
 
     def tell(**files: str):
-        landing = Landing(spark, contract, str(landed(**files)), AS_OF)
-        blocks = with_contents(landing.blocks(landing.files()))
-        contested = contested_keys(blocks)
-        numbered = rivals(blocks, contract, contested)
-        return (
-            accepted(blocks, numbered, contract, contested),
-            set_aside(blocks),
-            superseded(numbered, contested),
+        night = night_of(
+            spark, contract, landed(**files), tmp_path / f"tables-{next(numbers)}", AS_OF
         )
+        clean_step(night)
+        folder = night.tables.folder
+        losers = {
+            each["name"]: each["superseded"]
+            for each in json.loads(night.ledger.facts["files"])
+            if each["superseded"]
+        }
+        return frame(f"{folder}/loans"), frame(f"{folder}/quarantine"), losers
 
     return tell
+
+
+def rows(lines: pl.DataFrame, *columns: str) -> list[tuple]:
+    """Some columns of the lines, in order."""
+    return sorted(lines.drop("run_id").select(columns or pl.all()).rows(), key=str)
 
 
 def test_a_sound_line_is_typed_and_accepted(judge) -> None:
@@ -94,9 +97,9 @@ def test_a_sound_line_is_typed_and_accepted(judge) -> None:
     assert told.counts == {"accepted": 1}
     assert told.accepted == [
         {
-            "key": "A", "number": "A", "amount": 9000.0, "rate": 0.1065, "income": 50000.0,
+            "key": "A", "content": None, "number": "A", "amount": 9000.0, "rate": 0.1065, "income": 50000.0,
             "owned": "OWN", "opened_on": date(2025, 1, 2), "paid_on": date(2026, 1, 1),
-            "status": "paid", "outcome": "good",
+            "status": "paid", "outcome": "good", "hash": told.accepted[0]["hash"],
         }
     ]  # fmt: skip
 
@@ -196,7 +199,9 @@ def test_where_too_many_keys_stand_twice_the_loans_are_the_same(clean, monkeypat
     lines = HEADER + "".join(SOUND.replace("A,", f"{key},") for key in "ABCABD")
     few = rows(clean(f=lines, g=KEYLESS)[0])
 
-    monkeypatch.setattr(superseding, "MOST_CONTESTED", 1)
+    monkeypatch.setattr(cleaning, "MOST_CONTESTED", 1)
+    monkeypatch.setattr(cleaning, "LINES_AT_ONCE", 2)
+    monkeypatch.setattr(cleaning, "HASHES_AT_ONCE", 2)
 
     assert rows(clean(f=lines, g=KEYLESS)[0]) == few
     assert len(few) == 7
@@ -278,10 +283,7 @@ def test_files_of_any_name_are_found_once(spark, contract, landed) -> None:
     place = landed(**{"loans [1] {a}+é": HEADER + SOUND, "loans 1 a": HEADER})
     landing = Landing(spark, contract, str(place), date(2026, 3, 2))
 
-    assert rows(landing.blocks(landing.files()), "source_file") == [
-        ("loans 1 a.csv",),
-        ("loans [1] {a}+é.csv",),
-    ]
+    assert [each.name for each in landing.files()] == ["loans 1 a.csv", "loans [1] {a}+é.csv"]
 
 
 def test_two_files_of_one_name_and_a_folder_are_refused(spark, contract, landed) -> None:

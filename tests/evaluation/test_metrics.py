@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 import numpy as np
+import polars as pl
 import pytest
 from imblearn.metrics import classification_report_imbalanced
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +18,7 @@ from sklearn.metrics import (
 )
 
 from credit_spark.evaluation import calibration, metrics
-from credit_spark.evaluation.cells import Cell, by_risk, counted
+from credit_spark.evaluation.cells import Cell, by_risk, cells_of_tallies, counted, tallied
 from credit_spark.evaluation.classification import printed, report
 from credit_spark.evaluation.figures import figures, fold_figures, pooled
 from tests.frames import rows
@@ -206,15 +207,51 @@ def test_figures_stand_at_the_thresholds_and_where_ks_is_reached() -> None:
     assert asked == {0.5, metrics.ks_threshold(cells)}
 
 
+SCORED = [
+    (-1.0004, 600, "good"),
+    (-0.9996, 600, "bad"),
+    (-1.0, 600, "open"),
+    (-1.0, 601, None),
+    (-1.0005, 599, "good"),
+    (0.0005, 570, "good"),
+    (0.00149999, 570, "good"),
+    (25.0, 500, "bad"),
+]
+COUNTED = [
+    (-1001, 599, 1, 0, 0),
+    (-1000, 600, 1, 1, 1),
+    (-1000, 601, 0, 0, 1),
+    (1, 570, 2, 0, 0),
+    (25000, 500, 0, 1, 0),
+]
+
+
 def test_scores_are_counted_by_cell_points_and_outcome(spark) -> None:
-    scored = [
-        (-1.0004, 600, "good"),
-        (-0.9996, 600, "bad"),
-        (-1.0, 600, "open"),
-        (-1.0, 601, None),
-        (25.0, 500, "bad"),
-    ]
+    cells = counted(spark.createDataFrame(SCORED, "log_odds double, points int, outcome string"))
 
-    cells = counted(spark.createDataFrame(scored, "log_odds double, points int, outcome string"))
+    assert sorted(rows(cells)) == COUNTED
 
-    assert rows(cells) == [(-1000, 600, 1, 1, 1), (-1000, 601, 0, 0, 1), (25000, 500, 0, 1, 0)]
+
+def in_polars(scored: list[tuple]) -> pl.DataFrame:
+    schema = {"log_odds": pl.Float64, "points": pl.Int32, "outcome": pl.String}
+    return pl.DataFrame(scored, schema, orient="row")
+
+
+def test_polars_counts_as_spark_does_in_parts_or_at_once() -> None:
+    tally = tallied(in_polars(SCORED))
+    parts = [tallied(in_polars(SCORED[nth::3])) for nth in range(3)]
+
+    assert sorted(tally.rows()) == COUNTED
+    assert cells_of_tallies(parts) == [Cell(*each) for each in COUNTED]
+    assert cells_of_tallies([]) == cells_of_tallies([tallied(in_polars([]))]) == []
+    whole = pl.Int64
+    assert tally.schema == {"cell": pl.Int32, "points": pl.Int32, "good": whole, "bad": whole, "open": whole}  # fmt: skip
+
+
+def test_scores_are_counted_by_other_columns_too() -> None:
+    scored = in_polars(SCORED[:3] * 2).with_columns(decision=pl.Series(["a"] * 3 + ["b"] * 3))
+
+    tally = tallied(scored, ["decision"])
+
+    assert sorted(tally.rows()) == [("a", -1000, 600, 1, 1, 1), ("b", -1000, 600, 1, 1, 1)]
+    assert cells_of_tallies([tally]) == [Cell(-1000, 600, 2, 2, 2)]

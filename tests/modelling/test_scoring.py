@@ -2,19 +2,29 @@
 
 from math import inf, log, nan
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
 from sklearn.linear_model import LogisticRegression
 
 from credit_spark.contract.models import Decisions, Penalty, ScorePlan
-from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number
+from credit_spark.modelling.document import (
+    Category,
+    Facts,
+    Level,
+    ModelDocument,
+    Number,
+    Refusal,
+)
 from credit_spark.modelling.features import MISSING, Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import fits
-from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.plain import PlainScorer
+from credit_spark.modelling.scoring import columns_read, scored
 from tests.frames import rows, stored
 
 PLAN = ScorePlan(
@@ -31,6 +41,14 @@ FEATURES = [
 ]
 REASONS = {"x": "x is high", "y": "y is high", "w": "the word"}
 DDL = "loan_id string, x double, y double, w string, outcome string"
+SCHEMA = {
+    "loan_id": pl.String,
+    "x": pl.Float64,
+    "y": pl.Float64,
+    "w": pl.String,
+    "outcome": pl.String,
+}
+REASON = ["reason_1", "reason_2", "reason_3", "reason_4"]
 
 
 def drawn(count: int, seed: int = 7) -> list[tuple[object, ...]]:
@@ -63,14 +81,18 @@ def fitted(training):
     )[0]
 
 
-def document(terms, intercept: float = 0.0, shift: float = 0.0) -> ModelDocument:
+def frame(*given: tuple[object, ...]) -> pl.DataFrame:
+    return pl.DataFrame(list(given), schema=SCHEMA, orient="row")
+
+
+def document(terms, intercept: float = 0.0, shift: float = 0.0, refusals=()) -> ModelDocument:
     facts = Facts(
         as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
         portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=PLAN,
-        intercept=intercept, offset=shift, facts=facts,
+        intercept=intercept, offset=shift, facts=facts, refusals=tuple(refusals),
     )  # fmt: skip
 
 
@@ -96,15 +118,14 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
         ("nan", nan, 1.0, "a", None),
         ("extreme", 1e300, -1e300, "b", None),
     ]
-    given = spark.createDataFrame(drawn(300, seed=8) + strange, DDL)
-    features = featured(given, FEATURES, {"loan_id": F.col("loan_id")})
+    given = drawn(300, seed=8) + strange
+    features = featured(spark.createDataFrame(given, DDL), FEATURES, {"loan_id": F.col("loan_id")})
     probability = vector_to_array("probability")[1]
 
     pipeline = stored(fitted.pipeline, tmp_path)
     theirs = dict(rows(pipeline.transform(features).select("loan_id", probability)))
-    ours = dict(
-        rows(scored(given, document(fitted.terms, fitted.intercept), "loan_id"), "loan_id", "pd")
-    )
+    compiled = document(fitted.terms, fitted.intercept)
+    ours = dict(scored(frame(*given), compiled, "loan_id").select("loan_id", "pd").rows())
 
     assert ours.keys() == theirs.keys()
     assert max(abs(ours[each] - theirs[each]) for each in ours) < 1e-9
@@ -140,16 +161,21 @@ def word(**slopes: float) -> Category:
     return Category(name="w", sql="w", reason=REASONS["w"], levels=tuple(levels))
 
 
-def score_of(spark, terms, x, y, w, intercept=0.0, shift=0.0):
-    given = spark.createDataFrame([("A", x, y, w, None)], DDL)
-    return scored(given, document(terms, intercept, shift)).first()
+def score_of(terms, x, y, w, **parts) -> SimpleNamespace:
+    scores = scored(frame(("A", x, y, w, None)), document(terms, **parts))
+    return SimpleNamespace(**scores.row(0, named=True))
 
 
-def test_points_lie_on_the_stated_scale(spark) -> None:
+def reasons_of(*given) -> list[str | None]:
+    row = vars(score_of(*given))
+    return [row[name] for name in REASON]
+
+
+def test_points_lie_on_the_stated_scale() -> None:
     terms = [number("x", 1.0)]
 
-    at_30_to_1 = score_of(spark, terms, -log(30), 0.0, "a")
-    at_60_to_1 = score_of(spark, terms, -log(60), 0.0, "a")
+    at_30_to_1 = score_of(terms, -log(30), 0.0, "a")
+    at_60_to_1 = score_of(terms, -log(60), 0.0, "a")
 
     assert (at_30_to_1.points, at_60_to_1.points) == (600, 620)
     assert at_30_to_1.pd == pytest.approx(1 / 31)
@@ -159,24 +185,20 @@ def test_points_lie_on_the_stated_scale(spark) -> None:
     ("pd", "band", "decision"),
     [(0.05, "A", "approve"), (0.1, "B", "review"), (0.29, "B", "review"), (0.3, "C", "decline"), (0.9, "C", "decline")],
 )  # fmt: skip
-def test_bands_and_decisions_follow_the_pd(spark, pd, band, decision) -> None:
+def test_bands_and_decisions_follow_the_pd(pd, band, decision) -> None:
     # A hair above, since the PD comes back through an exponential.
-    row = score_of(spark, [number("x", 1.0)], log(pd / (1 - pd)) + 1e-12, 0.0, "a")
+    row = score_of([number("x", 1.0)], log(pd / (1 - pd)) + 1e-12, 0.0, "a")
 
     assert (row.band, row.decision) == (band, decision)
 
 
-def test_reasons_are_what_cost_most_in_the_contracts_order(spark) -> None:
+def test_reasons_are_what_cost_most_in_the_contracts_order() -> None:
     terms = [number("x", 1.0), number("y", 1.0), word(a=2.0, b=-1.0)]
 
-    def reasons(x, y, w):
-        row = score_of(spark, terms, x, y, w)
-        return [row.reason_1, row.reason_2, row.reason_3, row.reason_4]
-
-    assert reasons(1.0, 0.5, "a") == ["the word", "x is high", "y is high", None]
-    assert reasons(1.0, 1.0, "b") == ["x is high", "y is high", None, None]
-    assert reasons(-1.0, 0.0, "b") == [None, None, None, None]
-    assert reasons(-1.0, 3.0, "zzz") == ["y is high", None, None, None]
+    assert reasons_of(terms, 1.0, 0.5, "a") == ["the word", "x is high", "y is high", None]
+    assert reasons_of(terms, 1.0, 1.0, "b") == ["x is high", "y is high", None, None]
+    assert reasons_of(terms, -1.0, 0.0, "b") == [None, None, None, None]
+    assert reasons_of(terms, -1.0, 3.0, "zzz") == ["y is high", None, None, None]
 
 
 def dearest(costs: list[float], texts: list[str]) -> list[str | None]:
@@ -187,7 +209,7 @@ def dearest(costs: list[float], texts: list[str]) -> list[str | None]:
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9])
-def test_reasons_are_those_of_plain_python(spark, count) -> None:
+def test_reasons_are_those_of_plain_python(count) -> None:
     """Ties, nulls, infinities, nothing that costs, and costs a hair apart, the later one dearer."""
     draw = Random(count)
     names = [f"v{nth}" for nth in range(count)]
@@ -199,11 +221,10 @@ def test_reasons_are_those_of_plain_python(spark, count) -> None:
     values = [0.0, 1.0, 1.0, 2.0, -1.0, None, inf, nan, 1e-14, 1.0 + 2**-52, 1.0 + 2**-45]
     loans = [(str(each), *draw.choices(values, k=count)) for each in range(400)]
     loans.append(("free", *[-1e-9 * term.coefficient for term in terms]))
-    ddl = ", ".join(["loan_id string", *[f"{name} double" for name in names]])
-    reasons = ["reason_1", "reason_2", "reason_3", "reason_4"]
+    schema = {"loan_id": pl.String, **dict.fromkeys(names, pl.Float64)}
 
-    frame = scored(spark.createDataFrame(loans, ddl), document(terms), "loan_id")
-    ours = {row[0]: list(row[1:]) for row in rows(frame, "loan_id", *reasons)}
+    scores = scored(pl.DataFrame(loans, schema, orient="row"), document(terms), "loan_id")
+    ours = {row[0]: list(row[1:]) for row in scores.select("loan_id", *REASON).rows()}
 
     def costs(given) -> list[float]:
         known = [0.25 if v is None or not abs(v) < inf else v for v in given]
@@ -214,10 +235,103 @@ def test_reasons_are_those_of_plain_python(spark, count) -> None:
     assert ours["free"] == [None, None, None, None]
 
 
+def refusal(name: str, sql: str) -> Refusal:
+    return Refusal(name=name, sql=sql, reason=f"{name} holds")
+
+
+def test_hard_rules_decline_and_come_before_what_costs_most() -> None:
+    terms = [number("x", 1.0), number("y", 1.0), word(a=2.0)]
+    rules = [refusal("low", "x < 1.0"), refusal("b", "w = 'b'"), refusal("void", "y IS NULL")]
+    loans = [
+        ("sound", -9.0 + 10, -9.0, "c", None),
+        ("low", -9.0, 1.0, "b", None),
+        ("unknown", None, -4.0, None, None),
+        ("all", 0.5, None, "b", None),
+        ("costly", 0.5, 0.7, "a", None),
+    ]
+
+    scores = scored(frame(*loans), document(terms, refusals=rules), "loan_id")
+
+    assert scores.select("loan_id", "decision", *REASON).rows() == [
+        ("sound", "approve", "x is high", None, None, None),
+        ("low", "decline", "low holds", "b holds", "y is high", None),
+        ("unknown", "approve", None, None, None, None),
+        ("all", "decline", "low holds", "b holds", "void holds", "x is high"),
+        ("costly", "decline", "low holds", "the word", "y is high", "x is high"),
+    ]
+
+
+def test_polars_scores_as_plain_python_does_to_the_last_bit() -> None:
+    """But for the PD, whose exponential C libraries may round differently."""
+    word_of_none = word(a=0.7, c=-0.4, **{MISSING: 0.9})
+    wanted = document([number("x", 0.3, 2.9), number("y", -0.7, 0.1), word_of_none], -1.3, 0.2)
+    strange = [("nothing", None, nan, None, None), ("huge", 1e308, -inf, "zzz", None)]
+    loans = frame(*drawn(3000), *strange)
+    scorer = PlainScorer(wanted)
+
+    ours = scored(loans, wanted)
+
+    for row, loan in zip(ours.to_dicts(), loans.to_dicts(), strict=True):
+        plain = scorer.score(loan)
+        decided = (plain.log_odds, plain.points, plain.band, plain.decision)
+        assert (row["log_odds"], row["points"], row["band"], row["decision"]) == decided
+        assert row["pd"] == pytest.approx(plain.pd, rel=1e-14)
+        assert [row[name] for name in REASON if row[name]] == list(plain.reasons)
+
+
+def test_a_pd_at_a_bound_is_above_it() -> None:
+    even = PLAN.model_copy(
+        update={
+            "bands": {"A": 0.5, "B": 1.0},
+            "decisions": Decisions(approve_below=0.5, decline_from=0.5),
+        }
+    )
+    wanted = document([number("x", 1.0)]).model_copy(update={"score": even})
+
+    row = scored(frame(("A", 0.0, 0.0, "a", None)), wanted).row(0, named=True)
+
+    assert (row["pd"], row["band"], row["decision"]) == (0.5, "B", "decline")
+
+
+def test_scores_keep_the_order_and_the_columns_that_are_asked_for() -> None:
+    terms = [number("x", 1.0), number("y", 1.0), word(a=2.0)]
+    wanted = document(terms)
+    loans = frame(*drawn(20_000))
+
+    scores = scored(loans, wanted, "outcome", "loan_id")
+
+    assert scores.schema == {
+        "outcome": pl.String, "loan_id": pl.String, "log_odds": pl.Float64, "pd": pl.Float64,
+        "points": pl.Int32, "band": pl.String, "decision": pl.String,
+        **dict.fromkeys([*REASON, "model_version"], pl.String),
+    }  # fmt: skip
+    assert scores.select("outcome", "loan_id").equals(loans.select("outcome", "loan_id"))
+    assert set(scores["model_version"]) == {wanted.version}
+    assert scored(loans[:0], wanted, "loan_id").schema == scores.drop("outcome").schema
+    by_parts = [scored(part, wanted, "outcome", "loan_id") for part in loans.iter_slices(777)]
+    assert pl.concat(by_parts).equals(scores)
+
+
+def test_a_feature_that_reads_no_column_has_one_value_for_all_loans() -> None:
+    constant = number("x", 2.0).model_copy(update={"sql": "CAST(3 AS DOUBLE)"})
+
+    scores = scored(frame(*drawn(5)), document([constant]))
+
+    assert scores["log_odds"].to_list() == [6.0] * 5
+
+
+def test_columns_read_are_those_of_features_and_hard_rules() -> None:
+    rules = [refusal("late", "day > DATE('2011-01-01') AND NOT x IS NULL")]
+
+    assert columns_read(document([word(a=1.0), number("x", 1.0)], refusals=rules)) == [
+        "day", "w", "x",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("x", [1e6, -1e6])
-def test_no_pd_is_quite_0_or_1(spark, x) -> None:
+def test_no_pd_is_quite_0_or_1(x) -> None:
     """So that its log-odds can be taken again, and each loan has a cell."""
-    row = score_of(spark, [number("x", 1.0)], x, 0.0, "a")
+    row = score_of([number("x", 1.0)], x, 0.0, "a")
 
     assert 0 < row.pd < 1
     assert abs(row.log_odds) == 25
@@ -237,8 +351,8 @@ def test_a_hundred_thousand_draws_of_a_large_mean_are_poissons(spark) -> None:
     assert variance == pytest.approx(800, rel=0.02)
 
 
-def test_the_offset_is_taken_off_the_log_odds(spark) -> None:
-    row = score_of(spark, [number("x", 1.0)], 0.0, 0.0, "a", intercept=1.0, shift=1.5)
+def test_the_offset_is_taken_off_the_log_odds() -> None:
+    row = score_of([number("x", 1.0)], 0.0, 0.0, "a", intercept=1.0, shift=1.5)
 
     assert row.log_odds == pytest.approx(-0.5)
 
@@ -277,15 +391,15 @@ def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(traini
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
-def test_the_offset_restores_the_mean_pd(training, loans, treatment) -> None:
+def test_the_offset_restores_the_mean_pd(training, treatment) -> None:
     seen = classes(training)
     balanced = treated(training, treatment, seen, 1)
     fit_ = fits(balanced, FEATURES, REASONS, [Penalty(0.0001)])[0]
     shift = offset(seen, weights(balanced))
 
     def mean_pd(taken_off: float) -> float:
-        frame = scored(loans, document(fit_.terms, fit_.intercept, taken_off))
-        return float(frame.agg(F.avg("pd")).first()[0])
+        scores = scored(frame(*drawn(1500)), document(fit_.terms, fit_.intercept, taken_off))
+        return float(scores["pd"].mean())
 
     observed = seen.bad / (seen.good + seen.bad)
     assert mean_pd(0.0) > 1.8 * observed

@@ -4,11 +4,13 @@ Files are found and read through Spark, so a folder, a file and any URL that Spa
 alike.
 """
 
+import hashlib
+import pickle
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -25,8 +27,10 @@ from credit_spark.adapters.delimited import (
     stream_of_chunks,
 )
 from credit_spark.adapters.parts import Part, parts
-from credit_spark.adapters.places import file_system, local_folder
-from credit_spark.cleaning.blocks import SCHEMA, fault, packed
+from credit_spark.adapters.places import file_system, literal, local_folder
+from credit_spark.adapters.spool import Spool
+from credit_spark.adapters.tasks import spread
+from credit_spark.cleaning.blocks import Summary, accepted_lines, quarantined_lines
 from credit_spark.cleaning.layouts import (
     ABOVE_THE_HEADER,
     LayoutError,
@@ -51,14 +55,28 @@ BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 
 
 class LandingFile(NamedTuple):
-    """A night's file: where it is, its size in bytes, its SHA-256, its shape and its footer."""
+    """A night's file: where it is, its size in bytes, its shape, its footer.
+
+    Every byte was looked at for its `sha256`, and for the `parts` that tasks read side by side;
+    None is the whole file.
+    """
 
     path: str
     name: str
     size: int
-    sha256: str
     shape: Shape
     footer: tuple[str, ...]
+    sha256: str = ""
+    parts: tuple[Part | None, ...] = (None,)
+
+
+class Piece(NamedTuple):
+    """A part of a file for one task, whose blocks are numbered from `first` on."""
+
+    number: int
+    file: LandingFile
+    part: Part | None
+    first: int
 
 
 class Landing:
@@ -80,10 +98,10 @@ class Landing:
         """
         self._storage = file_system(self._spark, self._place)
         found = self._found()
-        files, faults = [], _names_given_twice(found)
+        seen, faults = [], _names_given_twice(found)
         for status in found:
             try:
-                files.append(self._file(status))
+                seen.append(self._seen(status))
             except LayoutError as error:
                 faults.append(f"{status.getPath().getName()}: {error}")
             except (PySparkException, Py4JJavaError):
@@ -92,61 +110,62 @@ class Landing:
             raise LandingError(
                 listed("the night's files break the contract; nothing was read", faults)
             )
-        return files
+        return self._looked_through(seen)
 
-    def blocks(self, files: Sequence[LandingFile]) -> DataFrame:
-        """The files' lines, judged and packed (see cleaning/blocks.py).
+    def _looked_through(self, files: Sequence[LandingFile]) -> list[LandingFile]:
+        """The same with what only a look at every byte of a file tells."""
+        here = [file for file in files if local_folder(file.path) is not None]
+        look = partial(_looked_through, encoding=self._encoding, part_bytes=PART_BYTES)
+        known = {file.path: file for file in spread(self._spark, look, here)}
+        for file in files:
+            if file.path not in known:
+                known[file.path] = file._replace(sha256=self._sha256(self._path(file.path)))
+        return [known[file.path] for file in files]
 
-        A task reads a file, or a part of a large one.
+    def judged(self, files: Sequence[LandingFile], spool: Spool) -> list[Summary]:
+        """Read and judge the files' lines, and leave them in `spool`, a piece of a file a task.
+
+        A piece's lines are `accepted-N` and `quarantined-N` there, N being its summary's `piece`.
         """
-        # The largest first, so that no task begins with one when the others are done.
-        ordered = sorted(files, key=lambda file: (-file.size, file.name))
-        here = [file for file in ordered if local_folder(file.path) is not None]
-        away = [self._from_away(file) for file in ordered if file not in here]
-        return reduce(DataFrame.unionAll, [*([self._from_here(here)] if here else []), *away])
+        pieces = list(self._pieces(files))
+        here = [each for each in pieces if local_folder(each.file.path) is not None]
+        read = partial(_read_here, contract=self._contract, as_of=self._as_of, spool=spool)
+        found = spread(self._spark, read, here)
+        return [*found, *(self._from_away(each, spool) for each in pieces if each not in here)]
 
-    def _from_here(self, files: Sequence[LandingFile]) -> DataFrame:
-        """Files of this machine, or of a folder that all machines share: tasks open them."""
-        contract, as_of = self._contract, self._as_of
-        pieces = [(file, *each) for file in files for each in enumerate(self._parts(file))]
+    def _pieces(self, files: Sequence[LandingFile]) -> Iterator["Piece"]:
+        """The parts of the files, the largest file first: no task begins with it at the end."""
+        number = 0
+        for file in sorted(files, key=lambda file: (-file.size, file.name)):
+            for nth, part in enumerate(file.parts):
+                yield Piece(number, file, part, nth * BLOCKS_OF_A_PART)
+                number += 1
 
-        def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            for piece in (each for batch in batches for each in batch.column(0).to_pylist()):
-                file, nth, part = pieces[piece]
-                stream = partial(stream_of, str(local_folder(file.path)), part)
-                yield from judged_blocks(file, stream, contract, as_of, nth * BLOCKS_OF_A_PART)
-
-        numbers = self._spark.range(0, len(pieces), 1, numPartitions=len(pieces))
-        return numbers.mapInArrow(read, SCHEMA)
-
-    def _parts(self, file: LandingFile) -> Sequence[Part | None]:
-        """The parts of a file of this machine; None: what is packed is read as a whole."""
-        if file.name.lower().endswith(PACKED):
-            return [None]
-        path = local_folder(file.path)
-        assert path is not None
-        return parts(path, file.shape.delimiter, self._encoding, PART_BYTES)
-
-    def _from_away(self, file: LandingFile) -> DataFrame:
+    def _from_away(self, piece: "Piece", spool: Spool) -> Summary:
         """A file of another storage: its bytes come by Spark, which knows the way there."""
         contract, as_of = self._contract, self._as_of
 
         def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            yield from judged_blocks(file, partial(stream_of_chunks, batches), contract, as_of)
+            summary = judged_piece(
+                piece, partial(stream_of_chunks, batches), contract, as_of, spool
+            )
+            yield pa.RecordBatch.from_pydict({"summary": [pickle.dumps(summary)]})
 
         # Of a line's end, only what it ends with is taken away.
-        lines = self._spark.read.text(_literal(file.path), lineSep="\n")
+        lines = self._spark.read.text(literal(piece.file.path), lineSep="\n")
         start = F.col("_metadata.file_block_start").alias("start")
         raw = lines.select(start, F.col("value").cast("binary"))
         parts = raw.mapInArrow(chunks, "start bigint, nth int, content binary")
         ordered = parts.coalesce(1).sortWithinPartitions("start", "nth")
-        return ordered.mapInArrow(read, SCHEMA)
+        (told,) = ordered.mapInArrow(read, "summary binary").collect()
+        summary: Summary = pickle.loads(told.summary)  # noqa: S301 - our own task has made it
+        return summary
 
     def _ends(self, status: Any) -> tuple[list[str], list[str]]:
         """A file's first and last lines that are not blank; a packed file is unpacked for them."""
         path, size = status.getPath(), status.getLen()
         if path.getName().lower().endswith(PACKED):
-            text = self._text(_literal(path.toString()))
+            text = self._text(literal(path.toString()))
             ends = text.head(FIRST_LINES), text.tail(LAST_LINES)
             return [row.value for row in ends[0]], [row.value for row in ends[1]]
         begin = max(0, size - END_BYTES) // 4 * 4
@@ -188,16 +207,17 @@ class Landing:
     def _pattern(self) -> str:
         """The night's files as a glob; a place that is one file is the night's file."""
         if self._storage.isFile(self._path(self._place)):
-            return _literal(self._place)
+            return literal(self._place)
         pattern = self._contract.source.path
-        return pattern.format(landing=_literal(self._place.rstrip("/")), as_of=self._as_of)
+        return pattern.format(landing=literal(self._place.rstrip("/")), as_of=self._as_of)
 
     def _path(self, place: str) -> Any:
         jvm = self._spark._jvm
         assert jvm is not None
         return jvm.org.apache.hadoop.fs.Path(place)
 
-    def _file(self, status: Any) -> LandingFile:
+    def _seen(self, status: Any) -> LandingFile:
+        """A file as its first and last lines tell it."""
         path, name = status.getPath(), status.getPath().getName()
         if not status.isFile():
             raise LayoutError("it is a folder; put its files beside it, or name it in source.path")
@@ -211,7 +231,6 @@ class Landing:
             path.toString(),
             name,
             status.getLen(),
-            self._sha256(path),
             shape,
             footer_of(last_lines, shape, self._contract),
         )
@@ -226,28 +245,56 @@ class Landing:
             stream.close()
 
 
-def judged_blocks(
-    file: LandingFile,
+def judged_piece(
+    piece: Piece,
     stream: Callable[[], pa.NativeFile],
     contract: Contract,
     as_of: date,
-    first: int = 0,
-) -> Iterator[pa.RecordBatch]:
-    """A file's lines as packed blocks, numbered from `first` on; 0 is the file's begin.
+    spool: Spool,
+) -> Summary:
+    """Judge a piece's lines, and leave them in `spool`.
 
-    Where it cannot be read to its end, a fault is the last.
+    Where it cannot be read to its end, its summary has a fault.
     """
+    file = piece.file
     judge, delimiter = Judge(contract, as_of, file.shape, file.footer), file.shape.delimiter
-    width, encoding = len(file.shape.header), contract.source.encoding
-    try:
-        for number, fields in enumerate(blocks(stream, width, delimiter, encoding), first):
-            is_first = number == 0
-            sound, malformed = without_head(*fields, file.shape, delimiter) if is_first else fields
-            lines = lines_of(sound, malformed, delimiter)
-            count = sound.height + len(malformed)
-            yield packed(judge.judge(lines), judge, file.name, number, count)
-    except UnreadableError:
-        yield fault(file.name, f"it cannot be read to its end: {BROKEN}")
+    read = blocks(stream, len(file.shape.header), delimiter, contract.source.encoding)
+    summary = Summary(file.name, piece.number)
+    with (
+        spool.writer(f"accepted-{piece.number}") as accepted,
+        spool.writer(f"quarantined-{piece.number}") as quarantined,
+    ):
+        try:
+            for number, fields in enumerate(read, piece.first):
+                is_first = number == 0
+                sound, malformed = (
+                    without_head(*fields, file.shape, delimiter) if is_first else fields
+                )
+                judged = judge.judge(lines_of(sound, malformed, delimiter))
+                accepted.write(accepted_lines(judged, judge, number))
+                quarantined.write(quarantined_lines(judged, judge, number))
+                summary = summary.with_block(judged, sound.height + len(malformed))
+        except UnreadableError:
+            return summary._replace(fault=f"it cannot be read to its end: {BROKEN}")
+    return summary
+
+
+def _read_here(piece: Piece, contract: Contract, as_of: date, spool: Spool) -> Summary:
+    """A piece of a file of this machine, or of a folder that all machines share."""
+    stream = partial(stream_of, str(local_folder(piece.file.path)), piece.part)
+    return judged_piece(piece, stream, contract, as_of, spool)
+
+
+def _looked_through(file: LandingFile, encoding: str, part_bytes: int) -> LandingFile:
+    """A file of this machine with its SHA-256 and its parts; what is packed is read as a whole."""
+    path = local_folder(file.path)
+    assert path is not None
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    if file.name.lower().endswith(PACKED):
+        return file._replace(sha256=sha256)
+    found = parts(path, file.shape.delimiter, encoding, part_bytes)
+    return file._replace(sha256=sha256, parts=tuple(found))
 
 
 def _names_given_twice(found: Sequence[Any]) -> list[str]:
@@ -259,8 +306,3 @@ def _names_given_twice(found: Sequence[Any]) -> list[str]:
         for name, count in counts.items()
         if count > 1
     ]
-
-
-def _literal(path: str) -> str:
-    """A path as a glob that finds it and nothing else."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)

@@ -1,18 +1,20 @@
 """The one adapter to fitted models: each fit is kept, and one is champion on any night."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pyspark.sql import Row, Window
-from pyspark.sql import functions as F
+import pyarrow.compute as pc
 
 from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.names import instead_of
 from credit_spark.contract.tables import MODELS
 from credit_spark.modelling.document import ModelDocument
+
+# Of a fit, all but its texts.
+FACTS = ("model_version", "fitted_as_of", "treatment", "status", "champion_from")
 
 
 class Gate(NamedTuple):
@@ -51,10 +53,13 @@ class Models:
     def _read_champion(self, as_of: date) -> ModelDocument | None:
         if not self._tables.exists(MODELS):
             return None
-        nights = self._tables.read(MODELS).select("document", F.explode("champion_from"))
-        until = nights.where(F.col("col") <= F.lit(as_of))
-        last = until.orderBy(F.desc("col")).first()
-        return ModelDocument.of(last["document"]) if last else None
+        nights = [
+            (night, row["model_version"])
+            for row in self._tables.rows(MODELS, ["model_version", "champion_from"])
+            for night in row["champion_from"]
+            if night <= as_of
+        ]
+        return ModelDocument.of(self._row(max(nights)[1])["document"]) if nights else None
 
     def document(self, version: str) -> ModelDocument:
         """A fit's document.
@@ -73,16 +78,14 @@ class Models:
         Raises:
             InputError: there is none, or several were fitted on the same night.
         """
-        challengers = self._tables.read(MODELS).where("status = 'challenger'")
-        fits = challengers.where(F.col("fitted_as_of") <= F.lit(as_of))
-        newest = fits.select(
-            F.rank()
-            .over(Window.partitionBy(F.lit(0)).orderBy(F.desc("fitted_as_of")))
-            .alias("nth"),
-            "model_version",
-            "treatment",
-        )
-        rows = newest.where("nth = 1").orderBy("model_version").collect()
+        fits = [
+            row
+            for row in self._tables.rows(MODELS, FACTS)
+            if row["status"] == "challenger" and row["fitted_as_of"] <= as_of
+        ]
+        last = max((row["fitted_as_of"] for row in fits), default=None)
+        newest = [row for row in fits if row["fitted_as_of"] == last]
+        rows = sorted(newest, key=lambda row: str(row["model_version"]))
         if not rows:
             raise InputError(
                 f"there is no challenger that was fitted by {as_of}; run 'train' first"
@@ -99,12 +102,10 @@ class Models:
         several of one night, the first by treatment. A rerun finds the same, whatever was made
         champion since.
         """
-        fits = self._tables.read(MODELS).where(F.col("fitted_as_of") <= F.lit(as_of))
         known = {
             row["model_version"]: row
-            for row in fits.select(
-                "model_version", "fitted_as_of", "treatment", "champion_from"
-            ).collect()
+            for row in self._tables.rows(MODELS, FACTS)
+            if row["fitted_as_of"] <= as_of
         }
         waiting = [
             row
@@ -153,51 +154,47 @@ class Models:
         champion = self.champion(as_of)
         if champion and champion.version == version:
             return
-        night = f"date'{as_of}'"
-        # Of two made champion from the same night, the later call stands.
-        others = f"array_remove(champion_from, {night})"
-        nights = (
-            f"case when model_version = '{version}' "
-            f"then array_sort(array_append({others}, {night})) else {others} end"
-        )
-        latest = f"date'{max(as_of, self._latest_promotion() or as_of)}'"
-        status = (
-            f"case when array_contains({nights}, {latest}) then 'champion' "
-            f"when size({nights}) > 0 then 'retired' else 'challenger' end"
-        )
-        changes = {"champion_from": nights, "status": status}
-        if overruled:
-            text = self._overruled(version, overruled, reason, as_of)
-            changes["gates"] = f"case when model_version = '{version}' then {text} else gates end"
-        self._tables.update(MODELS, changes)
-        self._champions.clear()
 
-    def _overruled(self, version: str, gates: Collection[str], reason: str, as_of: date) -> str:
-        """A fit's gates as a literal of Spark's SQL, with what was overruled."""
-        kept = json.loads(self._row(version)["gates"])
-        for each in kept:
-            if each["name"] in gates:
-                each["overruled"] = {"reason": reason, "as_of": str(as_of)}
-        text = json.dumps(kept).replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{text}'"
+        # Of two made champion from the same night, the later call stands.
+        def changed(row: Mapping[str, Any]) -> dict[str, Any]:
+            others = [night for night in row["champion_from"] if night != as_of]
+            is_asked = row["model_version"] == version
+            nights = sorted([*others, as_of]) if is_asked else others
+            status = "champion" if latest in nights else "retired" if nights else "challenger"
+            gates = _overruled(row["gates"], overruled, reason, as_of) if is_asked else row["gates"]
+            return {"champion_from": nights, "status": status, "gates": gates}
+
+        latest = max(as_of, self._latest_promotion() or as_of)
+        self._tables.rewrite(MODELS, changed)
+        self._champions.clear()
 
     def gates(self, version: str) -> list[Gate]:
         """The gates of a fit, as they were judged when it was saved."""
         kept = json.loads(self._row(version)["gates"])
         return [Gate(*[each[name] for name in Gate._fields]) for each in kept]
 
-    def _row(self, version: str) -> Row:
-        row = self._tables.read(MODELS).where(F.col("model_version") == version).first()
-        if row is None:
+    def _row(self, version: str) -> dict[str, Any]:
+        columns = ["document", "fitted_as_of", "gates"]
+        rows = self._tables.rows(MODELS, columns, pc.field("model_version") == version)
+        if not rows:
             known = instead_of(version, self._versions())
             raise InputError(f"there is no model '{version}'; {known}")
-        return row
+        return rows[0]
 
     def _latest_promotion(self) -> date | None:
-        last = F.max(F.array_max("champion_from")).alias("latest")
-        row = self._tables.read(MODELS).agg(last).first()
-        return row["latest"] if row else None
+        rows = self._tables.rows(MODELS, ["champion_from"])
+        return max((night for row in rows for night in row["champion_from"]), default=None)
 
     def _versions(self) -> list[str]:
-        rows = self._tables.read(MODELS).select("model_version").collect()
-        return [row["model_version"] for row in rows]
+        return [row["model_version"] for row in self._tables.rows(MODELS, ["model_version"])]
+
+
+def _overruled(gates: str, names: Collection[str], reason: str, as_of: date) -> str:
+    """A fit's gates, as JSON, with what was overruled."""
+    if not names:
+        return gates
+    kept = json.loads(gates)
+    for each in kept:
+        if each["name"] in names:
+            each["overruled"] = {"reason": reason, "as_of": str(as_of)}
+    return json.dumps(kept)

@@ -35,12 +35,13 @@ class Chunk(NamedTuple):
 
 
 def parts(path: Path, delimiter: str, encoding: str, part_bytes: int) -> list[Part]:
-    """The parts of a plain file of this machine, in its order: one where it is no larger."""
+    """The parts of a plain file of this machine, in its order, about as large as each other."""
     size = path.stat().st_size
-    begins = [0]
-    if size > part_bytes and encoding.lower() in SPLITTABLE:
+    begins, count = [0], max(1, round(size / part_bytes))
+    if count > 1 and encoding.lower() in SPLITTABLE:
         with path.open("rb") as file:
-            begins += [each for each in _line_begins(file, delimiter, part_bytes) if each < size]
+            found = _line_begins(file, delimiter, -(-size // count))
+            begins += [each for each in found if each < size]
     ends = [*begins[1:], size]
     return [Part(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]
 

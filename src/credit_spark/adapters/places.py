@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from filelock import FileLock, Timeout
 from py4j.protocol import Py4JJavaError
+from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from credit_spark.contract.errors import InputError, TryAgainError
@@ -33,6 +35,11 @@ def url_of(place: str) -> str:
     """A place as Spark finds it from any folder, whatever storage is its default."""
     folder = local_folder(place)
     return place if folder is None else f"file:{folder.resolve()}"
+
+
+def literal(path: str) -> str:
+    """A path as a glob of Hadoop's that finds it and nothing else."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
 def file_system(spark: SparkSession, place: str) -> Any:
@@ -81,6 +88,41 @@ def writable(place: str, instead: str) -> None:
             f"{folder} cannot be written ({error.strerror}); nothing was touched. Name another "
             f"with {instead}, or let this user write there"
         ) from None
+
+
+def url_of_tables(place: str) -> str:
+    """A place as deltalake and Arrow find it: Hadoop's names of S3 are no names of theirs.
+
+    >>> url_of_tables("s3a://bucket/loans"), url_of_tables("file:///tmp/loans")
+    ('s3://bucket/loans', '/tmp/loans')
+    """
+    folder = local_folder(place)
+    return re.sub(r"^s3[an]:", "s3:", place) if folder is None else str(folder.resolve())
+
+
+def opened(place: str) -> tuple[fs.FileSystem, str]:
+    """Arrow's file system of a place, and the path that the place has in it.
+
+    Raises:
+        InputError: nothing here knows such a storage.
+        TryAgainError: it does not answer.
+    """
+    url = url_of_tables(place)
+    if local_folder(place) is not None:
+        return fs.LocalFileSystem(), url
+    try:
+        system, path = fs.FileSystem.from_uri(url)
+        system.get_file_info(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(
+            f"{place}: no such storage is known for tables; name a folder that all machines "
+            "share, or a URL of s3, gs, abfss or hdfs"
+        ) from error
+    except OSError as error:
+        raise TryAgainError(
+            f"{place} cannot be reached; try again when its storage answers"
+        ) from error
+    return system, path
 
 
 @contextmanager

@@ -1,23 +1,35 @@
-"""The one adapter to Delta tables: a night's rows are replaced in one commit each."""
+"""The one adapter to Delta tables: a night's rows are replaced in one commit each.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+Large tables come as files that tasks have staged, small ones as rows. Delta's log is read and
+written by deltalake: no job of Spark's is needed for it.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
+from urllib.parse import unquote
 
-from delta.exceptions import DeltaConcurrentModificationException
-from delta.tables import DeltaTable
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
-from credit_spark.adapters.commits import named_commit
-from credit_spark.adapters.session import described
+from credit_spark.adapters.places import literal, url_of_tables
+from credit_spark.adapters.staging import ARROW_TYPES, Stage, Staged
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
 CHECK = "delta.constraints."
-COMMITTED_BY = "spark.databricks.delta.commitInfo.userMetadata"
+# In the log, what names a commit of ours.
+COMMITTED_BY = "committed_by"
+# As many runs as may write to one table while one of them looks at its own commit.
+LAST_COMMITS = 20
+# Of other nights' runs on the same table at the same moment.
+MOST_TRIES = 5
+# Delta's types as Spark has them.
+SPARK_TYPES = {"integer": "int", "long": "bigint"}
 
 
 class Tables:
@@ -28,16 +40,37 @@ class Tables:
 
     def __init__(self, spark: SparkSession, folder: str, as_of: date, run_id: str) -> None:
         self._spark = spark
-        self._folder = folder
+        self.folder = url_of_tables(folder)
         self._as_of = as_of
         self._run_id = run_id
-        self._only_tonight = f"as_of = date'{as_of}'"
         self._commits = 0
         self.versions: dict[str, int] = {}
 
     def path(self, table: Table) -> str:
         """The folder or URL of a table."""
-        return f"{self._folder}/{table.name}"
+        return f"{self.folder}/{table.name}"
+
+    def stage(self, table: Table) -> Stage:
+        """Where tasks write this night's files of a table."""
+        return Stage(self.path(table), table, self._as_of, self._run_id)
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever written."""
+        return DeltaTable.is_deltatable(self.path(table))
+
+    def files(self, table: Table, written_by: str) -> list[str]:
+        """This night's files of a table, at least one.
+
+        Raises:
+            InputError: there are none; `written_by` is the command that writes them.
+        """
+        found = self._files(table, self._delta(table))
+        if not found:
+            raise InputError(
+                f"there are no {table.name} of {self._as_of} yet; run '{written_by}' for that "
+                "night first"
+            )
+        return found
 
     def tonight(self, table: Table, written_by: str) -> DataFrame:
         """This night's rows of a table, at least one.
@@ -45,91 +78,120 @@ class Tables:
         Raises:
             InputError: there are none; `written_by` is the command that writes them.
         """
-        rows = self.read(table)
-        # What this run has written is there.
-        if table.name not in self.versions and rows.isEmpty():
-            raise InputError(
-                f"there are no {table.name} of {self._as_of} yet; run '{written_by}' for that "
-                "night first"
-            )
-        return rows
+        return self.frame(table, self.files(table, written_by))
 
-    def exists(self, table: Table) -> bool:
-        """Whether the table was ever written."""
-        return bool(DeltaTable.isDeltaTable(self._spark, self.path(table)))
+    def frame(self, table: Table, files: Sequence[str]) -> DataFrame:
+        """The rows of files of a table, staged ones too, with its declared columns."""
+        schema = ", ".join(f"{name} {field.type}" for name, field in table.columns.items())
+        return self._spark.read.schema(schema).parquet(*map(literal, files))
 
-    def read(self, table: Table) -> DataFrame:
-        """The table's declared columns; of a nightly table this night's rows only.
+    def rows(
+        self, table: Table, columns: Collection[str], only: ds.Expression | None = None
+    ) -> list[dict[str, Any]]:
+        """Some rows of a small table, of whatever night.
 
         Raises:
             InputError: the table was never written.
         """
-        if not self.exists(table):
-            raise InputError(
-                f"there is no table '{table.name}' at {self.path(table)} yet; run the step that "
-                "writes it first, or name the right --warehouse"
+        found = self._delta(table).to_pyarrow_dataset().to_table(list(columns), filter=only)
+        return list(found.to_pylist())
+
+    def replace(self, table: Table, staged: Sequence[Staged]) -> int:
+        """Put staged files in the place of this night's, in one commit, and count their rows.
+
+        Raises:
+            TryAgainError: another run wrote the same night at the same moment.
+        """
+        self.create(table)
+        partition = {"as_of": str(self._as_of)}
+        added: list[AddAction | RemoveAction] = [
+            AddAction(each.path, each.size, partition, 0, data_change=True, stats=each.stats)
+            for each in staged
+        ]
+
+        def commit(delta: DeltaTable, named: CommitProperties) -> None:
+            delta.create_write_transaction(
+                added,
+                "overwrite",
+                delta.schema(),
+                ["as_of"],
+                [("as_of", "=", str(self._as_of))],
+                commit_properties=named,
             )
-        rows = self._spark.read.format("delta").load(self.path(table))
-        if table.is_nightly:
-            rows = rows.where(self._only_tonight)
-        return rows.select(*table.columns)
 
-    def write(self, table: Table, frame: DataFrame, within: str | None = None) -> int:
-        """Replace rows in one commit, and say how many were written.
+        self._committed(table, commit)
+        # Delta settles no conflict of two such commits; a run on one machine has the night's lock.
+        if len(self._files(table, self._delta(table))) != len(staged):
+            raise _in_the_way(table)
+        return sum(each.rows for each in staged)
 
-        Of a nightly table this night's rows are replaced, of another those that `within`, a
-        condition, holds for; `within` narrows a nightly table's replacement, too. Every new
-        row must keep to it.
+    def write(self, table: Table, rows: Sequence[Mapping[str, Any]], within: str) -> int:
+        """Replace this night's rows that `within`, a condition, holds for, by a few others.
+
+        Every new row must keep to it. In one commit; the rows are counted.
 
         Raises:
             TryAgainError: another run wrote the same rows meanwhile.
-            PySparkException: a row breaks a check. Its text then holds the row's values.
         """
         self.create(table)
-        conditions = [self._only_tonight] if table.is_nightly else []
-        if within:
-            conditions.append(f"({within})")
-        writer = self._stamped(table, frame).write.format("delta").mode("overwrite")
-        writer = writer.option("replaceWhere", " and ".join(conditions))
-        return self._committed(table, lambda: writer.save(self.path(table)))
+        tonight = f"as_of = '{self._as_of}' and ({within})"
+        values = self._arrow(table, rows)
 
-    def frame(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
-        """A few rows, given by their columns, as a frame of the table."""
-        schema = ", ".join(f"{name} {field.type}" for name, field in table.columns.items())
-        values = [tuple(row.get(name) for name in table.columns) for row in rows]
-        return self._spark.createDataFrame(values, schema)
+        def commit(delta: DeltaTable, named: CommitProperties) -> None:
+            write_deltalake(
+                delta, values, mode="overwrite", predicate=tonight, commit_properties=named
+            )
+
+        self._committed(table, commit)
+        return len(rows)
 
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add a few rows, given by their columns, in one commit."""
         self.create(table)
-        frame = self._stamped(table, self.frame(table, rows))
-        writer = frame.write.format("delta").mode("append")
-        return self._committed(table, lambda: writer.save(self.path(table)))
+        values = self._arrow(table, rows)
+        self._committed(
+            table,
+            lambda delta, named: write_deltalake(
+                delta, values, mode="append", commit_properties=named
+            ),
+        )
+        return len(rows)
 
-    def update(self, table: Table, changes: Mapping[str, str]) -> None:
-        """Set columns to SQL expressions over the row, in one commit."""
-        rows = DeltaTable.forPath(self._spark, self.path(table))
-        self._committed(table, lambda: rows.update(set=dict(changes)))
+    def rewrite(self, table: Table, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """Set columns of every row of a small table to what a function of the row gives.
+
+        In one commit, of the rows as they stood right before it.
+        """
+
+        def commit(delta: DeltaTable, named: CommitProperties) -> None:
+            rows = [row | change(row) for row in delta.to_pyarrow_table().to_pylist()]
+            values = pa.Table.from_pylist(rows, _schema(table))
+            write_deltalake(delta, values, mode="overwrite", commit_properties=named)
+
+        self._committed(table, commit)
 
     def create(self, table: Table) -> None:
         """Make the table where it is not there yet, with its checks."""
         if self.exists(table):
             return
-        builder = DeltaTable.createIfNotExists(self._spark).location(self.path(table))
-        for name, field in _all_columns(table).items():
-            nullable = name not in (*table.keys, "as_of", "run_id")
-            builder = builder.addColumn(name, field.type, nullable=nullable)
-        for name, condition in table.checks.items():
-            builder = builder.property(f"{CHECK}{name}", condition)
-        # Deletion vectors would lock out readers without Spark.
-        builder = builder.property("delta.enableDeletionVectors", "false")
-        # The least and greatest value of every column take a third of the time of a write, and
-        # tell a reader little of a table that is in no order.
-        builder = builder.property("delta.dataSkippingNumIndexedCols", "1")
-        if table.is_nightly:
-            builder = builder.partitionedBy("as_of")
-        with _conflicts_told(table):
-            builder.execute()
+        checks = {f"{CHECK}{name}": condition for name, condition in table.checks.items()}
+        DeltaTable.create(
+            self.path(table),
+            _schema(table),
+            mode="ignore",
+            partition_by=["as_of"] if table.is_nightly else None,
+            configuration={
+                **checks,
+                # The first version of writers that keeps checks.
+                "delta.minWriterVersion": "3",
+                # Deletion vectors would lock out readers without Spark.
+                "delta.enableDeletionVectors": "false",
+                # The bounds of every column would take long, and tell a reader little of a table
+                # that is in no order.
+                "delta.dataSkippingNumIndexedCols": "1",
+            },
+            raise_if_key_not_exists=False,
+        )
 
     def compare(self, table: Table) -> None:
         """Make sure that a table, where it is there, has the columns and checks that are declared.
@@ -139,22 +201,21 @@ class Tables:
         """
         if not self.exists(table):
             return
-        declared: StructType = StructType.fromDDL(  # type: ignore[assignment]
-            ", ".join(f"{name} {field.type}" for name, field in _all_columns(table).items())
-        )
-        there = self._spark.read.format("delta").load(self.path(table)).schema
-        wanted = {field.name: field.dataType for field in declared}
-        found = {field.name: field.dataType for field in there}
+        delta = self._delta(table)
+        wanted = {name: field.type for name, field in _all_columns(table).items()}
+        found = {field.name: _spark_type(field.type) for field in delta.schema().fields}
         faults = [
-            f"{name}: {_said(found, name)} in the table, {_said(wanted, name)} in the contract"
+            f"{name}: {found.get(name, 'missing')} in the table, "
+            f"{wanted.get(name, 'missing')} in the contract"
             for name in sorted(wanted.keys() | found.keys())
             if wanted.get(name) != found.get(name)
         ]
-        kept = self._checks(table)
+        kept = delta.metadata().configuration
         faults += [
-            f"{name}: the table checks '{kept.get(name)}', this version checks '{condition}'"
+            f"{name}: the table checks '{kept.get(CHECK + name)}', this version checks "
+            f"'{condition}'"
             for name, condition in table.checks.items()
-            if kept.get(name) != condition
+            if kept.get(CHECK + name) != condition
         ]
         if faults:
             headline = (
@@ -164,35 +225,55 @@ class Tables:
             )
             raise InputError(listed(headline, faults))
 
-    def _checks(self, table: Table) -> dict[str, str]:
-        """The declared checks that a table's log has; no job of Spark's is needed."""
-        jvm = self._spark._jvm
-        assert jvm is not None
-        path = jvm.org.apache.hadoop.fs.Path(self.path(table))
-        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self._spark._jsparkSession, path)
-        properties = log.unsafeVolatileSnapshot().metadata().configuration()
-        found = {name: properties.get(f"{CHECK}{name}") for name in table.checks}
-        return {name: each.get() for name, each in found.items() if each.isDefined()}
+    def _delta(self, table: Table) -> DeltaTable:
+        if not self.exists(table):
+            raise InputError(
+                f"there is no table '{table.name}' at {self.path(table)} yet; run the step that "
+                "writes it first, or name the right --warehouse"
+            )
+        return DeltaTable(self.path(table))
 
-    def _stamped(self, table: Table, frame: DataFrame) -> DataFrame:
-        stamps = {"run_id": F.lit(self._run_id)}
-        if table.is_nightly:
-            stamps["as_of"] = F.lit(self._as_of)
-        return frame.select(*table.columns).withColumns(stamps)
+    def _files(self, table: Table, delta: DeltaTable) -> list[str]:
+        tonight = [("as_of", "=", str(self._as_of))]
+        found = delta.file_uris(file_pruning_predicate=tonight)
+        # Its words for the table's folder are not those of every reader: blanks, brackets.
+        below = (unquote("/".join(each.split("/")[-2:])) for each in found)
+        return sorted(f"{self.path(table)}/{each}" for each in below)
 
-    def _committed(self, table: Table, commit: Callable[[], object]) -> int:
-        """Commit under a name of its own; the commit itself has counted the rows that it wrote."""
+    def _arrow(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+        stamps = {"run_id": self._run_id} | ({"as_of": self._as_of} if table.is_nightly else {})
+        return pa.Table.from_pylist([{**row, **stamps} for row in rows], _schema(table))
+
+    def _committed(
+        self, table: Table, commit: Callable[[DeltaTable, CommitProperties], None]
+    ) -> None:
+        """Commit under a name of its own, on the table as it stands; again where others were first.
+
+        Raises:
+            TryAgainError: others were first every time.
+        """
         self._commits += 1
         name = f"{self._run_id} {self._commits}"
-        self._spark.conf.set(COMMITTED_BY, name)
-        with _conflicts_told(table), described(self._spark, f"write {table.name}"):
-            commit()
-        ours = named_commit(self._spark, self.path(table), name)
-        if ours is None:
-            # Nothing was there to replace, and nothing was to be written: Delta makes no commit.
-            return 0
-        self.versions[table.name] = ours.version
-        return ours.rows
+        for _ in range(MOST_TRIES):
+            delta = self._delta(table)
+            try:
+                commit(delta, CommitProperties(custom_metadata={COMMITTED_BY: name}))
+            except CommitFailedError:
+                continue
+            self.versions[table.name] = self._version(table, name)
+            return
+        raise _in_the_way(table)
+
+    def _version(self, table: Table, name: str) -> int:
+        """The version that the commit of a name has made: others may have come since."""
+        commits = self._delta(table).history(LAST_COMMITS)
+        return next(int(each["version"]) for each in commits if each.get(COMMITTED_BY) == name)
+
+
+def _in_the_way(table: Table) -> TryAgainError:
+    return TryAgainError(
+        f"another run wrote to '{table.name}' at the same moment; run the same command again"
+    )
 
 
 def _all_columns(table: Table) -> dict[str, Field]:
@@ -200,15 +281,18 @@ def _all_columns(table: Table) -> dict[str, Field]:
     return {**table.columns, **stamps, "run_id": RUN_ID}
 
 
-def _said(types: Mapping[str, Any], name: str) -> str:
-    return types[name].simpleString() if name in types else "missing"
+def _schema(table: Table) -> pa.Schema:
+    never_null = (*table.keys, "as_of", "run_id")
+    return pa.schema(
+        [
+            pa.field(name, ARROW_TYPES[field.type], nullable=name not in never_null)
+            for name, field in _all_columns(table).items()
+        ]
+    )
 
 
-@contextmanager
-def _conflicts_told(table: Table) -> Iterator[None]:
-    try:
-        yield
-    except DeltaConcurrentModificationException:
-        raise TryAgainError(
-            f"another run wrote to '{table.name}' at the same moment; run the same command again"
-        ) from None
+def _spark_type(type_: Any) -> str:
+    """A type of Delta's as Spark writes it."""
+    if hasattr(type_, "element_type"):
+        return f"array<{_spark_type(type_.element_type)}>"
+    return str(SPARK_TYPES.get(type_.type, type_.type))

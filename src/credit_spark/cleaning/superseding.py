@@ -1,138 +1,100 @@
 """Which of the lines with one key stays, and what ids lines without a key have: told by all files.
 
 Nearly every key stands once. Hashes alone are compared to find the others, and only lines whose
-hash stands more than once are put beside each other.
+hash stands more than once are put beside each other: all that share a hash, in one frame.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Window, WindowSpec
-from pyspark.sql import functions as F
+import numpy.typing as npt
+import polars as pl
 
-from credit_spark.cleaning.blocks import ARROW_TYPES, Keys, as_arrow, unpacked
-from credit_spark.cleaning.verdicts import ACCEPTED, QUARANTINED
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import loans
-
-# Hashes that a task can look up in. With more, every line is put beside its equals.
-MOST_CONTESTED = 2_000_000
-BESIDE = MappingProxyType(
-    {
-        "key": "string",
-        "content": "string",
-        "is_keyed": "boolean",
-        "place": "bigint",
-        "source_file": "string",
-    }
-)
+Hashes = npt.NDArray[np.int64]
+LEAST, SPAN = -(2**63), 2**64
+PLACE = ["source_file", "place"]
+OF_A_KEY = ["key", "content"]
 
 
-def with_contents(blocks: DataFrame) -> DataFrame:
-    """Blocks with the contents of lines that have no key, and hashes of these as their `keys`."""
-    told = blocks.withColumns({
-        f"{part}_contents": F.transform(f"{part}_fields", _content)
-        for part in ("accepted", "quarantined")
-    })  # fmt: skip
-    hashes = F.transform("accepted_contents", _hash)
-    return told.withColumn("keys", F.coalesce("keys", hashes)).drop(
-        "accepted_fields", "quarantined_fields"
-    )
+class Range(NamedTuple):
+    """One of `of` equal parts of all hashes: what is equal stands in one part."""
+
+    nth: int
+    of: int
+
+    def has(self, hashes: pl.Expr) -> pl.Expr:
+        """Whether hashes lie in this part."""
+        low, high = (LEAST + SPAN * each // self.of for each in (self.nth, self.nth + 1))
+        return hashes.is_between(low, high - 1)
 
 
-def contested_keys(blocks: DataFrame) -> Keys | None:
-    """The hashes of keys that more than one accepted line has; None: too many to be told."""
-    keys = blocks.select(F.explode("keys").alias("key")).groupBy("key").count()
-    twice = keys.where("count > 1").select("key").limit(MOST_CONTESTED + 1)
-    found = np.array([row.key for row in twice.collect()], dtype=np.int64)
-    return None if len(found) > MOST_CONTESTED else np.sort(found)
+def hash_of_key() -> pl.Expr:
+    """What lines with one key, or content, have in common."""
+    return pl.coalesce(*OF_A_KEY).hash().reinterpret(signed=True)
 
 
-def rivals(blocks: DataFrame, contract: Contract, contested: Keys | None) -> DataFrame:
-    """The accepted lines with a contested key, numbered by `nth`: of a key's, 1 is the newest.
+def ranges(lines: int, most: int) -> list[Range]:
+    """As many parts as it takes for each to have about `most` of so many lines."""
+    parts = max(1, -(-lines // most))
+    return [Range(nth, parts) for nth in range(parts)]
+
+
+def standing_twice(hashes: pl.Series) -> Hashes:
+    """The hashes that stand more than once, in order."""
+    ordered = np.sort(hashes.to_numpy())
+    found: Hashes = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    return found
+
+
+def is_contested(lines: pl.DataFrame, contested: Hashes | None) -> pl.Series:
+    """Which lines have a hash of `contested`; None: all of them may."""
+    if contested is None:
+        return pl.repeat(value=True, n=lines.height, eager=True)
+    if not len(contested):
+        return pl.repeat(value=False, n=lines.height, eager=True)
+    hashes = lines["hash"].to_numpy()
+    nearest = np.minimum(np.searchsorted(contested, hashes), len(contested) - 1)
+    return pl.Series(contested[nearest] == hashes)
+
+
+def alone(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines that are alone with their key or content, with their `loan_id`."""
+    return lines.with_columns(_loan_id(pl.lit("1")).alias("loan_id"))
+
+
+class Settled(NamedTuple):
+    """Lines that stay, with their `loan_id`, and those that give way to a newer one."""
+
+    staying: pl.DataFrame
+    superseded: pl.DataFrame
+
+
+def settled(lines: pl.DataFrame, newest_by: Sequence[str]) -> Settled:
+    """Of each key the newest line; equal lines with no key are loans of their own.
 
     The newest is the greatest by the contract's `newest_by`, then by file name, then by its place
     in the file.
     """
-    types = _loan_types(contract)
-    del types["loan_id"]
-    lines = _lines(blocks, ACCEPTED, BESIDE | types, contested, wanted=True)
-    newest = [F.col(name).desc_nulls_last() for name in contract.newest_by]
-    order = [*newest, F.col("source_file").desc(), F.col("place").desc()]
-    return lines.withColumn("nth", F.row_number().over(_of_a_key().orderBy(*order)))
+    told = _numbered(lines, [*newest_by, *PLACE])
+    gives_way = pl.col("content").is_null() & (pl.col("nth") > 1)
+    return Settled(told.filter(~gives_way), told.filter(gives_way))
 
 
-def superseded(numbered: DataFrame, contested: Keys | None) -> dict[str, int]:
-    """How many lines of each file give way to a newer one with their key."""
-    if _is_none(contested):
-        return {}
-    return dict(numbered.where(_gives_way()).groupBy("source_file").count().collect())
+def set_aside(lines: pl.DataFrame) -> pl.DataFrame:
+    """Quarantined lines with their `loan_id`, where they have one."""
+    return _numbered(lines, PLACE)
 
 
-def accepted(
-    blocks: DataFrame, numbered: DataFrame, contract: Contract, contested: Keys | None
-) -> DataFrame:
-    """The night's loans: lines alone with their key, and the newest of the others."""
-    types = _loan_types(contract)
-    alone = _lines(blocks, ACCEPTED, types, contested, wanted=False)
-    if _is_none(contested):
-        return alone
-    winners = numbered.where(~_gives_way()).withColumn("loan_id", _loan_id())
-    return alone.unionAll(winners.select(*types))
+def _numbered(lines: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """Lines with `nth` of those with their key or content, the greatest first, and `loan_id`."""
+    ordered = lines.sort(order, descending=True, nulls_last=True)
+    nth = (pl.int_range(pl.len()) + 1).over(OF_A_KEY).alias("nth")
+    return ordered.with_columns(nth).with_columns(
+        _loan_id(pl.col("nth").cast(pl.String)).alias("loan_id")
+    )
 
 
-def set_aside(blocks: DataFrame) -> DataFrame:
-    """Quarantined lines with their `loan_id`, where they have one, `reasons` and `raw`."""
-    types = BESIDE | {"reasons": "array<string>", "raw": "string"}
-    lines = _lines(blocks, QUARANTINED, types, None, wanted=True)
-    order = [F.col("source_file").desc(), F.col("place").desc()]
-    numbered = lines.withColumn("nth", F.row_number().over(_of_a_key().orderBy(*order)))
-    return numbered.select(_loan_id().alias("loan_id"), "reasons", "raw", "source_file")
-
-
-def _lines(
-    blocks: DataFrame, part: str, types: Mapping[str, str], contested: Keys | None, *, wanted: bool
-) -> DataFrame:
-    """The lines that are packed in blocks, as rows."""
-    arrow = {name: ARROW_TYPES[type_] for name, type_ in types.items()}
-
-    def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for lines in unpacked(batches, part, contested, wanted=wanted):
-            yield as_arrow(lines, arrow)
-
-    needed = ("source_file", "number", "is_keyed", "keys", part, f"{part}_contents")
-    ddl = ", ".join(f"{name} {type_}" for name, type_ in types.items())
-    return blocks.where(F.col(part).isNotNull()).select(*needed).mapInArrow(unpack, ddl)
-
-
-def _is_none(contested: Keys | None) -> bool:
-    return contested is not None and not len(contested)
-
-
-def _loan_types(contract: Contract) -> dict[str, str]:
-    return {name: each.type for name, each in loans(contract).columns.items()}
-
-
-def _of_a_key() -> WindowSpec:
-    return Window.partitionBy("key", "content")
-
-
-def _gives_way() -> Column:
-    """Equal lines with no key are loans of their own."""
-    return F.col("is_keyed") & (F.col("nth") > 1)
-
-
-def _loan_id() -> Column:
-    return F.when(F.col("is_keyed"), F.col("key")).otherwise(F.concat_ws("-", "content", "nth"))
-
-
-def _hash(content: Column) -> Column:
-    return F.xxhash64(content)
-
-
-def _content(fields: Column) -> Column:
-    """128 bits of hash over a line's fields, as hexadecimal text."""
-    halves = [F.hex(F.xxhash64(F.lit(half), fields)) for half in (1, 2)]
-    return F.lower(F.concat(*[F.lpad(half, 16, "0") for half in halves]))
+def _loan_id(nth: pl.Expr) -> pl.Expr:
+    numbered = pl.concat_str("content", pl.lit("-"), nth)
+    return pl.when(pl.col("content").is_null()).then("key").otherwise(numbered)

@@ -31,7 +31,8 @@ class Judged(NamedTuple):
     """Lines after their verdicts.
 
     `accepted` has `key`, the contract's columns and `outcome`; `quarantined` has `key`, `reasons`
-    and `raw`. Beside each stand the fields that its lines were read from, in the same order.
+    and `raw`. Beside each stand the fields that its lines were read from, in the same order, where
+    these have to serve as the key.
     """
 
     accepted: pl.DataFrame
@@ -75,12 +76,12 @@ class Judge:
         is_accepted = sound(read, self._rules)
         footer = is_footer(lines, self.footer)
         is_quarantined = ~is_accepted & ~footer
-        fields = lines.drop("line")
+        fields = pl.DataFrame() if self.is_keyed else lines.drop("line")
         return Judged(
             self._loans(read.filter(is_accepted)),
-            fields.filter(is_accepted),
+            _chosen(fields, is_accepted),
             self._set_aside(read.filter(is_quarantined), lines.filter(is_quarantined)),
-            fields.filter(is_quarantined),
+            _chosen(fields, is_quarantined),
             self._counts(read, is_accepted, footer),
         )
 
@@ -103,6 +104,10 @@ class Judge:
             Count(row["verdict"], _replaced(row, flags), row["rows"])
             for row in counted.iter_rows(named=True)
         )
+
+
+def _chosen(fields: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    return fields.filter(rows) if fields.width else fields
 
 
 def _replaced(row: dict[str, bool], flags: dict[str, str]) -> str:

@@ -11,14 +11,14 @@ from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import GBTClassifier
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import ScorePlan
-from credit_spark.evaluation.cells import counted
+from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, counted
 from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.pipeline import INDEX, imputed_and_indexed, named
-from credit_spark.modelling.scoring import bounded, points
+from credit_spark.modelling.scale import scale_of
 
 TREES, DEPTH, STEP = 60, 4, 0.15
 FEWEST_A_LEAF = 20
@@ -50,5 +50,17 @@ def counted_by_trees(trees: PipelineModel, rows: DataFrame, plan: ScorePlan) -> 
     """Cells of rows with features and `outcome`, by the trees' log-odds of bad."""
     # Spark's trees vote for half of the log-odds.
     log_odds = 2 * vector_to_array(F.col("rawPrediction"))[1]
-    votes = trees.transform(rows).select("outcome", bounded(log_odds).alias("log_odds"))
-    return counted(votes.withColumn("points", points(plan)))
+    votes = trees.transform(rows).select("outcome", _bounded(log_odds).alias("log_odds"))
+    return counted(votes.withColumn("points", _points(plan)))
+
+
+def _bounded(log_odds: Column) -> Column:
+    """Log-odds within what a PD can still tell from 0 and 1."""
+    return F.greatest(F.least(log_odds, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
+
+
+def _points(plan: ScorePlan) -> Column:
+    """Whole points of `log_odds` of bad."""
+    scale = scale_of(plan)
+    exact = F.lit(scale.at_even_odds) - F.lit(scale.a_unit) * F.col("log_odds")
+    return F.floor(exact + 0.5).cast("int")

@@ -1,160 +1,168 @@
-"""A model document compiled to one additive expression: loans to scores.
+"""A model document made into columns: a frame of loans to its scores, a block at a time.
 
 The log-odds of bad are a sum of one term a feature, each zero at the portfolio's mean. Points
 are a linear scale of the log-odds; what a feature costs in points is its term on that scale.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, reduce
+from operator import add
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
+from credit_spark.contract.columns import column
+from credit_spark.contract.evaluation import columns_of
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
-from credit_spark.modelling.features import column_of, featured
-from credit_spark.modelling.refusals import refused
+from credit_spark.modelling.features import MISSING, Definition, column_of
 from credit_spark.modelling.scale import scale_of
 
-REFUSED = "refused_for"
+DECIDED = ("log_odds", "pd", "points", "band", "decision")
+# So many loans' costs stay in a processor's cache.
+LOANS_AT_ONCE = 8192
 
 
-def scored(loans: DataFrame, document: ModelDocument, *beside: str) -> DataFrame:
-    """Each loan's score: `log_odds`, `pd`, `points`, `band`, `decision`, four reasons.
+def scored(loans: pl.DataFrame, document: ModelDocument, *beside: str) -> pl.DataFrame:
+    """Each loan's score, in the order of `loans`, which has all of `columns_read`.
 
-    `beside` names columns of `loans` that are kept.
+    `beside` names columns of `loans` that are kept and come first. Then `log_odds` of bad, `pd`,
+    `points` (Int32), `band`, `decision`, four reasons (null where there is none),
+    `model_version`.
     """
-    kept = {name: F.col(name) for name in beside}
-    rules = document.refusals
-    if rules:
-        kept[REFUSED] = refused(rules)
-        beside = (*beside, REFUSED)
-    features = featured(loans, [each.definition for each in document.features], kept)
-    terms = features.select(*beside, *[_term(each).alias(each.name) for each in _renamed(document)])
-    names = [each.name for each in _renamed(document)]
-    constant = F.lit(document.constant)
-    summed = terms.select(
-        *beside,
-        bounded(sum((F.col(name) for name in names), constant)).alias("log_odds"),
-        F.array(*names).alias("costs"),
-    )
-    judged = summed.select(*beside, "log_odds", _pd().alias("pd"), "costs")
-    decision, reasons = _decision(document.score), [F.col(name) for name in REASONS]
-    if rules:
-        decision = F.when(F.size(REFUSED) > 0, F.lit(DECISIONS[-1])).otherwise(decision)
-        reasons = _after_refusals()
-    return _reasoned(judged, document).select(
-        *[name for name in beside if name != REFUSED],
-        "log_odds",
-        "pd",
-        points(document.score).alias("points"),
-        _band(document.score).alias("band"),
-        decision.alias("decision"),
-        *reasons,
-        F.lit(document.version).alias("model_version"),
-    )
+    return _scorer(document.as_json()).scored(loans, beside)
 
 
-def _after_refusals() -> list[Column]:
-    """The reasons of hard rules, then those that cost most, as many as there is room for."""
-    every = F.concat(F.col(REFUSED), F.array_compact(F.array(*REASONS)))
-    return [F.get(every, F.lit(nth)).alias(name) for nth, name in enumerate(REASONS)]
+def columns_read(document: ModelDocument) -> list[str]:
+    """The columns of `loans` that a document's features and hard rules read, in order of name."""
+    pieces = [*document.features, *document.refusals]
+    return sorted(frozenset[str]().union(*[columns_of(each.sql) for each in pieces]))
 
 
-def points(plan: ScorePlan) -> Column:
-    """Whole points of `log_odds` of bad."""
+@lru_cache(maxsize=8)
+def _scorer(text: str) -> "Scorer":
+    """A stored document made ready: once a process, however many blocks it scores."""
+    return Scorer(ModelDocument.of(text))
+
+
+class Scorer:
+    """A model document made ready to score blocks of loans."""
+
+    def __init__(self, document: ModelDocument) -> None:
+        pieces = [*document.refusals, *document.terms]
+        self._features = [_feature(each.definition) for each in document.features]
+        self._refused = [_refused(each.sql, nth) for nth, each in enumerate(document.refusals)]
+        self._terms = [_term(each) for each in document.terms]
+        self._log_odds = _bounded(reduce(add, _names(self._terms), pl.lit(document.constant)))
+        self._decided = _decided(document.score, _names(self._refused))
+        self._texts = pl.Series([*[each.reason for each in pieces], None], dtype=pl.String)
+        self._version = document.version
+
+    def scored(self, loans: pl.DataFrame, beside: Sequence[str]) -> pl.DataFrame:
+        """The score of each loan."""
+        valued = loans.with_columns(*self._features, *self._refused)
+        costs = valued.with_columns(self._terms).select(_names([*self._refused, *self._terms]))
+        summed = costs.select(*_names(self._refused), self._log_odds).with_columns(_pd())
+        version = pl.lit(self._version).alias("model_version")
+        kept = [loans.get_column(name) for name in beside]
+        decided = summed.with_columns(*self._decided, version, *self._reasons(costs), *kept)
+        return decided.select(*beside, *DECIDED, *REASONS, "model_version")
+
+    def _reasons(self, costs: pl.DataFrame) -> list[pl.Series]:
+        starts = range(0, max(len(costs), 1), LOANS_AT_ONCE)
+        parts = [_dearest(costs.slice(start, LOANS_AT_ONCE)) for start in starts]
+        return [
+            self._texts.gather(np.concatenate(places)).alias(name)
+            for name, places in zip(REASONS, zip(*parts, strict=True), strict=True)
+        ]
+
+
+def _names(columns: Iterable[pl.Expr]) -> list[pl.Expr]:
+    return [pl.col(each.meta.output_name()) for each in columns]
+
+
+def _feature(feature: Definition) -> pl.Expr:
+    """A feature's value, as it is computed."""
+    value, name = column(feature.sql), column_of(feature.name)
+    return value.cast(pl.String if feature.is_text else pl.Float64).alias(name)
+
+
+def _refused(sql: str, nth: int) -> pl.Expr:
+    """What a hard rule costs: where it holds more than any feature; what is unknown does not."""
+    return pl.when(column(sql)).then(np.inf).otherwise(-np.inf).alias(f"refused_{nth}")
+
+
+def _term(feature: Number | Category) -> pl.Expr:
+    """What a feature adds to the log-odds."""
+    value = pl.col(column_of(feature.name))
+    term = _of_number(value, feature) if isinstance(feature, Number) else _of_text(value, feature)
+    return term.alias(f"term_{feature.name}")
+
+
+def _of_number(value: pl.Expr, feature: Number) -> pl.Expr:
+    """The term of a number; one that is null or not finite counts as the imputed one."""
+    known = pl.when(value.is_finite()).then(value).otherwise(feature.imputed)
+    return (known - feature.mean) * feature.slope
+
+
+def _of_text(value: pl.Expr, feature: Category) -> pl.Expr:
+    """The term of a text; one that is null is the category MISSING."""
+    known = value.fill_null(MISSING)
+    terms = {level.text: feature.unseen + level.slope for level in feature.levels}
+    return known.replace_strict(terms, default=feature.unseen, return_dtype=pl.Float64)
+
+
+def _bounded(log_odds: pl.Expr) -> pl.Expr:
+    """Log-odds within what a PD can still tell from 0 and 1; NaN is above all, as in Spark."""
+    below = pl.when(log_odds < WIDEST_LOG_ODDS).then(log_odds).otherwise(WIDEST_LOG_ODDS)
+    return pl.max_horizontal(below, -WIDEST_LOG_ODDS).alias("log_odds")
+
+
+def _pd() -> pl.Expr:
+    return (1.0 / (1.0 + (-pl.col("log_odds")).exp())).alias("pd")
+
+
+def _decided(plan: ScorePlan, refused: Sequence[pl.Expr]) -> list[pl.Expr]:
     scale = scale_of(plan)
-    exact = F.lit(scale.at_even_odds) - F.lit(scale.a_unit) * F.col("log_odds")
-    return F.floor(exact + 0.5).cast("int")
+    exact = scale.at_even_odds - scale.a_unit * pl.col("log_odds")
+    points = (exact + 0.5).floor().cast(pl.Int32).alias("points")
+    return [points, _band(plan).alias("band"), _decision(plan, refused).alias("decision")]
 
 
-def bounded(log_odds: Column) -> Column:
-    """Log-odds within what a PD can still tell from 0 and 1."""
-    return F.greatest(F.least(log_odds, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
-
-
-def _renamed(document: ModelDocument) -> list[Number | Category]:
-    """The terms under names that no loan's column has."""
-    return [each.model_copy(update={"name": f"term_{each.name}"}) for each in document.terms]
-
-
-def _term(feature: Number | Category) -> Column:
-    value = F.col(column_of(feature.name.removeprefix("term_")))
-    if isinstance(feature, Number):
-        known = F.coalesce(value, F.lit(feature.imputed))
-        return (known - F.lit(feature.mean)) * F.lit(feature.slope)
-    cases = [(value == level.text, F.lit(feature.unseen + level.slope)) for level in feature.levels]
-    return _chosen(cases, F.lit(feature.unseen))
-
-
-def _chosen(cases: Sequence[tuple[Column, Column]], otherwise: Column) -> Column:
-    """The value of the first case that holds."""
-    if not cases:
-        return otherwise
-    (holds, value), *others = cases
-    chain = F.when(holds, value)
-    for holds, value in others:
-        chain = chain.when(holds, value)
-    return chain.otherwise(otherwise)
-
-
-def _reasoned(judged: DataFrame, document: ModelDocument) -> DataFrame:
-    """The reasons beside their `costs`, the dearest first; ties in the contract's order.
-
-    Plain numbers are sorted, in a loop of Java's own, and each is then looked for among the costs:
-    exact, where packing cost and place into one integer would round the cost. Each move stands by
-    itself, or it would be made once a reason.
-    """
-    ascending = judged.select("*", F.sort_array("costs").alias("ascending"))
-    count, nths = len(document.features), range(len(REASONS))
-    dearest = [F.get("ascending", F.lit(count - 1 - nth)).alias(_dear(nth)) for nth in nths]
-    placed = ascending.select("*", *dearest)
-    for nth in nths:
-        placed = placed.select("*", _place(nth).alias(_place_of(nth)))
-    texts = F.array(*[F.lit(each.reason) for each in document.features])
-    return placed.select(
-        "*", *[_reason(texts, nth).alias(name) for nth, name in enumerate(REASONS)]
-    )
-
-
-def _dear(nth: int) -> str:
-    return f"dear_{nth}"
-
-
-def _place_of(nth: int) -> str:
-    return f"place_{nth}"
-
-
-def _place(nth: int) -> Column:
-    """Where the nth dearest cost stands among the costs, from 1: after its equal before it."""
-    cost = F.col(_dear(nth))
-    first = F.array_position("costs", cost)
-    if nth == 0:
-        return first
-    before = F.col(_place_of(nth - 1)).cast("int")
-    after = F.slice("costs", before + 1, F.size("costs"))
-    is_tied = cost == F.col(_dear(nth - 1))
-    return F.when(is_tied, before + F.array_position(after, cost)).otherwise(first)
-
-
-def _reason(texts: Column, nth: int) -> Column:
-    """The nth dearest reason, null where it costs nothing."""
-    place = F.col(_place_of(nth)).cast("int")
-    return F.when(F.col(_dear(nth)) > 0, F.get(texts, place - 1))
-
-
-def _pd() -> Column:
-    return F.lit(1.0) / (F.lit(1.0) + F.exp(-F.col("log_odds")))
-
-
-def _band(plan: ScorePlan) -> Column:
+def _band(plan: ScorePlan) -> pl.Expr:
+    """The contract's band of a PD."""
     *lower, (last, _) = plan.bands.items()
-    cases = [(F.col("pd") < below, F.lit(name)) for name, below in lower]
-    return _chosen(cases, F.lit(last))
+    band = pl.lit(last)
+    for name, below in reversed(lower):
+        band = pl.when(pl.col("pd") < below).then(pl.lit(name)).otherwise(band)
+    return band
 
 
-def _decision(plan: ScorePlan) -> Column:
-    is_approved = F.col("pd") < plan.decisions.approve_below
-    is_declined = F.col("pd") >= plan.decisions.decline_from
-    return F.when(is_approved, "approve").when(is_declined, "decline").otherwise("review")
+def _decision(plan: ScorePlan, refused: Sequence[pl.Expr]) -> pl.Expr:
+    """Approve, review or decline; a hard rule declines whatever the PD."""
+    approve, review, decline = (pl.lit(each) for each in DECISIONS)
+    is_declined = pl.col("pd") >= plan.decisions.decline_from
+    is_approved = pl.col("pd") < plan.decisions.approve_below
+    by_pd = pl.when(is_approved).then(approve).when(is_declined).then(decline).otherwise(review)
+    is_refused = pl.any_horizontal(False, *[each > 0 for each in refused])
+    return pl.when(is_refused).then(decline).otherwise(by_pd)
+
+
+def _dearest(costs: pl.DataFrame) -> list[NDArray[np.intp]]:
+    """Which column costs each loan most, which is next, and so on; of equals, the first column.
+
+    As many as there are reasons; a place after the last column where nothing more costs.
+    """
+    left = costs.to_numpy(order="fortran", writable=True).T
+    last, every, places = len(left) - 1, np.arange(len(costs)), []
+    # The first of equals is the furthest from the last: quicker than looking for it in each loan.
+    from_last = np.arange(last, -1, -1, dtype=np.uint16)[:, np.newaxis]
+    for _ in REASONS:
+        dearest = left.max(axis=0)
+        place = last - ((left == dearest) * from_last).max(axis=0).astype(np.intp)
+        places.append(np.where(dearest > 0, place, len(left)))
+        left[place, every] = -np.inf
+    return places

@@ -1,19 +1,25 @@
 """One function a step: it is given a night, calls, and writes by an adapter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic
 from typing import Any, TypeVar
 
+from pyspark.sql import SparkSession
+
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.logs import Log
 from credit_spark.adapters.models import Models
+from credit_spark.adapters.spool import Spool, spooling
 from credit_spark.adapters.suites import Suites
 from credit_spark.adapters.tables import Tables
+from credit_spark.adapters.tasks import spread
 from credit_spark.contract.models import Contract
 from credit_spark.settings import Settings
 
+Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
@@ -33,6 +39,7 @@ class Ledger:
 class Night:
     """One logical date of one portfolio: all that a step may use."""
 
+    spark: SparkSession
     as_of: date
     contract: Contract
     settings: Settings
@@ -50,3 +57,11 @@ class Night:
             made = function(self)
         self.log.event("step", step=name, seconds=round(monotonic() - began, 1))
         return made
+
+    def spread(self, function: "Callable[[Item], Made]", items: "Sequence[Item]") -> "list[Made]":
+        """What a function makes of each item, in a task of Spark's each."""
+        return spread(self.spark, function, items)
+
+    def spool(self) -> AbstractContextManager[Spool]:
+        """A folder beside the tables, for what this night's tasks leave each other."""
+        return spooling(f"{self.tables.folder}/.spool-{self.as_of}")

@@ -87,8 +87,8 @@ def write_measured(night: Night, models: Sequence[Measured], within: str) -> Non
         for dataset, figures_ in each.figures.items()
         for figure in figures_
     ]
-    night.tables.write(SCORE_COUNTS, night.tables.frame(SCORE_COUNTS, count_rows), within)
-    night.tables.write(METRICS, night.tables.frame(METRICS, metric_rows), within)
+    night.tables.write(SCORE_COUNTS, count_rows, within)
+    night.tables.write(METRICS, metric_rows, within)
 
 
 def _measured(folds: Folds, thresholds: Sequence[float]) -> list[Figure]:

@@ -3,26 +3,34 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
+import numpy as np
 
 from credit_spark.adapters.landing import LandingFile
-from credit_spark.adapters.session import kept
+from credit_spark.adapters.spool import Spool
+from credit_spark.cleaning.blocks import Summary, counted
 from credit_spark.cleaning.rules import check_rules
-from credit_spark.cleaning.superseding import (
-    accepted,
-    contested_keys,
-    rivals,
-    set_aside,
-    superseded,
-    with_contents,
-)
+from credit_spark.cleaning.superseding import Hashes, Range, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.steps import Night
+from credit_spark.steps.pieces import (
+    Written,
+    contested_in,
+    write_alone,
+    write_newest,
+    write_set_aside,
+)
+
+# Of a task that puts lines, or their hashes, beside each other: what it holds at once.
+LINES_AT_ONCE, HASHES_AT_ONCE = 500_000, 10_000_000
+# Hashes that a task can look up in. With more, every line is put beside its equals.
+MOST_CONTESTED = 2_000_000
+# Of a contested key, more than nearly all have.
+LINES_OF_A_KEY = 4
 
 
 class Counts(NamedTuple):
@@ -50,19 +58,17 @@ def clean(night: Night) -> None:
     """Turn a night's landing files into loans, and set unsound lines aside."""
     check_rules(night.contract)
     files = night.landing.files()
-    with kept(with_contents(night.landing.blocks(files))) as blocks:
-        read = census(blocks)
-        contested = contested_keys(blocks)
-        with kept(rivals(blocks, night.contract, contested)) as numbered:
-            account = with_superseded(account_of(read), superseded(numbered, contested))
-            night.ledger.facts |= told(account, files)
-            check_accepted(account)
-
-            sound = accepted(blocks, numbered, night.contract, contested)
-            written = night.tables.write(loans(night.contract), sound)
-        aside = set_aside(blocks).withColumn("status", F.lit("open"))
-        quarantined = night.tables.write(QUARANTINE, aside)
-    seen = sum(block.lines for block in read) - total(account, FOOTER)
+    with night.spool() as spool:
+        read = sound_files(night.landing.judged(files, spool))
+        contested = contested_hashes(night, spool, read)
+        sound = write_loans(night, spool, read, contested)
+        aside = write_quarantine(night, spool, read)
+    account = with_superseded(account_of(read), sound.superseded)
+    night.ledger.facts |= told(account, files)
+    check_accepted(account)
+    written = night.tables.replace(loans(night.contract), sound.staged)
+    quarantined = night.tables.replace(QUARANTINE, aside.staged)
+    seen = counted(read) - total(account, FOOTER)
     counts = balanced(Counts(seen, written, quarantined, total(account, SUPERSEDED)))
     night.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
     night.ledger.note(
@@ -70,33 +76,67 @@ def clean(night: Night) -> None:
     )
 
 
-def census(blocks: DataFrame) -> list[Row]:
-    """What the blocks say of themselves: so many rows as blocks.
+def sound_files(read: Sequence[Summary]) -> Sequence[Summary]:
+    """Give the pieces' summaries back.
 
     Raises:
         LandingError: files cannot be read to their end; all are named.
     """
-    rows = blocks.select("source_file", "lines", "counts", "rules", "fault").collect()
-    faults = sorted({f"{row.source_file}: {row.fault}" for row in rows if row.fault})
+    faults = sorted({f"{each.source_file}: {each.fault}" for each in read if each.fault})
     if faults:
         raise LandingError(listed("the night's files are broken; nothing was written", faults))
-    return rows
+    return read
 
 
-def account_of(blocks: Sequence[Row]) -> list[Entry]:
+def contested_hashes(night: Night, spool: Spool, read: Sequence[Summary]) -> Hashes | None:
+    """The hashes that more than one accepted line has; None: too many to be told."""
+    look = partial(contested_in, spool=spool, pieces=_numbers(read))
+    lines = total(account_of(read), ACCEPTED)
+    found = np.concatenate(night.spread(look, ranges(lines, HASHES_AT_ONCE)))
+    return None if len(found) > MOST_CONTESTED else np.sort(found)
+
+
+def write_loans(
+    night: Night, spool: Spool, read: Sequence[Summary], contested: Hashes | None
+) -> Written:
+    """Stage the lines that are alone with their key, and of those that share one the newest."""
+    stage = night.tables.stage(loans(night.contract))
+    parts = parts_of_rivals(total(account_of(read), ACCEPTED), contested)
+    write = partial(write_alone, contested=contested, parts=parts, spool=spool, stage=stage)
+    alone = night.spread(write, read)
+    pieces, newest_by = _numbers(read), night.contract.newest_by
+    settle = partial(write_newest, pieces=pieces, newest_by=newest_by, spool=spool, stage=stage)
+    return Written.together([*alone, *night.spread(settle, parts)])
+
+
+def parts_of_rivals(lines: int, contested: Hashes | None) -> list[Range]:
+    """The parts in which lines with contested hashes are put beside each other."""
+    if contested is None:
+        return ranges(lines, LINES_AT_ONCE)
+    return ranges(LINES_OF_A_KEY * len(contested), LINES_AT_ONCE) if len(contested) else []
+
+
+def write_quarantine(night: Night, spool: Spool, read: Sequence[Summary]) -> Written:
+    """Stage the lines that are set aside."""
+    write = partial(write_set_aside, pieces=read, spool=spool, stage=night.tables.stage(QUARANTINE))
+    lines = total(account_of(read), QUARANTINED)
+    return Written.together(night.spread(write, ranges(lines, LINES_AT_ONCE) if lines else []))
+
+
+def account_of(read: Sequence[Summary]) -> list[Entry]:
     """The entries of the account, before lines with one key were put beside each other."""
     counts: Counter[tuple[str, str, str]] = Counter()
-    for block in blocks:
-        for each in block.counts:
-            counts[block.source_file, each.verdict, each.replaced] += each.rows
+    for piece in read:
+        for each, rows in piece.counts.items():
+            counts[piece.source_file, each.verdict, each.replaced] += rows
     return [Entry(*key, rows) for key, rows in sorted(counts.items())]
 
 
-def by_reason(blocks: Sequence[Row]) -> dict[str, int]:
+def by_reason(read: Sequence[Summary]) -> dict[str, int]:
     """Quarantined lines by the rule that they break, most first; one line can break several."""
     counts: Counter[str] = Counter()
-    for block in blocks:
-        counts.update({each.rule: each.rows for each in block.rules})
+    for piece in read:
+        counts.update(piece.rules)
     return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 
@@ -160,3 +200,7 @@ def balanced(counts: Counts) -> Counts:
     if counts.read != counts.accepted + counts.quarantined + counts.superseded:
         raise RuntimeError(f"lines do not add up: {counts}")
     return counts
+
+
+def _numbers(read: Sequence[Summary]) -> list[int]:
+    return [each.number for each in read]

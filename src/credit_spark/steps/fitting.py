@@ -1,10 +1,12 @@
 """One treatment's model: fitted, recalibrated on held-out loans, tested on what it has not seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import NamedTuple, TypeVar
 
+import polars as pl
+import pyarrow as pa
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -12,12 +14,12 @@ from pyspark.sql import functions as F
 from credit_spark.adapters.session import kept
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Penalty, Treatment
-from credit_spark.evaluation.cells import Cell, Folds, collected, counted
+from credit_spark.evaluation.cells import Cell, Folds, added, cells_of_tallies, tallied
 from credit_spark.modelling.document import Facts, ModelDocument
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import fits
 from credit_spark.modelling.refusals import refusals
-from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.steps import Night
@@ -25,6 +27,7 @@ from credit_spark.steps.assessment import CV, Measured, assessed
 from credit_spark.steps.book import Book, partitions_of
 
 Made = TypeVar("Made")
+TALLY = "cell int, points int, good bigint, bad bigint, open bigint"
 
 
 class Trial(NamedTuple):
@@ -163,5 +166,13 @@ def randomly_held_out(
 
 
 def cells_of(rows: DataFrame, document: ModelDocument) -> list[Cell]:
-    """Score loans and count them."""
-    return collected(counted(scored(rows, document, "outcome")))
+    """Score loans and count them, in the tasks that hold them."""
+
+    def tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        scores = (scored(pl.DataFrame(batch), document, "outcome") for batch in batches)
+        tallies = [tallied(each) for each in scores]
+        if tallies:
+            yield from added(tallies).to_arrow().to_batches()
+
+    needed = rows.select(*columns_read(document), "outcome")
+    return cells_of_tallies([pl.DataFrame(needed.mapInArrow(tally, TALLY).toArrow())])

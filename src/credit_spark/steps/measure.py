@@ -1,22 +1,26 @@
 """Scores -> score_counts, metrics; and the challenger in the shadow of the champion."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from pyspark.sql import functions as F
+import polars as pl
 
+from credit_spark.adapters.staging import blocks_of
 from credit_spark.contract.tables import DECISIONS, loans, scores
-from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
+from credit_spark.evaluation.cells import Cell, added, by_risk, cells_of_tallies, tallied
 from credit_spark.evaluation.figures import figures, pooled, reliability
 from credit_spark.evaluation.swaps import Swap, swap_figures
 from credit_spark.modelling.document import ModelDocument
-from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.steps import Night
 from credit_spark.steps.assessment import Measured, thresholds_of, write_measured
 
 NIGHT, SHADOW = "night", "shadow"
 OF_A_NIGHT = f"dataset in ('{NIGHT}', '{SHADOW}')"
 APPROVE = DECISIONS[0]
+COUNTED = ("pd", "points", "outcome")
+BY_BOTH = ("champions", "decision")
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 
@@ -26,19 +30,39 @@ def measure(night: Night) -> None:
     Where a challenger waits, it scores the same loans in the shadow: nothing but metrics comes
     of it.
     """
-    tonight = night.tables.tonight(scores(night.contract), "score")
-    (version,) = tonight.select("model_version").take(1)[0]
-    champion = night.models.document(version)
-    log_odds = F.log(F.col("pd") / (F.lit(1.0) - F.col("pd"))).alias("log_odds")
-    rows = tonight.select(log_odds, "points", "outcome")
-    measured = _measured(champion, NIGHT, collected(counted(rows)))
-    challenger = night.models.shadow(night.as_of, version)
+    files = night.tables.files(scores(night.contract), "score")
+    champion = night.models.document(_version(files))
+    cells = cells_of_tallies(night.spread(_tally, files))
+    measured = _measured(champion, NIGHT, cells)
+    challenger = night.models.shadow(night.as_of, champion.version)
     in_shadow = [_in_shadow(night, champion, challenger)] if challenger else []
     write_measured(night, [measured, *in_shadow], OF_A_NIGHT)
     told = _told(measured, NIGHT)
     if in_shadow:
         told["shadow"] = _told(in_shadow[0], SHADOW)
     night.ledger.note("measure", told)
+
+
+def _version(files: Sequence[str]) -> str:
+    """The model that made the scores in a table's files."""
+    return str(next(blocks_of(files[0], ["model_version"]))["model_version"][0])
+
+
+def _tally(file: str) -> pl.DataFrame:
+    """The scores of a file, counted."""
+    log_odds = (pl.col("pd") / (1 - pl.col("pd"))).log().alias("log_odds")
+    return added([tallied(block.with_columns(log_odds)) for block in blocks_of(file, COUNTED)])
+
+
+def _tally_both(file: str, champion: ModelDocument, challenger: ModelDocument) -> pl.DataFrame:
+    """The loans of a file by the challenger's score and what each of both models would do."""
+    needed = sorted({*columns_read(champion), *columns_read(challenger), "outcome"})
+    tallies = []
+    for block in blocks_of(file, needed):
+        champions = scored(block, champion)["decision"].alias("champions")
+        by_both = scored(block.with_columns(champions), challenger, "outcome", "champions")
+        tallies.append(tallied(by_both, BY_BOTH))
+    return added(tallies, BY_BOTH)
 
 
 def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> Measured:
@@ -53,11 +77,9 @@ def _in_shadow(night: Night, champion: ModelDocument, challenger: ModelDocument)
 
     Both score a loan in one pass, since their scores hang on nothing but the loan.
     """
-    rows = night.tables.tonight(loans(night.contract), "clean")
-    by_champion = scored(rows, champion, *rows.columns)
-    decided = by_champion.select(*rows.columns, F.col("decision").alias("champions"))
-    by_both = scored(decided, challenger, "outcome", "champions")
-    counts = counted(by_both, ("champions", "decision")).collect()
+    tally = partial(_tally_both, champion=champion, challenger=challenger)
+    files = night.tables.files(loans(night.contract), "clean")
+    counts = added(night.spread(tally, files), BY_BOTH).sort(BY_BOTH, "cell", "points").rows()
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]
     measured = _measured(challenger, SHADOW, by_risk(each.cell for each in swaps))
     with_swaps = [*measured.figures[SHADOW], *swap_figures(swaps)]

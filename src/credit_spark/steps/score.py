@@ -1,13 +1,31 @@
 """Loans -> scores, by the night's champion."""
 
-from pyspark.sql import Column, Observation
-from pyspark.sql import functions as F
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import DECISIONS, loans, scores
-from credit_spark.modelling.scoring import scored
+from credit_spark.adapters.staging import Stage, Staged, blocks_of, discard
+from credit_spark.contract.errors import GateError, InputError
+from credit_spark.contract.tables import DECISIONS, Table, loans, scores
+from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.steps import Night
 from credit_spark.steps.validate import check, check_suites
+
+
+class Part(NamedTuple):
+    """A file of loans, by its place among the night's."""
+
+    nth: int
+    file: str
+
+
+class Scored(NamedTuple):
+    """Files that a task has staged, and how many of its loans came to each decision."""
+
+    staged: Sequence[Staged]
+    decisions: Mapping[str, int]
 
 
 def score(night: Night) -> None:
@@ -19,26 +37,40 @@ def score(night: Night) -> None:
         )
     contract = night.contract
     check_suites(night.suites, contract)
-    beside = ("loan_id", *contract.segments, "outcome", *_observed_on(night))
-    rows = scored(night.tables.tonight(loans(contract), "clean"), champion, *beside)
-    # Scores that fail their suite are never written. Scoring twice is cheaper than keeping what
-    # was scored: the suite asks for no reasons, which are the dear half.
-    check(night, scores(contract).name, rows)
-    decided = Observation("decisions")
-    written = night.tables.write(scores(contract), rows.observe(decided, *_decisions()))
+    table, files = scores(contract), night.tables.files(loans(contract), "clean")
+    beside = ("loan_id", *contract.segments, "outcome")
+    score_part = partial(
+        _score_part, document=champion, beside=beside, stage=night.tables.stage(table)
+    )
+    parts = night.spread(score_part, [Part(*each) for each in enumerate(files)])
+    written = _written(night, table, [file for part in parts for file in part.staged])
     expected = night.ledger.facts.get("rows_accepted", written)
     if written != expected:
         raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
-    shares = {name: decided.get[name] / written for name in DECISIONS}
+    decided = sum((Counter(part.decisions) for part in parts), Counter[str]())
+    shares = {name: decided[name] / written for name in DECISIONS}
     night.ledger.facts["model_version"] = champion.version
     night.ledger.note("score", {"rows": written, "model_version": champion.version, **shares})
 
 
-def _decisions() -> list[Column]:
-    return [F.count_if(F.col("decision") == name).alias(name) for name in DECISIONS]
+def _score_part(part: Part, document: ModelDocument, beside: Sequence[str], stage: Stage) -> Scored:
+    """Stage the scores of a file of loans."""
+    decisions: Counter[str] = Counter()
+    needed = sorted({*columns_read(document), *beside})
+    with stage.writer(f"part-{part.nth:05d}") as file:
+        for block in blocks_of(part.file, needed):
+            rows = scored(block, document, *beside)
+            decisions.update(dict(rows["decision"].value_counts().iter_rows()))
+            file.write(rows)
+    return Scored(file.staged(), decisions)
 
 
-def _observed_on(night: Night) -> list[str]:
-    """The date, which the suite asks for; it is not among the table's columns."""
-    observed_on = night.contract.observed_on
-    return [observed_on] if observed_on and observed_on not in night.contract.segments else []
+def _written(night: Night, table: Table, staged: Sequence[Staged]) -> int:
+    """Commit scores that pass their suite; those that fail are never seen."""
+    folder = night.tables.path(table)
+    try:
+        check(night, table, [f"{folder}/{each.path}" for each in staged])
+    except GateError:
+        discard(folder, staged)
+        raise
+    return night.tables.replace(table, staged)

@@ -1,0 +1,195 @@
+"""Files of a table before they are in it: Parquet that tasks write, seen by nobody until committed.
+
+Whoever writes them keeps the table's promises: no null in a key, no row that breaks a check.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from credit_spark.adapters.places import opened
+from credit_spark.contract.tables import Table
+
+ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "array<string>": pa.list_(pa.string()),
+    "array<date>": pa.list_(pa.date32()),
+}
+# Longer texts are no good bounds of a file, and would make the log long.
+LONGEST_BOUND = 64
+# Of a row group, and of a block: what a reader takes in of each column at once.
+GROUP_ROWS = 2**17
+
+
+class BrokenPromiseError(Exception):
+    """Rows break what their table promises; the text names the promise, and no value."""
+
+
+class Staged(NamedTuple):
+    """A file that waits to be committed: its path below the table's folder, size, rows, bounds."""
+
+    path: str
+    size: int
+    rows: int
+    bounds: Mapping[str, Any]
+
+    @property
+    def stats(self) -> str:
+        """What Delta's log says of the file, as JSON."""
+        return json.dumps({"numRecords": self.rows, **self.bounds})
+
+
+class Stage(NamedTuple):
+    """Where files of a nightly table are written, and the run that writes them."""
+
+    folder: str
+    table: Table
+    as_of: date
+    run_id: str
+
+    def writer(self, name: str) -> "StageWriter":
+        """Writes a file; `name` tells it from the run's others."""
+        return StageWriter(self, f"as_of={self.as_of}/{name}-{self.run_id}.parquet")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """A file's columns: the night is told by its folder."""
+        return pa.schema(
+            [
+                pa.field(name, ARROW_TYPES[field.type], nullable=name not in self.table.keys)
+                for name, field in self.table.columns.items()
+            ]
+            + [pa.field("run_id", pa.string(), nullable=False)]
+        )
+
+
+class StageWriter:
+    """Writes a table's rows, block by block; with no row, there is no file."""
+
+    def __init__(self, stage: Stage, path: str) -> None:
+        self._stage = stage
+        self._schema = stage.schema
+        self._path = path
+        self._first = next(iter(stage.table.columns))
+        self._system, self._folder = opened(stage.folder)
+        self._writer: pq.ParquetWriter | None = None
+        self._bounds: list[tuple[Any, Any, int]] = []
+        self._rows = 0
+
+    def write(self, rows: pl.DataFrame) -> None:
+        """Add rows, with the table's columns.
+
+        Raises:
+            BrokenPromiseError: a row breaks a promise of the table.
+        """
+        if rows.is_empty():
+            return
+        kept = rows.select(*self._stage.table.columns)
+        check(self._stage.table, kept)
+        first = kept[self._first]
+        self._bounds.append((first.min(), first.max(), first.null_count()))
+        self._rows += kept.height
+        stamped = kept.with_columns(pl.lit(self._stage.run_id).alias("run_id"))
+        table = stamped.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(self._schema)
+        self._open().write_table(table, row_group_size=GROUP_ROWS)
+
+    def staged(self) -> list[Staged]:
+        """The file, once it is written; none where it has no row."""
+        if self._writer is None:
+            return []
+        size = self._system.get_file_info(f"{self._folder}/{self._path}").size
+        return [Staged(self._path, size, self._rows, _merged(self._first, self._bounds))]
+
+    def _open(self) -> pq.ParquetWriter:
+        if self._writer is None:
+            whole = f"{self._folder}/{self._path}"
+            self._system.create_dir(whole.rpartition("/")[0])
+            # Of a key that is never twice the same, a dictionary would only cost.
+            named = [name for name in self._schema.names if name != self._first]
+            self._writer = pq.ParquetWriter(
+                whole,
+                self._schema,
+                filesystem=self._system,
+                compression="snappy",
+                use_dictionary=named,
+                write_statistics=False,
+            )
+        return self._writer
+
+    def __enter__(self) -> Self:
+        """Write within."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def blocks_of(file: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Some columns of a table's file, a bounded part of its rows at a time."""
+    system, path = opened(file)
+    with system.open_input_file(path) as content, pq.ParquetFile(content) as rows:
+        for batch in rows.iter_batches(GROUP_ROWS, columns=list(columns), use_threads=False):
+            yield pl.DataFrame(batch)
+
+
+def check(table: Table, rows: pl.DataFrame) -> None:
+    """Make sure that rows keep a table's promises.
+
+    Raises:
+        BrokenPromiseError: some do not; every promise that they break is named.
+    """
+    nulls = {f"{name} is never null": pl.col(name).is_not_null() for name in table.keys}
+    checks = {name: pl.sql_expr(condition) for name, condition in table.checks.items()}
+    holds = [
+        each.fill_null(value=False).all().alias(name) for name, each in (nulls | checks).items()
+    ]
+    broken = [
+        name for name, is_kept in rows.select(holds).row(0, named=True).items() if not is_kept
+    ]
+    if broken:
+        raise BrokenPromiseError(f"rows of {table.name} break: {', '.join(broken)}")
+
+
+def discard(folder: str, files: Iterable[Staged]) -> None:
+    """Take files away that will not be committed."""
+    system, path = opened(folder)
+    for each in files:
+        system.delete_file(f"{path}/{each.path}")
+
+
+def _merged(name: str, bounds: list[tuple[Any, Any, int]]) -> dict[str, Any]:
+    """The least and the greatest value of a column, where they are short texts, and its nulls."""
+    nulls = {"nullCount": {name: sum(each[2] for each in bounds)}}
+    texts = list(_texts(bounds))
+    if not texts or max(map(len, texts)) > LONGEST_BOUND:
+        return nulls
+    return {"minValues": {name: min(texts, key=_bytes)},
+            "maxValues": {name: max(texts, key=_bytes)}, **nulls}  # fmt: skip
+
+
+def _texts(bounds: list[tuple[Any, Any, int]]) -> Iterator[str]:
+    return (value for low, high, _ in bounds for value in (low, high) if isinstance(value, str))
+
+
+def _bytes(text: str) -> bytes:
+    """Delta orders texts by their UTF-8 bytes."""
+    return text.encode()

@@ -1,0 +1,56 @@
+"""Work that Spark's tasks do in Python, an item each: files in, small results out."""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from pyspark.sql import SparkSession
+
+from credit_spark.adapters.staging import BrokenPromiseError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class TaskError(Exception):
+    """A task failed: where and in what way. What it was said may hold a borrower's values."""
+
+
+class Failure(NamedTuple):
+    """What a failed task gives in the place of its result."""
+
+    told: str
+
+
+def spread(
+    spark: SparkSession, function: Callable[[Item], Result], items: Sequence[Item]
+) -> list[Result]:
+    """What a function makes of each item, in their order; an item is a task.
+
+    What it needs has to be bound to it; what it gives comes to the driver, so it has to be small.
+
+    Raises:
+        TaskError: the function raised an error.
+    """
+    if not items:
+        return []
+    tasks = spark.sparkContext.parallelize(items, len(items)).map(partial(_tried, function))
+    return list(_sound(tasks.collect()))
+
+
+def _tried(function: Callable[[Item], Result], item: Item) -> Result | Failure:
+    try:
+        return function(item)
+    except Exception as error:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        # Of other errors' texts nobody knows whether they hold values.
+        text = str(error) if isinstance(error, BrokenPromiseError) else ""
+        return Failure(f"{frames}{type(error).__name__} {text}")
+
+
+def _sound(results: Sequence[Result | Failure]) -> Iterator[Result]:
+    for each in results:
+        if isinstance(each, Failure):
+            raise TaskError(each.told)
+        yield each
