@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.judgement import Goal, is_slower, outcome
-from tests.bench.queries import place, queries_of
+from tests.bench.works import covered, works_of
 
 PROJECT = Path(__file__).parents[1]
 
@@ -39,49 +39,31 @@ def test_every_command_has_its_section(section) -> None:
     assert document.count(f"<!-- end {section} -->") == 1
 
 
-SQL = "org.apache.spark.sql.execution.ui."
-
-
-def start(number: int, root: int, about: str, time: int) -> dict:
-    told = {"executionId": number, "rootExecutionId": root, "description": about, "time": time}
-    return {"Event": f"{SQL}SparkListenerSQLExecutionStart", **told}
-
-
-def job(query: int, stage: int) -> list[dict]:
-    about = {"Stage ID": stage, "Accumulables": [
+def job(number: int, about: str | None, begun: int, ended: int) -> list[dict]:
+    told = {"Stage ID": number, "Accumulables": [
         {"ID": 1, "Name": "internal.metrics.executorRunTime", "Value": 1500},
-        {"ID": 2, "Name": "time to run Python workers", "Value": "250"},
-        {"ID": 3},
+        {"ID": 2},
     ]}  # fmt: skip
-    properties = {"spark.sql.execution.id": str(query)}
+    properties = {"spark.job.description": about} if about else {}
     return [
-        {"Event": "SparkListenerJobStart", "Properties": properties, "Stage IDs": [stage]},
-        {"Event": "SparkListenerStageCompleted", "Stage Info": about},
-    ]
-
-
-def test_what_a_query_asks_for_itself_counts_as_its_own() -> None:
-    events = [
-        start(0, 0, "write loans", 1000), *job(0, 1),
-        start(1, 0, "a snapshot", 2000), *job(1, 2),
-        {"Event": f"{SQL}SparkListenerSQLExecutionEnd", "executionId": 1, "time": 2500},
-        {"Event": f"{SQL}SparkListenerSQLExecutionEnd", "executionId": 0, "time": 4000},
+        {"Event": "SparkListenerJobStart", "Job ID": number, "Submission Time": begun,
+         "Properties": properties, "Stage IDs": [number]},
+        {"Event": "SparkListenerStageCompleted", "Stage Info": told},
+        {"Event": "SparkListenerJobEnd", "Job ID": number, "Completion Time": ended},
     ]  # fmt: skip
 
-    (query,) = queries_of(events)
 
-    assert (query.about, query.seconds) == ("write loans", 3.0)
-    assert query.times == {"tasks": 3.0, "collecting garbage": 0.0, "Python": 0.5}
+def test_jobs_that_are_described_alike_are_one_work() -> None:
+    events = [
+        {"Event": "SparkListenerApplicationStart"},
+        *job(0, "judge loans", 1000, 2000), *job(1, "score", 1500, 4000),
+        *job(2, "judge loans", 3000, 3500), *job(3, None, 5000, 5100),
+    ]  # fmt: skip
 
+    judge, score, other = works_of(events)
 
-def test_a_query_with_no_words_is_named_by_the_function_that_asks(tmp_path) -> None:
-    code = tmp_path / "credit_spark/steps/clean.py"
-    code.parent.mkdir(parents=True)
-    code.write_text("def first():\n    pass\n\n\ndef census():\n    collect()\n")
-
-    assert place(f"collect at {code}:6") == "census (steps/clean.py)"
-    assert place("judge loans") == "judge loans"
-    assert (
-        place("save at NativeMethodAccessorImpl.java:0")
-        == "save at NativeMethodAccessorImpl.java:0"
-    )
+    assert (judge.about, judge.seconds) == ("judge loans", 1.5)
+    assert judge.times == {"tasks": 3.0, "collecting garbage": 0.0}
+    assert (score.about, score.seconds) == ("score", 2.5)
+    assert other.about == "undescribed jobs"
+    assert covered([*judge.spans, *score.spans]) == 3.0

@@ -4,7 +4,6 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -19,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from credit_spark.adapters.landing import Landing
-from credit_spark.cleaning.superseding import accepted, with_contents
+from credit_spark.adapters.spool import spooling
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
@@ -214,17 +213,11 @@ def test_every_other_file_is_cleaned_with_its_lines_accounted_for(
     ],
 )
 def test_the_first_line_is_read_in_its_own_units(
-    spark, lending_club, real_data, name, column, value
+    spark, lending_club, real_data, tmp_path, name, column, value
 ) -> None:
-    place = str(real_data / "lendingclub_raw" / name)
-    landing = Landing(spark, lending_club, place, AS_OF)
-    blocks = with_contents(landing.blocks(landing.files()))
+    landing = Landing(spark, lending_club, str(real_data / "lendingclub_raw" / name), AS_OF)
+    with spooling(str(tmp_path / "spool")) as spool:
+        (piece,) = landing.judged(landing.files(), spool)
+        first = next(spool.blocks(f"accepted-{piece.number}"))[column][0]
 
-    loans = accepted(blocks, blocks, lending_club, np.array([], dtype=np.int64))
-
-    # One file that is read by one task: its first line comes first.
-    assert (
-        loans.select(column).first()[0] == pytest.approx(value)
-        if isinstance(value, float)
-        else loans.select(column).first()[0] == value
-    )
+    assert first == (pytest.approx(value) if isinstance(value, float) else value)

@@ -1,34 +1,31 @@
 """Where a night's time goes: `make bench-profile ROWS=5000000`.
 
-A night that only scores is run with Spark's event log, and every query of half a second or more is
-a line of the section `profile` of docs/benchmark.md. Lines add up to the whole process.
+A night that only scores is run with Spark's event log; what its jobs were for is a line each of the
+section `profile` of docs/benchmark.md. Works overlap: loans are judged while they are scored.
 """
 
 import json
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from compare import TRAINED_ON
 from nightly import night, sample
 from processes import Run, run
-from queries import TIMES, Query, place, queries_of
 from reports import machine, write_section
-
-SHORTEST = 0.5
+from works import TIMES, Work, covered, works_of
 
 
 def main(rows: int) -> None:
     """Profile a night of so many rows, and write the section."""
     with tempfile.TemporaryDirectory() as name:
-        done, queries = profiled(rows, Path(name))
-    write_section("profile", section(rows, done, queries))
+        done, works = profiled(rows, Path(name))
+    write_section("profile", section(rows, done, works))
 
 
-def profiled(rows: int, folder: Path) -> tuple[Run, list[Query]]:
-    """A night's process, and its queries in their order."""
+def profiled(rows: int, folder: Path) -> tuple[Run, list[Work]]:
+    """A night's process, and what Spark has worked at in it."""
     for part, size in (("small", TRAINED_ON), ("large", rows)):
         run(sample(size, folder / part))
     run(night(folder / "small", folder / "warehouse"))
@@ -44,36 +41,28 @@ def profiled(rows: int, folder: Path) -> tuple[Run, list[Query]]:
     ]
     done = run(words)
     lines = (line for file in sorted(events.rglob("events_*")) for line in file.open())
-    return done, queries_of(map(json.loads, lines))
+    return done, works_of(map(json.loads, lines))
 
 
-def section(rows: int, done: Run, queries: list[Query]) -> str:
-    """A line a query."""
+def section(rows: int, done: Run, works: Sequence[Work]) -> str:
+    """A line a work."""
     return "\n".join([
         f"Written by `make bench-profile ROWS={rows}`: one night of {rows:,} loans that only scores.",
         "",
         f"| what | seconds | {' | '.join(f'{name}, all cores' for name in TIMES)} |",
         f"|---|---{'|---' * len(TIMES)}|",
-        *lines_of(done, queries),
+        *lines_of(done, works),
         "",
         machine(),
     ])  # fmt: skip
 
 
-def lines_of(done: Run, queries: list[Query]) -> Iterator[str]:
-    """The lines of the table: they add up to the last one."""
-    short = "shorter queries"
-    seconds: dict[str, float] = defaultdict(float)
-    times: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for each in [*queries, Query(short, 0, 0)]:
-        what = place(each.about) if each.seconds >= SHORTEST else short
-        seconds[what] += each.seconds
-        for name, value in each.times.items():
-            times[what][name] += value
-    for what in [*(each for each in seconds if each != short), short]:
-        yield line(what, seconds[what], times[what])
-    outside = done.seconds - sum(seconds.values())
-    yield line("outside of queries: start, planning, Python, end", outside, {})
+def lines_of(done: Run, works: Sequence[Work]) -> Iterator[str]:
+    """The lines of the table."""
+    for work in works:
+        yield line(work.about, work.seconds, work.times)
+    outside = done.seconds - covered(span for work in works for span in work.spans)
+    yield line("outside of Spark's jobs: start, planning, Python, end", outside, {})
     yield line("the whole process", done.seconds, {})
 
 

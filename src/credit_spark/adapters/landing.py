@@ -116,7 +116,7 @@ class Landing:
         """The same with what only a look at every byte of a file tells."""
         here = [file for file in files if local_folder(file.path) is not None]
         look = partial(_looked_through, encoding=self._encoding, part_bytes=PART_BYTES)
-        known = {file.path: file for file in spread(self._spark, look, here)}
+        known = {file.path: file for file in spread(self._spark, "look through files", look, here)}
         for file in files:
             if file.path not in known:
                 known[file.path] = file._replace(sha256=self._sha256(self._path(file.path)))
@@ -130,7 +130,7 @@ class Landing:
         pieces = list(self._pieces(files))
         here = [each for each in pieces if local_folder(each.file.path) is not None]
         read = partial(_read_here, contract=self._contract, as_of=self._as_of, spool=spool)
-        found = spread(self._spark, read, here)
+        found = spread(self._spark, "read and judge lines", read, here)
         return [*found, *(self._from_away(each, spool) for each in pieces if each not in here)]
 
     def _pieces(self, files: Sequence[LandingFile]) -> Iterator["Piece"]:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from filelock import FileLock, Timeout
 from py4j.protocol import Py4JJavaError
 from pyarrow import fs
@@ -16,6 +15,8 @@ from credit_spark.contract.errors import InputError, TryAgainError
 
 # Of two letters at least: 'C:' is no scheme.
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")
+# What deltalake and Arrow both know.
+STORAGES_OF_TABLES = ("s3://", "gs://", "abfss://")
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 
 
@@ -110,14 +111,14 @@ def opened(place: str) -> tuple[fs.FileSystem, str]:
     url = url_of_tables(place)
     if local_folder(place) is not None:
         return fs.LocalFileSystem(), url
+    if not url.startswith(STORAGES_OF_TABLES):
+        raise InputError(
+            f"{place}: tables cannot be kept in such a storage; name a folder that all machines "
+            f"share, or a URL that begins with {', '.join(STORAGES_OF_TABLES)}"
+        )
     try:
         system, path = fs.FileSystem.from_uri(url)
         system.get_file_info(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(
-            f"{place}: no such storage is known for tables; name a folder that all machines "
-            "share, or a URL of s3, gs, abfss or hdfs"
-        ) from error
     except OSError as error:
         raise TryAgainError(
             f"{place} cannot be reached; try again when its storage answers"

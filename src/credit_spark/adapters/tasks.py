@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from pyspark.sql import SparkSession
 
+from credit_spark.adapters.session import described
 from credit_spark.adapters.staging import BrokenPromiseError
 
 Item = TypeVar("Item")
@@ -24,11 +25,12 @@ class Failure(NamedTuple):
 
 
 def spread(
-    spark: SparkSession, function: Callable[[Item], Result], items: Sequence[Item]
+    spark: SparkSession, words: str, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> list[Result]:
     """What a function makes of each item, in their order; an item is a task.
 
-    What it needs has to be bound to it; what it gives comes to the driver, so it has to be small.
+    Spark's page and log say in `words` what the tasks are for. What the function needs has to be
+    bound to it; what it gives comes to the driver, so it has to be small.
 
     Raises:
         TaskError: the function raised an error.
@@ -36,7 +38,8 @@ def spread(
     if not items:
         return []
     tasks = spark.sparkContext.parallelize(items, len(items)).map(partial(_tried, function))
-    return list(_sound(tasks.collect()))
+    with described(spark, words):
+        return list(_sound(tasks.collect()))
 
 
 def _tried(function: Callable[[Item], Result], item: Item) -> Result | Failure:

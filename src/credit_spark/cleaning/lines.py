@@ -80,18 +80,19 @@ def typed(lines: pl.DataFrame, shape: Shape, contract: Contract) -> pl.DataFrame
     """The contract's columns, typed, of lines of one shape.
 
     Beside them stand the text that each was read from (`text_of`), flags for values that were
-    turned null or clipped (`outside_of`), `key` (null: missing, or the layout has none) and `line`.
+    turned null or clipped (`outside_of`, of the columns that the contract lets be so), `key` (null:
+    missing, or the layout has none) and `line`.
     """
     layout = contract.source.layouts[shape.layout]
-    columns: dict[str, pl.Series] = {"line": lines["line"]}
-    for name, promise in contract.columns.items():
-        text = _text(lines, promise, shape, layout)
-        value = PARSERS[promise.kind](text, promise, layout.units.get(name))
-        columns[text_of(name)] = text
-        columns[name], columns[outside_of(name)] = _bounded(value, promise)
     parts = [text_of(name) for name in key_of(layout, contract) or ()]
     key = pl.concat_str(parts, separator="|") if parts else pl.lit(None, pl.String)
-    return pl.DataFrame(columns).with_columns(key.alias("key"))
+    asked = [_text(name, each, shape, layout) for name, each in contract.columns.items()]
+    texts = lines.select("line", *asked).with_columns(key.alias("key"))
+    columns: dict[str, pl.Series] = {}
+    for name, promise in contract.columns.items():
+        value = PARSERS[promise.kind](texts[text_of(name)], promise, layout.units.get(name))
+        columns |= _bounded(name, value, promise)
+    return texts.hstack([value.alias(name) for name, value in columns.items()])
 
 
 def allowed(promise: Promise) -> pl.Series:
@@ -127,23 +128,23 @@ def is_inside(value: pl.Series, promise: Promise) -> pl.Series:
     return inside
 
 
-def _text(lines: pl.DataFrame, promise: Promise, shape: Shape, layout: Layout) -> pl.Series:
+def _text(name: str, promise: Promise, shape: Shape, layout: Layout) -> pl.Expr:
     at = column_at(shape.header, promise)
     if at is None:
-        return pl.Series([None] * lines.height, dtype=pl.String)
-    text = given(lines[f"f{at}"], (*layout.missing, *promise.missing))
-    return text.replace(promise.codes) if promise.codes else text
+        return pl.lit(None, pl.String).alias(text_of(name))
+    text = given(pl.col(f"f{at}"), (*layout.missing, *promise.missing))
+    return (text.replace(promise.codes) if promise.codes else text).alias(text_of(name))
 
 
-def _bounded(value: pl.Series, promise: Promise) -> tuple[pl.Series, pl.Series]:
-    """The value as the contract bounds it, and where that has changed it."""
+def _bounded(name: str, value: pl.Series, promise: Promise) -> dict[str, pl.Series]:
+    """The value as the contract bounds it, and where that has changed it, if it can have."""
     if promise.outside == "quarantine":
-        return value, pl.repeat(False, len(value), eager=True)
+        return {name: value}
     outside = (~is_inside(value, promise)).fill_null(False)
     if promise.outside == "clip" and promise.range:
         low, high = pl.Series(promise.range).cast(value.dtype)
-        return value.clip(low, high), outside
-    return value.set(outside, None), outside
+        return {name: value.clip(low, high), outside_of(name): outside}
+    return {name: value.set(outside, None), outside_of(name): outside}
 
 
 def _fields(text: str, width: int, delimiter: str) -> list[str | None]:

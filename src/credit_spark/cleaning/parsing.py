@@ -1,9 +1,9 @@
 """Read a lender's text as typed values, a column of a block at a time.
 
 Every parser takes and gives a Polars series of the same length; its text is trimmed, and null
-where it is missing. Text that cannot be read becomes null; what a null means is for rules.py to
-say. So no parser raises and none guesses. Nearly all text is plain: it is read the short way, and
-only what that leaves is looked at closely.
+where it is missing (`given`). Text that cannot be read becomes null; what a null means is for
+rules.py to say. So no parser raises and none guesses. Nearly all text is plain: it is read the
+short way, and only what that leaves is looked at closely.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ Read = Callable[[pl.Series], pl.Series]
 Parser = Callable[[pl.Series, Promise, Unit | None], pl.Series]
 
 
-def given(field: pl.Series, missing: Sequence[str]) -> pl.Series:
+def given(field: pl.Expr, missing: Sequence[str]) -> pl.Expr:
     """A field's text without the spaces around it; null where it is one of the missing codes."""
     bare = field.str.strip_chars(SPACES)
     codes = pl.Series(missing, dtype=pl.String)
-    return bare.set(bare.is_in(codes.implode()), None)
+    return pl.when(~bare.is_in(codes.implode())).then(bare)
 
 
 def number(text: pl.Series) -> pl.Series:

@@ -74,8 +74,10 @@ def check_rules(contract: Contract) -> None:
 def column_rules(name: str, promise: Promise) -> Iterator[Rule]:
     """The rules of one column; null is unknown, and each rule says if that may be."""
     value, text = pl.col(name), pl.col(text_of(name))
-    # Text that was read and then turned null by the contract was readable all the same.
-    is_read = value.is_not_null() | text.is_null() | pl.col(outside_of(name))
+    is_read = value.is_not_null() | text.is_null()
+    if promise.outside != "quarantine":
+        # Text that was read and then turned null by the contract was readable all the same.
+        is_read |= pl.col(outside_of(name))
     if promise.kind not in ("text", "category"):
         yield Rule(f"{name}_is_readable", is_read, text)
     if promise.required:

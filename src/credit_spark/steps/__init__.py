@@ -1,7 +1,8 @@
 """One function a step: it is given a night, calls, and writes by an adapter."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic
@@ -52,15 +53,32 @@ class Night:
 
     def step(self, name: str, function: "Callable[[Night], Made]") -> "Made":
         """Take one step, and say when it is done and how long it took."""
-        began = monotonic()
         with self.log.progress(name):
-            made = function(self)
+            return self._timed(name, function)
+
+    @contextmanager
+    def meanwhile(self, name: str, function: "Callable[[Night], Made]") -> "Iterator[Future[Made]]":
+        """Take one step beside those within; it ends before they do.
+
+        Raises:
+            Stop: the step's, where nothing within has asked for its result.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            step = thread.submit(self._timed, name, function)
+            yield step
+            step.result()
+
+    def _timed(self, name: str, function: "Callable[[Night], Made]") -> "Made":
+        began = monotonic()
+        made = function(self)
         self.log.event("step", step=name, seconds=round(monotonic() - began, 1))
         return made
 
-    def spread(self, function: "Callable[[Item], Made]", items: "Sequence[Item]") -> "list[Made]":
-        """What a function makes of each item, in a task of Spark's each."""
-        return spread(self.spark, function, items)
+    def spread(
+        self, words: str, function: "Callable[[Item], Made]", items: "Sequence[Item]"
+    ) -> "list[Made]":
+        """What a function makes of each item, in a task of Spark's each; `words` say what for."""
+        return spread(self.spark, words, function, items)
 
     def spool(self) -> AbstractContextManager[Spool]:
         """A folder beside the tables, for what this night's tasks leave each other."""

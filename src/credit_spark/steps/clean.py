@@ -60,12 +60,13 @@ def clean(night: Night) -> None:
     files = night.landing.files()
     with night.spool() as spool:
         read = sound_files(night.landing.judged(files, spool))
+        night.ledger.facts |= told(account_of(read), files)
+        check_accepted(account_of(read))
         contested = contested_hashes(night, spool, read)
         sound = write_loans(night, spool, read, contested)
         aside = write_quarantine(night, spool, read)
     account = with_superseded(account_of(read), sound.superseded)
     night.ledger.facts |= told(account, files)
-    check_accepted(account)
     written = night.tables.replace(loans(night.contract), sound.staged)
     quarantined = night.tables.replace(QUARANTINE, aside.staged)
     seen = counted(read) - total(account, FOOTER)
@@ -92,7 +93,9 @@ def contested_hashes(night: Night, spool: Spool, read: Sequence[Summary]) -> Has
     """The hashes that more than one accepted line has; None: too many to be told."""
     look = partial(contested_in, spool=spool, pieces=_numbers(read))
     lines = total(account_of(read), ACCEPTED)
-    found = np.concatenate(night.spread(look, ranges(lines, HASHES_AT_ONCE)))
+    found = np.concatenate(
+        night.spread("find keys that stand twice", look, ranges(lines, HASHES_AT_ONCE))
+    )
     return None if len(found) > MOST_CONTESTED else np.sort(found)
 
 
@@ -103,10 +106,10 @@ def write_loans(
     stage = night.tables.stage(loans(night.contract))
     parts = parts_of_rivals(total(account_of(read), ACCEPTED), contested)
     write = partial(write_alone, contested=contested, parts=parts, spool=spool, stage=stage)
-    alone = night.spread(write, read)
+    alone = night.spread("write loans", write, read)
     pieces, newest_by = _numbers(read), night.contract.newest_by
     settle = partial(write_newest, pieces=pieces, newest_by=newest_by, spool=spool, stage=stage)
-    return Written.together([*alone, *night.spread(settle, parts)])
+    return Written.together([*alone, *night.spread("settle keys", settle, parts)])
 
 
 def parts_of_rivals(lines: int, contested: Hashes | None) -> list[Range]:
@@ -120,7 +123,9 @@ def write_quarantine(night: Night, spool: Spool, read: Sequence[Summary]) -> Wri
     """Stage the lines that are set aside."""
     write = partial(write_set_aside, pieces=read, spool=spool, stage=night.tables.stage(QUARANTINE))
     lines = total(account_of(read), QUARANTINED)
-    return Written.together(night.spread(write, ranges(lines, LINES_AT_ONCE) if lines else []))
+    return Written.together(
+        night.spread("write quarantine", write, ranges(lines, LINES_AT_ONCE) if lines else [])
+    )
 
 
 def account_of(read: Sequence[Summary]) -> list[Entry]:

@@ -32,7 +32,7 @@ def measure(night: Night) -> None:
     """
     files = night.tables.files(scores(night.contract), "score")
     champion = night.models.document(_version(files))
-    cells = cells_of_tallies(night.spread(_tally, files))
+    cells = cells_of_tallies(night.spread("count scores", _tally, files))
     measured = _measured(champion, NIGHT, cells)
     challenger = night.models.shadow(night.as_of, champion.version)
     in_shadow = [_in_shadow(night, champion, challenger)] if challenger else []
@@ -79,7 +79,11 @@ def _in_shadow(night: Night, champion: ModelDocument, challenger: ModelDocument)
     """
     tally = partial(_tally_both, champion=champion, challenger=challenger)
     files = night.tables.files(loans(night.contract), "clean")
-    counts = added(night.spread(tally, files), BY_BOTH).sort(BY_BOTH, "cell", "points").rows()
+    counts = (
+        added(night.spread("score in the shadow", tally, files), BY_BOTH)
+        .sort(BY_BOTH, "cell", "points")
+        .rows()
+    )
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]
     measured = _measured(challenger, SHADOW, by_risk(each.cell for each in swaps))
     with_swaps = [*measured.figures[SHADOW], *swap_figures(swaps)]

@@ -1,4 +1,4 @@
-"""The whole night."""
+"""The whole night. Loans are judged while they are scored; no score is seen before they pass."""
 
 from functools import partial
 
@@ -16,10 +16,11 @@ def nightly(night: Night, *, retrain: bool = False) -> None:
     """Clean, validate, train where there is no champion yet, score and measure one night."""
     check_suites(night.suites, night.contract)
     night.step("clean", clean)
-    night.step("validate", validate)
-    if retrain or night.models.champion(night.as_of) is None:
-        renew(night)
-    night.step("score", score)
+    with night.meanwhile("validate", validate) as gate:
+        if retrain or night.models.champion(night.as_of) is None:
+            gate.result()
+            renew(night)
+        night.step("score", partial(score, gate=gate))
     night.step("measure", measure)
 
 

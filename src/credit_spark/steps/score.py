@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
 from credit_spark.adapters.staging import Stage, Staged, blocks_of, discard
-from credit_spark.contract.errors import GateError, InputError
+from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import DECISIONS, Table, loans, scores
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.scoring import columns_read, scored
@@ -28,8 +29,11 @@ class Scored(NamedTuple):
     decisions: Mapping[str, int]
 
 
-def score(night: Night) -> None:
-    """Score every loan of the night, and write the scores where they pass their suite."""
+def score(night: Night, gate: Future[None] | None = None) -> None:
+    """Score every loan of the night, and write the scores where they pass their suite.
+
+    Where the loans are still being judged, nothing is written before they have passed their `gate`.
+    """
     champion = night.models.champion(night.as_of)
     if champion is None:
         raise InputError(
@@ -42,8 +46,8 @@ def score(night: Night) -> None:
     score_part = partial(
         _score_part, document=champion, beside=beside, stage=night.tables.stage(table)
     )
-    parts = night.spread(score_part, [Part(*each) for each in enumerate(files)])
-    written = _written(night, table, [file for part in parts for file in part.staged])
+    parts = night.spread("score loans", score_part, [Part(*each) for each in enumerate(files)])
+    written = _written(night, table, [file for part in parts for file in part.staged], gate)
     expected = night.ledger.facts.get("rows_accepted", written)
     if written != expected:
         raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
@@ -65,12 +69,16 @@ def _score_part(part: Part, document: ModelDocument, beside: Sequence[str], stag
     return Scored(file.staged(), decisions)
 
 
-def _written(night: Night, table: Table, staged: Sequence[Staged]) -> int:
-    """Commit scores that pass their suite; those that fail are never seen."""
+def _written(
+    night: Night, table: Table, staged: Sequence[Staged], gate: Future[None] | None
+) -> int:
+    """Commit scores that pass their suite, as their loans did; those that fail are never seen."""
     folder = night.tables.path(table)
     try:
+        if gate:
+            gate.result()
         check(night, table, [f"{folder}/{each.path}" for each in staged])
-    except GateError:
+    except Exception:
         discard(folder, staged)
         raise
     return night.tables.replace(table, staged)
