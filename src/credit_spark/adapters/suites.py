@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -70,7 +71,7 @@ class Suites:
 
         An expectation on a column of `where_known` is not judged where no row has a value.
         """
-        batch, given = _batch(frame), _read(self.path(table))
+        batch, given = _batch(table, frame), _read(self.path(table))
         suite = _suite_of(given["name"], given["expectations"])
         with described(frame.sparkSession, f"judge {table}"):
             verdict = batch.validate(suite, result_format="BOOLEAN_ONLY")
@@ -84,7 +85,7 @@ class Suites:
 
 def import_meanwhile() -> None:
     """Begin to import Great Expectations; who needs it first waits for the rest."""
-    Thread(target=_library, daemon=True).start()
+    Thread(target=_context, daemon=True).start()
 
 
 def _library() -> Any:
@@ -95,11 +96,17 @@ def _library() -> Any:
     return great_expectations
 
 
-def _batch(frame: DataFrame) -> Any:
+@lru_cache(maxsize=1)
+def _context() -> Any:
+    """The library's one project: two tables may be judged at a time, and it has one at a time."""
     context = _library().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_spark("night", persist=False)
-    asset = source.add_dataframe_asset("frame")
+    return context
+
+
+def _batch(table: str, frame: DataFrame) -> Any:
+    source = _context().data_sources.add_or_update_spark(table, persist=False)
+    asset = source.add_dataframe_asset(table)
     definition = asset.add_batch_definition_whole_dataframe("all")
     return definition.get_batch(batch_parameters={"dataframe": frame})
 

@@ -99,19 +99,18 @@ def outcome_rule(outcome: Outcome) -> Rule:
     return Rule("outcome_is_known", known, value)
 
 
-def sound(lines: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
-    """Which typed lines keep every rule; one that comes out null counts as broken."""
-    holds = [rule.holds.fill_null(value=False).alias(rule.name) for rule in rules]
-    return lines.select(pl.all_horizontal(holds)).to_series()
+def sound(rules: Sequence[Rule]) -> pl.Expr:
+    """Whether a typed line keeps every rule; one that comes out null counts as broken."""
+    return pl.all_horizontal([rule.holds.fill_null(value=False).alias(rule.name) for rule in rules])
 
 
-def reasons(lines: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
-    """Every rule that each line breaks.
+def reasons(rules: Sequence[Rule]) -> pl.Expr:
+    """Every rule that a line breaks, as `reasons`.
 
     A reason is the rule's name and the text to blame: 'loan_amount_is_readable: lots'.
     """
     broken = [_reason(rule).alias(rule.name) for rule in rules]
-    return lines.select(pl.concat_list(broken).list.drop_nulls().alias("reasons")).to_series()
+    return pl.concat_list(broken).list.drop_nulls().alias("reasons")
 
 
 def outcome(contract: Contract) -> pl.Expr:

@@ -60,6 +60,14 @@ class Judge:
     def _rules(self) -> list[Rule]:
         return rules_of(self.contract, is_keyed=self.is_keyed)
 
+    @cached_property
+    def _is_sound(self) -> pl.Expr:
+        return sound(self._rules)
+
+    @cached_property
+    def _reasons(self) -> pl.Expr:
+        return reasons(self._rules)
+
     @property
     def _bounded(self) -> list[str]:
         columns = self.contract.columns.items()
@@ -73,12 +81,12 @@ class Judge:
         read = typed(lines, self.shape, self.contract).with_columns(
             pl.lit(self.as_of).alias("as_of")
         )
-        is_accepted = sound(read, self._rules)
+        is_accepted = read.select(self._is_sound).to_series()
         footer = is_footer(lines, self.footer)
         is_quarantined = ~is_accepted & ~footer
         fields = pl.DataFrame() if self.is_keyed else lines.drop("line")
         return Judged(
-            self._loans(read.filter(is_accepted)),
+            self._loans(read).filter(is_accepted),
             _chosen(fields, is_accepted),
             self._set_aside(read.filter(is_quarantined), lines.filter(is_quarantined)),
             _chosen(fields, is_quarantined),
@@ -93,7 +101,7 @@ class Judge:
             return pl.DataFrame(
                 schema={"key": pl.String, "reasons": pl.List(pl.String), "raw": pl.String}
             )
-        return read.select("key").with_columns(reasons(read, self._rules), raw(lines, self.shape))
+        return read.select("key", self._reasons).with_columns(raw(lines, self.shape))
 
     def _counts(self, read: pl.DataFrame, is_accepted: pl.Series, footer: pl.Series) -> list[Count]:
         said = pl.when(is_accepted).then(pl.lit(ACCEPTED)).when(footer).then(pl.lit(FOOTER))

@@ -75,10 +75,21 @@ def _written(
     """Commit scores that pass their suite, as their loans did; those that fail are never seen."""
     folder = night.tables.path(table)
     try:
-        if gate:
-            gate.result()
-        check(night, table, [f"{folder}/{each.path}" for each in staged])
+        _judged(night, table, [f"{folder}/{each.path}" for each in staged], gate)
     except Exception:
         discard(folder, staged)
         raise
     return night.tables.replace(table, staged)
+
+
+def _judged(night: Night, table: Table, files: Sequence[str], gate: Future[None] | None) -> None:
+    """Judge scores while their loans are judged: what the loans fail is told first.
+
+    Raises:
+        GateError: the loans or the scores failed.
+    """
+    try:
+        check(night, table, files)
+    finally:
+        if gate:
+            gate.result()
