@@ -214,6 +214,30 @@ def test_scores_that_fail_their_suite_are_not_written(night, done, tmp_path) -> 
     assert rows_of(tmp_path / "unwritten/lending_club/scores") == before
 
 
+def test_where_loans_fail_what_was_scored_meanwhile_is_gone(night, done, tmp_path) -> None:
+    """Both suites fail: the loans' is told."""
+    project = changed_project(tmp_path)
+    for name, old, new in (
+        ("loans", '"min_value": 0.02, "max_value": 0.4', '"min_value": 0.5, "max_value": 0.6'),
+        ("scores", '"max_value": 0.4}', '"max_value": 0.04}'),
+    ):
+        suite = project / f"expectations/lending_club/{name}.json"
+        suite.write_text(suite.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    scores = tmp_path / "w/lending_club/scores"
+    shutil.copytree(done, scores.parent)
+
+    told = night("nightly", tmp_path / "w", "--project", project)
+
+    assert told.code == 11
+    assert "tonight's loans fail 1 expectation(s)" in told.sentence
+    assert rows_of(scores) == rows_of(done / "scores")
+    names = [
+        sorted(each.name for each in at.rglob("*.parquet")) for at in (scores, done / "scores")
+    ]
+    assert names[0] == names[1]
+    assert not list(scores.parent.glob(".spool*"))
+
+
 @pytest.fixture
 def answer(tmp_path, done):
     """A lender that calls the status known at application, and makes a feature of it."""

@@ -16,6 +16,8 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
+from credit_spark.contract.logarithms import ln
+
 Maker = Callable[[Any], pl.Expr]
 Operation = Callable[[Any, Any], Any]
 
@@ -143,7 +145,7 @@ MAKERS: Mapping[type[exp.Expr], Maker] = MappingProxyType({
     exp.TsOrDsToDate: _date,
     exp.Neg: _of_one(lambda given: -given),
     exp.Abs: _of_one(lambda given: given.abs()),
-    exp.Ln: _of_one(lambda given: given.log()),
+    exp.Ln: _of_one(ln),
     exp.Year: _of_one(lambda given: given.dt.year().cast(pl.Float64)),
     exp.Month: _of_one(lambda given: given.dt.month().cast(pl.Float64)),
     exp.Add: _of_two(add),

@@ -14,6 +14,8 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from credit_spark.contract.logarithms import ln_of
+
 Loan = Mapping[str, Any]
 Function = Callable[[Loan], Any]
 
@@ -244,7 +246,7 @@ MAKERS: Mapping[type[exp.Expr], Callable[[Any], Function]] = MappingProxyType({
     exp.TsOrDsToDate: _of_one(_as_date),
     exp.Neg: _of_one(lambda given: -given),
     exp.Abs: _of_one(abs),
-    exp.Ln: _of_one(math.log),
+    exp.Ln: _of_one(ln_of),
     exp.Year: _of_one(lambda given: float(given.year)),
     exp.Month: _of_one(lambda given: float(given.month)),
     exp.Add: _of_two(lambda left, right: left + right),

@@ -4,10 +4,11 @@ The terms are added in the order in which Spark adds them, so the sum is the sam
 """
 
 from collections.abc import Mapping, Sequence
-from math import exp, isfinite
+from math import isfinite
 from typing import Any, NamedTuple
 
 from credit_spark.contract.evaluation import Function, Loan, evaluated
+from credit_spark.contract.logarithms import exp_of
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
@@ -52,7 +53,7 @@ class PlainScorer:
         for each in parts:
             log_odds += each.term
         log_odds = max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, log_odds))
-        pd, plan = 1 / (1 + exp(-log_odds)), self._document.score
+        pd, plan = 1 / (1 + exp_of(-log_odds)), self._document.score
         refused = [reason for reason, holds in self._refusals if holds(loan)]
         return Score(
             log_odds,

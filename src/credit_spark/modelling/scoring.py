@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from credit_spark.contract.columns import column
 from credit_spark.contract.evaluation import columns_of
+from credit_spark.contract.logarithms import exp
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
@@ -122,7 +123,7 @@ def _bounded(log_odds: pl.Expr) -> pl.Expr:
 
 
 def _pd() -> pl.Expr:
-    return (1.0 / (1.0 + (-pl.col("log_odds")).exp())).alias("pd")
+    return (1.0 / (1.0 + exp(-pl.col("log_odds")))).alias("pd")
 
 
 def _decided(plan: ScorePlan, refused: Sequence[pl.Expr]) -> list[pl.Expr]:

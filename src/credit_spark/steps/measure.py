@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from credit_spark.adapters.staging import blocks_of
+from credit_spark.contract.logarithms import ln
 from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.evaluation.cells import Cell, added, by_risk, cells_of_tallies, tallied
 from credit_spark.evaluation.figures import figures, pooled, reliability
@@ -50,7 +51,7 @@ def _version(files: Sequence[str]) -> str:
 
 def _tally(file: str) -> pl.DataFrame:
     """The scores of a file, counted."""
-    log_odds = (pl.col("pd") / (1 - pl.col("pd"))).log().alias("log_odds")
+    log_odds = ln(pl.col("pd") / (1 - pl.col("pd"))).alias("log_odds")
     return added([tallied(block.with_columns(log_odds)) for block in blocks_of(file, COUNTED)])
 
 
