@@ -197,14 +197,17 @@ def test_an_id_from_the_content_is_the_same_for_ever(clean) -> None:
 
 def test_where_too_many_keys_stand_twice_the_loans_are_the_same(clean, monkeypatch) -> None:
     lines = HEADER + "".join(SOUND.replace("A,", f"{key},") for key in "ABCABD")
-    few = rows(clean(f=lines, g=KEYLESS)[0])
+    broken = "".join(f"{key},lots,1,1,OWN,,,\n" for key in "ABA")
+    files = {"f": lines + broken, "g": KEYLESS}
+    few = [rows(each) for each in clean(**files)[:2]]
 
     monkeypatch.setattr(cleaning, "MOST_CONTESTED", 1)
     monkeypatch.setattr(cleaning, "LINES_AT_ONCE", 2)
+    monkeypatch.setattr(cleaning, "WHOLE_LINES_AT_ONCE", 1)
     monkeypatch.setattr(cleaning, "HASHES_AT_ONCE", 2)
 
-    assert rows(clean(f=lines, g=KEYLESS)[0]) == few
-    assert len(few) == 7
+    assert [rows(each) for each in clean(**files)[:2]] == few
+    assert [len(each) for each in few] == [7, 5]
 
 
 def test_a_null_and_a_text_change_places_and_the_content_is_another(clean) -> None:

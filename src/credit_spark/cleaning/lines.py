@@ -86,13 +86,12 @@ def typed(lines: pl.DataFrame, shape: Shape, contract: Contract) -> pl.DataFrame
     layout = contract.source.layouts[shape.layout]
     parts = [text_of(name) for name in key_of(layout, contract) or ()]
     key = pl.concat_str(parts, separator="|") if parts else pl.lit(None, pl.String)
-    asked = [_text(name, each, shape, layout) for name, each in contract.columns.items()]
-    texts = lines.select("line", *asked).with_columns(key.alias("key"))
-    columns: dict[str, pl.Series] = {}
+    columns: dict[str, pl.Series] = {"line": lines["line"]}
     for name, promise in contract.columns.items():
-        value = PARSERS[promise.kind](texts[text_of(name)], promise, layout.units.get(name))
+        text = columns[text_of(name)] = _text(lines, promise, shape, layout)
+        value = PARSERS[promise.kind](text, promise, layout.units.get(name))
         columns |= _bounded(name, value, promise)
-    return texts.hstack([value.alias(name) for name, value in columns.items()])
+    return pl.DataFrame(columns).with_columns(key.alias("key"))
 
 
 def allowed(promise: Promise) -> pl.Series:
@@ -107,15 +106,14 @@ def is_footer(lines: pl.DataFrame, footer: Collection[str]) -> pl.Series:
     ).fill_null(False)
 
 
-def raw(lines: pl.DataFrame, shape: Shape) -> pl.Series:
-    """The fields by their header's names, or a malformed line's whole text, as JSON."""
+def raw(shape: Shape) -> pl.Expr:
+    """A line's fields by their header's names, or a malformed line's whole text, as JSON: `raw`."""
     named = [(f"f{nth}", name or f"column {nth}") for nth, name in enumerate(shape.header)]
     fields = [_member(field, name) for field, name in named]
     whole = pl.struct("line").struct.json_encode()
     members = pl.concat_str(fields, separator=",", ignore_nulls=True)
     sound = pl.concat_str(pl.lit("{"), members, pl.lit("}"))
-    said = pl.when(pl.col("line").is_not_null()).then(whole).otherwise(sound)
-    return lines.select(said.alias("raw")).to_series()
+    return pl.when(pl.col("line").is_not_null()).then(whole).otherwise(sound).alias("raw")
 
 
 def is_inside(value: pl.Series, promise: Promise) -> pl.Series:
@@ -128,12 +126,12 @@ def is_inside(value: pl.Series, promise: Promise) -> pl.Series:
     return inside
 
 
-def _text(name: str, promise: Promise, shape: Shape, layout: Layout) -> pl.Expr:
+def _text(lines: pl.DataFrame, promise: Promise, shape: Shape, layout: Layout) -> pl.Series:
     at = column_at(shape.header, promise)
     if at is None:
-        return pl.lit(None, pl.String).alias(text_of(name))
-    text = given(pl.col(f"f{at}"), (*layout.missing, *promise.missing))
-    return (text.replace(promise.codes) if promise.codes else text).alias(text_of(name))
+        return pl.Series([None] * lines.height, dtype=pl.String)
+    text = given(lines[f"f{at}"], (*layout.missing, *promise.missing))
+    return text.replace(promise.codes) if promise.codes else text
 
 
 def _bounded(name: str, value: pl.Series, promise: Promise) -> dict[str, pl.Series]:

@@ -25,11 +25,11 @@ Read = Callable[[pl.Series], pl.Series]
 Parser = Callable[[pl.Series, Promise, Unit | None], pl.Series]
 
 
-def given(field: pl.Expr, missing: Sequence[str]) -> pl.Expr:
+def given(field: pl.Series, missing: Sequence[str]) -> pl.Series:
     """A field's text without the spaces around it; null where it is one of the missing codes."""
     bare = field.str.strip_chars(SPACES)
-    codes = pl.Series(missing, dtype=pl.String)
-    return pl.when(~bare.is_in(codes.implode())).then(bare)
+    is_missing = bare.is_in(pl.Series(missing, dtype=pl.String).implode())
+    return bare.set(is_missing, None) if is_missing.any() else bare
 
 
 def number(text: pl.Series) -> pl.Series:

@@ -35,8 +35,8 @@ def hash_of_key() -> pl.Expr:
 
 
 def ranges(lines: int, most: int) -> list[Range]:
-    """As many parts as it takes for each to have about `most` of so many lines."""
-    parts = max(1, -(-lines // most))
+    """As many parts as it takes for each to have about `most` of so many lines; none for none."""
+    parts = -(-lines // most)
     return [Range(nth, parts) for nth in range(parts)]
 
 

@@ -68,6 +68,10 @@ class Judge:
     def _reasons(self) -> pl.Expr:
         return reasons(self._rules)
 
+    @cached_property
+    def _raw(self) -> pl.Expr:
+        return raw(self.shape)
+
     @property
     def _bounded(self) -> list[str]:
         columns = self.contract.columns.items()
@@ -101,7 +105,7 @@ class Judge:
             return pl.DataFrame(
                 schema={"key": pl.String, "reasons": pl.List(pl.String), "raw": pl.String}
             )
-        return read.select("key", self._reasons).with_columns(raw(lines, self.shape))
+        return read.select("key", self._reasons).hstack(lines.select(self._raw))
 
     def _counts(self, read: pl.DataFrame, is_accepted: pl.Series, footer: pl.Series) -> list[Count]:
         said = pl.when(is_accepted).then(pl.lit(ACCEPTED)).when(footer).then(pl.lit(FOOTER))

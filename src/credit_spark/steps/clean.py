@@ -12,12 +12,13 @@ from credit_spark.adapters.landing import LandingFile
 from credit_spark.adapters.spool import Spool
 from credit_spark.cleaning.blocks import Summary, counted
 from credit_spark.cleaning.rules import check_rules
-from credit_spark.cleaning.superseding import Hashes, Range, ranges
+from credit_spark.cleaning.superseding import Hashes, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.steps import Night
 from credit_spark.steps.pieces import (
+    Meetings,
     Written,
     contested_in,
     write_alone,
@@ -26,7 +27,7 @@ from credit_spark.steps.pieces import (
 )
 
 # Of a task that puts lines, or their hashes, beside each other: what it holds at once.
-LINES_AT_ONCE, HASHES_AT_ONCE = 500_000, 10_000_000
+LINES_AT_ONCE, WHOLE_LINES_AT_ONCE, HASHES_AT_ONCE = 500_000, 100_000, 10_000_000
 # Hashes that a task can look up in. With more, every line is put beside its equals.
 MOST_CONTESTED = 2_000_000
 # Of a contested key, more than nearly all have.
@@ -63,8 +64,9 @@ def clean(night: Night) -> None:
         night.ledger.facts |= told(account_of(read), files)
         check_accepted(account_of(read))
         contested = contested_hashes(night, spool, read)
-        sound = write_loans(night, spool, read, contested)
-        aside = write_quarantine(night, spool, read)
+        meetings = meetings_of(read, contested)
+        sound = write_loans(night, spool, read, contested, meetings)
+        aside = write_quarantine(night, spool, read, meetings)
     account = with_superseded(account_of(read), sound.superseded)
     night.ledger.facts |= told(account, files)
     written = night.tables.replace(loans(night.contract), sound.staged)
@@ -91,7 +93,7 @@ def sound_files(read: Sequence[Summary]) -> Sequence[Summary]:
 
 def contested_hashes(night: Night, spool: Spool, read: Sequence[Summary]) -> Hashes | None:
     """The hashes that more than one accepted line has; None: too many to be told."""
-    look = partial(contested_in, spool=spool, pieces=_numbers(read))
+    look = partial(contested_in, most=MOST_CONTESTED, spool=spool, pieces=_numbers(read))
     lines = total(account_of(read), ACCEPTED)
     found = np.concatenate(
         night.spread("find keys that stand twice", look, ranges(lines, HASHES_AT_ONCE))
@@ -100,32 +102,37 @@ def contested_hashes(night: Night, spool: Spool, read: Sequence[Summary]) -> Has
 
 
 def write_loans(
-    night: Night, spool: Spool, read: Sequence[Summary], contested: Hashes | None
+    night: Night,
+    spool: Spool,
+    read: Sequence[Summary],
+    contested: Hashes | None,
+    meetings: Meetings,
 ) -> Written:
     """Stage the lines that are alone with their key, and of those that share one the newest."""
     stage = night.tables.stage(loans(night.contract))
-    parts = parts_of_rivals(total(account_of(read), ACCEPTED), contested)
-    write = partial(write_alone, contested=contested, parts=parts, spool=spool, stage=stage)
+    write = partial(write_alone, contested=contested, meetings=meetings, spool=spool, stage=stage)
     alone = night.spread("write loans", write, read)
     pieces, newest_by = _numbers(read), night.contract.newest_by
     settle = partial(write_newest, pieces=pieces, newest_by=newest_by, spool=spool, stage=stage)
-    return Written.together([*alone, *night.spread("settle keys", settle, parts)])
+    return Written.together([*alone, *night.spread("settle keys", settle, meetings.rivals)])
 
 
-def parts_of_rivals(lines: int, contested: Hashes | None) -> list[Range]:
-    """The parts in which lines with contested hashes are put beside each other."""
-    if contested is None:
-        return ranges(lines, LINES_AT_ONCE)
-    return ranges(LINES_OF_A_KEY * len(contested), LINES_AT_ONCE) if len(contested) else []
-
-
-def write_quarantine(night: Night, spool: Spool, read: Sequence[Summary]) -> Written:
-    """Stage the lines that are set aside."""
-    write = partial(write_set_aside, pieces=read, spool=spool, stage=night.tables.stage(QUARANTINE))
-    lines = total(account_of(read), QUARANTINED)
-    return Written.together(
-        night.spread("write quarantine", write, ranges(lines, LINES_AT_ONCE) if lines else [])
+def meetings_of(read: Sequence[Summary], contested: Hashes | None) -> Meetings:
+    """The parts in which lines that may be equal are put beside each other."""
+    account = account_of(read)
+    rivals = total(account, ACCEPTED) if contested is None else LINES_OF_A_KEY * len(contested)
+    return Meetings(
+        ranges(rivals, LINES_AT_ONCE), ranges(total(account, QUARANTINED), WHOLE_LINES_AT_ONCE)
     )
+
+
+def write_quarantine(
+    night: Night, spool: Spool, read: Sequence[Summary], meetings: Meetings
+) -> Written:
+    """Stage the lines that are set aside, which `write_loans` has sent to their parts."""
+    stage = night.tables.stage(QUARANTINE)
+    write = partial(write_set_aside, pieces=_numbers(read), spool=spool, stage=stage)
+    return Written.together(night.spread("write quarantine", write, meetings.aside))
 
 
 def account_of(read: Sequence[Summary]) -> list[Entry]:

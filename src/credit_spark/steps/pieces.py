@@ -1,12 +1,12 @@
 """What a task of `clean` does with a piece of the night: lines of the spool to files of a table."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple, Self
 
 import polars as pl
 
-from credit_spark.adapters.spool import Spool, SpoolWriter
+from credit_spark.adapters.spool import Spool
 from credit_spark.adapters.staging import Stage, Staged
 from credit_spark.cleaning.blocks import Summary
 from credit_spark.cleaning.superseding import (
@@ -39,31 +39,38 @@ class Written(NamedTuple):
         return cls(staged, superseded)
 
 
-def contested_in(part: Range, spool: Spool, pieces: Sequence[int]) -> Hashes:
-    """The hashes in a part that more than one accepted line has."""
+def contested_in(part: Range, most: int, spool: Spool, pieces: Sequence[int]) -> Hashes:
+    """The hashes in a part that more than one accepted line has; of more than `most`, one more."""
     blocks = (
         block.filter(part.has(pl.col("hash")))["hash"]
         for piece in pieces
         for block in spool.blocks(f"accepted-{piece}", ["hash"])
     )
-    return standing_twice(pl.concat([pl.Series("hash", [], pl.Int64), *blocks]))
+    found = standing_twice(pl.concat([pl.Series("hash", [], pl.Int64), *blocks]))
+    return found[: most + 1]
+
+
+class Meetings(NamedTuple):
+    """The parts in which lines meet their equals: those with contested keys, those set aside."""
+
+    rivals: Sequence[Range]
+    aside: Sequence[Range]
 
 
 def write_alone(
-    piece: Summary, contested: Hashes | None, parts: Sequence[Range], spool: Spool, stage: Stage
+    piece: Summary, contested: Hashes | None, meetings: Meetings, spool: Spool, stage: Stage
 ) -> Written:
-    """Stage a piece's lines that are alone with their key; its others go back to `spool`."""
+    """Stage a piece's lines that are alone with their key; the others go to their meetings."""
     with ExitStack() as files:
         loans = files.enter_context(stage.writer(f"part-{piece.number:05d}"))
-        rivals = [
-            (part, files.enter_context(spool.writer(f"rivals-{part.nth}-{piece.number}")))
-            for part in parts
-        ]
-        for block in spool.blocks(f"accepted-{piece.number}"):
-            lines = block.with_columns(pl.lit(piece.source_file).alias("source_file"))
+        rivals = _sender(files, spool, "rivals", piece, meetings.rivals)
+        for lines in _lines(spool, "accepted", piece):
             is_rival = is_contested(lines, contested)
             loans.write(alone(lines.filter(~is_rival)))
-            _write_rivals(lines.filter(is_rival), rivals)
+            rivals(lines.filter(is_rival))
+        aside = _sender(files, spool, "aside", piece, meetings.aside)
+        for lines in _lines(spool, "quarantined", piece):
+            aside(lines)
     return Written(loans.staged())
 
 
@@ -71,7 +78,7 @@ def write_newest(
     part: Range, pieces: Sequence[int], newest_by: Sequence[str], spool: Spool, stage: Stage
 ) -> Written:
     """Stage, of the lines in a part that share a key, the newest, and count the others."""
-    lines = _together(spool, [f"rivals-{part.nth}-{piece}" for piece in pieces])
+    lines = _met(spool, "rivals", part, pieces)
     if lines is None:
         return Written()
     staying, superseded = settled(lines, newest_by)
@@ -80,30 +87,40 @@ def write_newest(
     return Written(loans.staged(), dict(superseded.group_by("source_file").len().iter_rows()))
 
 
-def write_set_aside(part: Range, pieces: Sequence[Summary], spool: Spool, stage: Stage) -> Written:
-    """Stage the quarantined lines whose keys or contents lie in a part."""
-    in_part = part.has(hash_of_key())
-    blocks = [
-        block.filter(in_part).with_columns(pl.lit(piece.source_file).alias("source_file"))
-        for piece in pieces
-        for block in spool.blocks(f"quarantined-{piece.number}")
-    ]
+def write_set_aside(part: Range, pieces: Sequence[int], spool: Spool, stage: Stage) -> Written:
+    """Stage the quarantined lines in a part."""
+    lines = _met(spool, "aside", part, pieces)
+    if lines is None:
+        return Written()
     with stage.writer(f"part-{part.nth:05d}") as quarantine:
-        if blocks:
-            quarantine.write(
-                set_aside(pl.concat(blocks)).with_columns(pl.lit("open").alias("status"))
-            )
+        quarantine.write(set_aside(lines).with_columns(pl.lit("open").alias("status")))
     return Written(quarantine.staged())
 
 
-def _write_rivals(lines: pl.DataFrame, parts: Iterable[tuple[Range, SpoolWriter]]) -> None:
-    if lines.is_empty():
-        return
-    for part, writer in parts:
-        writer.write(lines.filter(part.has(pl.col("hash"))))
+def _lines(spool: Spool, name: str, piece: Summary) -> Iterator[pl.DataFrame]:
+    """The lines of a piece, which know their file from here on."""
+    file = pl.lit(piece.source_file).alias("source_file")
+    return (block.with_columns(file) for block in spool.blocks(f"{name}-{piece.number}"))
 
 
-def _together(spool: Spool, names: Iterable[str]) -> pl.DataFrame | None:
-    blocks: Iterator[pl.DataFrame] = (block for name in names for block in spool.blocks(name))
-    found = list(blocks)
-    return pl.concat(found) if found else None
+def _sender(
+    files: ExitStack, spool: Spool, name: str, piece: Summary, parts: Sequence[Range]
+) -> Callable[[pl.DataFrame], None]:
+    """Writes lines to where all that may share a key with them come."""
+    writers = [
+        (part, files.enter_context(spool.writer(f"{name}-{part.nth}-{piece.number}")))
+        for part in parts
+    ]
+
+    def send(lines: pl.DataFrame) -> None:
+        if not lines.is_empty():
+            for part, writer in writers:
+                writer.write(lines.filter(part.has(hash_of_key())))
+
+    return send
+
+
+def _met(spool: Spool, name: str, part: Range, pieces: Sequence[int]) -> pl.DataFrame | None:
+    """The lines of all pieces that meet in a part; None: there are none."""
+    blocks = [block for piece in pieces for block in spool.blocks(f"{name}-{part.nth}-{piece}")]
+    return pl.concat(blocks) if blocks else None
