@@ -5,9 +5,8 @@ next run.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import TracebackType
-from typing import NamedTuple, Self
+from contextlib import closing, contextmanager
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -23,10 +22,10 @@ class Spool(NamedTuple):
 
     place: str
 
-    def writer(self, name: str) -> "SpoolWriter":
-        """Writes a file, block by block."""
+    def writer(self, name: str) -> "closing[SpoolWriter]":
+        """Writes a file, block by block, while it is open."""
         system, path = opened(self.place)
-        return SpoolWriter(system, f"{path}/{name}")
+        return closing(SpoolWriter(system, f"{path}/{name}"))
 
     def blocks(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """A file's blocks, as they were written; none where nothing was."""
@@ -60,16 +59,7 @@ class SpoolWriter:
             self._writer = ipc.new_file(self._file, table.schema, options=options)
         self._writer.write_table(table)
 
-    def __enter__(self) -> Self:
-        """Write within."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Finish the file."""
         if self._writer is not None and self._file is not None:
             self._writer.close()

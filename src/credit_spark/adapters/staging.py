@@ -5,9 +5,9 @@ Whoever writes them keeps the table's promises: no null in a key, no row that br
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import date
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -59,9 +59,9 @@ class Stage(NamedTuple):
     as_of: date
     run_id: str
 
-    def writer(self, name: str) -> "StageWriter":
-        """Writes a file; `name` tells it from the run's others."""
-        return StageWriter(self, f"as_of={self.as_of}/{name}-{self.run_id}.parquet")
+    def writer(self, name: str) -> "closing[StageWriter]":
+        """Writes a file while it is open; `name` tells it from the run's others."""
+        return closing(StageWriter(self, f"as_of={self.as_of}/{name}-{self.run_id}.parquet"))
 
     @property
     def schema(self) -> pa.Schema:
@@ -128,16 +128,7 @@ class StageWriter:
             )
         return self._writer
 
-    def __enter__(self) -> Self:
-        """Write within."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Finish the file."""
         if self._writer is not None:
             self._writer.close()
