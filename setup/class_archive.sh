@@ -12,7 +12,7 @@ echo "setup: an archive of Java's classes, from a night of some sample loans (tw
 night() {
     "$bin/credit-spark" sample --rows 3000 --as-of 2012-01-31 --out "$folder/landing" &&
         PATH="$bin:$PATH" CREDIT_SPARK__STORAGE__LOGS="$folder/logs" "$bin/spark-submit" \
-            --driver-java-options "-XX:+UseParallelGC -XX:ArchiveClassesAtExit=$archive" \
+            --driver-java-options "-XX:+UseSerialGC -XX:ArchiveClassesAtExit=$archive" \
             jobs/nightly.py --portfolio lending_club --as-of 2012-01-31 \
             --landing "$folder/landing" --warehouse "$folder/warehouse"
 }

@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from credit_spark.contract.tables import tables
 from credit_spark.sample import write_sample
@@ -561,22 +563,42 @@ def test_another_run_of_the_night_is_waited_for(night, tmp_path) -> None:
     assert "another run of 2012-01-31 is at work" in told.sentence
 
 
-def test_no_borrowers_value_is_in_the_log(spark, night, done, tmp_path) -> None:
-    """Though Delta's own words on a broken check hold the whole row."""
+def test_no_borrowers_value_is_in_the_log(night, done, tmp_path) -> None:
+    """Though a model's points, made to leave their scale, break a check of the table."""
     shutil.copytree(done, tmp_path / "w/lending_club")
-    path = tmp_path / "w/lending_club/scores"
-    run_id = arrow(path).column("run_id")[0]
-    spark.sql(f"alter table delta.`{path}` add constraint made_up check (run_id = '{run_id}')")
+    models = DeltaTable(tmp_path / "w/lending_club/models")
+    fits = models.to_pyarrow_table().to_pylist()
+    old, new = '"points_to_double_odds":20', '"points_to_double_odds":2000000'
+    wild = [each | {"document": each["document"].replace(old, new)} for each in fits]
+    assert wild != fits
+    write_deltalake(
+        models, pa.Table.from_pylist(wild, models.to_pyarrow_table().schema), mode="overwrite"
+    )
 
     told = night("score", tmp_path / "w")
 
     assert told.code == 1
     text = (tmp_path / "logs/credit-spark.jsonl").read_text(encoding="utf-8")
-    assert "made_up" in text
-    assert "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES" in text
+    assert "rows of scores break: points_are_on_the_scale" in text
     seen = told.sentence + text
     known = [row["loan_id"] for row in arrow(done / "loans").to_pylist()]
     assert not any(loan_id in seen for loan_id in known)
+    assert parquet_files(tmp_path / "w/lending_club/scores") == parquet_files(done / "scores")
+
+
+def test_checks_that_others_have_added_to_a_table_are_told(spark, night, done, tmp_path) -> None:
+    shutil.copytree(done, tmp_path / "w/lending_club")
+    path = tmp_path / "w/lending_club/scores"
+    spark.sql(f"alter table delta.`{path}` add constraint made_up check (points < 10000)")
+
+    told = night("score", tmp_path / "w")
+
+    assert told.code == 2
+    assert "made_up: the table checks 'points < 10000', this version checks 'None'" in told.sentence
+
+
+def parquet_files(table: Path) -> list[str]:
+    return sorted(each.name for each in table.rglob("*.parquet"))
 
 
 def test_the_sample_is_the_same_for_the_same_seed(tmp_path) -> None:

@@ -216,7 +216,7 @@ def test_the_first_line_is_read_in_its_own_units(
     spark, lending_club, real_data, tmp_path, name, column, value
 ) -> None:
     landing = Landing(spark, lending_club, str(real_data / "lendingclub_raw" / name), AS_OF)
-    with spooling(str(tmp_path / "spool")) as spool:
+    with spooling(str(tmp_path / "spool"), "run") as spool:
         (piece,) = landing.judged(landing.files(), spool)
         first = next(spool.blocks(f"accepted-{piece.number}"))[column][0]
 

@@ -13,7 +13,7 @@ import click
 
 from credit_spark.adapters.machine import machine_faults
 from credit_spark.adapters.suites import Suites
-from credit_spark.cleaning.rules import check_rules
+from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
@@ -134,7 +134,7 @@ def _promote(*, version: str | None, overruled: Sequence[str], reason: str, **fl
 def check(portfolio: str, project: Path) -> None:
     """Check a contract and its suites, by name or by file, with no data: every fault at once."""
     contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
-    check_rules(contract)
+    check_sql(contract)
     check_suites(Suites(project / "expectations" / contract.portfolio), contract)
     click.echo(
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
+from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 from rich.console import Console
 
@@ -126,10 +127,13 @@ def _faults_of_ours(log: Log) -> Iterator[None]:
     except Exception as error:
         log.event("failed", error=type(error).__name__)
         log.trace(error)
-        if any(sign in java_trace(error) for sign in STORAGE_AWAY):
+        is_of_storage = isinstance(error, OSError) or (
+            isinstance(error, DeltaError) and "error performing" in str(error).lower()
+        )
+        if is_of_storage or any(sign in java_trace(error) for sign in STORAGE_AWAY):
             raise TryAgainError(
-                "the storage went away meanwhile; the earlier nights stand. Run the same command "
-                f"again when it answers; the trace is in {log.file}"
+                "the storage went away meanwhile, or is full; the earlier nights stand. Run the "
+                f"same command again when it answers; the trace is in {log.file}"
             ) from error
         raise OurFaultError(
             f"this is a fault of ours ({type(error).__name__}); the earlier nights stand as they "

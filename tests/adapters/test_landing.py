@@ -63,7 +63,7 @@ def test_a_file_of_another_storage_is_read_in_its_order(spark, lending_club, tmp
 
     def read(place: str) -> tuple[list[object], pl.DataFrame]:
         landing = Landing(spark, lending_club, place, AS_OF)
-        with spooling(str(tmp_path / "spool")) as spool:
+        with spooling(str(tmp_path / "spool"), "run") as spool:
             found = landing.judged(landing.files(), spool)
             lines = [block for each in found for block in spool.blocks(f"accepted-{each.number}")]
         return [each._replace(number=0, fault=None) for each in found], pl.concat(lines)
@@ -90,7 +90,7 @@ def test_a_large_file_is_read_by_several_tasks_in_its_order(
     landing = Landing(spark, lending_club, f"file:{tmp_path}/a.csv", AS_OF)
 
     def read() -> tuple[int, pl.DataFrame]:
-        with spooling(str(tmp_path / "spool")) as spool:
+        with spooling(str(tmp_path / "spool"), "run") as spool:
             found = landing.judged(landing.files(), spool)
             lines = [block for each in found for block in spool.blocks(f"accepted-{each.number}")]
         return len(found), pl.concat(lines).drop("place")
@@ -113,7 +113,7 @@ def test_a_packed_file_that_is_cut_off_is_a_fault(spark, lending_club, tmp_path,
     file = LandingFile(f"file:{path}", "a.csv.gz", 1, shape, ())
     piece, stream = Piece(0, file, None, 0), partial(stream_of, str(path))
 
-    with spooling(str(tmp_path / "spool")) as spool:
+    with spooling(str(tmp_path / "spool"), "run") as spool:
         summary = judged_piece(piece, stream, lending_club, AS_OF, spool)
 
     assert "cannot be read to its end" in summary.fault

@@ -39,7 +39,7 @@ def judge(contract, tmp_path):
         footer = footer_of(lines, shape, contract)
         file = LandingFile(f"file:{path}", path.name, path.stat().st_size, shape, footer)
         piece, stream = Piece(0, file, None, 0), partial(stream_of, str(path))
-        with spooling(str(tmp_path / "spool")) as spool:
+        with spooling(str(tmp_path / "spool"), "run") as spool:
             return Told.of(judged_piece(piece, stream, contract, AS_OF, spool), spool)
 
     return tell
@@ -316,3 +316,24 @@ def test_a_header_is_read_in_the_files_own_encoding(spark, contract, landed) -> 
     (file,) = Landing(spark, western, str(place), date(2026, 3, 2)).files()
 
     assert file.shape.header == ("id", "amount", "rate", "Höhe")
+
+
+def test_a_key_that_stands_very_often_is_settled_where_it_stands(clean) -> None:
+    """Of 5,000 lines with one key, and as many with none, in two files."""
+    often = "".join(SOUND.replace("50000", str(nth)) for nth in range(1, 2501))
+    nameless = SOUND.replace("A,", ",") * 2500
+
+    loans, aside, losers = clean(f=HEADER + often + nameless, g=HEADER + often + nameless)
+
+    assert rows(loans, "loan_id", "source_file", "income") == [("A", "g.csv", 2500.0)]
+    assert losers == {"f.csv": 2500, "g.csv": 2499}
+    assert rows(aside.unique("reasons"), "reasons") == [(["key_is_present"],)]
+    assert len(aside) == 5000
+
+
+def test_what_an_earlier_run_has_left_in_the_spool_is_taken_away(clean, tmp_path) -> None:
+    left = tmp_path / f"tables-0/.spool-{AS_OF}/killed"
+    left.mkdir(parents=True)
+
+    assert len(clean(f=HEADER + SOUND)[0]) == 1
+    assert not left.parent.exists()

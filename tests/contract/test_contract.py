@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.guards import RESERVED
 from credit_spark.contract.loading import contract_hash, find_contract, load_contract
@@ -124,3 +125,13 @@ def test_every_table_states_its_grain_and_what_its_columns_hold(contract: Contra
         assert table.grain
         assert all(field.meaning for field in table.columns.values())
         assert set(table.keys) <= set(table.columns)
+
+
+@pytest.mark.parametrize("sql", ["if(owned > 1, 1, 0)", "owned * 2", "income = 'many'"])
+def test_sql_that_compares_or_adds_what_cannot_be_is_told(contract, sql) -> None:
+    feature = next(iter(contract.features.values())).model_copy(update={"sql": sql})
+    wrong = contract.model_copy(update={"features": {"odd": feature}})
+
+    with pytest.raises(InputError, match=r"this SQL cannot be computed.*\n  features\.odd\.sql: "):
+        check_sql(wrong)
+    check_sql(contract)

@@ -125,7 +125,7 @@ class Landing:
     def judged(self, files: Sequence[LandingFile], spool: Spool) -> list[Summary]:
         """Read and judge the files' lines, and leave them in `spool`, a piece of a file a task.
 
-        A piece's lines are `accepted-N` and `quarantined-N` there, N being its summary's `piece`.
+        A piece's lines are `accepted-N` and `quarantined-N` there, N being its summary's `number`.
         """
         pieces = list(self._pieces(files))
         here = [each for each in pieces if local_folder(each.file.path) is not None]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deltalake.exceptions import DeltaError
 from py4j.java_gateway import is_instance_of
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
@@ -21,7 +22,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 JAVA_FRAMES = 15
 
-SPARKS = (PySparkException, Py4JJavaError)
+# Their texts hold the rows that they are about.
+HIDDEN = (PySparkException, Py4JJavaError, DeltaError)
 
 
 class Log:
@@ -79,8 +81,8 @@ def _told(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """What an error says; what Spark says may hold a borrower's values, so of it only the kind."""
-    return java_trace(error) if isinstance(error, SPARKS) else str(error)
+    """What an error says; what Spark and Delta say may hold values, so of it only the kind."""
+    return java_trace(error) if isinstance(error, HIDDEN) else str(error)
 
 
 def java_trace(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from credit_spark.contract.errors import InputError, TryAgainError
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")
 # What deltalake and Arrow both know.
 STORAGES_OF_TABLES = ("s3://", "gs://", "abfss://")
+ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 
 
@@ -33,9 +34,13 @@ def local_folder(place: str) -> Path | None:
 
 
 def url_of(place: str) -> str:
-    """A place as Spark finds it from any folder, whatever storage is its default."""
+    """A place as Spark finds it from any folder, whatever storage is its default.
+
+    >>> url_of("s3://bucket/loans"), url_of("/tmp/loans")
+    ('s3a://bucket/loans', 'file:/tmp/loans')
+    """
     folder = local_folder(place)
-    return place if folder is None else f"file:{folder.resolve()}"
+    return re.sub(r"^s3:", "s3a:", place) if folder is None else f"file:{folder.resolve()}"
 
 
 def literal(path: str) -> str:
@@ -110,6 +115,10 @@ def opened(place: str) -> tuple[fs.FileSystem, str]:
     """
     url = url_of_tables(place)
     if local_folder(place) is not None:
+        if ESCAPE.search(url):
+            raise InputError(
+                f"{place}: Delta takes '%' with two digits for another letter; rename it"
+            )
         return fs.LocalFileSystem(), url
     if not url.startswith(STORAGES_OF_TABLES):
         raise InputError(
@@ -119,6 +128,8 @@ def opened(place: str) -> tuple[fs.FileSystem, str]:
     try:
         system, path = fs.FileSystem.from_uri(url)
         system.get_file_info(path)
+    except ValueError as error:
+        raise InputError(f"{place}: this is no address of such a storage; check it") from error
     except OSError as error:
         raise TryAgainError(
             f"{place} cannot be reached; try again when its storage answers"
@@ -130,7 +141,8 @@ def opened(place: str) -> tuple[fs.FileSystem, str]:
 def only_run(warehouse: str, night: str) -> Iterator[None]:
     """Hold a night's lock; it ends with the process, however that ends.
 
-    Where the warehouse is not on this machine, Delta alone settles conflicts.
+    Where the warehouse is not on this machine, there is none: a run that finds another's commit of
+    its night after its own ends with exit code 20.
 
     Raises:
         TryAgainError: another run holds it.

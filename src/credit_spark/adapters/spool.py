@@ -1,7 +1,7 @@
 """What a night's tasks leave for its next tasks: lines, typed, in Arrow files beside the tables.
 
-A spool lives as long as one step of one night. What a kill has left is taken away by the night's
-next run.
+A spool lives as long as one step of one run. What a kill has left is taken away by the night's next
+run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import fs, ipc
 
-from credit_spark.adapters.places import opened
+from credit_spark.adapters.places import local_folder, opened
 
 OLDEST = pl.CompatLevel.oldest()
 
@@ -67,15 +67,18 @@ class SpoolWriter:
 
 
 @contextmanager
-def spooling(place: str) -> Iterator[Spool]:
-    """A spool that is empty at first and gone in the end."""
+def spooling(night: str, run_id: str) -> Iterator[Spool]:
+    """A run's spool; with it goes what earlier runs have left in the folder `night`."""
+    place = f"{night}/{run_id}"
     system, path = opened(place)
     system.create_dir(path)
-    system.delete_dir_contents(path)
     try:
         yield Spool(place)
     finally:
         system.delete_dir(path)
+        if local_folder(night) is not None:
+            # The night's lock is ours: nobody else is at work there.
+            system.delete_dir(path.rpartition("/")[0])
 
 
 def _only(schema: pa.Schema, columns: Sequence[str] | None) -> list[int] | None:

@@ -4,7 +4,7 @@ Whoever writes them keeps the table's promises: no null in a key, no row that br
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import fs
+from pyspark import TaskContext
 
 from credit_spark.adapters.places import opened
 from credit_spark.contract.tables import Table
@@ -60,8 +62,18 @@ class Stage(NamedTuple):
     run_id: str
 
     def writer(self, name: str) -> "closing[StageWriter]":
-        """Writes a file while it is open; `name` tells it from the run's others."""
-        return closing(StageWriter(self, f"as_of={self.as_of}/{name}-{self.run_id}.parquet"))
+        """Writes a file while it is open; `name` tells it from the run's others.
+
+        Spark may try a task again while its first attempt still writes: each has a file of its own.
+        """
+        task = TaskContext.get()
+        attempt = task.taskAttemptId() if task else 0
+        return closing(StageWriter(self, f"{self.night}/{name}-{self.run_id}-{attempt}.parquet"))
+
+    @property
+    def night(self) -> str:
+        """The night's folder, below the table's."""
+        return f"as_of={self.as_of}"
 
     @property
     def schema(self) -> pa.Schema:
@@ -160,11 +172,14 @@ def check(table: Table, rows: pl.DataFrame) -> None:
         raise BrokenPromiseError(f"rows of {table.name} break: {', '.join(broken)}")
 
 
-def discard(folder: str, files: Iterable[Staged]) -> None:
-    """Take files away that will not be committed."""
-    system, path = opened(folder)
-    for each in files:
-        system.delete_file(f"{path}/{each.path}")
+def discard(stage: Stage, committed: Collection[str]) -> None:
+    """Take away what a run has staged and not committed; `committed` are paths as in `Staged`."""
+    system, path = opened(stage.folder)
+    night = fs.FileSelector(f"{path}/{stage.night}", allow_not_found=True)
+    for each in system.get_file_info(night):
+        name = f"{stage.night}/{each.base_name}"
+        if stage.run_id in each.base_name and name not in committed:
+            system.delete_file(each.path)
 
 
 def _merged(name: str, bounds: list[tuple[Any, Any, int]]) -> dict[str, Any]:

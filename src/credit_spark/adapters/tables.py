@@ -5,6 +5,7 @@ written by deltalake: no job of Spark's is needed for it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 from urllib.parse import unquote
@@ -16,8 +17,8 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 from pyspark.sql import DataFrame, SparkSession
 
-from credit_spark.adapters.places import literal, url_of_tables
-from credit_spark.adapters.staging import ARROW_TYPES, Stage, Staged
+from credit_spark.adapters.places import literal, url_of, url_of_tables
+from credit_spark.adapters.staging import ARROW_TYPES, Stage, Staged, discard
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
@@ -44,6 +45,7 @@ class Tables:
         self._as_of = as_of
         self._run_id = run_id
         self._commits = 0
+        self._stages: dict[str, Stage] = {}
         self.versions: dict[str, int] = {}
 
     def path(self, table: Table) -> str:
@@ -52,7 +54,15 @@ class Tables:
 
     def stage(self, table: Table) -> Stage:
         """Where tasks write this night's files of a table."""
-        return Stage(self.path(table), table, self._as_of, self._run_id)
+        stage = Stage(self.path(table), table, self._as_of, self._run_id)
+        self._stages[table.name] = stage
+        return stage
+
+    def discard(self) -> None:
+        """Take away the files that this run has staged and not committed."""
+        for stage in self._stages.values():
+            known = self._files(stage.table) if self.exists(stage.table) else []
+            discard(stage, [each.removeprefix(f"{stage.folder}/") for each in known])
 
     def exists(self, table: Table) -> bool:
         """Whether the table was ever written."""
@@ -64,7 +74,7 @@ class Tables:
         Raises:
             InputError: there are none; `written_by` is the command that writes them.
         """
-        found = self._files(table, self._delta(table))
+        found = self._files(table)
         if not found:
             raise InputError(
                 f"there are no {table.name} of {self._as_of} yet; run '{written_by}' for that "
@@ -83,7 +93,7 @@ class Tables:
     def frame(self, table: Table, files: Sequence[str]) -> DataFrame:
         """The rows of files of a table, staged ones too, with its declared columns."""
         schema = ", ".join(f"{name} {field.type}" for name, field in table.columns.items())
-        return self._spark.read.schema(schema).parquet(*map(literal, files))
+        return self._spark.read.schema(schema).parquet(*[literal(url_of(file)) for file in files])
 
     def rows(
         self, table: Table, columns: Collection[str], only: ds.Expression | None = None
@@ -119,11 +129,13 @@ class Tables:
                 commit_properties=named,
             )
 
-        self._committed(table, commit)
-        # Delta settles no conflict of two such commits; a run on one machine has the night's lock.
-        if len(self._files(table, self._delta(table))) != len(staged):
-            raise _in_the_way(table)
-        return sum(each.rows for each in staged)
+        # Delta sees no conflict between two first commits of one night: both would stand. On one
+        # machine only the run that has the night's lock comes here.
+        for _ in range(MOST_TRIES):
+            self._committed(table, commit)
+            if len(self._files(table)) == len(staged):
+                return sum(each.rows for each in staged)
+        raise _in_the_way(table)
 
     def write(self, table: Table, rows: Sequence[Mapping[str, Any]], within: str) -> int:
         """Replace this night's rows that `within`, a condition, holds for, by a few others.
@@ -174,6 +186,12 @@ class Tables:
         """Make the table where it is not there yet, with its checks."""
         if self.exists(table):
             return
+        with suppress(CommitFailedError):
+            # Where another run makes it at the same moment, it is there as well.
+            self._make(table)
+        self._delta(table)
+
+    def _make(self, table: Table) -> None:
         checks = {f"{CHECK}{name}": condition for name, condition in table.checks.items()}
         DeltaTable.create(
             self.path(table),
@@ -210,12 +228,17 @@ class Tables:
             for name in sorted(wanted.keys() | found.keys())
             if wanted.get(name) != found.get(name)
         ]
-        kept = delta.metadata().configuration
+        # Those that others have added, too: who writes to the table has to keep them.
+        kept = {
+            name.removeprefix(CHECK): condition
+            for name, condition in delta.metadata().configuration.items()
+            if name.startswith(CHECK)
+        }
         faults += [
-            f"{name}: the table checks '{kept.get(CHECK + name)}', this version checks "
-            f"'{condition}'"
-            for name, condition in table.checks.items()
-            if kept.get(CHECK + name) != condition
+            f"{name}: the table checks '{kept.get(name)}', this version checks "
+            f"'{table.checks.get(name)}'"
+            for name in sorted(kept.keys() | table.checks.keys())
+            if kept.get(name) != table.checks.get(name)
         ]
         if faults:
             headline = (
@@ -233,9 +256,9 @@ class Tables:
             )
         return DeltaTable(self.path(table))
 
-    def _files(self, table: Table, delta: DeltaTable) -> list[str]:
+    def _files(self, table: Table) -> list[str]:
         tonight = [("as_of", "=", str(self._as_of))]
-        found = delta.file_uris(file_pruning_predicate=tonight)
+        found = self._delta(table).file_uris(file_pruning_predicate=tonight)
         # Its words for the table's folder are not those of every reader: blanks, brackets.
         below = (unquote("/".join(each.split("/")[-2:])) for each in found)
         return sorted(f"{self.path(table)}/{each}" for each in below)

@@ -18,10 +18,15 @@ class TaskError(Exception):
     """A task failed: where and in what way. What it was said may hold a borrower's values."""
 
 
+class TaskStorageError(TaskError, OSError):
+    """A task failed since a storage did not answer, was full, or lost a file."""
+
+
 class Failure(NamedTuple):
     """What a failed task gives in the place of its result."""
 
     told: str
+    is_of_storage: bool
 
 
 def spread(
@@ -49,11 +54,11 @@ def _tried(function: Callable[[Item], Result], item: Item) -> Result | Failure:
         frames = "".join(traceback.format_tb(error.__traceback__))
         # Of other errors' texts nobody knows whether they hold values.
         text = str(error) if isinstance(error, BrokenPromiseError) else ""
-        return Failure(f"{frames}{type(error).__name__} {text}")
+        return Failure(f"{frames}{type(error).__name__} {text}", isinstance(error, OSError))
 
 
 def _sound(results: Sequence[Result | Failure]) -> Iterator[Result]:
     for each in results:
         if isinstance(each, Failure):
-            raise TaskError(each.told)
+            raise TaskStorageError(each.told) if each.is_of_storage else TaskError(each.told)
         yield each

@@ -10,22 +10,8 @@ import polars as pl
 
 from credit_spark.cleaning.layouts import Shape, column_at, fields_of, key_of, parts_of, tidied
 from credit_spark.cleaning.parsing import PARSERS, given
-from credit_spark.contract.models import Contract, Kind, Layout, Promise
-from credit_spark.contract.tables import TYPES
-
-# Spark's types as Polars has them.
-DTYPES: dict[str, type[pl.DataType]] = {
-    "string": pl.String,
-    "int": pl.Int32,
-    "double": pl.Float64,
-    "date": pl.Date,
-    "boolean": pl.Boolean,
-}
-
-
-def dtype_of(kind: Kind) -> type[pl.DataType]:
-    """The type of a column of a kind."""
-    return DTYPES[TYPES[kind]]
+from credit_spark.contract.columns import dtype_of
+from credit_spark.contract.models import Contract, Layout, Promise
 
 
 def text_of(name: str) -> str:

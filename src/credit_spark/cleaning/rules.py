@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from credit_spark.cleaning.lines import allowed, dtype_of, outside_of, text_of
-from credit_spark.contract.errors import InputError, listed
+from credit_spark.cleaning.lines import allowed, outside_of, text_of
+from credit_spark.contract.columns import column
 from credit_spark.contract.expressions import condition
 from credit_spark.contract.guards import judged_kinds
 from credit_spark.contract.models import Contract, Outcome, Promise
@@ -38,7 +38,7 @@ def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
         rule for name, each in contract.columns.items() for rule in column_rules(name, each)
     ]
     stated = [
-        Rule(name, pl.sql_expr(condition(rule.sql, kinds).sql), NOTHING)
+        Rule(name, column(condition(rule.sql, kinds).sql), NOTHING)
         for name, rule in contract.rules.items()
     ]
     outcome = [outcome_rule(contract.outcome)] if contract.outcome else []
@@ -50,25 +50,6 @@ def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
         *outcome,
         *stated,
     ]
-
-
-def check_rules(contract: Contract) -> None:
-    """Make sure that the rules that the contract states can be computed on its columns.
-
-    Raises:
-        InputError: with every rule that compares what cannot be compared.
-    """
-    dtypes = {name: dtype_of(promise.kind) for name, promise in contract.columns.items()}
-    nothing = pl.DataFrame(schema=dtypes | {"as_of": pl.Date})
-    kinds = judged_kinds(contract)
-    faults = []
-    for name, rule in contract.rules.items():
-        try:
-            nothing.select(pl.sql_expr(condition(rule.sql, kinds).sql))
-        except pl.exceptions.PolarsError as error:
-            faults.append(f"rules.{name}.sql: {str(error).splitlines()[0]}")
-    if faults:
-        raise InputError(listed("these rules cannot be computed; nothing was touched", faults))
 
 
 def column_rules(name: str, promise: Promise) -> Iterator[Rule]:

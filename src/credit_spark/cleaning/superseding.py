@@ -30,8 +30,8 @@ class Range(NamedTuple):
 
 
 def hash_of_key() -> pl.Expr:
-    """What lines with one key, or content, have in common."""
-    return pl.coalesce(*OF_A_KEY).hash().reinterpret(signed=True)
+    """What lines with one key, or content, have in common; with neither, a line has no equal."""
+    return pl.coalesce(*OF_A_KEY, pl.col("place").cast(pl.String)).hash().reinterpret(signed=True)
 
 
 def ranges(lines: int, most: int) -> list[Range]:
@@ -40,11 +40,17 @@ def ranges(lines: int, most: int) -> list[Range]:
     return [Range(nth, parts) for nth in range(parts)]
 
 
-def standing_twice(hashes: pl.Series) -> Hashes:
-    """The hashes that stand more than once, in order."""
-    ordered = np.sort(hashes.to_numpy())
-    found: Hashes = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    return found
+class Contested(NamedTuple):
+    """Hashes that stand more than once, in order, and how many lines have one of them."""
+
+    hashes: Hashes
+    lines: int
+
+
+def standing_twice(hashes: pl.Series) -> Contested:
+    """The hashes that more than one line has."""
+    found, counts = np.unique(hashes.to_numpy(), return_counts=True)
+    return Contested(found[counts > 1], int(counts[counts > 1].sum()))
 
 
 def is_contested(lines: pl.DataFrame, contested: Hashes | None) -> pl.Series:

@@ -5,7 +5,7 @@ It means what evaluation.py says of one loan. Polars already compares NaN as Spa
 truth values with a null as Spark does, and takes a null condition as false.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import reduce
 from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
@@ -16,10 +16,58 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
+from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.expressions import condition, expression
+from credit_spark.contract.guards import judged_kinds
 from credit_spark.contract.logarithms import ln
+from credit_spark.contract.models import Contract, Kind
+from credit_spark.contract.tables import TYPES
 
+# Spark's types as Polars has them.
+DTYPES: Mapping[str, type[pl.DataType]] = MappingProxyType(
+    {
+        "string": pl.String,
+        "int": pl.Int32,
+        "double": pl.Float64,
+        "date": pl.Date,
+        "boolean": pl.Boolean,
+    }
+)
 Maker = Callable[[Any], pl.Expr]
 Operation = Callable[[Any, Any], Any]
+
+
+def dtype_of(kind: Kind) -> type[pl.DataType]:
+    """The type of a column of a kind."""
+    return DTYPES[TYPES[kind]]
+
+
+def check_sql(contract: Contract) -> None:
+    """Make sure that a contract's rules, features and hard rules can be computed on its columns.
+
+    Raises:
+        InputError: with each that compares, or adds, what cannot be.
+    """
+    dtypes = {name: dtype_of(promise.kind) for name, promise in contract.columns.items()}
+    nothing, faults = pl.DataFrame(schema=dtypes | {"as_of": pl.Date}), []
+    for path, sql in _stated(contract):
+        try:
+            nothing.select(column(sql))
+        except pl.exceptions.PolarsError as error:
+            faults.append(f"{path}.sql: {str(error).splitlines()[0]}")
+    if faults:
+        raise InputError(listed("this SQL cannot be computed; nothing was touched", faults))
+
+
+def _stated(contract: Contract) -> Iterator[tuple[str, str]]:
+    """All SQL of a contract, compiled, with its path in the file."""
+    kinds = judged_kinds(contract)
+    for name, rule in contract.rules.items():
+        yield f"rules.{name}", condition(rule.sql, kinds).sql
+    for name, feature in contract.features.items():
+        yield f"features.{name}", expression(feature.sql, kinds).sql
+    for name, refusal in contract.decline_if.items():
+        yield f"decline_if.{name}", condition(refusal.sql, kinds).sql
 
 
 def column(sql: str) -> pl.Expr:

@@ -16,8 +16,9 @@ from credit_spark.contract.tables import REASONS
 
 RESERVED = frozenset({
     "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
-    "pd", "log_odds", "points", "band", "decision", "model_version", "costs", "champions",
-    "refused_for", *REASONS,
+    "pd", "log_odds", "points", "band", "decision", "model_version", "champions",
+    # Of lines on their way to the tables.
+    "key", "content", "place", "hash", "line", "nth", *REASONS,
 })  # fmt: skip
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Of a fixed width: a text of another length is no such date, and need not be tried.

@@ -1,6 +1,6 @@
 """One loan scored in plain Python, with what each feature costs it: the night's score, explained.
 
-The terms are added in the order in which Spark adds them, so the sum is the same to the last digit.
+The terms are added in the order in which a night adds them: the sum is the same to the last digit.
 """
 
 from collections.abc import Mapping, Sequence

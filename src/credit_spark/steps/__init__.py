@@ -17,6 +17,7 @@ from credit_spark.adapters.spool import Spool, spooling
 from credit_spark.adapters.suites import Suites
 from credit_spark.adapters.tables import Tables
 from credit_spark.adapters.tasks import spread
+from credit_spark.contract.errors import Stop
 from credit_spark.contract.models import Contract
 from credit_spark.settings import Settings
 
@@ -58,14 +59,19 @@ class Night:
 
     @contextmanager
     def meanwhile(self, name: str, function: "Callable[[Night], Made]") -> "Iterator[Future[Made]]":
-        """Take one step beside those within; it ends before they do.
+        """Take one step beside those within.
 
         Raises:
-            Stop: the step's, where nothing within has asked for its result.
+            Stop: the step's, whatever has come of those within: it comes before them.
         """
         with ThreadPoolExecutor(1) as thread:
             step = thread.submit(self._timed, name, function)
-            yield step
+            try:
+                yield step
+            except Exception:
+                if isinstance(step.exception(), Stop):
+                    step.result()
+                raise
             step.result()
 
     def _timed(self, name: str, function: "Callable[[Night], Made]") -> "Made":
@@ -82,4 +88,4 @@ class Night:
 
     def spool(self) -> AbstractContextManager[Spool]:
         """A folder beside the tables, for what this night's tasks leave each other."""
-        return spooling(f"{self.tables.folder}/.spool-{self.as_of}")
+        return spooling(f"{self.tables.folder}/.spool-{self.as_of}", self.log.run_id)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -23,7 +24,7 @@ def attempt(night: Night, command: str, action: Callable[[Night], object]) -> No
     for table in tables(night.contract):
         night.tables.compare(table)
     try:
-        action(night)
+        _acted(night, action)
     except Stop as stop:
         if type(stop) in ENDS or night.tables.versions:
             _write(night, command, started_at, ENDS.get(type(stop), "stopped"), str(stop))
@@ -33,6 +34,17 @@ def attempt(night: Night, command: str, action: Callable[[Night], object]) -> No
         _write(night, command, started_at, "failed", type(error).__name__)
         raise
     _write(night, command, started_at, "complete", None)
+
+
+def _acted(night: Night, action: Callable[[Night], object]) -> None:
+    """Take the steps; where they break off, what waits to be committed is taken away."""
+    try:
+        action(night)
+    except BaseException:
+        # What can't be taken away now is seen by nobody either.
+        with suppress(OSError):
+            night.tables.discard()
+        raise
 
 
 def _write(

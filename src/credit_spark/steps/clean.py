@@ -11,9 +11,9 @@ import numpy as np
 from credit_spark.adapters.landing import LandingFile
 from credit_spark.adapters.spool import Spool
 from credit_spark.cleaning.blocks import Summary, counted
-from credit_spark.cleaning.rules import check_rules
 from credit_spark.cleaning.superseding import Hashes, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
+from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.steps import Night
@@ -30,8 +30,6 @@ from credit_spark.steps.pieces import (
 LINES_AT_ONCE, WHOLE_LINES_AT_ONCE, HASHES_AT_ONCE = 500_000, 100_000, 10_000_000
 # Hashes that a task can look up in. With more, every line is put beside its equals.
 MOST_CONTESTED = 2_000_000
-# Of a contested key, more than nearly all have.
-LINES_OF_A_KEY = 4
 
 
 class Counts(NamedTuple):
@@ -57,22 +55,25 @@ class Entry(NamedTuple):
 
 def clean(night: Night) -> None:
     """Turn a night's landing files into loans, and set unsound lines aside."""
-    check_rules(night.contract)
+    check_sql(night.contract)
     files = night.landing.files()
     with night.spool() as spool:
         read = sound_files(night.landing.judged(files, spool))
         night.ledger.facts |= told(account_of(read), files)
         check_accepted(account_of(read))
-        contested = contested_hashes(night, spool, read)
-        meetings = meetings_of(read, contested)
+        contested, rivals = contested_hashes(night, spool, read)
+        meetings = Meetings(
+            ranges(rivals, LINES_AT_ONCE),
+            ranges(total(account_of(read), QUARANTINED), WHOLE_LINES_AT_ONCE),
+        )
         sound = write_loans(night, spool, read, contested, meetings)
         aside = write_quarantine(night, spool, read, meetings)
     account = with_superseded(account_of(read), sound.superseded)
     night.ledger.facts |= told(account, files)
-    written = night.tables.replace(loans(night.contract), sound.staged)
-    quarantined = night.tables.replace(QUARANTINE, aside.staged)
     seen = counted(read) - total(account, FOOTER)
-    counts = balanced(Counts(seen, written, quarantined, total(account, SUPERSEDED)))
+    counts = balanced(Counts(seen, sound.rows, aside.rows, total(account, SUPERSEDED)))
+    night.tables.replace(loans(night.contract), sound.staged)
+    night.tables.replace(QUARANTINE, aside.staged)
     night.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
     night.ledger.note(
         "clean", {**counts._asdict(), "reasons": by_reason(read), "files": len(files)}
@@ -91,14 +92,16 @@ def sound_files(read: Sequence[Summary]) -> Sequence[Summary]:
     return read
 
 
-def contested_hashes(night: Night, spool: Spool, read: Sequence[Summary]) -> Hashes | None:
-    """The hashes that more than one accepted line has; None: too many to be told."""
+def contested_hashes(
+    night: Night, spool: Spool, read: Sequence[Summary]
+) -> tuple[Hashes | None, int]:
+    """The hashes that more than one accepted line has, and the lines; None: too many hashes."""
     look = partial(contested_in, most=MOST_CONTESTED, spool=spool, pieces=_numbers(read))
     lines = total(account_of(read), ACCEPTED)
-    found = np.concatenate(
-        night.spread("find keys that stand twice", look, ranges(lines, HASHES_AT_ONCE))
-    )
-    return None if len(found) > MOST_CONTESTED else np.sort(found)
+    found = night.spread("find keys that stand twice", look, ranges(lines, HASHES_AT_ONCE))
+    hashes = np.concatenate([each.hashes for each in found])
+    rivals = sum(each.lines for each in found)
+    return (None, lines) if len(hashes) > MOST_CONTESTED else (np.sort(hashes), rivals)
 
 
 def write_loans(
@@ -110,20 +113,18 @@ def write_loans(
 ) -> Written:
     """Stage the lines that are alone with their key, and of those that share one the newest."""
     stage = night.tables.stage(loans(night.contract))
-    write = partial(write_alone, contested=contested, meetings=meetings, spool=spool, stage=stage)
+    newest_by, pieces = night.contract.newest_by, _numbers(read)
+    write = partial(
+        write_alone,
+        contested=contested,
+        newest_by=newest_by,
+        meetings=meetings,
+        spool=spool,
+        stage=stage,
+    )
     alone = night.spread("write loans", write, read)
-    pieces, newest_by = _numbers(read), night.contract.newest_by
     settle = partial(write_newest, pieces=pieces, newest_by=newest_by, spool=spool, stage=stage)
     return Written.together([*alone, *night.spread("settle keys", settle, meetings.rivals)])
-
-
-def meetings_of(read: Sequence[Summary], contested: Hashes | None) -> Meetings:
-    """The parts in which lines that may be equal are put beside each other."""
-    account = account_of(read)
-    rivals = total(account, ACCEPTED) if contested is None else LINES_OF_A_KEY * len(contested)
-    return Meetings(
-        ranges(rivals, LINES_AT_ONCE), ranges(total(account, QUARANTINED), WHOLE_LINES_AT_ONCE)
-    )
 
 
 def write_quarantine(

@@ -1,5 +1,6 @@
 """What a task of `clean` does with a piece of the night: lines of the spool to files of a table."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple, Self
@@ -10,6 +11,7 @@ from credit_spark.adapters.spool import Spool
 from credit_spark.adapters.staging import Stage, Staged
 from credit_spark.cleaning.blocks import Summary
 from credit_spark.cleaning.superseding import (
+    Contested,
     Hashes,
     Range,
     alone,
@@ -27,6 +29,11 @@ class Written(NamedTuple):
     staged: Sequence[Staged] = ()
     superseded: Mapping[str, int] = {}
 
+    @property
+    def rows(self) -> int:
+        """How many lines were staged."""
+        return sum(each.rows for each in self.staged)
+
     @classmethod
     def together(cls, parts: Iterable[Self]) -> Self:
         """What several tasks have written."""
@@ -39,7 +46,7 @@ class Written(NamedTuple):
         return cls(staged, superseded)
 
 
-def contested_in(part: Range, most: int, spool: Spool, pieces: Sequence[int]) -> Hashes:
+def contested_in(part: Range, most: int, spool: Spool, pieces: Sequence[int]) -> Contested:
     """The hashes in a part that more than one accepted line has; of more than `most`, one more."""
     blocks = (
         block.filter(part.has(pl.col("hash")))["hash"]
@@ -47,7 +54,7 @@ def contested_in(part: Range, most: int, spool: Spool, pieces: Sequence[int]) ->
         for block in spool.blocks(f"accepted-{piece}", ["hash"])
     )
     found = standing_twice(pl.concat([pl.Series("hash", [], pl.Int64), *blocks]))
-    return found[: most + 1]
+    return found._replace(hashes=found.hashes[: most + 1])
 
 
 class Meetings(NamedTuple):
@@ -58,20 +65,32 @@ class Meetings(NamedTuple):
 
 
 def write_alone(
-    piece: Summary, contested: Hashes | None, meetings: Meetings, spool: Spool, stage: Stage
+    piece: Summary,
+    contested: Hashes | None,
+    newest_by: Sequence[str],
+    meetings: Meetings,
+    spool: Spool,
+    stage: Stage,
 ) -> Written:
-    """Stage a piece's lines that are alone with their key; the others go to their meetings."""
+    """Stage a piece's lines that are alone with their key; the others go to their meetings.
+
+    Of a block's lines with one key only the newest goes, however often a key stands.
+    """
+    superseded: Counter[str] = Counter()
     with ExitStack() as files:
         loans = files.enter_context(stage.writer(f"part-{piece.number:05d}"))
         rivals = _sender(files, spool, "rivals", piece, meetings.rivals)
         for lines in _lines(spool, "accepted", piece):
             is_rival = is_contested(lines, contested)
             loans.write(alone(lines.filter(~is_rival)))
-            rivals(lines.filter(is_rival))
+            if is_rival.any():
+                staying, gone = settled(lines.filter(is_rival), newest_by)
+                superseded[piece.source_file] += gone.height
+                rivals(staying.select(lines.columns))
         aside = _sender(files, spool, "aside", piece, meetings.aside)
         for lines in _lines(spool, "quarantined", piece):
             aside(lines)
-    return Written(loans.staged())
+    return Written(loans.staged(), +superseded)
 
 
 def write_newest(
@@ -81,10 +100,10 @@ def write_newest(
     lines = _met(spool, "rivals", part, pieces)
     if lines is None:
         return Written()
-    staying, superseded = settled(lines, newest_by)
+    staying, gone = settled(lines, newest_by)
     with stage.writer(f"newest-{part.nth:05d}") as loans:
         loans.write(staying)
-    return Written(loans.staged(), dict(superseded.group_by("source_file").len().iter_rows()))
+    return Written(loans.staged(), dict(gone.group_by("source_file").len().iter_rows()))
 
 
 def write_set_aside(part: Range, pieces: Sequence[int], spool: Spool, stage: Stage) -> Written:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
-from credit_spark.adapters.staging import Stage, Staged, blocks_of, discard
+from credit_spark.adapters.staging import Stage, Staged, blocks_of
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import DECISIONS, Table, loans, scores
 from credit_spark.modelling.document import ModelDocument
@@ -47,10 +47,13 @@ def score(night: Night, gate: Future[None] | None = None) -> None:
         _score_part, document=champion, beside=beside, stage=night.tables.stage(table)
     )
     parts = night.spread("score loans", score_part, [Part(*each) for each in enumerate(files)])
-    written = _written(night, table, [file for part in parts for file in part.staged], gate)
+    staged = [file for part in parts for file in part.staged]
+    written = sum(file.rows for file in staged)
     expected = night.ledger.facts.get("rows_accepted", written)
     if written != expected:
         raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
+    _judged(night, table, [f"{night.tables.path(table)}/{file.path}" for file in staged], gate)
+    night.tables.replace(table, staged)
     decided = sum((Counter(part.decisions) for part in parts), Counter[str]())
     shares = {name: decided[name] / written for name in DECISIONS}
     night.ledger.facts["model_version"] = champion.version
@@ -67,19 +70,6 @@ def _score_part(part: Part, document: ModelDocument, beside: Sequence[str], stag
             decisions.update(dict(rows["decision"].value_counts().iter_rows()))
             file.write(rows)
     return Scored(file.staged(), decisions)
-
-
-def _written(
-    night: Night, table: Table, staged: Sequence[Staged], gate: Future[None] | None
-) -> int:
-    """Commit scores that pass their suite, as their loans did; those that fail are never seen."""
-    folder = night.tables.path(table)
-    try:
-        _judged(night, table, [f"{folder}/{each.path}" for each in staged], gate)
-    except Exception:
-        discard(folder, staged)
-        raise
-    return night.tables.replace(table, staged)
 
 
 def _judged(night: Night, table: Table, files: Sequence[str], gate: Future[None] | None) -> None:
