@@ -82,7 +82,7 @@ def _in_shadow(night: Night, champion: ModelDocument, challenger: ModelDocument)
     files = night.tables.files(loans(night.contract), "clean")
     counts = (
         added(night.spread("score in the shadow", tally, files), BY_BOTH)
-        .sort(BY_BOTH, "cell", "points")
+        .sort(*BY_BOTH, "cell", "points")
         .rows()
     )
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]
