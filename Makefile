@@ -35,8 +35,9 @@ test: check  ## every test, on a real Spark and Delta, a real browser and Postgr
 	@$(BIN)/python -m pytest
 
 bench: ROWS = 5000000
-bench: setup  ## time a night beside other programs, into docs/benchmark.md (ROWS)
-	@$(BIN)/python tests/bench/compare.py $(ROWS)
+bench: RUNS = 3
+bench: setup  ## time a night beside other programs, into docs/benchmark.md (ROWS, RUNS of each)
+	@RUNS=$(RUNS) $(BIN)/python tests/bench/compare.py $(ROWS)
 
 bench-growth: setup  ## time nights of several sizes, into docs/benchmark.md (NIGHTS="5000000 20000000")
 	@$(BIN)/python tests/bench/nights.py $(NIGHTS)
