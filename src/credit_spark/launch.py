@@ -132,8 +132,9 @@ def _faults_of_ours(log: Log) -> Iterator[None]:
         )
         if is_of_storage or any(sign in java_trace(error) for sign in STORAGE_AWAY):
             raise TryAgainError(
-                "the storage went away meanwhile, or is full; the earlier nights stand. Run the "
-                f"same command again when it answers; the trace is in {log.file}"
+                "the storage went away meanwhile, is full or has lost a file; the earlier nights "
+                "stand. Run the same command again when it answers, or the whole night where a "
+                f"table's file is gone; the trace is in {log.file}"
             ) from error
         raise OurFaultError(
             f"this is a fault of ours ({type(error).__name__}); the earlier nights stand as they "
