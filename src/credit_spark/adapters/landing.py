@@ -174,16 +174,26 @@ class Landing:
 
     def _lines_at(self, path: Any, begin: int, count: int) -> list[str]:
         """The lines in `count` bytes of a file; the outer ones may be cut off."""
+        here = local_folder(path.toString())
+        if here is None:
+            content = self._bytes_away(path, begin, count)
+        else:
+            with here.open("rb") as file:
+                file.seek(begin)
+                content = file.read(count)
+        text = content.decode(self._encoding, errors="replace")
+        return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+
+    def _bytes_away(self, path: Any, begin: int, count: int) -> bytes:
+        """Bytes of a file that only Spark can reach, which takes far longer."""
         jvm = self._spark._jvm
         assert jvm is not None
         stream = self._storage.open(path)
         try:
             stream.seek(begin)
-            content = bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream, count))
+            return bytes(jvm.org.apache.commons.io.IOUtils.toByteArray(stream, count))
         finally:
             stream.close()
-        text = content.decode(self._encoding, errors="replace")
-        return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
 
     def _text(self, path: str) -> DataFrame:
         """A file's lines as they stand, in the encoding that Spark's text reader does not know."""

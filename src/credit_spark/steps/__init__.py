@@ -6,20 +6,23 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pyspark.sql import SparkSession
-
-from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.logs import Log
-from credit_spark.adapters.models import Models
 from credit_spark.adapters.spool import Spool, spooling
-from credit_spark.adapters.suites import Suites
-from credit_spark.adapters.tables import Tables
 from credit_spark.adapters.tasks import spread
 from credit_spark.contract.errors import Stop
-from credit_spark.contract.models import Contract
-from credit_spark.settings import Settings
+
+if TYPE_CHECKING:
+    # A task imports its step's module, and needs none of these: they would take it half a second.
+    from pyspark.sql import SparkSession
+
+    from credit_spark.adapters.landing import Landing
+    from credit_spark.adapters.logs import Log
+    from credit_spark.adapters.models import Models
+    from credit_spark.adapters.suites import Suites
+    from credit_spark.adapters.tables import Tables
+    from credit_spark.contract.models import Contract
+    from credit_spark.settings import Settings
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -41,15 +44,15 @@ class Ledger:
 class Night:
     """One logical date of one portfolio: all that a step may use."""
 
-    spark: SparkSession
+    spark: "SparkSession"
     as_of: date
-    contract: Contract
-    settings: Settings
-    landing: Landing
-    tables: Tables
-    models: Models
-    suites: Suites
-    log: Log
+    contract: "Contract"
+    settings: "Settings"
+    landing: "Landing"
+    tables: "Tables"
+    models: "Models"
+    suites: "Suites"
+    log: "Log"
     ledger: Ledger
 
     def step(self, name: str, function: "Callable[[Night], Made]") -> "Made":

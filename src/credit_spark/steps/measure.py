@@ -7,9 +7,15 @@ from typing import Any
 import polars as pl
 
 from credit_spark.adapters.staging import blocks_of
-from credit_spark.contract.logarithms import ln
 from credit_spark.contract.tables import DECISIONS, loans, scores
-from credit_spark.evaluation.cells import Cell, added, by_risk, cells_of_tallies, tallied
+from credit_spark.evaluation.cells import (
+    Cell,
+    added,
+    by_risk,
+    cells_of_tallies,
+    tallied,
+    tallied_scores,
+)
 from credit_spark.evaluation.figures import figures, pooled, reliability
 from credit_spark.evaluation.swaps import Swap, swap_figures
 from credit_spark.modelling.document import ModelDocument
@@ -25,15 +31,17 @@ BY_BOTH = ("champions", "decision")
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 
-def measure(night: Night) -> None:
+def measure(night: Night, tally: pl.DataFrame | None = None) -> None:
     """Count tonight's scores, and compute every metric on those with a known outcome.
 
+    Whoever has just written the scores gives their `tally`, so that they are not read again.
     Where a challenger waits, it scores the same loans in the shadow: nothing but metrics comes
     of it.
     """
     files = night.tables.files(scores(night.contract), "score")
     champion = night.models.document(_version(files))
-    cells = cells_of_tallies(night.spread("count scores", _tally, files))
+    tallies = [tally] if tally is not None else night.spread("count scores", _tally, files)
+    cells = cells_of_tallies(tallies)
     measured = _measured(champion, NIGHT, cells)
     challenger = night.models.shadow(night.as_of, champion.version)
     in_shadow = [_in_shadow(night, champion, challenger)] if challenger else []
@@ -51,8 +59,7 @@ def _version(files: Sequence[str]) -> str:
 
 def _tally(file: str) -> pl.DataFrame:
     """The scores of a file, counted."""
-    log_odds = ln(pl.col("pd") / (1 - pl.col("pd"))).alias("log_odds")
-    return added([tallied(block.with_columns(log_odds)) for block in blocks_of(file, COUNTED)])
+    return added([tallied_scores(block) for block in blocks_of(file, COUNTED)])
 
 
 def _tally_both(file: str, champion: ModelDocument, challenger: ModelDocument) -> pl.DataFrame:

@@ -20,8 +20,8 @@ def nightly(night: Night, *, retrain: bool = False) -> None:
         if retrain or night.models.champion(night.as_of) is None:
             gate.result()
             renew(night)
-        night.step("score", partial(score, gate=gate))
-    night.step("measure", measure)
+        tally = night.step("score", partial(score, gate=gate))
+    night.step("measure", partial(measure, tally=tally))
 
 
 def renew(night: Night) -> None:

@@ -6,9 +6,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
+import polars as pl
+
 from credit_spark.adapters.staging import Stage, Staged, blocks_of
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import DECISIONS, Table, loans, scores
+from credit_spark.evaluation.cells import added, tallied_scores
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.steps import Night
@@ -23,16 +26,18 @@ class Part(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Files that a task has staged, and how many of its loans came to each decision."""
+    """Files that a task has staged, how many loans came to each decision, and their tally."""
 
     staged: Sequence[Staged]
     decisions: Mapping[str, int]
+    tally: pl.DataFrame
 
 
-def score(night: Night, gate: Future[None] | None = None) -> None:
+def score(night: Night, gate: Future[None] | None = None) -> pl.DataFrame:
     """Score every loan of the night, and write the scores where they pass their suite.
 
     Where the loans are still being judged, nothing is written before they have passed their `gate`.
+    Out come the scores, counted (evaluation/cells.py).
     """
     champion = night.models.champion(night.as_of)
     if champion is None:
@@ -58,18 +63,21 @@ def score(night: Night, gate: Future[None] | None = None) -> None:
     shares = {name: decided[name] / written for name in DECISIONS}
     night.ledger.facts["model_version"] = champion.version
     night.ledger.note("score", {"rows": written, "model_version": champion.version, **shares})
+    return added([part.tally for part in parts])
 
 
 def _score_part(part: Part, document: ModelDocument, beside: Sequence[str], stage: Stage) -> Scored:
     """Stage the scores of a file of loans."""
     decisions: Counter[str] = Counter()
+    tallies = []
     needed = sorted({*columns_read(document), *beside})
     with stage.writer(f"part-{part.nth:05d}") as file:
         for block in blocks_of(part.file, needed):
             rows = scored(block, document, *beside)
             decisions.update(dict(rows["decision"].value_counts().iter_rows()))
+            tallies.append(tallied_scores(rows))
             file.write(rows)
-    return Scored(file.staged(), decisions)
+    return Scored(file.staged(), decisions, added(tallies))
 
 
 def _judged(night: Night, table: Table, files: Sequence[str], gate: Future[None] | None) -> None:
