@@ -1,6 +1,6 @@
-"""Spark alone: texts of the files into one Delta table: `bare_spark.py LANDING MODEL AS_OF OUT`.
+"""Spark alone: texts of the files into one Delta table: `bare_spark.py LANDING MODEL AS_OF [OUT]`.
 
-No value is parsed and no line judged: what any Spark program on these files takes at least.
+No value is parsed and no line judged: what any Spark program on these files takes at least. With no OUT, they are read and go nowhere.
 """
 
 import sys
@@ -9,12 +9,15 @@ import book
 from spark_session import session
 
 
-def main(landing: str, out: str) -> None:
-    """Read every field as a text, and write them all."""
+def main(landing: str, out: str | None) -> None:
+    """Read every field as a text, and write them all where they are wanted."""
     spark = session()
     fields = ", ".join(f"f{nth} string" for nth in range(width(landing)))
     lines = spark.read.csv(landing, schema=fields, header=True, multiLine=True, escape='"')
-    lines.write.format("delta").save(f"{out}/lines")
+    if out is None:
+        lines.write.format("noop").mode("overwrite").save()
+    else:
+        lines.write.format("delta").save(f"{out}/lines")
     spark.stop()
 
 
@@ -27,4 +30,4 @@ def width(landing: str) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[4])
+    main(sys.argv[1], *sys.argv[4:] or [None])
