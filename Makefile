@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-check docs models lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-check docs parity pictures models lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -58,6 +58,10 @@ bench-train: DATA ?= ../shared/data
 bench-train: setup  ## time trainings of the real books and SMOTE, into docs/benchmark.md (DATA)
 	@$(BIN)/python tests/bench/trainings.py "$(DATA)"
 
+bench-page: ROWS = 5000000
+bench-page: setup  ## time reasons, look-ups and the page under load, into docs/benchmark.md (ROWS)
+	@$(BIN)/python tests/bench/page.py $(ROWS)
+
 bench-check: ROWS = 200000
 bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)
 	@BASE=$(BASE) $(BIN)/python tests/bench/check.py $(ROWS)
@@ -69,6 +73,12 @@ docs: setup  ## what the documents say of the code, and their example, from a sa
 	@$(BIN)/python docs/write.py .docs/landing .docs/warehouse
 	@rm -rf .docs
 
+parity: setup  ## every engine's scores beside a night's on the real files, into README.md
+	@WRITE_PARITY=1 $(BIN)/python -m pytest -q tests/test_parity.py
+
+pictures: setup  ## of the page, as a browser shows it, into docs/
+	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/serving/test_browser.py
+
 models: DATA ?= ../shared/data
 models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
 	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .models "$(DATA)" $(BOOKS)
@@ -76,6 +86,6 @@ models: setup  ## every treatment and benchmark on the real files, into docs/mod
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@$(BIN)/pip-compile --quiet --upgrade --extra dev --extra lstm --generate-hashes --strip-extras \
+	@$(BIN)/pip-compile --quiet --upgrade --extra dev --extra binned --extra lstm --generate-hashes --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.lock pyproject.toml

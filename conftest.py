@@ -1,8 +1,12 @@
 """One Spark session for the whole suite; a small lender; the real files."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from datetime import date
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,8 @@ from credit_spark.cli import main
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.sample import write_sample
-from tests.nights import AS_OF, ROWS, Told, run
+from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run
+from tests.postgres import Server, server
 
 PROJECT = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("CREDIT_SPARK_DATA", PROJECT.parent / "shared/data")).resolve()
@@ -85,6 +90,33 @@ def done(spark: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFa
     more = ["--warehouse", str(warehouse), "--settings", str(settings)]
     assert main(["nightly", *flags, *more]) == 0
     return warehouse / "lending_club"
+
+
+@pytest.fixture(scope="session")
+def real_night(
+    spark: SparkSession, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], RealNight]:
+    """Runs the night of a portfolio's real book, once; its tables are read, not written."""
+
+    @lru_cache
+    def ran(portfolio: str) -> RealNight:
+        folder, (file, as_of) = tmp_path_factory.mktemp(portfolio), REAL_BOOKS[portfolio]
+        settings = folder / "settings.yml"
+        settings.write_text(f"storage: {{logs: '{folder}/logs'}}\n", encoding="utf-8")
+        flags = ["--portfolio", portfolio, "--as-of", as_of, "--landing", str(real_data / file)]
+        more = ["--warehouse", str(folder), "--settings", str(settings), "--json"]
+        with redirect_stdout(StringIO()) as told:
+            assert main(["nightly", *flags, *more]) == 0
+        return RealNight(json.loads(told.getvalue()), folder / portfolio)
+
+    return ran
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server of our own, for as long as the tests need it."""
+    with server(tmp_path_factory.mktemp("postgres")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -27,6 +28,21 @@ AS_OF = "2012-01-31"
 ROWS = 4000
 # What differs between two runs of one night: who ran it, and when.
 OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions"}
+
+# Of each portfolio its real book, a path below the folder of real files, and its night.
+REAL_BOOKS = {
+    "lending_club": ("lendingclub_2007_2011/loans.csv", "2012-01-31"),
+    "bootcamp": ("bootcamp_lending/lending_data.csv", "2026-01-31"),
+    "german_credit": ("german_credit/german.data", "2026-01-31"),
+    "taiwan_credit_card": ("taiwan_credit_card/UCI_Credit_Card.csv", "2026-01-31"),
+}
+
+
+class RealNight(NamedTuple):
+    """The night of a real book: what it told as JSON, and the folder of its tables."""
+
+    summary: dict
+    tables: Path
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ def test_a_goal_is_met_at_its_ratio_or_below(ours, is_met) -> None:
     assert outcome(Goal("Java", "seconds", 0.25), ours, 10.0).is_met is is_met
 
 
-@pytest.mark.parametrize("section", ["night", "profile", "growth", "wide", "fit", "training"])
+@pytest.mark.parametrize(
+    "section", ["night", "profile", "growth", "wide", "page", "fit", "training"]
+)
 def test_every_command_has_its_section(section) -> None:
     document = (PROJECT / "docs/benchmark.md").read_text(encoding="utf-8")
 

@@ -84,10 +84,28 @@ def test_what_if_counts_as_the_scores_do(look, scores) -> None:
     assert f"{own['approved']:,}" in look("what-if").out
 
 
+def test_what_if_adds_up_the_expected_loss(look, done, scores) -> None:
+    own, asked = look("what-if", "--approve-below", "0.08", "--json").summary["cutoffs"]
+    lent = {row["loan_id"]: row["loan_amount"] for row in arrow(done / "loans").to_pylist()}
+
+    def loss(bound: float) -> float:
+        return sum(0.61 * row["pd"] * lent[row["loan_id"]] for row in scores if row["pd"] < bound)
+
+    assert own["expected_loss"] == pytest.approx(loss(0.12), rel=0.002)
+    assert asked["expected_loss"] == pytest.approx(loss(0.08), rel=0.002)
+    assert f"{own['expected_loss']:,.0f}" in look("what-if").out
+    assert all(
+        row["expected_loss"] == pytest.approx(0.61 * row["pd"] * lent[row["loan_id"]])
+        for row in scores
+    )
+
+
 def test_a_cutoff_of_no_loan_is_undefined_and_a_curve_has_every_loan_once() -> None:
     cells = [Cell(nth * 10 - 3000, 600, 3, 1, 1) for nth in range(400)]
 
-    assert cutoff(cells, 1e-9)[1:] == (0, 0.0, None, None)
+    assert cutoff(cells, 1e-9)[1:] == (0, 0.0, None, None, None)
+    assert cutoff(cells, 1e-9, {-3000: 5.0}).expected_loss == 0
+    assert cutoff(cells, 1.0, {-3000: 5.0, -2990: 0.5}).expected_loss == 5.5
     assert cutoff(cells, 1.0).approved == 2000
     assert cutoff(cells, 1.0).observed_rate == 0.25
     assert [round(each.share, 2) for each in curve(cells)] == [nth / 20 for nth in range(1, 20)]

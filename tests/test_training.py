@@ -31,6 +31,29 @@ def models(warehouse: Path) -> list[dict]:
     return arrow(warehouse / "lending_club/models").to_pylist()
 
 
+def test_what_features_attain_is_kept_where_reasons_are_held_against_it(
+    night, again, tmp_path
+) -> None:
+    project = changed_project(tmp_path, "  points_at: 600", "  reference: best\n  points_at: 600")
+
+    told = night("train", again, "--project", project, "--json")
+
+    assert told.code == 0, told.err
+    version = told.summary["train"]["model_version"]
+    (row,) = (each for each in models(again) if each["model_version"] == version)
+    numbers = {
+        each["name"]: each
+        for each in json.loads(row["document"])["features"]
+        if each["kind"] == "number"
+    }
+    fico = [
+        loan["fico"] for loan in arrow(again / "lending_club/loans").to_pylist() if loan["fico"]
+    ]
+    inside = [numbers["fico"]["low"] <= each <= numbers["fico"]["high"] for each in fico]
+    assert 0.87 < sum(inside) / len(inside) < 0.97
+    assert numbers["fico"]["low"] < numbers["fico"]["mean"] < numbers["fico"]["high"]
+
+
 def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_path) -> None:
     project = changed_project(tmp_path, "folds: 5", "folds: 2")
 
@@ -246,7 +269,7 @@ def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(night, again) -> 
 def test_a_model_of_another_version_of_the_code_is_told(night, again, spark) -> None:
     table = again / "lending_club/models"
     spark.sql(
-        f"update delta.`{table}` set document = replace(document, '\"format\":2', '\"format\":1')"
+        f"update delta.`{table}` set document = replace(document, '\"format\":3', '\"format\":1')"
     )
 
     told = night("score", again)

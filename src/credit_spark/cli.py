@@ -89,7 +89,7 @@ def _nightly(*, retrain: bool, **flags: Any) -> None:
     type=Names("benchmark", tuple(BENCHMARKS)),
     default=(),
     help=f"Other models on the same features and folds ({', '.join(BENCHMARKS)}, or all), to see "
-    "what the logistic regression leaves on the table; none can become champion.",
+    "what the contract's own leaves on the table; none can become champion.",
 )
 @click.option(
     "--random-split",

@@ -85,13 +85,15 @@ def frame(*given: tuple[object, ...]) -> pl.DataFrame:
     return pl.DataFrame(list(given), schema=SCHEMA, orient="row")
 
 
-def document(terms, intercept: float = 0.0, shift: float = 0.0, refusals=()) -> ModelDocument:
+def document(
+    terms, intercept: float = 0.0, shift: float = 0.0, refusals=(), score=None
+) -> ModelDocument:
     facts = Facts(
         as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
-        portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=PLAN,
+        portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=score or PLAN,
         intercept=intercept, offset=shift, facts=facts, refusals=tuple(refusals),
     )  # fmt: skip
 
@@ -199,6 +201,26 @@ def test_reasons_are_what_cost_most_in_the_contracts_order() -> None:
     assert reasons_of(terms, 1.0, 1.0, "b") == ["x is high", "y is high", None, None]
     assert reasons_of(terms, -1.0, 0.0, "b") == [None, None, None, None]
     assert reasons_of(terms, -1.0, 3.0, "zzz") == ["y is high", None, None, None]
+
+
+def test_reasons_may_be_held_against_the_best_that_is_attained() -> None:
+    """x attains 0.5 to 2, y (which lowers the risk) -1 to 4, and b is the best word."""
+    x, y = number("x", 1.0), number("y", -1.0)
+    ends = [
+        x.model_copy(update={"low": 0.5, "high": 2.0}),
+        y.model_copy(update={"low": -1.0, "high": 4.0}),
+    ]
+    terms = [*ends, word(a=2.0, b=-1.0)]
+    best = PLAN.model_copy(update={"reference": "best"})
+
+    def reasons(*given) -> list[str | None]:
+        row = vars(score_of(terms, *given, score=best))
+        return [row[name] for name in REASON]
+
+    assert reasons(0.5, 4.0, "b") == [None, None, None, None]
+    assert reasons(1.0, 3.0, "b") == ["y is high", "x is high", None, None]
+    assert reasons(1.5, 4.0, "a") == ["the word", "x is high", None, None]
+    assert score_of(terms, 1.0, 3.0, "b", score=best).pd == score_of(terms, 1.0, 3.0, "b").pd
 
 
 def dearest(costs: list[float], texts: list[str]) -> list[str | None]:

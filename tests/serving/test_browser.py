@@ -1,5 +1,6 @@
 """The page in a real browser, at a phone's size, by keyboard alone."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.nights import arrow
+from tests.projects import PROJECT
 from tests.serving.test_app import GOOD
 
 PHONE = (390, 844)
+PICTURE = (820, 900)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,14 @@ def verdict(browser: webdriver.Chrome) -> str:
     return browser.find_element(By.ID, "verdict").text
 
 
+def pictured(browser: webdriver.Chrome, name: str) -> None:
+    """For the documents, where `make pictures` asks for it."""
+    if os.environ.get("WRITE_PICTURES"):
+        browser.set_window_size(*PICTURE)
+        browser.save_screenshot(str(PROJECT / f"docs/{name}.png"))
+        browser.set_window_size(*PHONE)
+
+
 def test_a_good_and_a_bad_loan_are_looked_up(browser, address, done) -> None:
     scores = arrow(done / "scores").to_pylist()
     for decision, word in (("approve", "Good"), ("decline", "Bad")):
@@ -93,6 +104,7 @@ def test_a_good_and_a_bad_loan_are_looked_up(browser, address, done) -> None:
         assert reasons == [row[f"reason_{nth}"] for nth in range(1, 5) if row[f"reason_{nth}"]]
         box = browser.find_element(By.ID, "verdict").value_of_css_property("border-top-style")
         assert box == "solid"
+        pictured(browser, word.lower())
 
 
 def test_an_applicant_is_good_and_another_is_bad(browser, address) -> None:

@@ -5,21 +5,24 @@ A night that is being written is not seen: what is read is what its last complet
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from numpy.typing import NDArray
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.adapters.places import local_folder
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import DECISIONS, METRICS, MODELS, RUNS
+from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, METRICS, MODELS, RUNS
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
 from credit_spark.modelling.document import ModelDocument
@@ -37,25 +40,42 @@ SUMS = [("pd", "count"), ("pd", "sum")]
 SUMS_OF_SUMS = [("pd_count", "sum"), ("pd_sum", "sum")]
 
 
-class Rows(NamedTuple):
-    """Some of a night's rows, as they stand together in a file, with the ids in their order."""
+class Index(NamedTuple):
+    """Where a night's rows are found: hashes of their ids, in order, and each one's place.
 
-    fragment: Any
-    ids: pa.ChunkedArray
+    A place is a number among all rows; `begins` are those at which the `fragments` begin.
+    """
+
+    hashes: NDArray[np.uint64]
+    places: NDArray[np.int64]
+    fragments: Sequence[Any]
+    begins: NDArray[np.int64]
+
+    def found(self, loan_id: str) -> Iterator[tuple[Any, int]]:
+        """The fragments and rows in them that may have an id: nearly always one or none."""
+        asked = np.uint64(pl.Series([loan_id]).hash()[0])
+        low = np.searchsorted(self.hashes, asked, "left")
+        high = np.searchsorted(self.hashes, asked, "right")
+        for place in self.places[low:high]:
+            nth = int(np.searchsorted(self.begins, place, "right")) - 1
+            yield self.fragments[nth], int(place - self.begins[nth])
 
 
 class Lake:
     """A portfolio's tables in a folder or URL.
 
-    Runs, models and the ids of a night's loans (some 30 bytes each) are read once and kept for as
-    long as their tables stay as they are.
+    Runs, models and where the rows of a night are (16 bytes each) are read once and kept for as
+    long as their tables stay as they are, at which is looked once a second.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder.rstrip("/")
         self.document = lru_cache(maxsize=8)(self._read_document)
         self._runs = lru_cache(maxsize=1)(self._read_runs)
-        self._ids = lru_cache(maxsize=4)(self._read_ids)
+        self._runs_at = lru_cache(maxsize=1)(self._look_at_runs)
+        self._latest_at = lru_cache(maxsize=1)(self._look_for_latest)
+        self._model = lru_cache(maxsize=8)(self._read_model)
+        self._index = lru_cache(maxsize=4)(self._read_index)
 
     def latest(self) -> date:
         """The newest night that is complete and has scores.
@@ -63,6 +83,9 @@ class Lake:
         Raises:
             InputError: there is none yet.
         """
+        return self._latest_at(_moment())
+
+    def _look_for_latest(self, _: int) -> date:
         complete: set[date] = {
             run["as_of"] for run in self.last_runs() if run["status"] == COMPLETE
         }
@@ -96,14 +119,18 @@ class Lake:
         Raises:
             InputError: the night has no scores.
         """
-        first = self._night(SCORES, as_of).head(1, columns=["model_version"]).to_pylist()
+        return self._model(as_of, self.versions(as_of).get(SCORES))
+
+    def _read_model(self, as_of: date, version: int | None) -> ModelDocument:
+        night = self._dataset(SCORES, as_of, version)
+        first = night.head(1, columns=["model_version"]).to_pylist()
         if not first:
             raise InputError(f"there are no scores of {as_of} at {self.folder}")
         return self.document(first[0]["model_version"])
 
-    def loan(self, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
-        """A loan as it was accepted that night; None: there is no such loan."""
-        return self._row(LOANS, loan_id, as_of)
+    def loan(self, loan_id: str, as_of: date, columns: Collection[str]) -> Mapping[str, Any] | None:
+        """Columns of a loan as it was accepted that night; None: there is no such loan."""
+        return self._row(LOANS, loan_id, as_of, columns)
 
     def score(self, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
         """A loan's score of a night; None: there is no such loan."""
@@ -144,13 +171,8 @@ class Lake:
 
         What a hard rule declined, whatever its PD, stands in the riskiest cell.
         """
-        columns = ["pd", "decision", "points", "outcome"]
         found: Counter[tuple[int, int, str]] = Counter()
-        for batch in self._night(SCORES, as_of).to_batches(columns=columns):
-            rows = batch.to_pandas()
-            cell = (np.log(rows["pd"] / (1 - rows["pd"])) * PER_LOG_ODDS).round()
-            is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decline_from)
-            rows["cell"] = cell.mask(is_refused, WIDEST_LOG_ODDS * PER_LOG_ODDS).astype(int)
+        for rows in self._celled(as_of, decline_from, "points", "outcome"):
             rows["outcome"] = rows["outcome"].fillna("open")
             sizes = rows.groupby(["cell", "points", "outcome"]).size()
             found.update({key: int(count) for key, count in sizes.items()})
@@ -159,19 +181,54 @@ class Lake:
             for (cell, points, outcome), count in sorted(found.items())
         ]
 
-    def _row(self, table: str, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
-        for fragment, ids in self._ids(table, as_of, self.versions(as_of).get(table)):
-            place = pc.index(ids, pa.scalar(loan_id)).as_py()
-            if place >= 0:
-                return dict(fragment.to_table().slice(place, 1).to_pylist()[0])
+    def losses(self, as_of: date, decline_from: float) -> dict[int, float] | None:
+        """The expected loss of a night's loans, added up by the cells of `cells`.
+
+        None: the night's scores do not tell it, since the contract did not name it then.
+        """
+        if EXPECTED_LOSS not in self._night(SCORES, as_of).schema.names:
+            return None
+        found: dict[int, float] = defaultdict(float)
+        for rows in self._celled(as_of, decline_from, EXPECTED_LOSS):
+            for cell, loss in rows.groupby("cell")[EXPECTED_LOSS].sum().items():
+                found[int(cell)] += float(loss)
+        return found
+
+    def _celled(self, as_of: date, decline_from: float, *columns: str) -> Iterator[Any]:
+        """Columns of a night's scores with their `cell`, a part of them at a time."""
+        needed = ["pd", "decision", *columns]
+        for batch in self._night(SCORES, as_of).to_batches(columns=needed):
+            rows = batch.to_pandas()
+            cell = (np.log(rows["pd"] / (1 - rows["pd"])) * PER_LOG_ODDS).round()
+            is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decline_from)
+            rows["cell"] = cell.mask(is_refused, WIDEST_LOG_ODDS * PER_LOG_ODDS).astype(int)
+            yield rows
+
+    def _row(
+        self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
+    ) -> Mapping[str, Any] | None:
+        needed = None if columns is None else [*{"loan_id": None, **dict.fromkeys(columns)}]
+        index = self._index(table, as_of, self.versions(as_of).get(table))
+        for fragment, nth in index.found(loan_id):
+            (row,) = fragment.to_table(columns=needed).slice(nth, 1).to_pylist()
+            if row["loan_id"] == loan_id:
+                return dict(row)
         return None
 
-    def _read_ids(self, table: str, as_of: date, version: int | None) -> list[Rows]:
-        return [
-            Rows(part, part.to_table(columns=["loan_id"])["loan_id"])
+    def _read_index(self, table: str, as_of: date, version: int | None) -> Index:
+        fragments = [
+            part
             for file in self._dataset(table, as_of, version).get_fragments()
             for part in file.split_by_row_group()
         ]
+        hashes = [np.empty(0, np.uint64)]
+        for part in fragments:
+            ids = pl.Series(part.to_table(columns=["loan_id"])["loan_id"])
+            hashes.append(ids.hash().to_numpy())
+        everything = np.concatenate(hashes)
+        places = np.argsort(everything, kind="stable")
+        begins = np.cumsum([len(each) for each in hashes])[:-1]
+        return Index(everything[places], places, fragments, begins)
 
     def _read_document(self, version: str) -> ModelDocument:
         """A model's document.
@@ -187,6 +244,9 @@ class Lake:
 
     def _every_run(self) -> list[Mapping[str, Any]]:
         """Every attempt, in the order in which they ended."""
+        return self._runs_at(_moment())
+
+    def _look_at_runs(self, _: int) -> list[Mapping[str, Any]]:
         return self._runs(self._table(RUNS.name).version())
 
     def _read_runs(self, version: int) -> list[Mapping[str, Any]]:
@@ -243,3 +303,8 @@ class Lake:
                 f"the table '{name}' at {self.folder} cannot be read: {first}. Check the address, "
                 "and that this user may read it"
             ) from error
+
+
+def _moment() -> int:
+    """What is looked at once in a moment is the same until the next: a second."""
+    return int(monotonic())

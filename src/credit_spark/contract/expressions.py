@@ -56,6 +56,12 @@ def expression(sql: str, kinds: Mapping[str, Kind]) -> Expression:
     return Expression(_spark(tree, kinds), columns, is_text)
 
 
+def valued(sql: str, kinds: Mapping[str, Kind]) -> str:
+    """The same SQL as a value, to stand within another: a condition as 1 or 0."""
+    is_condition = isinstance(_bare(_parsed(sql, kinds)), CONDITIONS)
+    return f"case when ({sql}) then 1 when not ({sql}) then 0 end" if is_condition else sql
+
+
 def condition(sql: str, kinds: Mapping[str, Kind]) -> Expression:
     """Compile a row rule, which is true or false.
 

@@ -18,7 +18,7 @@ RESERVED = frozenset({
     "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
     "pd", "log_odds", "points", "band", "decision", "model_version", "champions",
     # Of lines on their way to the tables.
-    "key", "content", "place", "hash", "line", "nth", *REASONS,
+    "expected_loss", "key", "content", "place", "hash", "line", "nth", *REASONS,
 })  # fmt: skip
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Of a fixed width: a text of another length is no such date, and need not be tried.
@@ -28,7 +28,8 @@ PATH_FIELDS = ("landing", "as_of")
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (source, headless, columns, references, units, rules, features, decline_if, score)
+    guards = (source, headless, columns, references, units, rules, features, decline_if, score,
+              loss)  # fmt: skip
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -165,6 +166,8 @@ def features(contract: Contract) -> Iterator[str]:
             continue
         if feature.expect and compiled.is_text:
             yield f"features.{name}.expect: a text has no higher value; take it out"
+        if feature.special and compiled.is_text:
+            yield f"features.{name}.special: a text has no special numbers; take it out"
         if not feature.accepted_leak:
             yield from known_late(contract, name)
 
@@ -206,3 +209,16 @@ def score(contract: Contract) -> Iterator[str]:
     decisions = contract.score.decisions
     if decisions.approve_below > decisions.decline_from:
         yield "score.decisions: approve_below may not lie above decline_from"
+
+
+def loss(contract: Contract) -> Iterator[str]:
+    """The exposure is an amount that there is."""
+    if contract.loss is None:
+        return
+    name = contract.loss.exposure
+    if name not in contract.columns:
+        yield f"loss.exposure: there is no column '{name}'; {instead_of(name, contract.columns)}"
+    elif (kind := contract.columns[name].kind) not in ("money", "number"):
+        yield f"loss.exposure: '{name}' is a {kind}, not an amount of money"
+    elif (known := contract.columns[name].known) != "application":
+        yield f"loss.exposure: '{name}' is known only at the {known} stage, after a loan is scored"

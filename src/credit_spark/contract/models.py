@@ -17,6 +17,7 @@ Kind = Literal[
     "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
     "flag",
 ]  # fmt: skip
+Form = Literal["linear", "binned"]
 Known = Literal["application", "servicing", "outcome"]
 Unit = Literal["fraction", "percent", "yearly", "monthly"]
 Treatment = Literal["none", "class_weight", "oversample", "smote"]
@@ -149,13 +150,15 @@ class Feature(Part):
 
     `accepted_leak` says why a feature that separates good from bad almost alone, or rests on
     what is known only later, is fitted all the same. `expect` says what a higher value should
-    do; a coefficient of the other sign is remarked.
+    do; a coefficient of the other sign is remarked. `special` are numbers that mean something of
+    their own: in a binned model, each has a bin of its own.
     """
 
     sql: str
     reason: str = Field(min_length=1)
     accepted_leak: str | None = None
     expect: Expectation | None = None
+    special: tuple[float, ...] = ()
 
 
 class HardRule(Part):
@@ -177,12 +180,14 @@ class Gates(Part):
 class ModelPlan(Part):
     """How the model is fitted and tested.
 
+    `form` is how a feature adds to the log-odds: along a line, or by the bin that it is in.
     `out_of_time_from` is a date, or a span such as '12 months' that ends with the month before
     the night's. `regularisation` is the penalty on coefficients of scaled features, and
     `elastic_net` the share of it that is L1 (0: ridge, 1: lasso); of several, cross-validation
     chooses. `borrower` is the column that says whose loan it is, where a person can have several.
     """
 
+    form: Form = "linear"
     imbalance: Treatment = "class_weight"
     folds: int = Field(default=5, ge=2, le=50)
     out_of_time_from: Annotated[date | str | None, AfterValidator(month_span)] = None
@@ -209,7 +214,9 @@ class Decisions(Part):
 class ScorePlan(Part):
     """The points scale, the bands by the PD that they end below, and the decisions.
 
-    A loan at odds of `odds_at` good to one bad has `points_at` points.
+    A loan at odds of `odds_at` good to one bad has `points_at` points. `reference` is what the
+    reasons hold a loan against: the portfolio's mean, or the best that a feature attains (the
+    better end of the middle nine tenths of the loans learnt from; of a text, its best level).
     """
 
     points_at: float = 600
@@ -217,6 +224,14 @@ class ScorePlan(Part):
     points_to_double_odds: float = Field(default=20, gt=0)
     bands: dict[str, float] = Field(min_length=1)
     decisions: Decisions
+    reference: Literal["mean", "best"] = "mean"
+
+
+class Loss(Part):
+    """What a loan that turns bad costs: a share, `given_default`, of the column `exposure`."""
+
+    exposure: str
+    given_default: float = Field(gt=0, le=1)
 
 
 class Contract(Part):
@@ -236,6 +251,7 @@ class Contract(Part):
     segments: tuple[str, ...] = ()
     model: ModelPlan = ModelPlan()
     score: ScorePlan
+    loss: Loss | None = None
 
 
 def keys_at(path: Sequence[str | int]) -> list[str]:

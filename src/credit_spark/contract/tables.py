@@ -67,6 +67,12 @@ TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight', 'oversamp
 FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 DECISIONS = ("approve", "review", "decline")
+EXPECTED_LOSS = "expected_loss"
+EXPECTED_LOSS_OF_A_LOAN = Field(
+    "double",
+    "PD times the contract's exposure times its loss given default, in the book's currency; null "
+    "where the exposure is not known",
+)
 OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
 
 
@@ -97,6 +103,7 @@ def scores(contract: Contract) -> Table:
         for name in contract.segments
     }
     nth = ("first", "second", "third", "fourth")
+    against = "the mean" if contract.score.reference == "mean" else "the best attainable"
     return Table(
         name="scores",
         grain="a loan scored that night, once",
@@ -107,9 +114,10 @@ def scores(contract: Contract) -> Table:
             "band": Field("string", "the contract's band of the PD"),
             "decision": Field("string", "'approve', 'review' or 'decline'"),
             **{
-                name: Field("string", f"what cost {which} most points against the mean, or null")
+                name: Field("string", f"what cost {which} most points against {against}, or null")
                 for name, which in zip(REASONS, nth, strict=True)
             },
+            **({EXPECTED_LOSS: EXPECTED_LOSS_OF_A_LOAN} if contract.loss else {}),
             "model_version": MODEL_VERSION,
             **segments,
             "outcome": OUTCOME,

@@ -28,24 +28,29 @@ BAR = 20
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 @of_any_night
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
-    """Show whom another cut-off would approve, and how many of them would turn bad."""
+    """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
+
+    The loss is told where the contract names an exposure.
+    """
     place = place_of(**where)
     night = as_of or place.lake.latest()
     decisions = place.lake.model_of(night).score.decisions
     cells = place.lake.cells(night, decisions.decline_from)
+    losses = place.lake.losses(night, decisions.decline_from)
     own = decisions.approve_below
-    asked = [cutoff(cells, each) for each in dict.fromkeys([own, *cutoffs])]
+    asked = [cutoff(cells, each, losses) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:
-        rows = {"cutoffs": asked, "curve": curve(cells)}
+        rows = {"cutoffs": asked, "curve": curve(cells, losses)}
         print(
             json.dumps({name: [each._asdict() for each in found] for name, found in rows.items()})
         )
         return
-    table = Table("approve below", "approved", "share", "expected bad", "observed bad", "")
+    loss = [] if losses is None else ["expected loss"]
+    table = Table("approve below", "approved", "share", "expected bad", "observed bad", *loss, "")
     for each in asked:
         table.add_row(*_row(each), "now" if each is asked[0] else "asked")
     table.add_section()
-    for each in curve(cells):
+    for each in curve(cells, losses):
         table.add_row(*_row(each), "#" * round(each.share * BAR))
     Console(highlight=False).print(table)
 
@@ -53,7 +58,8 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
 def _row(found: Cutoff) -> list[str]:
     rates = [found.expected_rate, found.observed_rate]
     said = ["unknown" if each is None else f"{each:.2%}" for each in rates]
-    return [f"{found.approve_below:.4f}", f"{found.approved:,}", f"{found.share:.1%}", *said]
+    loss = [] if found.expected_loss is None else [f"{found.expected_loss:,.0f}"]
+    return [f"{found.approve_below:.4f}", f"{found.approved:,}", f"{found.share:.1%}", *said, *loss]
 
 
 @click.command

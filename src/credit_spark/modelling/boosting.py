@@ -43,7 +43,9 @@ def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> P
         seed=seed,
     )
     assembler = VectorAssembler(inputCols=inputs, outputCol="features")
-    return Pipeline(stages=[*imputed_and_indexed(features), assembler, trees]).fit(training)
+    return Pipeline(stages=[*imputed_and_indexed(training, features), assembler, trees]).fit(
+        training
+    )
 
 
 def counted_by_trees(trees: PipelineModel, rows: DataFrame, plan: ScorePlan) -> DataFrame:

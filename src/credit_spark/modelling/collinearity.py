@@ -28,7 +28,7 @@ def inflations(training: DataFrame, features: Sequence[Definition]) -> dict[str,
 
     Of a text's levels, the commonest is left out: all together, they always add up to one.
     """
-    scaling = scaled(features).fit(training)
+    scaling = scaled(training, features)
     slots = _slots(scaling, features)
     row = Correlation.corr(scaling.transform(training), SCALED).first()
     assert row is not None

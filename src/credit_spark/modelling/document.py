@@ -12,8 +12,8 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan, Treatment
 from credit_spark.modelling.features import Definition
 
-# 2: recalibration, elastic_net, refusals.
-FORMAT = 2
+# 2: recalibration, elastic_net, refusals; 3: what a feature attains.
+FORMAT = 3
 
 
 class Piece(BaseModel):
@@ -23,7 +23,10 @@ class Piece(BaseModel):
 
 
 class Number(Piece):
-    """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null."""
+    """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null.
+
+    `low` and `high` are the ends of what it attains, where the reasons are held against that.
+    """
 
     kind: Literal["number"] = "number"
     name: str
@@ -33,11 +36,19 @@ class Number(Piece):
     mean: float
     deviation: float
     coefficient: float
+    low: float | None = None
+    high: float | None = None
 
     @property
     def definition(self) -> Definition:
         """What the feature is computed from."""
         return Definition(self.name, self.sql, is_text=False)
+
+    @property
+    def best(self) -> float:
+        """The least term that the feature attains."""
+        ends = [self.mean if end is None else end for end in (self.low, self.high)]
+        return min((end - self.mean) * self.slope for end in ends)
 
     @property
     def slope(self) -> float:
@@ -50,12 +61,16 @@ class Number(Piece):
 
 
 class Level(Piece):
-    """One text of a categorical feature: an indicator, scaled like a number."""
+    """One text of a categorical feature: an indicator, scaled like a number.
+
+    `members` are the texts of the contract's feature that it stands for, where it is a bin of them.
+    """
 
     text: str
     mean: float
     deviation: float
     coefficient: float
+    members: tuple[str, ...] = ()
 
     @property
     def slope(self) -> float:
@@ -85,6 +100,11 @@ class Category(Piece):
     def unseen(self) -> float:
         """Term of a text that training has not seen."""
         return -sum(level.slope * level.mean for level in self.levels)
+
+    @property
+    def best(self) -> float:
+        """The least term that the feature attains."""
+        return min((self.unseen + level.slope for level in self.levels), default=self.unseen)
 
     def steeper(self, times: float) -> Self:
         """The same with coefficients so many times as large."""
@@ -171,6 +191,12 @@ class ModelDocument(Piece):
     def terms(self) -> tuple[Number | Category, ...]:
         """The features with recalibrated coefficients: what each adds to the constant."""
         return tuple(each.steeper(self.recalibration.slope) for each in self.features)
+
+    @property
+    def references(self) -> tuple[float, ...]:
+        """Of each feature the term that its reason is held against; the mean's is zero."""
+        is_best = self.score.reference == "best"
+        return tuple(each.best if is_best else 0.0 for each in self.terms)
 
     @property
     def treated_even_odds(self) -> float:

@@ -33,7 +33,6 @@ Term = Number | Category
 
 def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
     """The SELECT; `kinds` are those of the contract's columns."""
-    terms = document.terms
     parts = {
         "features": [
             "-- the contract's features and hard rules",
@@ -49,7 +48,7 @@ def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialec
         ],
         "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
         "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
-        **_dearest(terms),
+        **_dearest(document),
     }
     head = [
         f"-- {document.portfolio}: model {document.version}, fitted on the night of "
@@ -139,20 +138,21 @@ def _summed(document: ModelDocument) -> str:
     return f"greatest(least({total}, {_number(WIDEST_LOG_ODDS)}), {_number(-WIDEST_LOG_ODDS)})"
 
 
-def _dearest(terms: Sequence[Term]) -> Mapping[str, list[str]]:
-    """Two parts a reason: the dearest term of those not named yet, and whose it is.
+def _dearest(document: ModelDocument) -> Mapping[str, list[str]]:
+    """Two parts a reason: the dearest feature of those not named yet, and which it is.
 
-    Of equal terms the first in the contract's order is taken, then the next.
+    Of equally dear ones the first in the contract's order is taken, then the next.
     """
+    costs = list(_costs(document))
     parts: dict[str, list[str]] = {}
     before = "judged"
     for nth in range(1, len(REASONS) + 1):
-        left = [_left(name, place, nth) for place, name in _places(terms)]
+        left = [_left(cost, place, nth) for place, cost in enumerate(costs, start=1)]
         top = f"greatest({', '.join(left)})" if len(left) > 1 else left[0]
         parts[f"dearest_{nth}"] = [f"select *, {top} as cost_{nth}", f"from {before}"]
         cases = [
             f"when {expression} = cost_{nth} then {place}"
-            for expression, (place, _) in zip(left, _places(terms), strict=True)
+            for place, expression in enumerate(left, start=1)
         ]
         parts[f"placed_{nth}"] = [
             *_listed("select *, case", cases, f"end as place_{nth}", between=""),
@@ -162,16 +162,18 @@ def _dearest(terms: Sequence[Term]) -> Mapping[str, list[str]]:
     return parts
 
 
-def _places(terms: Sequence[Term]) -> list[tuple[int, str]]:
-    return [(place, _own(each)) for place, each in enumerate(terms, start=1)]
+def _costs(document: ModelDocument) -> Iterator[str]:
+    """What each feature costs: its term, less that of the contract's reference."""
+    for term, held in zip(document.terms, document.references, strict=True):
+        yield f"({_own(term)} - {_number(held)})" if held else _own(term)
 
 
-def _left(name: str, place: int, nth: int) -> str:
-    """A term, or null where it was the dearest before."""
+def _left(cost: str, place: int, nth: int) -> str:
+    """What a feature costs, or null where it was the dearest before."""
     if nth == 1:
-        return name
+        return cost
     named = " or ".join(f"place_{before} = {place}" for before in range(1, nth))
-    return f"case when {named} then null else {name} end"
+    return f"case when {named} then null else {cost} end"
 
 
 def _select(document: ModelDocument, dialect: Dialect) -> Iterator[str]:

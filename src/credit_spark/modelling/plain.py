@@ -18,11 +18,15 @@ from credit_spark.modelling.scale import scale_of
 
 
 class Contribution(NamedTuple):
-    """A feature's part: its value, its term of the log-odds of bad, the reason where it costs."""
+    """A feature's part: its value, its term of the log-odds of bad, the reason where it costs.
+
+    `cost` is the term less that of the contract's reference.
+    """
 
     feature: str
     value: Any
     term: float
+    cost: float
     reason: str
 
 
@@ -43,12 +47,15 @@ class PlainScorer:
 
     def __init__(self, document: ModelDocument) -> None:
         self._document = document
-        self._terms = [(each, evaluated(each.sql)) for each in document.terms]
+        self._terms = [
+            (term, held, evaluated(term.sql))
+            for term, held in zip(document.terms, document.references, strict=True)
+        ]
         self._refusals = [(each.reason, evaluated(each.sql)) for each in document.refusals]
 
     def score(self, loan: Loan) -> Score:
         """The score of one loan, given by the columns of `loans`; a column left out is null."""
-        parts = [_contribution(term, value, loan) for term, value in self._terms]
+        parts = [_contribution(*each, loan) for each in self._terms]
         log_odds = self._document.constant
         for each in parts:
             log_odds += each.term
@@ -68,8 +75,8 @@ class PlainScorer:
 
 def dearest(parts: Sequence[Contribution]) -> tuple[str, ...]:
     """What cost most, the dearest first, ties in the contract's order; nothing cost, none given."""
-    dearest_first = sorted(parts, key=lambda each: -each.term)
-    return tuple(each.reason for each in dearest_first[: len(REASONS)] if each.term > 0)
+    dearest_first = sorted(parts, key=lambda each: -each.cost)
+    return tuple(each.reason for each in dearest_first[: len(REASONS)] if each.cost > 0)
 
 
 def band_of(pd: float, plan: ScorePlan) -> str:
@@ -86,13 +93,15 @@ def decision_of(pd: float, plan: ScorePlan) -> str:
 
 
 def _contribution(
-    term: Number | Category, function: Function, loan: Mapping[str, Any]
+    term: Number | Category, held: float, function: Function, loan: Mapping[str, Any]
 ) -> Contribution:
     value = function(loan)
     if isinstance(term, Number):
         value = value if value is not None and isfinite(value) else None
         known = term.imputed if value is None else value
-        return Contribution(term.name, value, (known - term.mean) * term.slope, term.reason)
+        found = (known - term.mean) * term.slope
+        return Contribution(term.name, value, found, found - held, term.reason)
     text = MISSING if value is None else str(value)
     slope = next((each.slope for each in term.levels if each.text == text), 0.0)
-    return Contribution(term.name, text, term.unseen + slope, term.reason)
+    found = term.unseen + slope
+    return Contribution(term.name, text, found, found - held, term.reason)

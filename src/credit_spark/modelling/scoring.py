@@ -1,7 +1,8 @@
 """A model document made into columns: a frame of loans to its scores, a block at a time.
 
 The log-odds of bad are a sum of one term a feature, each zero at the portfolio's mean. Points
-are a linear scale of the log-odds; what a feature costs in points is its term on that scale.
+are a linear scale of the log-odds; what a feature costs in points is its term, less that of the
+contract's reference, on that scale.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,14 +60,16 @@ class Scorer:
         self._terms = [_term(each) for each in document.terms]
         self._log_odds = _bounded(reduce(add, _names(self._terms), pl.lit(document.constant)))
         self._decided = _decided(document.score, _names(self._refused))
+        self._costs = _costs(self._terms, document.references)
         self._texts = pl.Series([*[each.reason for each in pieces], None], dtype=pl.String)
         self._version = document.version
 
     def scored(self, loans: pl.DataFrame, beside: Sequence[str]) -> pl.DataFrame:
         """The score of each loan."""
         valued = loans.with_columns(*self._features, *self._refused)
-        costs = valued.with_columns(self._terms).select(_names([*self._refused, *self._terms]))
-        summed = costs.select(*_names(self._refused), self._log_odds).with_columns(_pd())
+        terms = valued.with_columns(self._terms).select(_names([*self._refused, *self._terms]))
+        costs = terms.with_columns(self._costs) if self._costs else terms
+        summed = terms.select(*_names(self._refused), self._log_odds).with_columns(_pd())
         version = pl.lit(self._version).alias("model_version")
         kept = [loans.get_column(name) for name in beside]
         decided = summed.with_columns(*self._decided, version, *self._reasons(costs), *kept)
@@ -114,6 +117,13 @@ def _of_text(value: pl.Expr, feature: Category) -> pl.Expr:
     known = value.fill_null(MISSING)
     terms = {level.text: feature.unseen + level.slope for level in feature.levels}
     return known.replace_strict(terms, default=feature.unseen, return_dtype=pl.Float64)
+
+
+def _costs(terms: Sequence[pl.Expr], references: Sequence[float]) -> list[pl.Expr]:
+    """What features cost against their references; none where those are all zero."""
+    if not any(references):
+        return []
+    return [name - held for name, held in zip(_names(terms), references, strict=True)]
 
 
 def _bounded(log_odds: pl.Expr) -> pl.Expr:

@@ -11,6 +11,7 @@ from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.plain import PlainScorer, Score
 from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scorecard import parts
+from credit_spark.modelling.scoring import columns_read
 from credit_spark.serving.fields import Field, fields_of
 
 GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
@@ -41,10 +42,13 @@ class Answers:
     def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
         """A loan's score of a night, the newest by default, as it was written, with its parts."""
         as_of = night or self._lake.latest()
-        row, given = self._lake.score(loan_id, as_of), self._lake.loan(loan_id, as_of)
-        if row is None or given is None:
+        row = self._lake.score(loan_id, as_of)
+        if row is None:
             return None
         document = self._lake.document(row["model_version"])
+        given = self._lake.loan(loan_id, as_of, columns_read(document))
+        if given is None:
+            return None
         written = {name: row[name] for name in ("pd", "points", "band", "decision")}
         reasons = tuple(row[name] for name in REASONS if row[name])
         score = self._scorer(document).score(given)._replace(**written, reasons=reasons)

@@ -92,9 +92,20 @@ def _choices(name: str, promise: Promise, document: ModelDocument) -> tuple[str,
         return ()
     told = [str(each) for each in promise.one_of or ()] or list(promise.codes.values())
     for feature in document.features:
-        if isinstance(feature, Category) and feature.sql == name and not told:
-            told = [level.text for level in feature.levels if level.text != MISSING]
+        if isinstance(feature, Category) and not told:
+            told = _levels_of(name, feature)
     return tuple(dict.fromkeys(told))
+
+
+def _levels_of(name: str, feature: Category) -> list[str]:
+    """The texts of a column that a feature is, or whose bins it is; none of any other."""
+    if feature.sql == name:
+        texts = [level.text for level in feature.levels]
+    elif columns_of(feature.sql) == {name}:
+        texts = sorted(text for level in feature.levels for text in level.members)
+    else:
+        texts = []
+    return [text for text in texts if text != MISSING]
 
 
 def _hint(promise: Promise) -> str:

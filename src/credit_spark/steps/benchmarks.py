@@ -1,9 +1,10 @@
-"""Models that cannot become champion, on the champion's features and folds: what it leaves.
+"""Models beside the champion, on its features and folds: what it leaves on the table.
 
 Each is fitted with no treatment and recalibrated as the logistic regression is.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -14,18 +15,20 @@ from pyspark.sql import functions as F
 
 from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import ScorePlan
+from credit_spark.contract.models import Form, ScorePlan
 from credit_spark.evaluation.cells import Cell, Folds, collected, plainly_counted
 from credit_spark.modelling.boosting import boosted, counted_by_trees
 from credit_spark.modelling.features import featured
+from credit_spark.modelling.merging import optbinning
 from credit_spark.modelling.pipeline import SCALED, scaled
 from credit_spark.modelling.scale import scale_of
 from credit_spark.steps import Night
 from credit_spark.steps.assessment import CV, DataSets, Measured, assessed
 from credit_spark.steps.book import Book
-from credit_spark.steps.fitting import in_each_fold
+from credit_spark.steps.fitting import fitted_and_counted, in_each_fold
+from credit_spark.steps.penalties import chosen_penalty
 
-Benchmark = Literal["boosted_trees", "lstm"]
+Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.
 MOST_ROWS_OF_LSTM = 50_000
 FEWEST_FOLDS_OF_LSTM = 3
@@ -43,6 +46,8 @@ def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> 
     Raises:
         InputError: it needs what is not installed, or cannot hold the book.
     """
+    if "binned" in (*names, night.contract.model.form):
+        optbinning()
     if "lstm" not in names:
         return
     rows = int(book.seen.good + book.seen.bad)
@@ -57,6 +62,23 @@ def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> 
             f"{FEWEST_FOLDS_OF_LSTM} at least"
         )
     keras()
+
+
+def linear(night: Night, book: Book) -> DataSets:
+    """Cells of a logistic regression along a line in each feature."""
+    return _of_form(night, book, "linear")
+
+
+def binned(night: Night, book: Book) -> DataSets:
+    """Cells of a logistic regression on the weight of evidence of each feature's bins."""
+    return _of_form(night, book, "binned")
+
+
+def _of_form(night: Night, book: Book, form: Form) -> DataSets:
+    plan = night.contract.model.model_copy(update={"form": form})
+    other = replace(night, contract=night.contract.model_copy(update={"model": plan}))
+    _, found = fitted_and_counted(other, book, "none", chosen_penalty(other, book).penalty)
+    return found
 
 
 def boosted_trees(night: Night, book: Book) -> DataSets:
@@ -96,7 +118,7 @@ def lstm(night: Night, book: Book) -> DataSets:
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
         trained = ~F.col("fold").isin(tested, validated)
-        scaling = scaled(book.features).fit(book.development.where(trained))
+        scaling = scaled(book.development.where(trained), book.features)
         vectors = scaling.transform(book.development.orderBy("loan_id"))
         table = vectors.select(
             vector_to_array(F.col(SCALED)).alias("x"), "label", fold_of
@@ -122,5 +144,5 @@ def _cells(network: Lstm, loans: Rows, plan: ScorePlan) -> list[Cell]:
 
 
 BENCHMARKS: Mapping[Benchmark, Callable[[Night, Book], DataSets]] = MappingProxyType(
-    {"boosted_trees": boosted_trees, "lstm": lstm}
+    {"linear": linear, "binned": binned, "boosted_trees": boosted_trees, "lstm": lstm}
 )

@@ -13,11 +13,13 @@ from pyspark.sql import functions as F
 
 from credit_spark.adapters.session import kept
 from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.models import Penalty, Treatment
+from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, added, cells_of_tallies, tallied
+from credit_spark.modelling.binning import BinnedFit, binned_fits
 from credit_spark.modelling.document import Facts, ModelDocument
+from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.pipeline import fits
+from credit_spark.modelling.pipeline import Fit, fits
 from credit_spark.modelling.refusals import refusals
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.modelling.smote import SmotePlan
@@ -45,6 +47,18 @@ def tried(
     The folds' fits are held against their held-out loans, each fold's log-odds recalibrated by
     what the other folds came to; the model itself by what all of them came to.
     """
+    document, raw = fitted_and_counted(night, book, treatment, penalty)
+    if random_split:
+        raw["random_split"] = {None: randomly_held_out(night, book, treatment, penalty)}
+    found = assessed(raw, document.score, document.offset)
+    document = document.model_copy(update={"recalibration": found.line})
+    return Trial(document, Measured(document.version, treatment, found.cells, found.figures))
+
+
+def fitted_and_counted(
+    night: Night, book: Book, treatment: Treatment, penalty: Penalty
+) -> tuple[ModelDocument, dict[str, Folds]]:
+    """A fit, not yet recalibrated, and its cells: in the folds, of its own rows, out of time."""
     document = fitted(night, book, book.development, book.seen, treatment, penalty)
     raw: dict[str, Folds] = {
         CV: cross_validated(night, book, treatment, penalty),
@@ -52,11 +66,7 @@ def tried(
     }
     if book.out_of_time is not None:
         raw["out_of_time"] = {None: cells_of(book.out_of_time, document)}
-    if random_split:
-        raw["random_split"] = {None: randomly_held_out(night, book, treatment, penalty)}
-    found = assessed(raw, document.score, document.offset)
-    document = document.model_copy(update={"recalibration": found.line})
-    return Trial(document, Measured(document.version, treatment, found.cells, found.figures))
+    return document, raw
 
 
 def fitted(
@@ -84,11 +94,10 @@ def fitted_by_each(
     contract = night.contract
     after_smote = partitions_of(night, int(2 * max(seen)))
     smote = SmotePlan(book.features, night.settings.training.smote_rows, after_smote)
-    reasons = {name: each.reason for name, each in contract.features.items()}
     # What is made up is dear to make again; the others are a move of what was kept.
     keep = kept if treatment == "smote" else nullcontext
     with keep(treated(rows, treatment, seen, contract.model.seed, smote)) as training:
-        found = fits(training, book.features, reasons, penalties)
+        found = _of_form(contract, training, book.features, penalties)
         after = weights(training)
     return [
         ModelDocument(
@@ -104,6 +113,20 @@ def fitted_by_each(
         )
         for each, penalty in zip(found, penalties, strict=True)
     ]
+
+
+def _of_form(
+    contract: Contract,
+    training: DataFrame,
+    features: Sequence[Definition],
+    penalties: Sequence[Penalty],
+) -> Sequence[Fit | BinnedFit]:
+    """A fit for each penalty, in the contract's form."""
+    if contract.model.form == "binned":
+        return binned_fits(training, features, contract, penalties)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    with_ends = contract.score.reference == "best"
+    return fits(training, features, reasons, penalties, with_ends=with_ends)
 
 
 def _facts(

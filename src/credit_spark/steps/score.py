@@ -10,7 +10,8 @@ import polars as pl
 
 from credit_spark.adapters.staging import Stage, Staged, blocks_of
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import DECISIONS, Table, loans, scores
+from credit_spark.contract.models import Loss
+from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, Table, loans, scores
 from credit_spark.evaluation.cells import added, tallied_scores
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.scoring import columns_read, scored
@@ -49,7 +50,11 @@ def score(night: Night, gate: Future[None] | None = None) -> pl.DataFrame:
     table, files = scores(contract), night.tables.files(loans(contract), "clean")
     beside = ("loan_id", *contract.segments, "outcome")
     score_part = partial(
-        _score_part, document=champion, beside=beside, stage=night.tables.stage(table)
+        _score_part,
+        document=champion,
+        beside=beside,
+        loss=contract.loss,
+        stage=night.tables.stage(table),
     )
     parts = night.spread("score loans", score_part, [Part(*each) for each in enumerate(files)])
     staged = [file for part in parts for file in part.staged]
@@ -66,18 +71,27 @@ def score(night: Night, gate: Future[None] | None = None) -> pl.DataFrame:
     return added([part.tally for part in parts])
 
 
-def _score_part(part: Part, document: ModelDocument, beside: Sequence[str], stage: Stage) -> Scored:
+def _score_part(
+    part: Part, document: ModelDocument, beside: Sequence[str], loss: Loss | None, stage: Stage
+) -> Scored:
     """Stage the scores of a file of loans."""
     decisions: Counter[str] = Counter()
     tallies = []
-    needed = sorted({*columns_read(document), *beside})
+    exposure = [loss.exposure] if loss else []
+    needed = sorted({*columns_read(document), *beside, *exposure})
     with stage.writer(f"part-{part.nth:05d}") as file:
         for block in blocks_of(part.file, needed):
             rows = scored(block, document, *beside)
+            if loss:
+                rows = rows.with_columns(_expected_loss(block[loss.exposure], loss))
             decisions.update(dict(rows["decision"].value_counts().iter_rows()))
             tallies.append(tallied_scores(rows))
             file.write(rows)
     return Scored(file.staged(), decisions, added(tallies))
+
+
+def _expected_loss(exposure: pl.Series, loss: Loss) -> pl.Expr:
+    return (pl.col("pd") * exposure * loss.given_default).alias(EXPECTED_LOSS)
 
 
 def _judged(night: Night, table: Table, files: Sequence[str], gate: Future[None] | None) -> None:

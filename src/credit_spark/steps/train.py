@@ -53,13 +53,14 @@ def train(night: Night, asked: Asked = NO_MORE) -> ModelDocument:
     """
     book = read_book(night)
     try:
-        check_benchmarks(night, book, asked.benchmarks)
+        benchmarks = beside(night.contract, asked.benchmarks)
+        check_benchmarks(night, book, benchmarks)
         choice = chosen_penalty(night, book)
         trials = [
             tried(night, book, each, choice.penalty, random_split=asked.random_split)
             for each in asked.treatments or [night.contract.model.imbalance]
         ]
-        others = [benchmarked(night, book, each) for each in asked.benchmarks]
+        others = [benchmarked(night, book, each) for each in benchmarks]
     finally:
         book.development.unpersist()
     _write(night, book, choice, trials, others)
@@ -73,9 +74,17 @@ def train(night: Night, asked: Asked = NO_MORE) -> ModelDocument:
         told = [fit | {"reports": reports(each)} for fit, each in zip(told, trials, strict=True)]
     first = trials[0].document
     night.ledger.facts["model_version"] = first.version
-    benchmarks = [{"name": each.model_version, **_shown(each)} for each in others]
-    night.ledger.note("train", {**told[0], "treatments": told, "benchmarks": benchmarks})
+    shown = [{"name": each.model_version, **_shown(each)} for each in others]
+    night.ledger.note("train", {**told[0], "treatments": told, "benchmarks": shown})
     return first
+
+
+def beside(contract: Contract, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """The benchmarks asked for; beside a binned model the linear one always stands."""
+    asked = [*benchmarks]
+    if contract.model.form == "binned":
+        asked.append("linear")
+    return list(dict.fromkeys(asked))
 
 
 def judged(night: Night, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:

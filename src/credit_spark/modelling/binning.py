@@ -1,0 +1,201 @@
+"""A binned fit: pre-bins counted in Spark, merged, and a regression on their weight of evidence.
+
+In come the same training rows as for a linear fit; out go terms that are texts, a level a bin.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.contract.expressions import expression, valued
+from credit_spark.contract.models import Contract, Penalty
+from credit_spark.modelling.bins import (
+    Bin,
+    Counted,
+    bins_of_number,
+    bins_of_text,
+    evident,
+    named,
+)
+from credit_spark.modelling.document import Category, Level, Number
+from credit_spark.modelling.features import Definition, column_of
+from credit_spark.modelling.imbalance import WEIGHT
+from credit_spark.modelling.merging import cuts
+from credit_spark.modelling.pipeline import fits, quantiles
+
+Item = TypeVar("Item")
+PRE_BINS = 40
+SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
+COUNTS = "feature string, bin string, good bigint, bad bigint"
+MISSING_PLACE, SPECIAL = "missing", "special "
+Edges = Mapping[str, tuple[float, ...]]
+PreBins = Mapping[str, Mapping[str, Counted]]
+
+
+class BinnedFit(NamedTuple):
+    """A fit's terms, in the features' order, and its intercept."""
+
+    terms: tuple[Category, ...]
+    intercept: float
+
+
+def binned_fits(
+    training: DataFrame,
+    features: Sequence[Definition],
+    contract: Contract,
+    penalties: Sequence[Penalty],
+) -> list[BinnedFit]:
+    """A regression on the evidence of each feature's bins, for each penalty."""
+    bins = bins_by_feature(training, features, contract)
+    evidence = training.select(
+        "label",
+        WEIGHT,
+        *[
+            F.expr(evident(own, column_of(name))).alias(column_of(name))
+            for name, own in bins.items()
+        ],
+    )
+    numbers = [Definition(name, name, is_text=False) for name in bins]
+    reasons = {name: contract.features[name].reason for name in bins}
+    return [
+        BinnedFit(
+            tuple(_category(each, bins[each.name], contract) for each in fit.terms), fit.intercept
+        )
+        for fit in fits(evidence, numbers, reasons, penalties)
+    ]
+
+
+def bins_by_feature(
+    training: DataFrame, features: Sequence[Definition], contract: Contract
+) -> dict[str, list[Bin]]:
+    """Each feature's bins on training rows, in the features' order."""
+    specials = {each.name: contract.features[each.name].special for each in features}
+    numbers = [each.name for each in features if not each.is_text]
+    edges = {
+        name: tuple(sorted(set(found)))
+        for name, found in quantiles(training, numbers, SHARES).items()
+    }
+    counts = pre_counted(training, features, edges, specials)
+    return {
+        each.name: merged_texts(counts[each.name])
+        if each.is_text
+        else merged_numbers(counts[each.name], edges[each.name], specials[each.name])
+        for each in features
+    }
+
+
+def pre_counted(
+    training: DataFrame,
+    features: Sequence[Definition],
+    edges: Edges,
+    specials: Mapping[str, Sequence[float]],
+) -> PreBins:
+    """Good and bad training rows of every feature's pre-bins, counted where the rows are."""
+
+    def counted_in(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found: Counter[tuple[str, str, bool]] = Counter()
+        for batch in batches:
+            rows = pl.DataFrame(batch)
+            is_bad = rows["label"] == 1
+            for each in features:
+                values = rows[column_of(each.name)]
+                if not each.is_text:
+                    values = _placed(values, edges[each.name], specials[each.name])
+                pairs = pl.DataFrame({"bin": values, "bad": is_bad}).group_by("bin", "bad").len()
+                found.update({(each.name, place, bad): count for place, bad, count in pairs.rows()})
+        keys = sorted({(name, place) for name, place, _ in found})
+        yield pa.RecordBatch.from_pydict({
+            "feature": pa.array([name for name, _ in keys], pa.string()),
+            "bin": pa.array([place for _, place in keys], pa.string()),
+            "good": pa.array([found[(*key, False)] for key in keys], pa.int64()),
+            "bad": pa.array([found[(*key, True)] for key in keys], pa.int64()),
+        })  # fmt: skip
+
+    columns = [column_of(each.name) for each in features]
+    parts = training.select("label", *columns).mapInArrow(counted_in, COUNTS)
+    counted: dict[str, dict[str, Counted]] = defaultdict(dict)
+    for name, place, good, bad in (
+        parts.groupBy("feature", "bin").agg(F.sum("good"), F.sum("bad")).collect()
+    ):
+        counted[name][place] = Counted(good, bad)
+    return counted
+
+
+def _placed(values: pl.Series, edges: Sequence[float], specials: Sequence[float]) -> pl.Series:
+    """The place of each value's pre-bin; what is missing or special stands apart."""
+    places = np.searchsorted(edges, values.fill_null(0).to_numpy(), side="right")
+    found = pl.Series(places).cast(pl.String).set(values.is_null(), MISSING_PLACE)
+    for special in specials:
+        found = found.set((values == special).fill_null(value=False), f"{SPECIAL}{special!r}")
+    return found
+
+
+def merged_numbers(
+    counts: Mapping[str, Counted], edges: Sequence[float], specials: Sequence[float]
+) -> list[Bin]:
+    """A number's bins, by the loans of its pre-bins, which begin at `edges`."""
+    nothing = Counted(0, 0)
+    pre_bins = [counts.get(str(place), nothing) for place in range(len(edges) + 1)]
+    begins = cuts([each.good for each in pre_bins], [each.bad for each in pre_bins])
+    special = {each: counts.get(f"{SPECIAL}{each!r}", nothing) for each in specials}
+    missing = counts.get(MISSING_PLACE, nothing)
+    splits = [edges[begin - 1] for begin in begins]
+    return bins_of_number(splits, _merged(pre_bins, begins), missing, special)
+
+
+def merged_texts(counts: Mapping[str, Counted]) -> list[Bin]:
+    """A text's bins, the least risk first; of very many texts, rare ones are merged beforehand."""
+    texts = sorted(counts, key=lambda text: (counts[text].log_odds, text))
+    loans = [counts[text] for text in texts]
+    groups = _split(texts, _even(loans))
+    pre_bins = _merged(loans, _even(loans))
+    begins = cuts([each.good for each in pre_bins], [each.bad for each in pre_bins])
+    together = [[text for group in own for text in group] for own in _split(groups, begins)]
+    return bins_of_text(together, _merged(pre_bins, begins))
+
+
+def _even(loans: Sequence[Counted]) -> list[int]:
+    """Where groups begin, but for the first, that are as many as pre-bins may be."""
+    if len(loans) <= PRE_BINS:
+        return list(range(1, len(loans)))
+    until = np.cumsum([each.rows for each in loans])
+    groups = np.minimum(until * PRE_BINS // until[-1], PRE_BINS - 1)
+    return [int(nth) + 1 for nth in np.flatnonzero(np.diff(groups))]
+
+
+def _merged(loans: Sequence[Counted], begins: Sequence[int]) -> list[Counted]:
+    return [
+        Counted(sum(each.good for each in own), sum(each.bad for each in own))
+        for own in _split(loans, begins)
+    ]
+
+
+def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]:
+    """Items in groups, each but the first of which begins at one of `begins`."""
+    return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
+
+
+def _category(term: Number | Category, bins: Sequence[Bin], contract: Contract) -> Category:
+    """A term of a bin's evidence as one of its name: the same number, bin by bin."""
+    assert isinstance(term, Number)
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    value = f"({valued(contract.features[term.name].sql, kinds)})"
+    sql = expression(named(bins, value), kinds).sql
+    levels = tuple(
+        Level(
+            text=each.name,
+            mean=each.share,
+            deviation=1,
+            coefficient=term.slope * each.evidence,
+            members=each.texts,
+        )
+        for each in bins
+    )
+    return Category(name=term.name, sql=sql, reason=term.reason, levels=levels)

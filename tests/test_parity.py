@@ -1,0 +1,86 @@
+"""One number everywhere, on every real book: the table of the README, `make parity`."""
+
+import os
+import re
+
+import pytest
+
+from credit_spark.contract.loading import load_contract
+from credit_spark.modelling.document import ModelDocument
+from tests.engines import (
+    Parity,
+    by_duckdb,
+    by_night,
+    by_postgres,
+    by_python,
+    by_spark,
+    parity,
+    with_strange,
+)
+from tests.nights import REAL_BOOKS, arrow
+from tests.projects import PROJECT
+
+README = PROJECT / "README.md"
+ENGINES = ("plain Python", "DuckDB", "Spark SQL", "PostgreSQL")
+STRANGE = 300
+# Decimals of a PD: the engines' exponentials may differ in the last of the sixteen that there are.
+DECIMALS = 12
+
+
+@pytest.fixture(scope="module")
+def parities(spark, postgres, real_night, tmp_path_factory) -> dict[str, dict[str, Parity]]:
+    """Of each portfolio, how each engine's scores of its loans differ from the night's."""
+    found = {}
+    for portfolio in REAL_BOOKS:
+        tables, folder = real_night(portfolio).tables, tmp_path_factory.mktemp("parity")
+        contract = load_contract(PROJECT / f"conf/portfolios/{portfolio}.yml")
+        (fit,) = arrow(tables / "models").to_pylist()
+        model, book = (
+            ModelDocument.of(fit["document"]),
+            with_strange(arrow(tables / "loans"), STRANGE),
+        )
+        written = {row["loan_id"]: row for row in arrow(tables / "scores").to_pylist()}
+        nights = {**by_night(book, model), **written}
+        by = (
+            by_python(book, model),
+            by_duckdb(book, model, contract),
+            by_spark(spark, folder, book, model, contract),
+            by_postgres(postgres, book, model, contract),
+        )
+        found[portfolio] = {
+            engine: parity(nights, scores) for engine, scores in zip(ENGINES, by, strict=True)
+        }
+    return found
+
+
+def test_every_engine_gives_the_nights_number(parities) -> None:
+    for portfolio, by_engine in parities.items():
+        for engine, each in by_engine.items():
+            assert each.pd < 1e-9, f"{portfolio}, {engine}"
+            assert each.decided_else == 0, f"{portfolio}, {engine}"
+
+
+def test_the_readme_has_the_table(parities) -> None:
+    text = README.read_text(encoding="utf-8")
+    marks = r"(<!-- begin parity -->\n).*?(<!-- end parity -->)"
+    filled = re.sub(
+        marks, lambda each: f"{each[1]}{table(parities)}\n{each[2]}", text, flags=re.DOTALL
+    )
+    if os.environ.get("WRITE_PARITY"):
+        README.write_text(filled, encoding="utf-8")
+
+    assert "<!-- begin parity -->" in text
+    assert README.read_text(encoding="utf-8") == filled, "run 'make parity'"
+
+
+def table(parities: dict[str, dict[str, Parity]]) -> str:
+    """Portfolio x engine: the largest difference of a PD, and loans with anything else unequal."""
+    heads = " | ".join(ENGINES)
+    lines = [f"| portfolio | loans | {heads} |", f"|---|---|{'---|' * len(ENGINES)}"]
+    for portfolio, by_engine in parities.items():
+        (rows,) = {each.rows for each in by_engine.values()}
+        cells = [
+            f"{round(each.pd, DECIMALS):g}, {each.decided_else}" for each in by_engine.values()
+        ]
+        lines.append(f"| `{portfolio}` | {rows:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
