@@ -110,6 +110,23 @@ def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: 
     return _by_id([{**row, "pd": float(row["pd"]), "points": int(row["points"])} for row in rows])
 
 
+def by_every_engine(
+    spark: SparkSession,
+    server: Server,
+    folder: Path,
+    book: pa.Table,
+    model: ModelDocument,
+    contract: Contract,
+) -> dict[str, Scores]:
+    """Every engine's scores, by its name."""
+    return {
+        "plain Python": by_python(book, model),
+        "DuckDB": by_duckdb(book, model, contract),
+        "Spark SQL": by_spark(spark, folder, book, model, contract),
+        "PostgreSQL": by_postgres(server, book, model, contract),
+    }
+
+
 def kinds_of(contract: Contract) -> dict:
     """The kinds of a contract's columns."""
     return {name: promise.kind for name, promise in contract.columns.items()}

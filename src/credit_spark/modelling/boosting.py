@@ -39,7 +39,7 @@ def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> P
         stepSize=STEP,
         minInstancesPerNode=FEWEST_A_LEAF,
         # One level more, for a text that training has not seen.
-        maxBins=max(CUTS, *[each + 1 for each in levels or ()]),
+        maxBins=max([CUTS, *[each + 1 for each in levels or ()]]),
         seed=seed,
     )
     assembler = VectorAssembler(inputCols=inputs, outputCol="features")

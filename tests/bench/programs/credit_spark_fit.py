@@ -23,8 +23,8 @@ def main(book: str, out: str) -> None:
     features = [Definition(name, name, is_text=False) for name in FEATURES]
     with spark_session(options, Path(f"{out}.log")) as spark:
         rows = featured(spark.read.parquet(book), features, {"label": F.col("label")})
-        # One fit reads the files a few times; to keep their rows would take longer than that.
-        weighted = treated(rows, "none", Classes(1, 1), seed=1)
+        # As a training does: its rows are looked at several times.
+        weighted = treated(rows, "none", Classes(1, 1), seed=1).persist()
         fitted = fits(weighted, features, dict.fromkeys(FEATURES, ""), [Penalty(REGULARISATION)])[0]
     coefficients = [term.coefficient for term in fitted.terms]
     Path(out).write_text(json.dumps([*coefficients, fitted.intercept]))

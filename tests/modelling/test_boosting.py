@@ -1,0 +1,23 @@
+"""Boosted trees: any mixture of numbers and texts, and what they find that a line cannot."""
+
+import pytest
+
+from credit_spark.modelling.boosting import boosted
+from credit_spark.modelling.features import Definition, column_of
+
+
+@pytest.mark.parametrize("names", [("number",), ("text",), ("number", "text")])
+def test_trees_are_fitted_on_numbers_on_texts_and_on_both(spark, names) -> None:
+    """Bad is what lies in the middle, or is called so."""
+    rows = [
+        (float(nth % 9), "odd" if nth % 9 in (4, 5) else "plain", float(nth % 9 in (4, 5)))
+        for nth in range(360)
+    ]
+    columns = [column_of("number"), column_of("text"), "label"]
+    training = spark.createDataFrame(rows, columns)
+    features = [Definition(name, name, is_text=name == "text") for name in names]
+
+    trees = boosted(training, features, seed=1)
+
+    found = trees.transform(training).select("label", "prediction").distinct().collect()
+    assert sorted(map(tuple, found)) == [(0.0, 0.0), (1.0, 1.0)]
