@@ -300,7 +300,10 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     night, again, spark, postgres, tmp_path
 ) -> None:
     project = changed_project(
-        tmp_path, "  imbalance: class_weight", "  form: binned\n  imbalance: class_weight"
+        tmp_path,
+        "  imbalance: class_weight",
+        "  form: binned\n  imbalance: class_weight",
+        ('sql: "fico", expect: lowers_risk', 'sql: "fico", expect: increases_risk'),
     )
 
     told = night("train", again, "--project", project, "--json")
@@ -309,6 +312,8 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     fit = told.summary["train"]
     (linear,) = fit["benchmarks"]
     assert linear["name"] == "linear"
+    (remark,) = (each for each in fit["remarks"] if each.startswith("fico"))
+    assert "it lowers_risk, the contract expects increases_risk (from the lowest bin to" in remark
     assert fit["cv"]["auc_mean"] == pytest.approx(linear["cv"]["auc_mean"], abs=0.04)
     assert 0.8 < fit["cv"]["mean_pd_over_observed"] < 1.25
     rows = arrow(again / "lending_club/metrics").to_pylist()
