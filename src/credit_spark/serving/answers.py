@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from credit_spark.adapters.lake import Lake
 from credit_spark.contract.models import Contract
@@ -18,12 +18,21 @@ GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
 HEADLINES = ("ks", "auc", "mean_pd", "observed_rate")
 
 
+class Ready(NamedTuple):
+    """A model made ready to answer: what it takes a request longest to make."""
+
+    document: ModelDocument
+    version: str
+    scorer: PlainScorer
+    fields: list[Field]
+
+
 class Answers:
     """Answers on the newest complete night of one portfolio."""
 
     def __init__(self, contract: Contract, lake: Lake) -> None:
         self._contract, self._lake = contract, lake
-        self._scorers: dict[str, PlainScorer] = {}
+        self._made_ready: Ready | None = None
         self._glances: dict[str, dict[str, Any]] = {}
 
     @property
@@ -51,27 +60,31 @@ class Answers:
             return None
         written = {name: row[name] for name in ("pd", "points", "band", "decision")}
         reasons = tuple(row[name] for name in REASONS if row[name])
-        score = self._scorer(document).score(given)._replace(**written, reasons=reasons)
+        model = self._ready(document)
+        score = model.scorer.score(given)._replace(**written, reasons=reasons)
         about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": row["outcome"]}
-        return {**about, **_answer(score, document)}
+        return {**about, **_answer(score, model)}
 
     def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The score that the newest night's model gives to an applicant."""
-        document = self._document()
-        return _answer(self._scorer(document).score(values), document)
+        model = self._tonights()
+        return _answer(model.scorer.score(values), model)
 
     def fields(self) -> list[Field]:
         """The form's fields."""
-        return fields_of(self._contract, self._document())
+        return self._tonights().fields
 
-    def _document(self) -> ModelDocument:
-        return self._lake.model_of(self._lake.latest())
+    def _tonights(self) -> Ready:
+        return self._ready(self._lake.model_of(self._lake.latest()))
 
-    def _scorer(self, document: ModelDocument) -> PlainScorer:
-        version = document.version
-        scorer = self._scorers.get(version) or PlainScorer(document)
-        self._scorers = {version: scorer}
-        return scorer
+    def _ready(self, document: ModelDocument) -> Ready:
+        """The model ready; once, since the lake gives the same document for the same model."""
+        ready = self._made_ready
+        if ready is None or ready.document is not document:
+            fields = fields_of(self._contract, document)
+            ready = Ready(document, document.version, PlainScorer(document), fields)
+            self._made_ready = ready
+        return ready
 
     def _glance(self, as_of: date) -> dict[str, Any]:
         decisions, bands = (
@@ -89,9 +102,9 @@ class Answers:
         }
 
 
-def _answer(score: Score, document: ModelDocument) -> dict[str, Any]:
+def _answer(score: Score, model: Ready) -> dict[str, Any]:
     """A score, good or bad, its reasons, and every feature's points."""
-    plan = document.score
+    plan = model.document.score
     scale = scale_of(plan)
     return {
         "good_or_bad": GOOD_OR_BAD[score.decision],
@@ -102,7 +115,7 @@ def _answer(score: Score, document: ModelDocument) -> dict[str, Any]:
         "reasons": list(score.reasons),
         "parts": [
             {"feature": each.name, "value": each.value, "points": each.points}
-            for each in parts(score, document)
+            for each in parts(score, model.document)
         ],
         "scale": {
             "points_at": plan.points_at,
@@ -111,5 +124,5 @@ def _answer(score: Score, document: ModelDocument) -> dict[str, Any]:
             "declined_at": scale.points_of_pd(plan.decisions.decline_from),
             "approved_from": scale.points_of_pd(plan.decisions.approve_below),
         },
-        "model_version": document.version,
+        "model_version": model.version,
     }
