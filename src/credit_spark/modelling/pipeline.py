@@ -36,8 +36,6 @@ ROWS_OF_MEDIANS, SEED_OF_MEDIANS = 250_000, 1
 # A share of the rows that has a value; with fewer, a part could have hardly any.
 DENSE = 0.5
 SCALED, INDEX = "scaled", "index"
-
-
 # What a feature attains lies between these shares of its values: outliers would be no reference.
 ATTAINED = (0.05, 0.95)
 RANK_ERROR = 0.001
@@ -148,15 +146,18 @@ def _enough(training: DataFrame, columns: Sequence[str]) -> Iterator[tuple[list[
     thousandth of the rows off the middle at most; the standard error of a part's is about as
     much, in a tenth of the time for two million rows.
     """
-    rows = training.count() if columns else 0
+    if not columns:
+        return
+    rows = training.count()
     if rows <= ROWS_OF_MEDIANS:
-        yield from [([*columns], training)] if columns else []
+        yield [*columns], training
         return
     known = training.agg(*[F.count(each).alias(each) for each in columns]).first()
     assert known is not None
     dense = [each for each in columns if known[each] >= DENSE * rows]
     sparse = [each for each in columns if each not in dense]
-    part = training.sample(ROWS_OF_MEDIANS / rows, seed=SEED_OF_MEDIANS)
+    # By its name: of a fraction given by position, pyspark forgets the seed.
+    part = training.sample(fraction=ROWS_OF_MEDIANS / rows, seed=SEED_OF_MEDIANS)
     yield from ((own, frame) for own, frame in ((dense, part), (sparse, training)) if own)
 
 

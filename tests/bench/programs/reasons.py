@@ -12,6 +12,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from credit_spark.adapters.staging import blocks_of
+from credit_spark.contract.tables import REASONS
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.scoring import Scorer, columns_read
 
@@ -20,10 +21,8 @@ class Silent(Scorer):
     """Scores as ever, and says nothing of why."""
 
     def _reasons(self, costs: pl.DataFrame) -> list[pl.Series]:
-        return [
-            pl.repeat(None, costs.height, dtype=pl.String, eager=True).alias(f"reason_{nth}")
-            for nth in range(1, 5)
-        ]
+        nothing = pl.repeat(None, costs.height, dtype=pl.String, eager=True)
+        return [nothing.alias(name) for name in REASONS]
 
 
 def main(tables: str, how: str, out: str) -> None:
