@@ -79,6 +79,7 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("decline_from: 0.3", "decline_from: 0.05", "score.decisions: approve_below may not lie above decline_from"),
         ("score:", "loss: {exposure: amont, given_default: 0.5}\nscore:", "loss.exposure: there is no column 'amont'; did you mean 'amount'?"),
         ("score:", "loss: {exposure: rate, given_default: 0.5}\nscore:", "loss.exposure: 'rate' is a rate, not an amount of money"),
+        ('sql: "rate"', 'special: [.nan], sql: "rate"', "features.rate.special.0: input should be a finite number"),
         ('sql: "owned"', 'special: [1], sql: "owned"', "features.home.special: a text has no special numbers; take it out"),
         ('sql: "rate"', 'sql: "status"', "features.rate.sql: 'status' is known only at the outcome stage, after the loan is scored; take it out, or the model learns its own answer"),
         ('sql: "rate"', 'sql: "year(paid_on)"', "features.rate.sql: 'paid_on' is known only at the servicing stage, after the loan is scored; take it out, or the model learns its own answer"),

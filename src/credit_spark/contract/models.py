@@ -11,7 +11,15 @@ from itertools import product
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 
 Kind = Literal[
     "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
@@ -158,7 +166,7 @@ class Feature(Part):
     reason: str = Field(min_length=1)
     accepted_leak: str | None = None
     expect: Expectation | None = None
-    special: tuple[float, ...] = ()
+    special: tuple[FiniteFloat, ...] = ()
 
 
 class HardRule(Part):
