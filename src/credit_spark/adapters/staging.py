@@ -31,8 +31,8 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
 }
 # Longer texts are no good bounds of a file, and would make the log long.
 LONGEST_BOUND = 64
-# Of a row group, and of a block: what a reader takes in of each column at once.
-GROUP_ROWS = 2**17
+# Of a row group: what a look-up of one row takes in. A block is what a task does at once.
+GROUP_ROWS, BLOCK_ROWS = 2**14, 2**17
 
 
 class BrokenPromiseError(Exception):
@@ -150,7 +150,7 @@ def blocks_of(file: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Some columns of a table's file, a bounded part of its rows at a time."""
     system, path = opened(file)
     with system.open_input_file(path) as content, pq.ParquetFile(content) as rows:
-        for batch in rows.iter_batches(GROUP_ROWS, columns=list(columns), use_threads=False):
+        for batch in rows.iter_batches(BLOCK_ROWS, columns=list(columns), use_threads=False):
             yield pl.DataFrame(batch)
 
 
