@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-check docs parity pictures models lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-check docs parity pictures models monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -83,6 +83,9 @@ models: DATA ?= ../shared/data
 models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
 	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .models "$(DATA)" $(BOOKS)
 	@rm -rf .models
+
+monitoring: setup  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
+	@PYTHONPATH=docs $(BIN)/python docs/simulate.py $(or $(SEEDS),50) docs/monitoring.md
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools

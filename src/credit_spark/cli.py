@@ -19,6 +19,7 @@ from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
+from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
@@ -26,6 +27,7 @@ from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.steps.clean import clean
 from credit_spark.steps.measure import measure
+from credit_spark.steps.monitor import monitor
 from credit_spark.steps.nightly import nightly
 from credit_spark.steps.promote import promote
 from credit_spark.steps.score import score
@@ -41,9 +43,16 @@ Exit codes:
   1   a fault of ours; the log has the trace, the earlier nights stand
   2   the command, the settings or the contract is wrong: nothing was touched
   10  the landing files break the contract as a whole
-  11  a gate stopped the night: expectations, or a model that may not go live
+  11  a gate stopped the night: expectations, a model that may not go live, or --fail-on
   20  try again: another run of the same night, a conflict, storage away
 """
+
+
+FAIL_ON = click.option(
+    "--fail-on",
+    type=click.Choice(["watch", "act"]),
+    help="End with exit code 11 where what the night shows has changed so much.",
+)
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,9 +80,17 @@ for step in (clean, validate, score, measure):
 
 @cli.command("nightly", help=_first_paragraph(nightly))
 @click.option("--retrain", is_flag=True, help="Train even where there is a champion.")
+@FAIL_ON
 @of_a_night
-def _nightly(*, retrain: bool, **flags: Any) -> None:
-    launch("nightly", partial(nightly, retrain=retrain), Flags(**flags))
+def _nightly(*, retrain: bool, fail_on: Status | None, **flags: Any) -> None:
+    launch("nightly", partial(nightly, retrain=retrain, fail_on=fail_on), Flags(**flags))
+
+
+@cli.command("monitor", help=_first_paragraph(monitor))
+@FAIL_ON
+@of_a_night
+def _monitor(*, fail_on: Status | None, **flags: Any) -> None:
+    launch("monitor", partial(monitor, fail_on=fail_on), Flags(**flags))
 
 
 @cli.command("train", help=_first_paragraph(train))

@@ -20,7 +20,7 @@ from credit_spark.adapters.places import local_folder, only_run, opened, url_of,
 from credit_spark.adapters.session import is_submitted, spark_session
 from credit_spark.adapters.suites import Suites, import_meanwhile
 from credit_spark.adapters.tables import Tables
-from credit_spark.contract.errors import Stop, TryAgainError
+from credit_spark.contract.errors import DriftError, Stop, TryAgainError
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.settings import Settings, resolve
@@ -68,14 +68,21 @@ def launch(command: str, action: Callable[[Night], object], flags: Flags) -> Non
     if command in JUDGING:
         # It takes as long as Spark takes to start.
         import_meanwhile()
+    change: DriftError | None = None
     with (
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
     ):
-        attempt(_night(spark, contract, settings, flags, folder, log, ledger), command, action)
+        night = _night(spark, contract, settings, flags, folder, log, ledger)
+        try:
+            attempt(night, command, action)
+        except DriftError as error:
+            change = error
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
+    if change:
+        raise change
 
 
 def _settings(flags: Flags) -> Settings:

@@ -78,12 +78,44 @@ class Training(Section):
     smote_rows: int = Field(ge=1000)
 
 
+Pair = tuple[float, float]
+
+
+class Monitor(Section):
+    """From which change on a figure is to be watched, and to be acted on: pairs, in that order."""
+
+    psi: Pair
+    share: Pair
+    auc: Pair
+    calibration: Pair
+    volume: Pair
+    false_alarms: float = Field(gt=0, lt=1)
+    nights: int = Field(ge=1)
+
+    @field_validator("psi", "share", "auc", "calibration", "volume")
+    @classmethod
+    def _rises(cls, bounds: Pair) -> Pair:
+        """Refuse a pair whose second bound is not the higher one."""
+        if bounds[0] > bounds[1]:
+            raise ValueError("the bound to watch from stands first, and may not be the higher one")
+        return bounds
+
+    @field_validator("calibration", "volume")
+    @classmethod
+    def _is_a_ratio(cls, bounds: Pair) -> Pair:
+        """Refuse a ratio, either way, that is below one."""
+        if bounds[0] < 1:
+            raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
+        return bounds
+
+
 class Settings(Section):
     """Every setting, resolved."""
 
     storage: Storage
     spark: SparkSettings
     training: Training
+    monitor: Monitor
 
     def as_json(self) -> str:
         """The settings as one JSON text, their secrets hidden, with their SHA-256."""

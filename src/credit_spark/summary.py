@@ -173,6 +173,22 @@ def _shadow(facts: Facts) -> list[Line]:
     ]
 
 
+def _monitor(facts: Facts) -> list[Line]:
+    calm = f"{facts['figures']} figures are as the model expects"
+    counts = f"{facts['act']} to act on, {facts['watch']} to watch"
+    lines = [("drift", calm if facts["status"] == "stable" else f"{facts['status']}: {counts}")]
+    lines += [("", each) for each in facts["changed"]]
+    if facts["retrain"]:
+        lines.append(("retrain", facts["why"]))
+    if moved := facts["moved"]:
+        text = (
+            f"{moved['by_inputs']:+.1f} by their data, {moved['by_model']:+.1f} by the model, on "
+            f"average, on {moved['loans']:,} loans of {moved['since']}"
+        )
+        lines.append(("points moved", text))
+    return lines
+
+
 def _3(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
@@ -185,4 +201,5 @@ LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "kept": _kept,
     "score": _score,
     "measure": _measure,
+    "monitor": _monitor,
 }

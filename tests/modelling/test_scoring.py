@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from sklearn.linear_model import LogisticRegression
 
 from credit_spark.contract.models import Decisions, Penalty, ScorePlan
+from credit_spark.contract.tables import MISSING
 from credit_spark.modelling.document import (
     Category,
     Facts,
@@ -20,7 +21,7 @@ from credit_spark.modelling.document import (
     Number,
     Refusal,
 )
-from credit_spark.modelling.features import MISSING, Definition, column_of, featured
+from credit_spark.modelling.features import Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import fits
 from credit_spark.modelling.plain import PlainScorer

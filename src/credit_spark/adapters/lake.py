@@ -22,7 +22,15 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.adapters.places import local_folder
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, METRICS, MODELS, RUNS
+from credit_spark.contract.tables import (
+    DECISIONS,
+    DRIFT,
+    EXPECTED_LOSS,
+    METRICS,
+    MODELS,
+    PROFILES,
+    RUNS,
+)
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
 from credit_spark.modelling.document import ModelDocument
@@ -150,6 +158,28 @@ class Lake:
     def metrics(self, as_of: date) -> list[Mapping[str, Any]]:
         """A night's figures; none where it was not measured."""
         return list(self._night(METRICS.name, as_of).to_table().to_pylist())
+
+    def drift(self, as_of: date) -> list[Mapping[str, Any]]:
+        """A night's figures that are watched, as they were judged; none where it was not."""
+        return self._rows_of(DRIFT.name, as_of)
+
+    def profiles(self, as_of: date) -> list[Mapping[str, Any]]:
+        """A night's bins of what is watched; none where it was not measured."""
+        return self._rows_of(PROFILES.name, as_of)
+
+    def _rows_of(self, table: str, as_of: date) -> list[Mapping[str, Any]]:
+        if not DeltaTable.is_deltatable(f"{self.folder}/{table}"):
+            return []
+        return list(self._night(table, as_of).to_table().to_pylist())
+
+    def night_statuses(self) -> dict[date, Counter[str]]:
+        """How many figures of each night have which status of drift."""
+        found: dict[date, Counter[str]] = defaultdict(Counter)
+        if DeltaTable.is_deltatable(f"{self.folder}/{DRIFT.name}"):
+            columns = ["as_of", "status"]
+            for row in self._dataset(DRIFT.name).to_table(columns=columns).to_pylist():
+                found[row["as_of"]][row["status"]] += 1
+        return found
 
     def night_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
         """Figures of all loans of every night, by their champions; none where not measured."""

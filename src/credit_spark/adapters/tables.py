@@ -48,6 +48,10 @@ class Tables:
         self._stages: dict[str, Stage] = {}
         self.versions: dict[str, int] = {}
 
+    def of_night(self, as_of: date) -> "Tables":
+        """The same tables as another night's."""
+        return Tables(self._spark, self.folder, as_of, self._run_id)
+
     def path(self, table: Table) -> str:
         """The folder or URL of a table."""
         return f"{self.folder}/{table.name}"

@@ -43,7 +43,7 @@ def dtype_of(kind: Kind) -> type[pl.DataType]:
 
 
 def check_sql(contract: Contract) -> None:
-    """Make sure that a contract's rules, features and hard rules can be computed on its columns.
+    """Make sure that a contract's SQL can be computed on its columns.
 
     Raises:
         InputError: with each that compares, or adds, what cannot be.
@@ -68,6 +68,8 @@ def _stated(contract: Contract) -> Iterator[tuple[str, str]]:
         yield f"features.{name}", expression(feature.sql, kinds).sql
     for name, refusal in contract.decline_if.items():
         yield f"decline_if.{name}", condition(refusal.sql, kinds).sql
+    for name, analysis in contract.analyses.items():
+        yield f"analyses.{name}", expression(analysis.sql, kinds).sql
 
 
 def column(sql: str) -> pl.Expr:

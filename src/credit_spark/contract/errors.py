@@ -27,6 +27,12 @@ class GateError(Stop):
     exit_code = 11
 
 
+class DriftError(Stop):
+    """The night is complete, and what it shows has changed beyond what its user accepts."""
+
+    exit_code = 11
+
+
 class TryAgainError(Stop):
     """Another run or a storage fault is in the way: the same command may pass later."""
 

@@ -28,8 +28,8 @@ PATH_FIELDS = ("landing", "as_of")
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (source, headless, columns, references, units, rules, features, decline_if, score,
-              loss)  # fmt: skip
+    guards = (source, headless, columns, references, units, rules, features, decline_if, analyses,
+              score, loss)  # fmt: skip
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -199,6 +199,26 @@ def decline_if(contract: Contract) -> Iterator[str]:
                     f"decline_if.{name}.sql: '{column}' is known only at the {known} stage, after "
                     "the loan is decided on"
                 )
+
+
+def analyses(contract: Contract) -> Iterator[str]:
+    """Analyses can be compiled, and stand against others that there are."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    for name, analysis in contract.analyses.items():
+        path = f"analyses.{name}"
+        if not NAME.fullmatch(name):
+            yield f"{path}: write a name in small letters, digits and underscores"
+        try:
+            expression(analysis.sql, kinds)
+        except ExpressionError as error:
+            yield f"{path}.sql: {error}"
+        if analysis.against not in (None, *contract.analyses):
+            yield (
+                f"{path}.against: there is no analysis '{analysis.against}'; "
+                f"{instead_of(str(analysis.against), contract.analyses)}"
+            )
+    if contract.performance_months and not contract.observed_on:
+        yield "performance_months: a loan's age needs observed_on, the column of its date"
 
 
 def score(contract: Contract) -> Iterator[str]:

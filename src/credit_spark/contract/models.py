@@ -235,6 +235,18 @@ class ScorePlan(Part):
     reference: Literal["mean", "best"] = "mean"
 
 
+class Analysis(Part):
+    """What the report shows the loans by, beside segments: SQL over the columns, and a heading.
+
+    Its ranges are found when a model is fitted. `against` names another analysis, beside whose
+    ranges its own are shown.
+    """
+
+    sql: str
+    title: str = Field(min_length=1)
+    against: str | None = None
+
+
 class Loss(Part):
     """What a loan that turns bad costs: a share, `given_default`, of the column `exposure`."""
 
@@ -243,7 +255,11 @@ class Loss(Part):
 
 
 class Contract(Part):
-    """Everything that is particular to one portfolio."""
+    """Everything that is particular to one portfolio.
+
+    A loan whose age at the night is below `performance_months` is too young to judge a model by:
+    those that turn bad do so first.
+    """
 
     portfolio: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -257,6 +273,8 @@ class Contract(Part):
     features: dict[str, Feature] = Field(min_length=1)
     decline_if: dict[str, HardRule] = {}
     segments: tuple[str, ...] = ()
+    analyses: dict[str, Analysis] = {}
+    performance_months: int = Field(default=0, ge=0)
     model: ModelPlan = ModelPlan()
     score: ScorePlan
     loss: Loss | None = None

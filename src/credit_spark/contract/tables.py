@@ -60,12 +60,20 @@ MODEL_VERSION = Field(
     "string", "hash of the model's document, as in `models`, or the name of a benchmark"
 )
 DATASETS = (
-    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
+    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow",
+    "movement",
 )  # fmt: skip
 DATASET = Field("string", f"one of {', '.join(map(repr, DATASETS))}")
 TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight', 'oversample' or 'smote'")
 FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
+ROLES = ("score", "feature", "segment", "analysis", "pair")
+MEASURES = (
+    "psi", "missing_share", "unseen_share", "approval_rate", "volume", "auc", "calibration"
+)  # fmt: skip
+# What bins and levels are called that hold null, or any text that has none of its own.
+MISSING, OTHER = "(missing)", "(other)"
+STATUSES = ("stable", "watch", "act")
 DECISIONS = ("approve", "review", "decline")
 EXPECTED_LOSS = "expected_loss"
 EXPECTED_LOSS_OF_A_LOAN = Field(
@@ -187,6 +195,44 @@ SCORE_COUNTS = Table(
     keys=("model_version", "dataset", "treatment", "cell", "points", "good", "bad", "open"),
 )
 
+PROFILES = Table(
+    name="profiles",
+    grain="a bin of what is watched",
+    columns={
+        "model_version": MODEL_VERSION,
+        "role": Field("string", f"one of {', '.join(map(repr, ROLES))}"),
+        "subject": Field("string", "the feature, segment, analysis; 'score'; of a pair, both"),
+        "bin": Field("int", "its place among the subject's bins"),
+        "label": Field("string", "its range or text"),
+        "good": Field("bigint", "loans that turned out good, old enough to judge by"),
+        "bad": Field("bigint", "loans that turned out bad, old enough to judge by"),
+        "open": Field("bigint", "all other loans"),
+        "pd_sum": Field("double", "PDs of all loans, added up"),
+        "known_pd_sum": Field("double", "PDs of the good and the bad ones, added up"),
+        "reference": Field("bigint", "of the loans that the model learnt from, those in the bin"),
+    },
+    keys=("model_version", "role", "subject", "bin", "label", "good", "bad", "open"),
+    checks={"role_is_known": f"role in {ROLES}"},
+)
+
+DRIFT = Table(
+    name="drift",
+    grain="a figure that is watched, that night",
+    columns={
+        "model_version": MODEL_VERSION,
+        "subject": Field("string", "'score', 'loans', 'outcomes', a feature, or a segment's part"),
+        "measure": Field("string", f"one of {', '.join(map(repr, MEASURES))}"),
+        "psi": Field("double", "population stability index; null: another measure"),
+        "value": Field("double", "what was seen"),
+        "reference": Field("double", "what it is held against"),
+        "chance": Field("double", "how far from the reference it may be by chance"),
+        "rows": Field("bigint", "loans behind it"),
+        "status": Field("string", "'stable', 'watch' or 'act'"),
+    },
+    keys=("model_version", "subject", "measure", "rows", "status"),
+    checks={"status_is_known": f"status in {STATUSES}"},
+)
+
 MODELS = Table(
     name="models",
     grain="a fit",
@@ -229,7 +275,7 @@ RUNS = Table(
         "model_version": MODEL_VERSION,
         "code_version": Field("string", "version of credit-spark"),
         "table_versions": Field("string", "Delta version of each table written, as JSON"),
-        "message": Field("string", "why it ended early; null: complete"),
+        "message": Field("string", "why it ended early, or what has changed; null: nothing to say"),
     },
     keys=("as_of", "command", "status", "started_at", "ended_at"),
     checks={"status_is_known": "status in ('complete', 'refused', 'stopped', 'failed')"},
@@ -239,4 +285,7 @@ RUNS = Table(
 
 def tables(contract: Contract) -> tuple[Table, ...]:
     """Every table of a portfolio, in the order in which a night writes them."""
-    return (loans(contract), QUARANTINE, scores(contract), METRICS, SCORE_COUNTS, MODELS, RUNS)
+    return (
+        loans(contract), QUARANTINE, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
+        MODELS, RUNS,
+    )  # fmt: skip

@@ -13,8 +13,6 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.logarithms import ln
-
 PER_LOG_ODDS = 1000
 # Beyond it a PD is 0 or 1 to ten digits. Log-odds are bounded by it, so no PD is quite 0 or 1.
 WIDEST_LOG_ODDS = 25.0
@@ -60,11 +58,6 @@ def tallied(scored: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     outcome = pl.col("outcome").fill_null("open")
     are = [(outcome == each).cast(pl.Int64).alias(each) for each in COUNTS]
     return added([scored.select(*by, cell, "points", *are)], by)
-
-
-def tallied_scores(scores: pl.DataFrame) -> pl.DataFrame:
-    """The same of rows of the table `scores`, which has no log-odds: `pd`, `points`, `outcome`."""
-    return tallied(scores.with_columns(ln(pl.col("pd") / (1 - pl.col("pd"))).alias("log_odds")))
 
 
 def added(tallies: Iterable[pl.DataFrame], by: Sequence[str] = ()) -> pl.DataFrame:

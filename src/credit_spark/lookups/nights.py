@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from credit_spark.contract.errors import InputError
+from credit_spark.contract.tables import STATUSES
 from credit_spark.flags import of_a_portfolio, of_any_night
 from credit_spark.lookups.output import Row, in_three_ways, told
 from credit_spark.lookups.place import Place, place_of
@@ -18,6 +19,7 @@ COLUMNS = (
     "model_version", "treatment", "dataset", "segment", "label", "threshold", "metric", "value",
     "rows",
 )  # fmt: skip
+OF_DRIFT = ("status", "subject", "measure", "value", "reference", "chance", "rows")
 
 
 @click.command
@@ -31,7 +33,10 @@ def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
     if not last:
         raise InputError(f"there is no night at {lake.folder} yet; run 'credit-spark nightly'")
     figures = lake.night_figures(FIGURES)
-    rows = [_line(run, figures.get(run["as_of"], {})) for run in last]
+    statuses = lake.night_statuses()
+    rows = [
+        _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], {})) for run in last
+    ]
     told(rows, as_csv=as_csv, as_json=as_json)
     if not as_csv and not as_json:
         for run in last:
@@ -39,7 +44,9 @@ def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
                 Console(highlight=False).print(f"{run['as_of']}: {run['message']}", markup=False)
 
 
-def _line(run: Mapping[str, Any], figures: Mapping[str, float | None]) -> Row:
+def _line(
+    run: Mapping[str, Any], figures: Mapping[str, float | None], statuses: Mapping[str, int]
+) -> Row:
     """What is told of a night's last attempt."""
     took = (run["ended_at"] - run["started_at"]).total_seconds()
     return {
@@ -50,6 +57,7 @@ def _line(run: Mapping[str, Any], figures: Mapping[str, float | None]) -> Row:
         "quarantined": run["rows_quarantined"],
         "model": run["model_version"],
         **{name: figures.get(name) for name in FIGURES},
+        "drift": max(statuses, key=STATUSES.index, default=None),
         "seconds": round(took, 1),
     }
 
@@ -83,7 +91,18 @@ def metrics(place: Place, night: date) -> list[Row]:
     ]
 
 
-SHOWN: Mapping[str, Callable[[Place, date], list[Row]]] = {"bands": bands, "metrics": metrics}
+def drift(place: Place, night: date) -> list[Row]:
+    """A night's figures that are watched, the gravest first."""
+    rows = place.lake.drift(night)
+    gravest = sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
+    return [{name: row[name] for name in OF_DRIFT} for row in gravest]
+
+
+SHOWN: Mapping[str, Callable[[Place, date], list[Row]]] = {
+    "bands": bands,
+    "drift": drift,
+    "metrics": metrics,
+}
 
 
 @click.command
@@ -91,7 +110,7 @@ SHOWN: Mapping[str, Callable[[Place, date], list[Row]]] = {"bands": bands, "metr
 @in_three_ways
 @of_any_night
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
-    """Show a night's metrics, or its loans, good and bad, by band."""
+    """Show a night's metrics, what of it has changed, or its loans by band."""
     place = place_of(**where)
     night = as_of or place.lake.latest()
     rows = SHOWN[what](place, night)

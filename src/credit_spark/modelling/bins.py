@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from credit_spark.modelling.features import LARGEST, MISSING
+from credit_spark.contract.tables import MISSING
+from credit_spark.modelling.features import LARGEST
 
 # Added to each count, so that a bin of nothing but good loans has evidence that is finite.
 HALF = 0.5

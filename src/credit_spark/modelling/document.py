@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import date
+from itertools import pairwise
 from math import exp
 from typing import Annotated, Literal, Self
 
@@ -10,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan, Treatment
+from credit_spark.contract.tables import MISSING, OTHER
 from credit_spark.modelling.features import Definition
 
-# 2: recalibration, elastic_net, refusals; 3: what a feature attains.
-FORMAT = 3
+# 2: recalibration, elastic_net, refusals; 3: what a feature attains; 4: what is watched.
+FORMAT = 4
 
 
 class Piece(BaseModel):
@@ -146,6 +148,13 @@ class Facts(Piece):
     elastic_net: float
 
 
+class HeldOut(Piece):
+    """What the model came to: AUC on held-out folds, the share of its own loans it approves."""
+
+    auc: float | None
+    approval_rate: float
+
+
 class Recalibration(Piece):
     """The line that takes a fit's log-odds to those that its held-out loans came to."""
 
@@ -155,6 +164,37 @@ class Recalibration(Piece):
     def pd(self, log_odds: float) -> float:
         """The PD that log-odds of a fit come to."""
         return 1 / (1 + exp(-(self.intercept + self.slope * log_odds)))
+
+
+class Watched(Piece):
+    """What is counted night by night: where its bins lie, and the loans learnt from in each.
+
+    The bins of a number begin at its `edges`, but the first; those of a text are its `levels`, then
+    all other texts. Last comes the bin of what is missing.
+    """
+
+    role: Literal["score", "feature", "segment", "analysis"]
+    name: str
+    sql: str
+    edges: tuple[float, ...] | None = None
+    levels: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text."""
+        return self.edges is None
+
+    @property
+    def labels(self) -> list[str]:
+        """What the bins are called, in order."""
+        if self.edges is None:
+            return [*self.levels, OTHER, MISSING]
+        if not self.edges:
+            return ["any value", MISSING]
+        ends = [f"{each:,.12g}" for each in self.edges]
+        between = [f"{low} to {high}" for low, high in pairwise(ends)]
+        return [f"below {ends[0]}", *between, f"from {ends[-1]}", MISSING]
 
 
 class ModelDocument(Piece):
@@ -174,6 +214,8 @@ class ModelDocument(Piece):
     recalibration: Recalibration = Recalibration()
     score: ScorePlan
     refusals: tuple[Refusal, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    held_out: HeldOut | None = None
     facts: Facts
 
     @property

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
+from credit_spark.contract.tables import MISSING
 
-MISSING = "(missing)"
 PREFIX = "feature_"
 LARGEST = 1.7976931348623157e308
 

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 from credit_spark.contract.evaluation import Function, Loan, evaluated
 from credit_spark.contract.logarithms import exp_of
 from credit_spark.contract.models import ScorePlan
-from credit_spark.contract.tables import DECISIONS, REASONS
+from credit_spark.contract.tables import DECISIONS, MISSING, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
-from credit_spark.modelling.features import MISSING
 from credit_spark.modelling.scale import scale_of
 
 

@@ -17,13 +17,14 @@ from credit_spark.contract.columns import column
 from credit_spark.contract.evaluation import columns_of
 from credit_spark.contract.logarithms import exp
 from credit_spark.contract.models import ScorePlan
-from credit_spark.contract.tables import DECISIONS, REASONS
+from credit_spark.contract.tables import DECISIONS, MISSING, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.document import Category, ModelDocument, Number
-from credit_spark.modelling.features import MISSING, Definition, column_of
+from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.scale import scale_of
 
 DECIDED = ("log_odds", "pd", "points", "band", "decision")
+TERM = "term_"
 # So many loans' costs stay in a processor's cache.
 LOANS_AT_ONCE = 8192
 
@@ -36,6 +37,11 @@ def scored(loans: pl.DataFrame, document: ModelDocument, *beside: str) -> pl.Dat
     `model_version`.
     """
     return _scorer(document.as_json()).scored(loans, beside)
+
+
+def terms_of(loans: pl.DataFrame, document: ModelDocument) -> pl.DataFrame:
+    """What each feature adds to the log-odds of each loan: a column a feature, by its name."""
+    return _scorer(document.as_json()).terms(loans)
 
 
 def columns_read(document: ModelDocument) -> list[str]:
@@ -75,6 +81,11 @@ class Scorer:
         decided = summed.with_columns(*self._decided, version, *self._reasons(costs), *kept)
         return decided.select(*beside, *DECIDED, *REASONS, "model_version")
 
+    def terms(self, loans: pl.DataFrame) -> pl.DataFrame:
+        """What each feature adds to the log-odds of each loan."""
+        terms = loans.with_columns(*self._features).select(self._terms)
+        return terms.rename(lambda name: name.removeprefix(TERM))
+
     def _reasons(self, costs: pl.DataFrame) -> list[pl.Series]:
         starts = range(0, max(len(costs), 1), LOANS_AT_ONCE)
         parts = [_dearest(costs.slice(start, LOANS_AT_ONCE)) for start in starts]
@@ -103,7 +114,7 @@ def _term(feature: Number | Category) -> pl.Expr:
     """What a feature adds to the log-odds."""
     value = pl.col(column_of(feature.name))
     term = _of_number(value, feature) if isinstance(feature, Number) else _of_text(value, feature)
-    return term.alias(f"term_{feature.name}")
+    return term.alias(f"{TERM}{feature.name}")
 
 
 def _of_number(value: pl.Expr, feature: Number) -> pl.Expr:

@@ -67,6 +67,14 @@ def thresholds_of(plan: ScorePlan) -> list[float]:
     return sorted({ANY_BAD_AT, decisions.approve_below, decisions.decline_from})
 
 
+def approval_rate(cells: Sequence[Cell], plan: ScorePlan) -> float:
+    """The share of loans that are approved by their PD, whatever a hard rule says; one at least."""
+    loans = [each.known + each.open for each in cells]
+    below = plan.decisions.approve_below
+    approved = (count for each, count in zip(cells, loans, strict=True) if each.pd < below)
+    return sum(approved) / sum(loans)
+
+
 def pooled_cells(folds: Folds) -> list[Cell]:
     """The cells of all folds, one a score."""
     return by_risk(cell for cells in folds.values() for cell in cells)

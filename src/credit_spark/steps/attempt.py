@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from credit_spark.contract.errors import GateError, LandingError, Stop
+from credit_spark.contract.errors import DriftError, GateError, LandingError, Stop
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.tables import RUNS, tables
 from credit_spark.steps import Night
@@ -25,6 +25,9 @@ def attempt(night: Night, command: str, action: Callable[[Night], object]) -> No
         night.tables.compare(table)
     try:
         _acted(night, action)
+    except DriftError as change:
+        _write(night, command, started_at, "complete", str(change))
+        raise
     except Stop as stop:
         if type(stop) in ENDS or night.tables.versions:
             _write(night, command, started_at, ENDS.get(type(stop), "stopped"), str(stop))
@@ -40,6 +43,8 @@ def _acted(night: Night, action: Callable[[Night], object]) -> None:
     """Take the steps; where they break off, what waits to be committed is taken away."""
     try:
         action(night)
+    except DriftError:
+        raise
     except BaseException:
         # What can't be taken away now is seen by nobody either.
         with suppress(OSError):

@@ -15,8 +15,9 @@ from credit_spark.adapters.session import kept
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, added, cells_of_tallies, tallied
+from credit_spark.evaluation.figures import pooled
 from credit_spark.modelling.binning import BinnedFit, binned_fits
-from credit_spark.modelling.document import Facts, ModelDocument
+from credit_spark.modelling.document import Facts, HeldOut, ModelDocument
 from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.pipeline import Fit, fits
@@ -24,8 +25,9 @@ from credit_spark.modelling.refusals import refusals
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
+from credit_spark.modelling.watching import watched_score
 from credit_spark.steps import Night
-from credit_spark.steps.assessment import CV, Measured, assessed
+from credit_spark.steps.assessment import CV, Measured, approval_rate, assessed
 from credit_spark.steps.book import Book, partitions_of
 
 Made = TypeVar("Made")
@@ -51,7 +53,13 @@ def tried(
     if random_split:
         raw["random_split"] = {None: randomly_held_out(night, book, treatment, penalty)}
     found = assessed(raw, document.score, document.offset)
-    document = document.model_copy(update={"recalibration": found.line})
+    watched = (watched_score(found.cells["train"][None]), *book.watched)
+    held_out = HeldOut(
+        auc=pooled(found.figures[CV], "auc"),
+        approval_rate=approval_rate(found.cells["train"][None], document.score),
+    )
+    more = {"recalibration": found.line, "watched": watched, "held_out": held_out}
+    document = document.model_copy(update=more)
     return Trial(document, Measured(document.version, treatment, found.cells, found.figures))
 
 

@@ -7,59 +7,92 @@ from typing import Any
 import polars as pl
 
 from credit_spark.adapters.staging import blocks_of
-from credit_spark.contract.tables import DECISIONS, loans, scores
+from credit_spark.adapters.tables import Tables
+from credit_spark.contract.models import Contract
+from credit_spark.contract.tables import DECISIONS, PROFILES, loans, scores
 from credit_spark.evaluation.cells import (
     Cell,
     added,
     by_risk,
     cells_of_tallies,
     tallied,
-    tallied_scores,
 )
-from credit_spark.evaluation.figures import figures, pooled, reliability
+from credit_spark.evaluation.figures import ALL, Figure, figures, pooled, reliability
 from credit_spark.evaluation.swaps import Swap, swap_figures
+from credit_spark.evaluation.vintages import vintage_figures, vintages
 from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.moments import correlations
 from credit_spark.modelling.scoring import columns_read, scored
+from credit_spark.modelling.watching import named_bins, pairs
 from credit_spark.steps import Night
-from credit_spark.steps.assessment import Measured, thresholds_of, write_measured
+from credit_spark.steps.assessment import Measured, approval_rate, thresholds_of, write_measured
+from credit_spark.steps.tallies import Tallier, Tally
 
 NIGHT, SHADOW = "night", "shadow"
 OF_A_NIGHT = f"dataset in ('{NIGHT}', '{SHADOW}')"
 APPROVE = DECISIONS[0]
-COUNTED = ("pd", "points", "outcome")
 BY_BOTH = ("champions", "decision")
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 
-def measure(night: Night, tally: pl.DataFrame | None = None) -> None:
+def measure(night: Night, tally: Tally | None = None) -> None:
     """Count tonight's scores, and compute every metric on those with a known outcome.
 
-    Whoever has just written the scores gives their `tally`, so that they are not read again.
+    Whoever has just written the scores gives their `tally`, so that loans are not scored again.
     Where a challenger waits, it scores the same loans in the shadow: nothing but metrics comes
     of it.
     """
-    files = night.tables.files(scores(night.contract), "score")
-    champion = night.models.document(_version(files))
-    tallies = [tally] if tally is not None else night.spread("count scores", _tally, files)
-    cells = cells_of_tallies(tallies)
-    measured = _measured(champion, NIGHT, cells)
+    champion = night.models.document(version_of(night.tables, night.contract))
+    if tally is None:
+        count = partial(_tally, tallier=Tallier(champion, night.contract, night.as_of))
+        loan_files = night.tables.files(loans(night.contract), "clean")
+        tally = Tally.together(night.spread("count scores", count, loan_files))
+    measured = _measured(champion, NIGHT, cells_of_tallies([tally.scores]))
+    approved = approval_rate(measured.cells[NIGHT][None], champion.score)
+    figures_ = [
+        *measured.figures[NIGHT],
+        Figure(None, ALL, None, "approval_rate", approved, int(tally.moments[0, 0])),
+        *watched_figures(champion, tally),
+    ]
+    measured = measured._replace(figures={NIGHT: figures_})
     challenger = night.models.shadow(night.as_of, champion.version)
     in_shadow = [_in_shadow(night, champion, challenger)] if challenger else []
     write_measured(night, [measured, *in_shadow], OF_A_NIGHT)
+    paired = pairs(night.contract, champion.watched)
+    rows = [*named_bins(champion, paired, tally.profile)]
+    night.tables.write(PROFILES, rows, "true")
     told = _told(measured, NIGHT)
     if in_shadow:
         told["shadow"] = _told(in_shadow[0], SHADOW)
     night.ledger.note("measure", told)
 
 
-def _version(files: Sequence[str]) -> str:
-    """The model that made the scores in a table's files."""
+def version_of(tables: Tables, contract: Contract) -> str:
+    """The model that made a night's scores.
+
+    Raises:
+        InputError: there are none.
+    """
+    files = tables.files(scores(contract), "score")
     return str(next(blocks_of(files[0], ["model_version"]))["model_version"][0])
 
 
-def _tally(file: str) -> pl.DataFrame:
-    """The scores of a file, counted."""
-    return added([tallied_scores(block) for block in blocks_of(file, COUNTED)])
+def _tally(file: str, tallier: Tallier) -> Tally:
+    """The loans of a file, counted as when they were scored."""
+    needed = sorted({*columns_read(tallier.document), *tallier.columns})
+    return Tally.together(
+        tallier.tally(block, scored(block, tallier.document)) for block in blocks_of(file, needed)
+    )
+
+
+def watched_figures(document: ModelDocument, tally: Tally) -> list[Figure]:
+    """What `metrics` has of vintages, and of how features hang together."""
+    loans_ = int(tally.moments[0, 0])
+    hang_together = [
+        Figure(None, ALL, None, "correlation", value, loans_, f"features={one},{other}")
+        for one, other, value in correlations(tally.moments, document.watched)
+    ]
+    return [*vintage_figures(vintages(tally.vintages)), *hang_together]
 
 
 def _tally_both(file: str, champion: ModelDocument, challenger: ModelDocument) -> pl.DataFrame:

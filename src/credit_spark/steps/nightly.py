@@ -3,17 +3,19 @@
 from functools import partial
 
 from credit_spark.contract.errors import GateError
+from credit_spark.evaluation.drift import Status
 from credit_spark.steps import Night
 from credit_spark.steps.clean import clean
 from credit_spark.steps.measure import measure
+from credit_spark.steps.monitor import monitor
 from credit_spark.steps.promote import promote
 from credit_spark.steps.score import score
 from credit_spark.steps.train import train
 from credit_spark.steps.validate import check_suites, validate
 
 
-def nightly(night: Night, *, retrain: bool = False) -> None:
-    """Clean, validate, train where there is no champion yet, score and measure one night."""
+def nightly(night: Night, *, retrain: bool = False, fail_on: Status | None = None) -> None:
+    """Clean, validate, train where there is no champion yet, score, measure, monitor one night."""
     check_suites(night.suites, night.contract)
     night.step("clean", clean)
     with night.meanwhile("validate", validate) as gate:
@@ -22,6 +24,7 @@ def nightly(night: Night, *, retrain: bool = False) -> None:
             renew(night)
         tally = night.step("score", partial(score, gate=gate))
     night.step("measure", partial(measure, tally=tally))
+    night.step("monitor", partial(monitor, fail_on=fail_on))
 
 
 def renew(night: Night) -> None:

@@ -12,10 +12,9 @@ from credit_spark.adapters.staging import Stage, Staged, blocks_of
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Loss
 from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, Table, loans, scores
-from credit_spark.evaluation.cells import added, tallied_scores
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.steps import Night
+from credit_spark.steps.tallies import Tallier, Tally
 from credit_spark.steps.validate import check, check_suites
 
 
@@ -31,14 +30,14 @@ class Scored(NamedTuple):
 
     staged: Sequence[Staged]
     decisions: Mapping[str, int]
-    tally: pl.DataFrame
+    tally: Tally
 
 
-def score(night: Night, gate: Future[None] | None = None) -> pl.DataFrame:
+def score(night: Night, gate: Future[None] | None = None) -> Tally:
     """Score every loan of the night, and write the scores where they pass their suite.
 
     Where the loans are still being judged, nothing is written before they have passed their `gate`.
-    Out come the scores, counted (evaluation/cells.py).
+    Out come the loans, counted.
     """
     champion = night.models.champion(night.as_of)
     if champion is None:
@@ -51,7 +50,7 @@ def score(night: Night, gate: Future[None] | None = None) -> pl.DataFrame:
     beside = ("loan_id", *contract.segments, "outcome")
     score_part = partial(
         _score_part,
-        document=champion,
+        tallier=Tallier(champion, contract, night.as_of),
         beside=beside,
         loss=contract.loss,
         stage=night.tables.stage(table),
@@ -68,26 +67,27 @@ def score(night: Night, gate: Future[None] | None = None) -> pl.DataFrame:
     shares = {name: decided[name] / written for name in DECISIONS}
     night.ledger.facts["model_version"] = champion.version
     night.ledger.note("score", {"rows": written, "model_version": champion.version, **shares})
-    return added([part.tally for part in parts])
+    return Tally.together(part.tally for part in parts)
 
 
 def _score_part(
-    part: Part, document: ModelDocument, beside: Sequence[str], loss: Loss | None, stage: Stage
+    part: Part, tallier: Tallier, beside: Sequence[str], loss: Loss | None, stage: Stage
 ) -> Scored:
     """Stage the scores of a file of loans."""
     decisions: Counter[str] = Counter()
     tallies = []
     exposure = [loss.exposure] if loss else []
-    needed = sorted({*columns_read(document), *beside, *exposure})
+    document = tallier.document
+    needed = sorted({*columns_read(document), *tallier.columns, *beside, *exposure})
     with stage.writer(f"part-{part.nth:05d}") as file:
         for block in blocks_of(part.file, needed):
             rows = scored(block, document, *beside)
             if loss:
                 rows = rows.with_columns(_expected_loss(block[loss.exposure], loss))
             decisions.update(dict(rows["decision"].value_counts().iter_rows()))
-            tallies.append(tallied_scores(rows))
+            tallies.append(tallier.tally(block, rows))
             file.write(rows)
-    return Scored(file.staged(), decisions, added(tallies))
+    return Scored(file.staged(), decisions, Tally.together(tallies))
 
 
 def _expected_loss(exposure: pl.Series, loss: Loss) -> pl.Expr:

@@ -1,0 +1,219 @@
+"""Books with known change, watched night by night, into docs/monitoring.md: `make monitoring`.
+
+Loans are drawn from a known truth, which the model is, too; they are scored, counted and judged by
+the code that a night runs. What changes, and when, is known, so that every call can be told right
+or wrong.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from statistics import median_low
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from rich.progress import track
+from write import PROJECT, filled
+
+from credit_spark.evaluation.cells import cells_of_tallies, tallied
+from credit_spark.evaluation.drift import Bounds, Drift, Expected, Seen, drifts, worst
+from credit_spark.evaluation.metrics import auc
+from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
+from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number, Watched
+from credit_spark.modelling.scoring import scored
+from credit_spark.modelling.watching import (
+    named_bins,
+    profiled,
+    watched_score,
+    with_bins,
+    with_counts,
+)
+from credit_spark.settings import resolve
+
+NIGHTS, CHANGE = 12, 6
+LEARNT = 20_000
+SIZES = (300, 3_000, 30_000)
+GRADES, SHARES, RISKS = ("A", "B", "C", "D"), (0.4, 0.3, 0.2, 0.1), (-0.6, 0.0, 0.5, 0.9)
+SLOPES = {"income": -0.4, "debt": 0.3, "age": -0.25, "inquiries": 0.35, "utilisation": 0.3}
+BASE = -2.0
+PLAN = {
+    "bands": {"A": 0.05, "B": 0.1, "C": 0.2, "D": 1.0},
+    "decisions": {"approve_below": 0.12, "decline_from": 0.25},
+}
+Values = Mapping[str, np.ndarray]
+
+
+class Change(NamedTuple):
+    """What changes, by the number of nights since: a loan's data, or its log-odds of bad."""
+
+    words: str
+    data: Callable[[dict, int], dict] = lambda loans, nights: {}
+    log_odds: Callable[[dict, int], np.ndarray | float] = lambda loans, nights: 0.0
+
+
+def every_fifth_missing(loans: dict, nights: int) -> dict:
+    """Debts of which a fifth are not told."""
+    is_missing = np.arange(len(loans["debt"])) % 5 == 0
+    return {"debt": np.where(is_missing, np.nan, loans["debt"])}
+
+
+CHANGES = {
+    "none": Change("nothing changes"),
+    "sudden": Change(
+        "from one night to the next, odds of bad double",
+        log_odds=lambda loans, nights: np.log(2),
+    ),
+    "slow": Change(
+        "odds of bad rise by a tenth each night",
+        log_odds=lambda loans, nights: nights * np.log(1.1),
+    ),
+    "segment": Change(
+        "in grade D, a tenth of the loans, odds of bad treble",
+        log_odds=lambda loans, nights: np.where(loans["grade"] == "D", np.log(3), 0.0),
+    ),
+    "feature": Change(
+        "one feature falls by 0.8 standard deviations",
+        data=lambda loans, nights: {"income": loans["income"] - 0.8},
+    ),
+    "missing": Change("one feature is missing for a fifth of the loans", data=every_fifth_missing),
+}
+HEAD = (
+    "change", "loans a night", "nights before it called `act`", "books called `act` after it",
+    "nights until then, median", "books called `watch` or `act`",
+)  # fmt: skip
+FACTS = {
+    "as_of": date(2026, 1, 1), "treatment": "none", "rows": LEARNT, "out_of_time_from": None,
+    "folds": 5, "seed": 1, "regularisation": 0.0, "elastic_net": 0.0,
+}  # fmt: skip
+
+
+def main(seeds: int, document: Path) -> None:
+    """Watch every book with each seed, and write what came of it."""
+    model = learnt()
+    lines = [row(HEAD), row(["---"] * len(HEAD))]
+    jobs = [(name, size) for name in CHANGES for size in SIZES]
+    for name, size in track(jobs, description="simulate", transient=True):
+        books = [[*watched(model, CHANGES[name], size, seed)] for seed in range(seeds)]
+        lines.append(line(name, size, books))
+    head = (
+        f"Written by `make monitoring`: {seeds} books of {NIGHTS} nights each; what changes does "
+        f"so on night {CHANGE + 1}.\n"
+    )
+    said = [f"- `{name}`: {each.words}." for name, each in CHANGES.items()]
+    text = "\n".join([head, *said, "", *lines])
+    old = document.read_text(encoding="utf-8")
+    document.write_text(filled(old, "simulated", text), encoding="utf-8")
+
+
+def line(name: str, size: int, books: list[list[str]]) -> str:
+    """A row of the table."""
+    begin = NIGHTS if name == "none" else CHANGE
+    before = [status for book in books for status in book[:begin]]
+    called = f"{before.count('act')} of {len(before)}"
+    if name == "none":
+        return row([name, f"{size:,}", called, "", "", ""])
+    after = [book[CHANGE:] for book in books]
+    first = sorted(book.index("act") + 1 for book in after if "act" in book)
+    seen = sum(any(status != "stable" for status in book) for book in after)
+    return row([
+        name, f"{size:,}", called, f"{len(first)} of {len(books)}",
+        f"{median_low(first)}" if first else "", f"{seen} of {len(books)}",
+    ])  # fmt: skip
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"
+
+
+def learnt() -> ModelDocument:
+    """The truth as a model, with the distributions of a book to learn from."""
+    numbers = [
+        Number(
+            name=name, sql=name, reason=name, imputed=0.0, mean=0.0, deviation=1.0,
+            coefficient=slope,
+        )
+        for name, slope in SLOPES.items()
+    ]  # fmt: skip
+    levels = tuple(
+        Level(text=text, mean=0.0, deviation=1.0, coefficient=risk)
+        for text, risk in zip(GRADES, RISKS, strict=True)
+    )
+    grade = Category(name="grade", sql="grade", reason="grade", levels=levels)
+    model = ModelDocument(
+        portfolio="simulated", contract_hash="", features=(*numbers, grade), left_out=(),
+        intercept=BASE, offset=0.0, score=PLAN, facts=Facts(**FACTS, good=0, bad=0),
+    )  # fmt: skip
+    loans = drawn(np.random.default_rng(1), LEARNT, CHANGES["none"], 0)
+    rows = with_scores(loans, model)
+    watched_ = [
+        *(Watched(role="feature", name=name, sql=name, edges=()) for name in SLOPES),
+        Watched(role="feature", name="grade", sql="grade"),
+        Watched(role="segment", name="grade", sql="grade"),
+    ]
+    binned = with_bins(watched_, rows)
+    counted = with_counts(binned, profiled(rows, binned))
+    score = watched_score(cells_of_tallies([tallied(rows)]))
+    bad = int((rows["outcome"] == "bad").sum())
+    facts = Facts(**FACTS, good=LEARNT - bad, bad=bad)
+    return model.model_copy(update={"watched": (score, *counted), "facts": facts})
+
+
+def watched(model: ModelDocument, change: Change, size: int, seed: int) -> Iterator[str]:
+    """The status of each night of a book."""
+    held = with_scores(drawn(np.random.default_rng(2), LEARNT, CHANGES["none"], 0), model)
+    expected = Expected(
+        auc(cells_of_tallies([tallied(held)])), model.facts.good, model.facts.bad,
+        approved(held),
+    )  # fmt: skip
+    rng = np.random.default_rng([3, seed, size])
+    for night in range(NIGHTS):
+        loans = drawn(rng, size, change, max(night - CHANGE + 1, 0))
+        yield worst(judged(model, with_scores(loans, model), expected))
+
+
+def judged(model: ModelDocument, rows: pl.DataFrame, expected: Expected) -> list[Drift]:
+    """A night's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
+    settings = resolve(PROJECT / "conf/base.yml", None, {}).monitor
+    bounds = Bounds(**settings.model_dump(exclude={"nights"}))
+    ranked = auc(cells_of_tallies([tallied(rows)]))
+    return drifts(Seen(profiles(model, rows), ranked, approved(rows)), expected, bounds)
+
+
+def profiles(model: ModelDocument, rows: pl.DataFrame) -> Profiles:
+    """A night's bins, as they would stand in the table."""
+    profile = profiled(rows, model.watched)
+    return by_subject(Bin.of(each) for each in named_bins(model, (), profile))
+
+
+def approved(rows: pl.DataFrame) -> float:
+    """The share of loans that are approved."""
+    return float((rows["pd"] < PLAN["decisions"]["approve_below"]).mean())
+
+
+def with_scores(loans: pl.DataFrame, model: ModelDocument) -> pl.DataFrame:
+    """Loans with what they are scored."""
+    scores = scored(loans, model)
+    return loans.with_columns(scores["log_odds"], scores["pd"], scores["points"])
+
+
+def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> pl.DataFrame:
+    """Loans of a night, `t` nights after the change (0: before it), with outcomes by the truth."""
+    loans: dict = {name: rng.normal(size=size) for name in SLOPES}
+    loans["grade"] = rng.choice(GRADES, size, p=SHARES)
+    if t:
+        loans |= change.data(loans, t)
+    log_odds = BASE + sum(slope * np.nan_to_num(loans[name]) for name, slope in SLOPES.items())
+    log_odds = log_odds + np.select([loans["grade"] == each for each in GRADES], RISKS)
+    if t:
+        log_odds = log_odds + change.log_odds(loans, t)
+    is_bad = rng.random(size) < 1 / (1 + np.exp(-log_odds))
+    numbers = {name: pl.Series(loans[name]).fill_nan(None) for name in SLOPES}
+    outcome = np.where(is_bad, "bad", "good")
+    return pl.DataFrame({**numbers, "grade": loans["grade"], "outcome": outcome})
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,8 @@
+"""spark-submit jobs/monitor.py: profiles, metrics -> drift."""
+
+import sys
+
+from credit_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["monitor", *sys.argv[1:]]))

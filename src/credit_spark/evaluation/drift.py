@@ -1,0 +1,297 @@
+"""What has changed, and whether by more than chance: a night's figures against what they should be.
+
+A figure is called changed where it is further from its reference than a bound and than chance
+takes it. Chance is shared out: of nights on which nothing changed, at most a share of
+`false_alarms` has any figure beyond chance (Bonferroni's inequality).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import log, sqrt
+from statistics import median
+from typing import Literal, NamedTuple
+
+from scipy.special import chdtri, ndtri
+
+from credit_spark.contract.tables import MISSING, OTHER, STATUSES
+from credit_spark.evaluation.profiles import Bin, Profiles
+
+Status = Literal["stable", "watch", "act"]
+# With fewer loans expected in a bin, its part of a PSI is no part of a chi-squared.
+FEWEST_EXPECTED = 5.0
+FEWEST_OF_A_CLASS = 20
+FEWEST_NIGHTS = 5
+# A median absolute deviation of so much is a standard deviation, where values are normal.
+NORMAL = 1.4826
+
+
+class Bounds(NamedTuple):
+    """From which change on a figure is to be watched, and to be acted on, each a pair.
+
+    `psi` is one; `share` is of points of a share; `auc` a drop; `calibration` and `volume` are
+    ratios, either way.
+    """
+
+    psi: tuple[float, float]
+    share: tuple[float, float]
+    auc: tuple[float, float]
+    calibration: tuple[float, float]
+    volume: tuple[float, float]
+    false_alarms: float
+
+
+class Expected(NamedTuple):
+    """What a model's figures should be: AUC on held-out loans, of so many good and bad."""
+
+    auc: float | None
+    good: int
+    bad: int
+    approval_rate: float | None
+
+
+class Seen(NamedTuple):
+    """A night: its bins, AUC of the loans to judge by, approval rate, and earlier nights' loans."""
+
+    profiles: Profiles
+    auc: float | None
+    approval_rate: float | None
+    earlier: Sequence[int] = ()
+
+
+class Drift(NamedTuple):
+    """A row of `drift`; `chance` is how far `value` may lie from `reference` by chance."""
+
+    subject: str
+    measure: str
+    psi: float | None
+    value: float
+    reference: float
+    chance: float
+    rows: int
+    status: Status
+
+
+class Change(NamedTuple):
+    """A figure before chance is told: its distance, its pair of bounds, its spread.
+
+    `spread` is the standard error of the distance; of a PSI, `freedom` and what a chi-squared of
+    that many degrees is multiplied by.
+    """
+
+    subject: str
+    measure: str
+    value: float
+    reference: float
+    distance: float
+    bounds: tuple[float, float]
+    spread: float
+    rows: int
+    freedom: int | None = None
+
+    def judged(self, level: float) -> Drift:
+        """The figure with its status, where chance goes beyond it as seldom as `level`."""
+        chance = self.spread * float(
+            -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
+        )
+        psi = None if self.freedom is None else self.value
+        watch, act = self.bounds
+        status: Status = "stable"
+        if self.distance > chance:
+            status = (
+                "act" if self.distance >= act else "watch" if self.distance >= watch else status
+            )
+        row = (self.subject, self.measure, psi, self.value, self.reference, chance, self.rows)
+        return Drift(*row, status)
+
+
+def drifts(seen: Seen, expected: Expected, bounds: Bounds) -> list[Drift]:
+    """Every figure of a night that can be judged; what there is too little of is left out."""
+    changes = [
+        *_distributions(seen.profiles, bounds),
+        *_approval(seen, expected, bounds),
+        *_volume(seen, bounds),
+        *_ranking(seen, expected, bounds),
+        *_calibrations(seen.profiles, expected, bounds),
+    ]
+    level = bounds.false_alarms / max(len(changes), 1)
+    return [each.judged(level) for each in changes]
+
+
+def worst(found: Sequence[Drift]) -> Status:
+    """The gravest status among figures."""
+    return max((each.status for each in found), key=STATUSES.index, default="stable")
+
+
+def psi(tonight: Sequence[int], reference: Sequence[int]) -> float:
+    """Population stability index of counts in the same bins, half a loan added to each.
+
+    The sum of (p - q) ln(p / q) over bins, p and q being the shares. Source: Kullback's
+    J-divergence; its use in scoring is Siddiqi's, "Credit Risk Scorecards".
+
+    >>> round(psi([10, 90], [50, 50]), 3)
+    0.854
+    """
+    size = len(tonight)
+    p = [(each + 0.5) / (sum(tonight) + 0.5 * size) for each in tonight]
+    q = [(each + 0.5) / (sum(reference) + 0.5 * size) for each in reference]
+    return sum((a - b) * log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def auc_error(auc: float, good: int, bad: int) -> float:
+    """The standard error of an AUC. Source: Hanley and McNeil, 1982.
+
+    >>> round(auc_error(0.7, 900, 100), 4)
+    0.0289
+    """
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (bad - 1) * (q1 - auc**2) + (good - 1) * (q2 - auc**2)
+    return sqrt(spread / (good * bad))
+
+
+def _distributions(profiles: Profiles, bounds: Bounds) -> Iterator[Change]:
+    for (role, subject), bins in profiles.items():
+        if role not in ("score", "feature"):
+            continue
+        tonight = sum(each.loans for each in bins)
+        reference = sum(each.reference or 0 for each in bins)
+        if not tonight or not reference:
+            continue
+        yield from _psi(subject, _lumped(bins, tonight / reference), bounds)
+        shares = {"missing_share": MISSING, "unseen_share": OTHER}
+        for measure, label in shares.items():
+            for each in bins:
+                if each.label == label:
+                    pair = (each.loans / tonight, (each.reference or 0) / reference)
+                    yield _share(subject, measure, pair, (tonight, reference), bounds.share)
+
+
+def _lumped(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
+    """Loans of tonight and of the reference in each bin; those with few expected are one."""
+    pairs = [(each.loans, each.reference or 0) for each in bins]
+    large = [pair for pair in pairs if pair[1] * times >= FEWEST_EXPECTED]
+    small = [pair for pair in pairs if pair[1] * times < FEWEST_EXPECTED]
+    rest = (sum(each for each, _ in small), sum(each for _, each in small))
+    return [*large, rest] if any(rest) else large
+
+
+def _psi(subject: str, pairs: Sequence[tuple[int, int]], bounds: Bounds) -> Iterator[Change]:
+    if len(pairs) < 2:
+        return
+    tonight, reference = zip(*pairs, strict=True)
+    value = psi(tonight, reference)
+    # Where nothing changed, a PSI is about so many times a chi-squared (Yurdakul, 2018).
+    spread = 1 / sum(tonight) + 1 / sum(reference)
+    rows = sum(tonight)
+    yield Change(subject, "psi", value, 0.0, value, bounds.psi, spread, rows, len(pairs) - 1)
+
+
+def _share(
+    subject: str,
+    measure: str,
+    shares: tuple[float, float],
+    loans: tuple[int, int],
+    bounds: tuple[float, float],
+) -> Change:
+    """A share tonight and in the reference, of so many loans each."""
+    together = sum(share * each for share, each in zip(shares, loans, strict=True)) / sum(loans)
+    spread = sqrt(together * (1 - together) * sum(1 / each for each in loans))
+    distance = abs(shares[0] - shares[1])
+    return Change(subject, measure, *shares, distance, bounds, spread, loans[0])
+
+
+def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    loans = _loans(seen.profiles)
+    if seen.approval_rate is None or expected.approval_rate is None or not loans:
+        return
+    pair, learnt = (seen.approval_rate, expected.approval_rate), expected.good + expected.bad
+    yield _share("loans", "approval_rate", pair, (loans, learnt), bounds.share)
+
+
+def _volume(seen: Seen, bounds: Bounds) -> Iterator[Change]:
+    """Tonight's loans against the median of earlier nights: on a scale of logarithms."""
+    loans = _loans(seen.profiles)
+    if len(seen.earlier) < FEWEST_NIGHTS or not loans or not all(seen.earlier):
+        return
+    usual = median(seen.earlier)
+    off = [abs(log(each / usual)) for each in seen.earlier]
+    spread = NORMAL * median(off) + sqrt(1 / usual)
+    ratios = _as_logs(bounds.volume)
+    yield Change("loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans)
+
+
+def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    bins = next((own for (role, _), own in seen.profiles.items() if role == "score"), [])
+    good, bad = sum(each.good for each in bins), sum(each.bad for each in bins)
+    if seen.auc is None or expected.auc is None or min(good, bad) < FEWEST_OF_A_CLASS:
+        return
+    errors = [
+        auc_error(seen.auc, good, bad),
+        auc_error(expected.auc, expected.good, expected.bad),
+    ]
+    spread = sqrt(sum(each**2 for each in errors))
+    drop = max(expected.auc - seen.auc, 0.0)
+    yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds.auc, spread, good + bad)
+
+
+def _calibrations(profiles: Profiles, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    """Observed bads over expected ones, of all loans to judge by and of each segment's part."""
+    for (role, subject), bins in profiles.items():
+        if role == "score":
+            whole = (sum(each.bad for each in bins), sum(each.known for each in bins))
+            pds = sum(each.known_pd_sum for each in bins)
+            yield from _calibration("outcomes", *whole, pds, expected, bounds)
+        elif role == "segment":
+            for each in bins:
+                named = f"{subject}={each.label}"
+                pds = each.known_pd_sum
+                yield from _calibration(named, each.bad, each.known, pds, expected, bounds)
+
+
+def _calibration(
+    subject: str, bad: int, known: int, pds: float, expected: Expected, bounds: Bounds
+) -> Iterator[Change]:
+    if pds < FEWEST_OF_A_CLASS:
+        return
+    ratio = bad / pds
+    # Of bads given their PDs, and of the PDs, which rest on so many bads themselves.
+    spread = sqrt((1 - pds / known) / pds + 1 / max(expected.bad, 1))
+    # Roots of counts are about normal, however few; counts and their logarithms are skewed.
+    watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds.calibration)
+    distance = abs(_root(ratio))
+    yield Change(subject, "calibration", ratio, 1.0, distance, (watch, act), spread, known)
+
+
+def _root(ratio: float) -> float:
+    """How far a ratio is from one, on a scale of roots: near one, about the ratio less one."""
+    return 2 * (sqrt(ratio) - 1)
+
+
+def _as_logs(bounds: tuple[float, float]) -> tuple[float, float]:
+    watch, act = bounds
+    return log(watch), log(act)
+
+
+def _loans(profiles: Profiles) -> int:
+    return next(
+        (sum(each.loans for each in own) for (role, _), own in profiles.items() if role == "score"),
+        0,
+    )
+
+
+def advice(found: Sequence[Drift]) -> Mapping[str, object]:
+    """Whether to retrain, and why; a cause that lies in the feed is to be looked at first."""
+    acting = [each for each in found if each.status == "act"]
+    aged = [each for each in acting if each.measure in ("auc", "calibration")]
+    moved = [each for each in acting if each.measure in ("psi", "approval_rate")]
+    feed = [each for each in acting if each.measure in ("missing_share", "unseen_share", "volume")]
+    if feed:
+        what = "look at the lender's files first: values are missing, new, or loans are"
+        return {"retrain": False, "why": f"{what} ({_named(feed)})"}
+    if aged:
+        return {"retrain": True, "why": f"outcomes are not what the model says ({_named(aged)})"}
+    if moved:
+        return {"retrain": True, "why": f"loans are not those it learnt from ({_named(moved)})"}
+    return {"retrain": False, "why": "nothing has changed beyond what is to be acted on"}
+
+
+def _named(found: Sequence[Drift]) -> str:
+    return ", ".join(f"{each.measure} of {each.subject}" for each in found)

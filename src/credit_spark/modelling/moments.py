@@ -1,0 +1,46 @@
+"""How the numeric features hang together: sums of products in the tasks, correlations from them."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from credit_spark.modelling.document import Watched
+from credit_spark.modelling.watching import numbers_of
+
+
+def numeric(watched: Sequence[Watched]) -> list[Watched]:
+    """The features that are numbers."""
+    return [each for each in watched if each.role == "feature" and each.edges is not None]
+
+
+def moments(loans: pl.DataFrame, watched: Sequence[Watched]) -> NDArray[np.float64]:
+    """The matrix X'X of loans, X being a column of ones and the numeric features.
+
+    They are taken from about their median, which also stands for what is missing.
+    """
+    columns = [np.ones(loans.height)]
+    for each in numeric(watched):
+        middle = each.edges[len(each.edges) // 2] if each.edges else 0.0
+        values = numbers_of(loans, each.sql)
+        columns.append(np.where(np.isfinite(values), values - middle, 0.0))
+    rows = np.column_stack(columns)
+    return np.asarray(rows.T @ rows)
+
+
+def correlations(
+    sums: NDArray[np.float64], watched: Sequence[Watched]
+) -> Iterator[tuple[str, str, float]]:
+    """Pearson's correlation of each two numeric features that vary."""
+    loans, totals = sums[0, 0], sums[0, 1:]
+    if not loans:
+        return
+    covariances = sums[1:, 1:] / loans - np.outer(totals, totals) / loans**2
+    spreads = np.sqrt(np.maximum(np.diag(covariances), 0.0))
+    names = [each.name for each in numeric(watched)]
+    for a, one in enumerate(names):
+        for b, other in enumerate(names[:a]):
+            if spreads[a] > 0 and spreads[b] > 0:
+                value = covariances[a, b] / (spreads[a] * spreads[b])
+                yield other, one, float(np.clip(value, -1, 1))

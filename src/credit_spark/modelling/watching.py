@@ -1,0 +1,200 @@
+"""What is watched from night to night: where its bins lie, and what loans come to in each.
+
+Bins are found once, when a model is fitted, so that nights can be held against it and each other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from credit_spark.contract.columns import column
+from credit_spark.contract.evaluation import columns_of
+from credit_spark.contract.expressions import expression
+from credit_spark.contract.models import Contract
+from credit_spark.evaluation.cells import Cell
+from credit_spark.modelling.document import ModelDocument, Watched
+from credit_spark.modelling.features import Definition
+
+RANGES = 10
+SHARES = [nth / RANGES for nth in range(1, RANGES)]
+# Of a text's levels the most frequent; the others are one bin.
+MOST_LEVELS = 40
+SCORE = "score"
+OUTCOMES = ("good", "bad", "open")
+Role = Literal["score", "feature", "segment", "analysis"]
+# A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
+# PDs of all, of the known.
+COUNTS = 5
+Profile = NDArray[np.float64]
+
+
+def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watched]:
+    """What a contract's model is to watch but its score: features, segments, analyses; no bins."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    segments = [Definition(name, name, is_text=True) for name in contract.segments]
+    analyses = {name: expression(each.sql, kinds) for name, each in contract.analyses.items()}
+    analysed = [Definition(name, each.sql, each.is_text) for name, each in analyses.items()]
+    roles: Mapping[Role, Sequence[Definition]] = {
+        "feature": features, "segment": segments, "analysis": analysed,
+    }  # fmt: skip
+    return [
+        Watched(role=role, name=each.name, sql=each.sql, edges=None if each.is_text else ())
+        for role, own in roles.items()
+        for each in own
+    ]
+
+
+def with_bins(watched: Sequence[Watched], sample: pl.DataFrame) -> list[Watched]:
+    """What is watched, with bins found in a sample of loans.
+
+    Of a number they are tenths of the sample, their ends rounded to three digits, or its values
+    where they are few; of a text, its most frequent levels.
+    """
+    return [_with_bins(each, sample) for each in watched]
+
+
+def _with_bins(watched: Watched, sample: pl.DataFrame) -> Watched:
+    if watched.is_text:
+        texts = _values(sample, watched.sql).cast(pl.String).alias("text").drop_nulls()
+        frequent = texts.value_counts().sort("count", "text", descending=[True, False])
+        levels = tuple(sorted(frequent["text"].head(MOST_LEVELS)))
+        return watched.model_copy(update={"levels": levels})
+    numbers = numbers_of(sample, watched.sql)
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return watched
+    values = np.unique(known)
+    if len(values) <= RANGES:
+        return watched.model_copy(update={"edges": tuple(values[1:].tolist())})
+    ends = np.quantile(known, SHARES, method="higher")
+    rounded = sorted({float(f"{each:.3g}") for each in ends})
+    edges = tuple(each for each in rounded if each > known.min())
+    return watched.model_copy(update={"edges": edges})
+
+
+def watched_score(cells: Sequence[Cell]) -> Watched:
+    """The score as what is watched: tenths of the loans learnt from, by their log-odds of bad."""
+    log_odds = np.array([each.log_odds for each in cells])
+    until = np.cumsum([each.known for each in cells])
+    ends = log_odds[np.searchsorted(until, [share * until[-1] for share in SHARES])]
+    edges = tuple(float(each) for each in np.unique(ends) if each > log_odds[0])
+    counts = np.bincount(
+        np.searchsorted(edges, log_odds, "right"),
+        [each.known for each in cells],
+        minlength=len(edges) + 2,
+    )
+    loans = tuple(int(each) for each in counts)
+    return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=loans)
+
+
+def columns_watched(watched: Sequence[Watched]) -> list[str]:
+    """The columns of `loans` that are read, in order of name."""
+    needed = frozenset[str]().union(*[columns_of(each.sql) for each in watched])
+    return sorted(needed - {"log_odds"})
+
+
+def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int]]:
+    """The places of analyses that are shown against each other."""
+    places = {each.name: nth for nth, each in enumerate(watched) if each.role == "analysis"}
+    return [
+        (places[name], places[analysis.against])
+        for name, analysis in contract.analyses.items()
+        if analysis.against and {name, analysis.against} <= places.keys()
+    ]
+
+
+def profiled(
+    loans: pl.DataFrame,
+    watched: Sequence[Watched],
+    paired: Sequence[tuple[int, int]] = (),
+) -> Profile:
+    """What loans come to in each bin of every subject, then of every pair.
+
+    In come `columns_watched`, `log_odds`, `pd`, and `outcome`: open where nothing hangs on it.
+    """
+    pd = loans["pd"].to_numpy()
+    outcome = loans["outcome"].replace_strict(
+        dict(zip(OUTCOMES, range(3), strict=True)), default=2, return_dtype=pl.Int64
+    )
+    codes = outcome.to_numpy()
+    known_pd = np.where(codes < 2, pd, 0.0)
+    bins = [places(loans, each) for each in watched]
+    sizes = [len(each.labels) for each in watched]
+    for one, other in paired:
+        bins.append(bins[one] * sizes[other] + bins[other])
+        sizes.append(sizes[one] * sizes[other])
+    return np.concatenate(
+        [_counts(own, size, codes, pd, known_pd) for own, size in zip(bins, sizes, strict=True)]
+    )
+
+
+def _counts(
+    bins: NDArray[np.int64],
+    size: int,
+    codes: NDArray[np.int64],
+    pd: NDArray[np.float64],
+    known_pd: NDArray[np.float64],
+) -> Profile:
+    loans = np.bincount(bins * 3 + codes, minlength=size * 3).reshape(size, 3)
+    sums = [np.bincount(bins, weights, minlength=size) for weights in (pd, known_pd)]
+    return np.column_stack([loans, *sums])
+
+
+def places(loans: pl.DataFrame, watched: Watched) -> NDArray[np.int64]:
+    """Each loan's bin."""
+    if watched.is_text:
+        found = {text: nth for nth, text in enumerate(watched.levels)}
+        texts = _values(loans, watched.sql).cast(pl.String)
+        other = len(watched.levels)
+        numbered = texts.replace_strict(found, default=other, return_dtype=pl.Int64)
+        return numbered.set(texts.is_null(), other + 1).to_numpy()
+    assert watched.edges is not None
+    numbers = numbers_of(loans, watched.sql)
+    places_ = np.searchsorted(watched.edges, numbers, "right")
+    return np.where(np.isfinite(numbers), places_, len(watched.edges) + 1)
+
+
+def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
+    """What is watched, with the loans that a profile has in each bin."""
+    found, begin = [], 0
+    for each in watched:
+        rows = profile[begin : begin + len(each.labels)]
+        begin += len(rows)
+        counts = [int(count) for count in rows[:, :3].sum(axis=1)]
+        found.append(each.model_copy(update={"counts": tuple(counts)}))
+    return found
+
+
+def named_bins(
+    document: ModelDocument, paired: Sequence[tuple[int, int]], profile: Profile
+) -> Iterator[dict[str, Any]]:
+    """A profile as rows of the table `profiles`."""
+    watched = document.watched
+    subjects: list[tuple[str, str, list[str], tuple[int, ...]]] = [
+        (each.role, each.name, each.labels, each.counts) for each in watched
+    ]
+    for one, other in paired:
+        labels = [f"{a} | {b}" for a in watched[one].labels for b in watched[other].labels]
+        subjects.append(("pair", f"{watched[one].name} | {watched[other].name}", labels, ()))
+    rows = iter(profile.tolist())
+    for role, name, labels, counts in subjects:
+        for nth, label in enumerate(labels):
+            good, bad, open_, pds, known_pds = next(rows)
+            yield {
+                "model_version": document.version, "role": role, "subject": name, "bin": nth,
+                "label": label, "good": int(good), "bad": int(bad), "open": int(open_),
+                "pd_sum": pds, "known_pd_sum": known_pds,
+                "reference": counts[nth] if counts else None,
+            }  # fmt: skip
+
+
+def _values(loans: pl.DataFrame, sql: str) -> pl.Series:
+    return loans.with_columns(column(sql).alias("value"))["value"]
+
+
+def numbers_of(loans: pl.DataFrame, sql: str) -> NDArray[np.float64]:
+    """A number of each loan; NaN where it is missing."""
+    return _values(loans, sql).cast(pl.Float64).fill_null(np.nan).to_numpy()
