@@ -16,7 +16,9 @@ from rich.table import Table
 Command = Callable[..., Any]
 Row = Mapping[str, Any]
 # Columns that are not broken, however narrow the terminal is.
-WHOLE = ("as_of", "status", "model", "band", "feature")
+WHOLE = ("as_of", "status", "model", "band", "feature", "drift")
+# Of more columns, a terminal has no room for wide gaps.
+MANY = 8
 
 
 def in_three_ways(command: Command) -> Command:
@@ -40,13 +42,17 @@ def told(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
 
 def table_of(rows: Sequence[Row]) -> Table:
     """A table for a terminal; numbers stand to the right."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    padding = (0, 0 if len(rows[0]) > MANY else 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, pad_edge=False)
     for name, value in rows[0].items():
         is_number = isinstance(value, (int, float))
         table.add_column(
             name.replace("_", " "),
             overflow="fold",
-            no_wrap=name in WHOLE,
+            # Of a number too wide, a part would be another number; a heading can be broken.
+            min_width=max(len(said(row[name])) for row in rows)
+            if name in WHOLE or is_number
+            else 0,
             justify="right" if is_number else "left",
         )
     for row in rows:
