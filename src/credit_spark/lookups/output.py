@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 # Columns that are not broken, however narrow the terminal is.
 WHOLE = ("as_of", "status", "model", "band", "feature", "drift")
 # Of more columns, a terminal has no room for wide gaps.
-MANY = 8
+MANY, WIDE = 8, 160
 
 
 def in_three_ways(command: Command) -> Command:
@@ -37,7 +37,9 @@ def told(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
         writer.writeheader()
         writer.writerows(rows)
     else:
-        Console(highlight=False).print(table_of(rows))
+        # What reads a pipe has no edge to break lines at.
+        width = None if sys.stdout.isatty() else WIDE
+        Console(highlight=False, width=width).print(table_of(rows))
 
 
 def table_of(rows: Sequence[Row]) -> Table:
