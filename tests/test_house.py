@@ -9,7 +9,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 SRC = PROJECT / "src/credit_spark"
-ROOMS = ["contract", "evaluation", "cleaning", "modelling", "settings", "adapters", "steps", "summary",
+ROOMS = ["contract", "evaluation", "cleaning", "modelling", "reporting", "settings", "adapters", "steps", "summary",
          "sample", "launch", "flags", "serving", "lookups", "cli"]  # fmt: skip
 SOURCES = sorted(SRC.rglob("*.py"))
 TOUCHES_OUTSIDE = {"read", "write", "builder", "toPandas", "today", "now", "udf", "rdd", "environ"}

@@ -23,6 +23,7 @@ from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
+from credit_spark.lookups.reports import publish, publish_training
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.steps.clean import clean
@@ -83,7 +84,7 @@ for step in (clean, validate, score, measure):
 @FAIL_ON
 @of_a_night
 def _nightly(*, retrain: bool, fail_on: Status | None, **flags: Any) -> None:
-    launch("nightly", partial(nightly, retrain=retrain, fail_on=fail_on), Flags(**flags))
+    launch("nightly", partial(nightly, retrain=retrain, fail_on=fail_on), Flags(**flags), publish)
 
 
 @cli.command("monitor", help=_first_paragraph(monitor))
@@ -128,7 +129,7 @@ def _train(
     **flags: Any,
 ) -> None:
     asked = Asked(treatments, benchmarks, random_split, report)
-    launch("train", partial(train, asked=asked), Flags(**flags))
+    launch("train", partial(train, asked=asked), Flags(**flags), publish_training)
 
 
 @cli.command("promote", help=_first_paragraph(promote))

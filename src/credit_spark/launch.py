@@ -51,8 +51,18 @@ class OurFaultError(Stop):
     """Something broke that should not: the trace is in the log."""
 
 
-def launch(command: str, action: Callable[[Night], object], flags: Flags) -> None:
+Publish = Callable[[Contract, str, date], str]
+
+
+def launch(
+    command: str,
+    action: Callable[[Night], object],
+    flags: Flags,
+    publish: Publish | None = None,
+) -> None:
     """Take the steps of a command on one night, and print what came of it.
+
+    `publish` makes a report of what is in the tables then, and says where it is.
 
     Raises:
         Stop: the command ended early, with its exit code.
@@ -79,10 +89,24 @@ def launch(command: str, action: Callable[[Night], object], flags: Flags) -> Non
             attempt(night, command, action)
         except DriftError as error:
             change = error
+    if publish:
+        ledger.note("report", {"file": _published(publish, contract, folder, flags, log)})
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
     if change:
         raise change
+
+
+def _published(
+    publish: Publish, contract: Contract, folder: str, flags: Flags, log: Log
+) -> str | None:
+    """Where the report is; None: it could not be made, which undoes no night."""
+    try:
+        return publish(contract, folder, flags.as_of)
+    except Exception as error:
+        log.event("report failed", error=type(error).__name__)
+        log.trace(error)
+        return None
 
 
 def _settings(flags: Flags) -> Settings:

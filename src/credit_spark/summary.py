@@ -189,6 +189,12 @@ def _monitor(facts: Facts) -> list[Line]:
     return lines
 
 
+def _report(facts: Facts) -> list[Line]:
+    if facts["file"] is None:
+        return [("report", "could not be made (the log has the trace); run 'credit-spark report'")]
+    return [("report", facts["file"])]
+
+
 def _3(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
@@ -202,4 +208,5 @@ LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "score": _score,
     "measure": _measure,
     "monitor": _monitor,
+    "report": _report,
 }

@@ -29,7 +29,9 @@ from credit_spark.contract.tables import (
     METRICS,
     MODELS,
     PROFILES,
+    QUARANTINE,
     RUNS,
+    SCORE_COUNTS,
 )
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
@@ -42,7 +44,8 @@ OUTCOMES = ("good", "bad", "open")
 WRITING = ("nightly", "clean", "score", "measure")
 RUN_FACTS = (
     "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
-    "rows_quarantined", "model_version", "table_versions", "message",
+    "rows_quarantined", "rows_superseded", "model_version", "table_versions", "message", "files",
+    "run_id", "code_version", "contract_hash", "suite_hash",
 )  # fmt: skip
 SUMS = [("pd", "count"), ("pd", "sum")]
 SUMS_OF_SUMS = [("pd_count", "sum"), ("pd_sum", "sum")]
@@ -171,6 +174,26 @@ class Lake:
         if not DeltaTable.is_deltatable(f"{self.folder}/{table}"):
             return []
         return list(self._night(table, as_of).to_table().to_pylist())
+
+    def fits(self, fitted_as_of: date) -> list[Mapping[str, Any]]:
+        """The models that were fitted on a night, whole."""
+        asked = pc.field("fitted_as_of") == fitted_as_of
+        return list(self._dataset(MODELS.name).to_table(filter=asked).to_pylist())
+
+    def cells_of(self, as_of: date, model_version: str, dataset: str) -> list[Cell]:
+        """Loans of a data set by a model's score, as they were counted, in no order."""
+        asked = (pc.field("dataset") == dataset) & (pc.field("model_version") == model_version)
+        rows = self._night(SCORE_COUNTS.name, as_of).to_table(list(Cell._fields), filter=asked)
+        return [Cell(**row) for row in rows.to_pylist()]
+
+    def broken_rules(self, as_of: date) -> dict[str, int]:
+        """A night's quarantined lines by the rule that they break; one line can break several."""
+        found: Counter[str] = Counter()
+        for batch in self._night(QUARANTINE.name, as_of).to_batches(columns=["reasons"]):
+            texts = pl.Series(batch.column("reasons")).explode().drop_nulls()
+            rules = texts.str.split(": ").list.first().value_counts()
+            found.update(dict(rules.iter_rows()))
+        return dict(found)
 
     def night_statuses(self) -> dict[date, Counter[str]]:
         """How many figures of each night have which status of drift."""

@@ -1,0 +1,158 @@
+"""A night's report, made from its tables with no Spark, and written beside them."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from credit_spark.adapters.lake import COMPLETE, Lake
+from credit_spark.adapters.places import opened, writable
+from credit_spark.contract.errors import InputError
+from credit_spark.contract.models import Contract
+from credit_spark.evaluation.cells import by_risk
+from credit_spark.evaluation.profiles import Bin, by_subject
+from credit_spark.flags import of_any_night
+from credit_spark.lookups.place import place_of
+from credit_spark.modelling.document import ModelDocument
+from credit_spark.reporting.charts import Chart
+from credit_spark.reporting.facts import NightFacts
+from credit_spark.reporting.night import report as report_of
+from credit_spark.reporting.sections import Report
+from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
+
+FIGURES = ("ks", "auc", "mean_pd", "observed_rate", "approval_rate")
+
+
+@click.command
+@click.option("--training", is_flag=True, help="Of a night's training instead.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.option(
+    "--charts",
+    "charts_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for each chart as SVG, PNG and JSON.",
+)
+@of_any_night
+def report(
+    *,
+    training: bool,
+    out: Path | None,
+    charts_folder: Path | None,
+    as_of: date | None,
+    **where: Any,
+) -> None:
+    """Write a night's report: one file of HTML, to be opened with no network.
+
+    Where --out is not given, it stands in the folder 'reports' beside the tables.
+    """
+    place = place_of(**where)
+    night = as_of or place.lake.latest()
+    if training:
+        found = training_report(training_facts(place.contract, place.lake, night))
+    else:
+        found = report_of(facts_of(place.contract, place.lake, night))
+    name = f"train-{night}.html" if training else f"{night}.html"
+    click.echo(written(found, place.lake.folder, name, out))
+    if charts_folder:
+        writable(str(charts_folder), "--charts")
+        count = len([*drawn_into(charts_folder, found)])
+        click.echo(f"{count} charts in {charts_folder}")
+
+
+def publish(contract: Contract, folder: str, night: date) -> str:
+    """Write a night's report beside its tables, and say where it is."""
+    return written(report_of(facts_of(contract, Lake(folder), night)), folder, f"{night}.html")
+
+
+def publish_training(contract: Contract, folder: str, night: date) -> str:
+    """Write a training's report beside its tables, and say where it is."""
+    found = training_report(training_facts(contract, Lake(folder), night))
+    return written(found, folder, f"train-{night}.html")
+
+
+def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts:
+    """What the report of a night's training is made from.
+
+    Raises:
+        InputError: no model was fitted that night.
+    """
+    metrics = lake.metrics(night)
+    tested = {row["model_version"] for row in metrics if row["dataset"] == CV}
+    fits = [
+        Fitted(
+            ModelDocument.of(row["document"]),
+            json.loads(row["gates"]),
+            by_risk(lake.cells_of(night, row["model_version"], CV)),
+        )
+        for row in lake.fits(night)
+        if row["model_version"] in tested
+    ]
+    if not fits:
+        raise InputError(f"no model was fitted on {night}; run 'credit-spark train'")
+    own = contract.model.imbalance
+    ordered = sorted(fits, key=lambda each: (each.treatment != own, each.treatment))
+    return TrainingFacts(contract, night, ordered, metrics)
+
+
+def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
+    """What the report of a night is made from.
+
+    Raises:
+        InputError: the night is not complete, or was not measured.
+    """
+    runs = {run["as_of"]: run for run in lake.last_runs() if run["status"] == COMPLETE}
+    if night not in runs:
+        raise InputError(f"the night of {night} is not complete; run 'credit-spark nightly' for it")
+    document, metrics = lake.model_of(night), lake.metrics(night)
+    if not metrics:
+        raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
+    earlier = max((each for each in runs if each < night), default=None)
+    figures = lake.night_figures(FIGURES)
+    run = runs[night]
+    return NightFacts(
+        contract=contract,
+        as_of=night,
+        document=document,
+        run={**run, "file_list": json.loads(run["files"] or "[]")},
+        cells=by_risk(lake.cells_of(night, document.version, "night")),
+        metrics=metrics,
+        profiles=by_subject(Bin.of(row) for row in lake.profiles(night)),
+        drift=lake.drift(night),
+        decided=lake.sums(night, "decision", "band", "reason_1"),
+        broken=lake.broken_rules(night),
+        last_run=runs[earlier] if earlier else None,
+        last_figures=figures.get(earlier, {}) if earlier else {},
+    )
+
+
+def written(found: Report, folder: str, name: str, out: Path | None = None) -> str:
+    """Write a report as a page, whole or not at all; where it stands is given back."""
+    # It takes as long to import as to draw.
+    from credit_spark.reporting.page import page
+
+    text = page(found).encode()
+    if out:
+        writable(str(out.parent), "--out")
+        out.write_bytes(text)
+        return str(out)
+    system, path = opened(f"{folder}/reports")
+    system.create_dir(path)
+    with system.open_output_stream(f"{path}/.{name}") as file:
+        file.write(text)
+    system.move(f"{path}/.{name}", f"{path}/{name}")
+    return f"{folder}/reports/{name}"
+
+
+def drawn_into(folder: Path, found: Report) -> Iterator[Chart]:
+    """Write each chart that has data: a picture in two formats, and its data."""
+    from credit_spark.reporting.drawing import drawn
+
+    for chart in (chart for section in found.sections for chart in section.charts if chart.data):
+        (folder / f"{chart.name}.svg").write_bytes(drawn(chart, "svg"))
+        (folder / f"{chart.name}.png").write_bytes(drawn(chart, "png"))
+        text = json.dumps(chart._asdict(), indent=1)
+        (folder / f"{chart.name}.json").write_text(text, encoding="utf-8")
+        yield chart

@@ -1,0 +1,126 @@
+"""A chart is data and a sentence that says what it shows; drawing.py draws it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from credit_spark.evaluation.curves import interval
+
+Kind = Literal["lines", "rates", "bars", "heat"]
+
+
+class Chart(NamedTuple):
+    """A chart: its name, its heading, what it says; `data` is None where there is not enough.
+
+    lines: x, series (a name and its y), x_label, y_label, percent.
+    rates: labels, loans, rate, low, high (None where nothing is known), expected.
+    bars: labels, series (a name and its values), x_label.
+    heat: rows, columns, values (None where there is none), percent.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    says: str
+    data: Mapping[str, Any] | None
+
+
+class Rate(NamedTuple):
+    """Loans of one kind: how many, of how many the outcome is known, how many of those are bad.
+
+    `expected` is the mean PD of those with a known outcome.
+    """
+
+    label: str
+    loans: int
+    known: int
+    bad: int
+    expected: float | None
+
+    @property
+    def rate(self) -> float | None:
+        """The share that is bad."""
+        return self.bad / self.known if self.known else None
+
+
+NOT_ENOUGH = "Not enough data: {}."
+
+
+def nothing(name: str, title: str, kind: Kind, why: str) -> Chart:
+    """A chart that can't be drawn, and why."""
+    return Chart(name, title, kind, NOT_ENOUGH.format(why), None)
+
+
+def lines(
+    name: str,
+    title: str,
+    says: str,
+    x: Sequence[float],
+    series: Mapping[str, Sequence[float | None]],
+    labels: tuple[str, str],
+) -> Chart:
+    """Curves over one x; `labels` are those of the axes."""
+    data = {"x": list(x), "series": {each: list(y) for each, y in series.items()}}
+    return Chart(name, title, "lines", says, data | {"x_label": labels[0], "y_label": labels[1]})
+
+
+def rates(name: str, title: str, found: Sequence[Rate], what: str) -> Chart:
+    """Loans and the rate of bad among them, with its 95% interval, beside what was expected.
+
+    `what` names the bars, as in 'The grade'.
+    """
+    shown = [each for each in found if each.loans]
+    if not shown:
+        return nothing(name, title, "rates", "there are no loans")
+    intervals = [interval(each.bad, each.known) if each.known else (None, None) for each in shown]
+    data = {
+        "labels": [each.label for each in shown],
+        "loans": [each.loans for each in shown],
+        "rate": [each.rate for each in shown],
+        "low": [low for low, _ in intervals],
+        "high": [high for _, high in intervals],
+        "expected": [each.expected for each in shown],
+    }
+    return Chart(name, title, "rates", _extremes(shown, what), data)
+
+
+def bars(name: str, title: str, says: str, values: Mapping[str, float], x_label: str) -> Chart:
+    """A bar for each name."""
+    if not values:
+        return nothing(name, title, "bars", "there is nothing to show")
+    data = {"labels": list(values), "values": list(values.values()), "x_label": x_label}
+    return Chart(name, title, "bars", says, data)
+
+
+def heat(
+    name: str,
+    title: str,
+    says: str,
+    sides: tuple[Sequence[str], Sequence[str]],
+    values: Sequence[Sequence[float | None]],
+) -> Chart:
+    """A field for each pair of names: rows, then columns."""
+    data = {"rows": list(sides[0]), "columns": list(sides[1]), "values": [*map(list, values)]}
+    return Chart(name, title, "heat", says, data)
+
+
+# With fewer known outcomes, a rate is no more than chance.
+FEWEST_KNOWN = 30
+
+
+def _extremes(shown: Sequence[Rate], what: str) -> str:
+    """Where the rate of bad is lowest and highest, among those that enough is known of."""
+    sure = [each for each in shown if each.known >= FEWEST_KNOWN]
+    most = max(shown, key=lambda each: each.loans)
+    share = most.loans / sum(each.loans for each in shown)
+    frequent = f"{what} is most often {_in_words(most)} ({share:.0%} of the loans)"
+    if len(sure) < 2:
+        return f"{frequent}; too few outcomes are known to compare bad rates."
+    low, *_, high = sorted(sure, key=lambda each: each.rate or 0.0)
+    return (
+        f"{frequent}; the bad rate goes from {low.rate:.1%} ({_in_words(low)}) to {high.rate:.1%} "
+        f"({_in_words(high)})."
+    )
+
+
+def _in_words(found: Rate) -> str:
+    return found.label.strip("()")

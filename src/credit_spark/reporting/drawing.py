@@ -1,0 +1,138 @@
+"""Charts drawn: the only code that knows the library that draws."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from typing import Any, Literal
+
+import matplotlib as mpl
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from credit_spark.reporting.charts import Chart, Kind
+
+Data = Mapping[str, Any]
+Format = Literal["svg", "png"]
+WIDTH, HEIGHT, A_BAR = 6.4, 3.2, 0.22
+GREY, BLUE, RED = "#c9ced6", "#2b5c8a", "#b3372b"
+COLOURS = (BLUE, RED, "#5a8f3c", "#8a5aa8", "#b8862b", "#4a4a4a")
+# As many as stand beside each other, of letters and of bars with a label.
+LETTERS, LABELLED = 70, 24
+LONGEST = 40
+STYLE: Any = {
+    "svg.fonttype": "none",
+    # A chart of the same data is the same file.
+    "svg.hashsalt": "credit-spark",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=COLOURS),
+}
+
+
+def drawn(chart: Chart, format_: Format) -> bytes:
+    """A chart that has data, as a picture."""
+    assert chart.data is not None
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, _height(chart)))
+        DRAWN[chart.kind](figure.subplots(), chart.data)
+        file = BytesIO()
+        metadata = {"Date": None} if format_ == "svg" else None
+        figure.savefig(file, format=format_, metadata=metadata, dpi=150, bbox_inches="tight")
+    return file.getvalue()
+
+
+def inline(chart: Chart) -> str:
+    """A chart as SVG that stands in a page beside others: its parts' names are its own."""
+    text = drawn(chart, "svg").decode()
+    svg = text[text.index("<svg") :]
+    named = re.sub(r'\bid="', f'id="{chart.name}-', svg)
+    return re.sub(r'(url\(|href=")#', rf"\g<1>#{chart.name}-", named)
+
+
+def _height(chart: Chart) -> float:
+    assert chart.data is not None
+    if chart.kind == "bars":
+        return max(1.6, 0.8 + A_BAR * len(chart.data["labels"]))
+    if chart.kind == "heat":
+        return max(HEIGHT, 1.4 + 0.26 * len(chart.data["rows"]))
+    return HEIGHT
+
+
+def _lines(axes: Axes, data: Data) -> None:
+    for name, values in data["series"].items():
+        axes.plot(data["x"], values, label=name, linewidth=1.6)
+    axes.set_xlabel(data["x_label"])
+    axes.set_ylabel(data["y_label"])
+    if len(data["series"]) > 1:
+        axes.legend(frameon=False)
+
+
+def _rates(axes: Axes, data: Data) -> None:
+    places = range(len(data["labels"]))
+    axes.bar(places, data["loans"], color=GREY, label="loans")
+    axes.set_ylabel("loans")
+    step = -(-len(places) // LABELLED)
+    labels = [_short(each) for each in data["labels"]][::step]
+    axes.set_xticks(places[::step], labels, **_turned(labels))
+    known = [nth for nth in places if data["rate"][nth] is not None]
+    beside = axes.twinx()
+    beside.spines["right"].set_visible(True)
+    rates = [data["rate"][nth] for nth in known]
+    ends = [
+        [rate - data["low"][nth] for nth, rate in zip(known, rates, strict=True)],
+        [data["high"][nth] - rate for nth, rate in zip(known, rates, strict=True)],
+    ]
+    if known:
+        beside.errorbar(known, rates, ends, fmt="o", color=RED, capsize=2, label="bad rate, 95%")
+    expected = [(nth, each) for nth, each in enumerate(data["expected"]) if each is not None]
+    if expected:
+        beside.plot(*zip(*expected, strict=True), "_", markersize=11, color=BLUE, label="mean PD")
+    beside.set_ylim(bottom=0)
+    beside.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    beside.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
+
+
+def _bars(axes: Axes, data: Data) -> None:
+    places = range(len(data["labels"]))
+    axes.barh(places, data["values"], color=BLUE)
+    axes.set_yticks(places, [_short(each) for each in data["labels"]])
+    axes.invert_yaxis()
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel(data["x_label"])
+
+
+def _heat(axes: Axes, data: Data) -> None:
+    values = [[float("nan") if each is None else each for each in row] for row in data["values"]]
+    known = [each for row in data["values"] for each in row if each is not None]
+    is_signed = any(each < 0 for each in known)
+    colours, low = ("RdBu_r", -1) if is_signed else ("Reds", 0)
+    picture = axes.imshow(
+        values, cmap=colours, vmin=low, vmax=1 if is_signed else max(known, default=1),
+        aspect="auto",
+    )  # fmt: skip
+    axes.set_xticks(
+        range(len(data["columns"])), [_short(each) for each in data["columns"]],
+        **_turned(data["columns"]),
+    )  # fmt: skip
+    axes.set_yticks(range(len(data["rows"])), [_short(each) for each in data["rows"]])
+    bar = axes.figure.colorbar(picture, ax=axes)
+    if not is_signed:
+        bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+DRAWN: Mapping[Kind, Callable[[Axes, Data], None]] = {
+    "lines": _lines, "rates": _rates, "bars": _bars, "heat": _heat,
+}  # fmt: skip
+
+
+def _turned(labels: Sequence[str]) -> dict[str, Any]:
+    is_wide = sum(len(each) + 2 for each in labels) > LETTERS
+    return {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_wide else {}
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"

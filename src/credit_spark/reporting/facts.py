@@ -1,0 +1,66 @@
+"""What a report is made from: small counts of a night, as its tables have them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from credit_spark.contract.models import Contract
+from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.profiles import Bin, Profiles
+from credit_spark.modelling.document import ModelDocument
+
+Row = Mapping[str, Any]
+
+
+class NightFacts(NamedTuple):
+    """A night, and what the one before it came to.
+
+    `metrics`, `drift` and `runs` are rows of their tables, `cells` those of tonight's scores, by
+    risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined
+    lines by rule. `last` has the figures of the last night, by metric, and its run.
+    """
+
+    contract: Contract
+    as_of: date
+    document: ModelDocument
+    run: Row
+    cells: Sequence[Cell]
+    metrics: Sequence[Row]
+    profiles: Profiles
+    drift: Sequence[Row]
+    decided: Sequence[Row]
+    broken: Mapping[str, int]
+    last_run: Row | None
+    last_figures: Mapping[str, float | None]
+
+    def figure(self, metric: str, segment: str = "all") -> float | None:
+        """A figure of tonight that needs no threshold."""
+        return next(
+            (
+                row["value"]
+                for row in self.metrics
+                if (row["dataset"], row["metric"], row["segment"], row["label"], row["threshold"])
+                == ("night", metric, segment, "all", None)
+            ),
+            None,
+        )
+
+    def segments(self, prefix: str, dataset: str = "night") -> dict[str, dict[str, Row]]:
+        """Rows of tonight whose segment begins so: by the rest of its name, then by metric."""
+        found: dict[str, dict[str, Row]] = {}
+        for row in self.metrics:
+            if row["dataset"] == dataset and row["segment"].startswith(prefix):
+                found.setdefault(row["segment"].removeprefix(prefix), {})[row["metric"]] = row
+        return found
+
+    def bins(self, role: str, subject: str) -> list[Bin]:
+        """The bins of what is watched; none where it was not."""
+        return self.profiles.get((role, subject), [])
+
+    def loans_by(self, *columns: str) -> dict[tuple[Any, ...], int]:
+        """Tonight's loans by some of decision, band and first reason."""
+        found: dict[tuple[Any, ...], int] = {}
+        for row in self.decided:
+            key = tuple(row[column] for column in columns)
+            found[key] = found.get(key, 0) + row["loans"]
+        return found

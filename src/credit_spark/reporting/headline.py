@@ -1,0 +1,64 @@
+"""Tonight at a glance, beside the night before."""
+
+from typing import Any
+
+from credit_spark.contract.tables import DECISIONS
+from credit_spark.reporting.facts import NightFacts
+from credit_spark.reporting.sections import Section, Table, counted, percent, plain
+
+
+def headline(facts: NightFacts) -> Section:
+    """Tonight at a glance, beside the night before."""
+    found, last = facts.run, facts.last_run or {}
+    rows = [
+        ("lines read", found["rows_read"], last.get("rows_read"), counted),
+        ("loans accepted", found["rows_accepted"], last.get("rows_accepted"), counted),
+        ("lines set aside", found["rows_quarantined"], last.get("rows_quarantined"), counted),
+        *(
+            (name, facts.figure(metric), facts.last_figures.get(metric), say)
+            for name, metric, say in (
+                ("approved by their PD", "approval_rate", percent),
+                ("mean PD of known outcomes", "mean_pd", percent),
+                ("bad among known outcomes", "observed_rate", percent),
+                ("KS", "ks", plain),
+                ("AUC", "auc", plain),
+            )
+        ),
+    ]
+    lines_ = [
+        (name, say(now), say(before), _change(now, before, say)) for name, now, before, say in rows
+    ]
+    before = f"night of {last['as_of']}" if last else "no earlier night"
+    head = ("", "tonight", before, "change")
+    return Section("Tonight", _at_a_glance(facts), tables=[Table(head, lines_)])
+
+
+def _at_a_glance(facts: NightFacts) -> str:
+    loans = sum(row["loans"] for row in facts.decided)
+    by_decision = facts.loans_by("decision")
+    shares = ", ".join(
+        f"{by_decision.get((name,), 0) / loans:.0%} {name}" for name in DECISIONS if loans
+    )
+    statuses = {row["status"] for row in facts.drift}
+    drift = "act" if "act" in statuses else "watch" if "watch" in statuses else "stable"
+    told = {
+        "act": "something has changed that calls for action (see Changes)",
+        "watch": "something has changed and should be watched (see Changes)",
+        "stable": "nothing has changed beyond chance",
+    }[drift] if facts.drift else "whether anything has changed was not looked at"  # fmt: skip
+    return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {told}."
+
+
+def _how_good(facts: NightFacts) -> str:
+    value, known = facts.figure("auc"), sum(each.known for each in facts.cells)
+    if value is None:
+        return "Too few outcomes are known to say how good the model is."
+    word = "well" if value >= 0.75 else "fairly" if value >= 0.65 else "poorly"
+    return f"On {known:,} known outcomes the model ranks {word} (AUC {value:.3f})."
+
+
+def _change(now: float | None, before: float | None, say: Any) -> str:
+    if now is None or before is None:
+        return ""
+    sign = "+" if now >= before else "-"
+    return f"{sign}{say(abs(now - before)).replace('%', ' points')}"

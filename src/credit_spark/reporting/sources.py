@@ -1,0 +1,83 @@
+"""What a night was made of: its data, its model, its run."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from credit_spark.contract.tables import MISSING
+from credit_spark.modelling.scorecard import scorecard
+from credit_spark.reporting.charts import Chart, bars, nothing
+from credit_spark.reporting.facts import NightFacts
+from credit_spark.reporting.sections import Section, Table, counted
+
+OF_A_RUN = (
+    "command", "status", "started_at", "ended_at", "run_id", "code_version", "contract_hash",
+    "suite_hash",
+)  # fmt: skip
+
+
+def data(facts: NightFacts) -> Section:
+    """What is wrong with the data."""
+    title = "What is wrong with the data"
+    read, aside = facts.run["rows_read"], facts.run["rows_quarantined"]
+    if not facts.broken:
+        return Section(title, "No line was set aside.", charts=[*_gaps(facts)])
+    ordered = dict(sorted(facts.broken.items(), key=lambda each: (-each[1], each[0])))
+    first, count = next(iter(ordered.items()))
+    says = f"{first} is broken most often, by {count:,} lines."
+    chart = bars(
+        "quarantine", "Lines set aside, by the rule that they break", says, ordered, "lines"
+    )
+    share = f" ({aside / read:.1%} of those read)" if read and aside is not None else ""
+    return Section(
+        title,
+        f"{aside or 0:,} lines were set aside{share}; each stands in the table quarantine with "
+        "every rule that it breaks.",
+        charts=[chart, *_gaps(facts)],
+    )
+
+
+def _gaps(facts: NightFacts) -> Iterator[Chart]:
+    title = "Missing values of the features"
+    shares = {
+        subject: missing / loans
+        for (role, subject), bins in facts.profiles.items()
+        if role == "feature" and (loans := sum(each.loans for each in bins))
+        if (missing := sum(each.loans for each in bins if each.label == MISSING))
+    }
+    if not shares:
+        yield nothing("missing", title, "bars", "no feature has a missing value")
+        return
+    ordered = dict(sorted(shares.items(), key=lambda each: (-each[1], each[0])))
+    first, most = next(iter(ordered.items()))
+    says = f"{first} is missing most often, for {most:.1%} of the loans."
+    yield bars("missing", title, says, ordered, "share of loans")
+
+
+def model(facts: NightFacts) -> Section:
+    """The model that scored the night: its facts and its scorecard."""
+    learnt = facts.document.facts
+    rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in scorecard(facts.document)]
+    says = (
+        f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the night of "
+        f"{learnt.as_of}, {learnt.bad:,} of them bad, with the treatment {learnt.treatment}. "
+        "Its scorecard: what each feature adds to the points."
+    )
+    return Section("The model", says, tables=[Table(("feature", "level", "points"), rows)])
+
+
+def run(facts: NightFacts) -> Section:
+    """How the night was made."""
+    rows = [(name.replace("_", " "), f"{facts.run.get(name) or ''}") for name in OF_A_RUN]
+    took = facts.run["ended_at"] - facts.run["started_at"]
+    says = f"The last run took {took.total_seconds():,.0f} seconds."
+    return Section("The run", says, tables=[Table(("", ""), rows), *_files(facts)])
+
+
+def _files(facts: NightFacts) -> Iterator[Table]:
+    files: Sequence[Any] = facts.run.get("file_list") or ()
+    if files:
+        rows = [
+            (each["name"], counted(each["bytes"]), each["layout"], each["sha256"][:16])
+            for each in files
+        ]
+        yield Table(("file", "bytes", "layout", "SHA-256, its beginning"), rows)

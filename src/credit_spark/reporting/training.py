@@ -1,0 +1,197 @@
+"""A training's report: treatments side by side, folds, coefficients, gates."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from credit_spark.contract.models import Contract
+from credit_spark.evaluation.cells import Cell
+from credit_spark.modelling.document import ModelDocument, Number
+from credit_spark.reporting.charts import Chart, bars, lines, nothing
+from credit_spark.reporting.facts import Row
+from credit_spark.reporting.ranking import calibration, curves
+from credit_spark.reporting.sections import Report, Section, Table, counted, plain
+
+CV = "cv"
+# A figure's heading, its data set and its metric.
+SIDE_BY_SIDE = (
+    ("KS in folds", CV, "ks_mean"), ("± its deviation", CV, "ks_sd"),
+    ("AUC in folds", CV, "auc_mean"), ("± its deviation", CV, "auc_sd"),
+    ("KS, later", "out_of_time", "ks"), ("AUC, later", "out_of_time", "auc"),
+    ("mean PD / observed", CV, "mean_pd_over_observed"), ("slope", CV, "calibration_slope"),
+    ("ECE before", CV, "ece_before"), ("ECE after", CV, "ece"), ("log loss", CV, "log_loss"),
+)  # fmt: skip
+MOST_COEFFICIENTS = 40
+
+
+class Fitted(NamedTuple):
+    """A treatment's model: its document, its gates, its held-out cells."""
+
+    document: ModelDocument
+    gates: Sequence[Row]
+    cells: Sequence[Cell]
+
+    @property
+    def treatment(self) -> str:
+        """What was done about the imbalance."""
+        return self.document.facts.treatment
+
+
+class TrainingFacts(NamedTuple):
+    """A night's training: its models, the contract's own first, and rows of `metrics`."""
+
+    contract: Contract
+    as_of: date
+    fits: Sequence[Fitted]
+    metrics: Sequence[Row]
+
+    def figure(self, name: str, dataset: str, metric: str) -> float | None:
+        """A figure of all folds, or of a data set that has none, by treatment or benchmark."""
+        rows = self._rows(name, dataset, metric)
+        return next((row["value"] for row in rows if row["fold"] is None), None)
+
+    def folds(self, name: str, metric: str) -> dict[int, float | None]:
+        """A figure of each fold."""
+        rows = self._rows(name, CV, metric)
+        return {row["fold"]: row["value"] for row in rows if row["fold"] is not None}
+
+    @property
+    def names(self) -> list[str]:
+        """Treatments, then benchmarks."""
+        known = [each.treatment for each in self.fits]
+        versions = {each.document.version for each in self.fits}
+        others = {row["model_version"] for row in self.metrics if row["dataset"] == CV} - versions
+        return [*known, *sorted(name for name in others if not _is_version(name))]
+
+    def _rows(self, name: str, dataset: str, metric: str) -> Iterator[Row]:
+        versions = {each.treatment: each.document.version for each in self.fits}
+        version = versions.get(name, name)
+        for row in self.metrics:
+            if (row["model_version"], row["dataset"], row["metric"]) != (version, dataset, metric):
+                continue
+            if row["segment"] == row["label"] == "all" and row["threshold"] is None:
+                yield row
+
+
+def _is_version(name: str) -> bool:
+    """Benchmarks have names; models, hexadecimal digits."""
+    return len(name) == 12 and not set(name) - set("0123456789abcdef")
+
+
+def training_report(facts: TrainingFacts) -> Report:
+    """A training's report."""
+    return Report(
+        facts.contract.title,
+        f"The training of the night of {facts.as_of}",
+        [make(facts) for make in (treatments, folds, ranking, coefficients, gates)],
+    )
+
+
+def treatments(facts: TrainingFacts) -> Section:
+    """Every treatment and benchmark, on the same features and folds."""
+    shown = [
+        column
+        for column in SIDE_BY_SIDE
+        if any(facts.figure(name, *column[1:]) is not None for name in facts.names)
+    ]
+    rows = [
+        (name, *(plain(facts.figure(name, *column[1:])) for column in shown))
+        for name in facts.names
+    ]
+    learnt = facts.fits[0].document.facts
+    says = (
+        f"{learnt.rows:,} loans with a known outcome were learnt from, {learnt.bad:,} of them bad, "
+        f"in {learnt.folds} folds. {_best(facts)}"
+    )
+    head = ("", *(name for name, *_ in shown))
+    return Section("Treatments side by side", says, tables=[Table(head, rows)])
+
+
+def _best(facts: TrainingFacts) -> str:
+    means = {name: facts.figure(name, CV, "auc_mean") for name in facts.names}
+    known = {name: value for name, value in means.items() if value is not None}
+    if len(known) < 2:
+        return ""
+    best, worst = max(known, key=lambda each: known[each]), min(known, key=lambda each: known[each])
+    spread, gap = facts.figure(best, CV, "auc_sd") or 0.0, known[best] - known[worst]
+    word = "more" if gap > spread else "less"
+    return (
+        f"{best} ranks best in the folds (AUC {known[best]:.3f}), {gap:.3f} above {worst}: {word} "
+        f"than one standard deviation between folds ({spread:.3f})."
+    )
+
+
+def folds(facts: TrainingFacts) -> Section:
+    """Each fold's figures."""
+    charts = [_by_fold(facts, metric) for metric in ("auc", "ks")]
+    says = "Each point is a fold that was held out, scored by a model fitted on the others."
+    return Section("Folds", says, charts=charts)
+
+
+def _by_fold(facts: TrainingFacts, metric: str) -> Chart:
+    title, name = f"{metric.upper()} of each fold", f"folds-{metric}"
+    series = {each: facts.folds(each, metric) for each in facts.names}
+    values = [value for own in series.values() for value in own.values() if value is not None]
+    if not values:
+        return nothing(name, title, "lines", "no fold has good and bad loans")
+    numbers = sorted({fold for own in series.values() for fold in own})
+    drawn = {each: [own.get(fold) for fold in numbers] for each, own in series.items()}
+    says = f"It lies between {min(values):.3f} and {max(values):.3f}."
+    return lines(name, title, says, numbers, drawn, ("fold", metric.upper()))
+
+
+def ranking(facts: TrainingFacts) -> Section:
+    """The first model on its held-out folds."""
+    first = facts.fits[0]
+    says = f"The model with the treatment {first.treatment}, on loans that it has not learnt from."
+    charts = [*curves(first.cells), calibration(first.cells)]
+    return Section("How good the model is", says, charts=charts)
+
+
+def coefficients(facts: TrainingFacts) -> Section:
+    """What one deviation of a feature, or a level of it, adds to the log-odds of bad."""
+    charts = [_coefficients(each) for each in facts.fits]
+    left_out = facts.fits[0].document.left_out
+    says = "Of scaled features: to the right, what makes a loan turn bad more often."
+    if left_out:
+        says += " Left out: " + "; ".join(f"{each.name} ({each.why})" for each in left_out) + "."
+    return Section("Coefficients", says, charts=charts)
+
+
+def _coefficients(fitted: Fitted) -> Chart:
+    found: dict[str, float] = {}
+    for term in fitted.document.features:
+        if isinstance(term, Number):
+            found[term.name] = term.coefficient
+        else:
+            found |= {f"{term.name}: {each.text}": each.coefficient for each in term.levels}
+    ordered = sorted(found.items(), key=lambda each: (-abs(each[1]), each[0]))
+    first, most = ordered[0]
+    says = f"{first} weighs most ({most:+.3f})."
+    if len(ordered) > MOST_COEFFICIENTS:
+        says += f" The {MOST_COEFFICIENTS} largest of {len(ordered)} are shown."
+    name, title = f"coefficients-{fitted.treatment}", f"Treatment {fitted.treatment}"
+    return bars(name, title, says, dict(ordered[:MOST_COEFFICIENTS]), "log-odds of bad")
+
+
+def gates(facts: TrainingFacts) -> Section:
+    """What each model must reach before it goes live."""
+    rows = [
+        (
+            each.treatment, each.document.version, gate["name"], plain(gate["seen"]),
+            f"{plain(gate['lowest'])} to {plain(gate['highest'])}", _end(gate),
+        )
+        for each in facts.fits
+        for gate in each.gates
+    ]  # fmt: skip
+    failed = sum(row[-1] == "failed" for row in rows)
+    says = f"{counted(failed)} of {len(rows)} gates failed; what fails one is not promoted."
+    head = ("treatment", "model", "gate", "seen", "bounds", "")
+    return Section("Gates", says, tables=[Table(head, rows)])
+
+
+def _end(gate: Row) -> str:
+    if gate["passed"]:
+        return "passed"
+    overruled = gate.get("overruled")
+    return f"overruled: {overruled['reason']}" if overruled else "failed"
