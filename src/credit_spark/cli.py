@@ -82,6 +82,12 @@ for step in (clean, validate, score, measure):
 @cli.command("nightly", help=_first_paragraph(nightly))
 @click.option("--retrain", is_flag=True, help="Train even where there is a champion.")
 @FAIL_ON
+@click.option(
+    "--metrics-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for the night's figures as OpenMetrics, for Prometheus.",
+)
+@click.option("--lineage", help="File to add OpenLineage events to, or URL to send them to.")
 @of_a_night
 def _nightly(*, retrain: bool, fail_on: Status | None, **flags: Any) -> None:
     launch("nightly", partial(nightly, retrain=retrain, fail_on=fail_on), Flags(**flags), publish)

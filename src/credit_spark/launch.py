@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from uuid import uuid4
 
 from deltalake.exceptions import DeltaError
@@ -14,6 +16,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from credit_spark.adapters.landing import Landing
+from credit_spark.adapters.lineage import Lineage
 from credit_spark.adapters.logs import Log, java_trace
 from credit_spark.adapters.models import Models
 from credit_spark.adapters.places import local_folder, only_run, opened, url_of, writable
@@ -40,6 +43,8 @@ class Flags:
     settings_file: Path | None
     project: Path
     as_json: bool
+    metrics_file: Path | None = None
+    lineage: str | None = None
 
 
 JUDGING = ("nightly", "validate", "score")
@@ -80,6 +85,7 @@ def launch(
         import_meanwhile()
     change: DriftError | None = None
     with (
+        _told_to_others(command, contract, flags, folder, log, ledger),
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
@@ -95,6 +101,49 @@ def launch(
     _tell(command, contract, flags, folder, ledger)
     if change:
         raise change
+
+
+@contextmanager
+def _told_to_others(
+    command: str, contract: Contract, flags: Flags, folder: str, log: Log, ledger: Ledger
+) -> Iterator[None]:
+    """Tell whoever collects figures or lineage how the command goes."""
+    began = monotonic()
+    about = (contract.portfolio, command, log.run_id, str(flags.as_of), _resolved(folder))
+    lineage = Lineage(flags.lineage, *about) if flags.lineage else None
+    if flags.metrics_file:
+        writable(str(flags.metrics_file.resolve().parent), "--metrics-file")
+    if lineage:
+        lineage.check()
+        _tell_others(log, ledger, partial(lineage.tell, "START", {}))
+    why, is_complete = None, False
+    try:
+        yield
+        is_complete = True
+    except Stop as stop:
+        why = str(stop)
+        raise
+    finally:
+        if lineage:
+            end = "COMPLETE" if is_complete else "FAIL"
+            _tell_others(log, ledger, partial(lineage.tell, end, ledger.facts, why))
+        if flags.metrics_file:
+            # It takes a while to import, and is seldom asked for.
+            from credit_spark.adapters.openmetrics import write_metrics
+
+            figures = partial(write_metrics, flags.metrics_file, contract.portfolio, ledger.summary)
+            seconds = monotonic() - began
+            _tell_others(log, ledger, partial(figures, is_complete=is_complete, seconds=seconds))
+
+
+def _tell_others(log: Log, ledger: Ledger, tell: Callable[[], None]) -> None:
+    """Those who listen may be away; the night is not theirs to stop."""
+    try:
+        tell()
+    except Exception as error:
+        log.event("not told", error=type(error).__name__)
+        log.trace(error)
+        ledger.note("told", {"failed": type(error).__name__})
 
 
 def _published(
@@ -174,10 +223,15 @@ def _faults_of_ours(log: Log) -> Iterator[None]:
 
 
 def _tell(command: str, contract: Contract, flags: Flags, folder: str, ledger: Ledger) -> None:
-    local = local_folder(folder)
-    place = folder if local is None else str(local.resolve())
+    place = _resolved(folder)
     about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
     if flags.as_json:
         print(json.dumps({"command": command, **about, **ledger.summary}), file=sys.stdout)
     else:
         for_person(Console(highlight=False), about, ledger.summary)
+
+
+def _resolved(folder: str) -> str:
+    """A folder's whole path; a URL as it is."""
+    local = local_folder(folder)
+    return folder if local is None else str(local.resolve())

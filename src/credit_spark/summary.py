@@ -195,6 +195,10 @@ def _report(facts: Facts) -> list[Line]:
     return [("report", facts["file"])]
 
 
+def _told(facts: Facts) -> list[Line]:
+    return [("not told", f"--metrics-file or --lineage ({facts['failed']}; the log has the trace)")]
+
+
 def _3(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
@@ -209,4 +213,5 @@ LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "measure": _measure,
     "monitor": _monitor,
     "report": _report,
+    "told": _told,
 }

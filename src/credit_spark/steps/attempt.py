@@ -55,6 +55,8 @@ def _acted(night: Night, action: Callable[[Night], object]) -> None:
 def _write(
     night: Night, command: str, started_at: datetime, status: str, message: str | None
 ) -> None:
+    versions = json.dumps(night.tables.versions, sort_keys=True)
+    night.ledger.facts["table_versions"] = versions
     row = {
         **night.ledger.facts,
         "as_of": night.as_of,
@@ -65,7 +67,6 @@ def _write(
         "contract_hash": contract_hash(night.contract),
         "settings": night.settings.as_json(),
         "code_version": version("credit-spark"),
-        "table_versions": json.dumps(night.tables.versions, sort_keys=True),
         "message": message,
     }
     night.tables.append(RUNS, [row])
