@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-check docs parity pictures models monitoring lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity pictures models monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -61,6 +61,10 @@ bench-train: setup  ## time trainings of the real books and SMOTE, into docs/ben
 bench-page: ROWS = 5000000
 bench-page: setup  ## time reasons, look-ups and the page under load, into docs/benchmark.md (ROWS)
 	@$(BIN)/python tests/bench/page.py $(ROWS)
+
+bench-watched: ROWS = 5000000
+bench-watched: setup  ## what monitoring and the report cost a night, into docs/benchmark.md (ROWS)
+	@$(BIN)/python tests/bench/watched.py $(ROWS)
 
 bench-check: ROWS = 200000
 bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)

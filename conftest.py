@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from datetime import date
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import SparkSession
@@ -19,6 +21,9 @@ from credit_spark.contract.models import Contract
 from credit_spark.sample import write_sample
 from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run
 from tests.postgres import Server, server
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 PROJECT = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("CREDIT_SPARK_DATA", PROJECT.parent / "shared/data")).resolve()
@@ -110,6 +115,20 @@ def real_night(
         return RealNight(json.loads(told.getvalue()), folder / portfolio)
 
     return ran
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Chrome"]:
+    """A real browser, without a window."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for each in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(each)
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    with webdriver.Chrome(options=options, service=service) as chrome:
+        yield chrome
 
 
 @pytest.fixture(scope="session")

@@ -150,12 +150,15 @@ def _published(
     publish: Publish, contract: Contract, folder: str, flags: Flags, log: Log
 ) -> str | None:
     """Where the report is; None: it could not be made, which undoes no night."""
+    began = monotonic()
     try:
-        return publish(contract, folder, flags.as_of)
+        place = publish(contract, folder, flags.as_of)
     except Exception as error:
         log.event("report failed", error=type(error).__name__)
         log.trace(error)
         return None
+    log.event("step", step="report", seconds=round(monotonic() - began, 1))
+    return place
 
 
 def _settings(flags: Flags) -> Settings:

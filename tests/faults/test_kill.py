@@ -15,7 +15,7 @@ from tests.nights import arrow, contents
 
 PROJECT = Path(__file__).parents[2]
 AS_OF = "2012-01-31"
-STEPS = ("clean", "train", "promote", "score", "measure")
+STEPS = ("clean", "train", "promote", "score", "measure", "monitor")
 
 
 def night(landing: Path, warehouse: Path) -> list[str]:

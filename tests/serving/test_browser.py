@@ -1,7 +1,6 @@
 """The page in a real browser, at a phone's size, by keyboard alone."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,16 +38,9 @@ def address(done, tmp_path_factory) -> Iterator[str]:
             process.terminate()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for each in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(each)
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    with webdriver.Chrome(options=options, service=service) as chrome:
-        chrome.set_window_size(*PHONE)
-        yield chrome
+@pytest.fixture(autouse=True)
+def at_a_phones_size(browser) -> None:
+    browser.set_window_size(*PHONE)
 
 
 def fill(browser: webdriver.Chrome, values: dict[str, str]) -> None:

@@ -6,10 +6,11 @@ Lines go to stderr where it is no terminal, and to the day's file always; traces
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from deltalake.exceptions import DeltaError
@@ -21,6 +22,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 JAVA_FRAMES = 15
+# Seconds between two looks at how far a step is.
+LOOK_EVERY = 0.5
 
 # Their texts hold the rows that they are about.
 HIDDEN = (PySparkException, Py4JJavaError, DeltaError)
@@ -43,16 +46,28 @@ class Log:
             print(line, file=sys.stderr, flush=True)
 
     @contextmanager
-    def progress(self, step: str) -> Iterator[None]:
-        """Show on a terminal that a step is at work, and for how long."""
+    def progress(self, step: str, under_way: Callable[[], str]) -> Iterator[None]:
+        """Show on a terminal that a step is at work, for how long, and how far it is."""
         if self._to_stderr:
             yield
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True)) as shown:
-            task = shown.add_task(step, total=1)
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[far]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as shown, ended() as is_ended:
+            task = shown.add_task(step, total=1, far="")
+
+            def look() -> None:
+                while not is_ended.wait(LOOK_EVERY):
+                    shown.update(task, far=under_way())
+
+            Thread(target=look, daemon=True).start()
             yield
-            shown.update(task, completed=1)
+            is_ended.set()
+            shown.update(task, completed=1, far="")
 
     def trace(self, error: BaseException) -> None:
         """Keep an error's trace, and those of its causes, in the file alone."""
@@ -65,6 +80,16 @@ class Log:
     def _keep(self, line: str) -> None:
         with self.file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+@contextmanager
+def ended() -> Iterator[Event]:
+    """An event that has come to pass at the end, whatever the end."""
+    event = Event()
+    try:
+        yield event
+    finally:
+        event.set()
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -47,6 +47,14 @@ def spread(
         return list(_sound(tasks.collect()))
 
 
+def progress(spark: SparkSession) -> tuple[int, int]:
+    """How many tasks of the stages at work are done, and how many there are."""
+    tracker = spark.sparkContext.statusTracker()
+    stages = [tracker.getStageInfo(each) for each in tracker.getActiveStageIds()]
+    known = [each for each in stages if each]
+    return sum(each.numCompletedTasks for each in known), sum(each.numTasks for each in known)
+
+
 def _tried(function: Callable[[Item], Result], item: Item) -> Result | Failure:
     try:
         return function(item)

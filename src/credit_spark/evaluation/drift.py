@@ -17,7 +17,7 @@ from credit_spark.evaluation.profiles import Bin, Profiles
 
 Status = Literal["stable", "watch", "act"]
 # With fewer loans expected in a bin, its part of a PSI is no part of a chi-squared.
-FEWEST_EXPECTED = 5.0
+FEWEST_EXPECTED = 10.0
 FEWEST_OF_A_CLASS = 20
 FEWEST_NIGHTS = 5
 # A median absolute deviation of so much is a standard deviation, where values are normal.
@@ -165,12 +165,18 @@ def _distributions(profiles: Profiles, bounds: Bounds) -> Iterator[Change]:
 
 
 def _lumped(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
-    """Loans of tonight and of the reference in each bin; those with few expected are one."""
-    pairs = [(each.loans, each.reference or 0) for each in bins]
-    large = [pair for pair in pairs if pair[1] * times >= FEWEST_EXPECTED]
-    small = [pair for pair in pairs if pair[1] * times < FEWEST_EXPECTED]
-    rest = (sum(each for each, _ in small), sum(each for _, each in small))
-    return [*large, rest] if any(rest) else large
+    """Loans of tonight and of the reference, neighbours together until enough are expected."""
+    found = [(0, 0)]
+    for each in bins:
+        tonight, held = found.pop()
+        found.append((tonight + each.loans, held + (each.reference or 0)))
+        if found[-1][1] * times >= FEWEST_EXPECTED:
+            found.append((0, 0))
+    tonight, held = found.pop()
+    if found and (tonight or held):
+        last = found.pop()
+        found.append((last[0] + tonight, last[1] + held))
+    return found
 
 
 def _psi(subject: str, pairs: Sequence[tuple[int, int]], bounds: Bounds) -> Iterator[Change]:

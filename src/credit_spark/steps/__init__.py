@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from credit_spark.adapters.spool import Spool, spooling
-from credit_spark.adapters.tasks import spread
+from credit_spark.adapters.tasks import progress, spread
 from credit_spark.contract.errors import Stop
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Night:
 
     def step(self, name: str, function: "Callable[[Night], Made]") -> "Made":
         """Take one step, and say when it is done and how long it took."""
-        with self.log.progress(name):
+        with self.log.progress(name, self._how_far):
             return self._timed(name, function)
 
     @contextmanager
@@ -76,6 +76,15 @@ class Night:
                     step.result()
                 raise
             step.result()
+
+    def _how_far(self) -> str:
+        """How many of Spark's tasks at work are done, and about how many of the loans."""
+        done, tasks = progress(self.spark)
+        if not tasks:
+            return ""
+        rows = self.ledger.facts.get("rows_accepted", 0)
+        far = f"{done} of {tasks} tasks"
+        return f"{far}, about {rows * done // tasks:,} of {rows:,} loans" if rows else far
 
     def _timed(self, name: str, function: "Callable[[Night], Made]") -> "Made":
         began = monotonic()

@@ -1,0 +1,96 @@
+"""LendingClub's book month by month, as it was known then: `make months DATA=FOLDER`.
+
+Every month end is a night: of the loans issued by then, those have an outcome whose last payment was
+made by then (a loan is charged off five months after its last one); the others run. The first night
+trains, the others score. Out go the table of docs/monitoring.md, and each night's report.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from deltalake import DeltaTable
+from rich.progress import track
+from write import filled
+
+DOCUMENT = Path(__file__).parent / "monitoring.md"
+FILE = "lendingclub_2007_2011/loans.csv"
+NIGHTS = pd.date_range("2010-06-30", "2011-12-31", freq="ME")
+UNTIL_CHARGED_OFF = pd.DateOffset(months=5)
+FIGURES = {"old_enough": ("auc", "ks", "mean_pd", "observed_rate")}
+HEAD = (
+    "night", "loans", "outcomes old enough", "AUC", "KS", "mean PD", "bad", "watch", "act",
+    "what is to be acted on",
+)  # fmt: skip
+
+
+def main(folder: str, data: str) -> None:
+    """Run every night in a folder, and write what came of them."""
+    book = pd.read_csv(f"{data}/{FILE}", dtype=str, keep_default_na=False)
+    warehouse = Path(folder) / "warehouse"
+    for night in track(NIGHTS, description="nights", transient=True):
+        file = Path(folder) / f"{night.date()}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        known_on(book, night).to_csv(file, index=False)
+        run(file, night.date(), warehouse)
+        file.unlink()
+    tables = warehouse / "lending_club"
+    text = "\n".join([*lines(tables)])
+    old = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(filled(old, "months", text), encoding="utf-8")
+    print(f"reports: {tables}/reports")
+
+
+def known_on(book: pd.DataFrame, night: pd.Timestamp) -> pd.DataFrame:
+    """The book as a lender would have delivered it on a night."""
+    issued = book[pd.to_datetime(book["issue_d"]) <= night].copy()
+    last = pd.to_datetime(issued["last_pymnt_d"].replace("", None))
+    last = last.fillna(pd.to_datetime(issued["issue_d"]))
+    is_bad = issued["loan_status"].str.contains("Charged Off")
+    ended = last.where(~is_bad, last + UNTIL_CHARGED_OFF)
+    issued["loan_status"] = issued["loan_status"].where(ended <= night, "Current")
+    return issued
+
+
+def run(file: Path, night: date, warehouse: Path) -> None:
+    """One night; a model that fails a gate goes live all the same, since there is no other."""
+    flags = [
+        "--portfolio", "lending_club", "--as-of", f"{night}", "--landing", f"{file}",
+        "--warehouse", f"{warehouse}",
+    ]  # fmt: skip
+    ended = subprocess.run(["credit-spark", "nightly", *flags], capture_output=True, text=True, check=False)  # fmt: skip
+    if ended.returncode:
+        sys.exit(ended.stderr)
+
+
+def lines(tables: Path) -> Iterator[str]:
+    """A line a night."""
+    yield f"Written by `make months`: {len(NIGHTS)} nights of LendingClub's book, as it was known then.\n"  # fmt: skip
+    yield f"| {' | '.join(HEAD)} |"
+    yield f"|{'---|' * len(HEAD)}"
+    metrics = frame(tables / "metrics")
+    drift = frame(tables / "drift")
+    for night in NIGHTS:
+        own = metrics[(metrics["as_of"] == night.date()) & (metrics["dataset"] == "night")]
+        old = own[own["segment"] == "old_enough"].set_index("metric")
+        changes = drift[drift["as_of"] == night.date()]
+        acting = changes[changes["status"] == "act"]
+        named = ", ".join(f"{row.measure} of {row.subject}" for row in acting.itertuples())
+        figures = (f"{old.loc[name, 'value']:.3f}" for name in FIGURES["old_enough"])
+        cells = [
+            f"{night.date()}", f"{old.loc['loans', 'value']:,.0f}", f"{old.loc['auc', 'rows']:,}",
+            *figures, f"{(changes['status'] == 'watch').sum()}", f"{len(acting)}", named,
+        ]  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+
+
+def frame(table: Path) -> pd.DataFrame:
+    """A table, whole."""
+    return DeltaTable(table).to_pandas()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,215 @@
+"""What is called changed, and what is left to chance."""
+
+import numpy as np
+import pytest
+from scipy.stats import chi2, norm
+from sklearn.metrics import roc_auc_score
+
+from credit_spark.evaluation.drift import (
+    Bounds,
+    Expected,
+    Seen,
+    advice,
+    auc_error,
+    drifts,
+    psi,
+    worst,
+)
+from credit_spark.evaluation.profiles import Bin, by_subject
+
+BOUNDS = Bounds(
+    psi=(0.1, 0.25),
+    share=(0.05, 0.1),
+    auc=(0.03, 0.06),
+    calibration=(1.15, 1.3),
+    volume=(1.5, 3),
+    false_alarms=0.02,
+)
+EXPECTED = Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5)
+
+
+def bins(role: str, subject: str, tonight, reference, labels=None, pds=0.1) -> list[Bin]:
+    """Bins with so many open loans tonight, and so many that were learnt from."""
+    labels = labels or [str(nth) for nth in range(len(tonight))]
+    return [
+        Bin(role, subject, nth, label, 0, 0, count, pds * count, 0.0, held)
+        for nth, (label, count, held) in enumerate(zip(labels, tonight, reference, strict=True))
+    ]  # fmt: skip
+
+
+def judged(*found: Bin, auc=None, approval_rate=None, earlier=(), expected=EXPECTED):
+    seen = Seen(by_subject(found), auc, approval_rate, earlier)
+    return {(each.subject, each.measure): each for each in drifts(seen, expected, BOUNDS)}
+
+
+def test_psi_is_the_sum_over_bins() -> None:
+    p, q = np.array([200.5, 300.5, 500.5]) / 1001.5, np.array([400.5, 400.5, 200.5]) / 1001.5
+
+    assert psi([200, 300, 500], [400, 400, 200]) == pytest.approx(
+        np.sum((p - q) * np.log(p / q)), abs=1e-12
+    )
+    assert psi([1000, 2000], [10_000, 20_000]) == pytest.approx(0, abs=1e-7)
+    assert psi([5, 0], [0, 5]) == psi([0, 5], [5, 0]) > 1
+
+
+def test_a_psi_beyond_the_bound_and_beyond_chance_is_acted_on() -> None:
+    large = judged(*bins("feature", "income", [500, 300, 200], [2000, 3000, 5000]))["income", "psi"]
+    # Of thirty loans, four more than expected are chance.
+    small = judged(*bins("feature", "income", [17, 13], [5000, 5000]))["income", "psi"]
+
+    assert (large.status, small.status) == ("act", "stable")
+    assert large.chance == pytest.approx((1 / 1000 + 1 / 10000) * chi2.isf(0.02, 2))
+    assert small.psi < small.chance
+
+
+def test_beyond_chance_but_below_the_bound_is_stable() -> None:
+    found = judged(*bins("feature", "income", [505_000, 495_000], [5_000_000, 5_000_000]))[
+        "income", "psi"
+    ]
+
+    assert found.chance < found.psi < 0.1
+    assert found.status == "stable"
+
+
+def test_chance_is_shared_out_among_figures() -> None:
+    one = judged(*bins("feature", "a", [50, 50], [500, 500]))["a", "psi"]
+    five = judged(
+        *[each for name in "abcde" for each in bins("feature", name, [50, 50], [500, 500])]
+    )["a", "psi"]
+
+    assert one.chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02, 1))
+    assert five.chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02 / 5, 1))
+
+
+def test_neighbours_with_few_expected_are_put_together() -> None:
+    found = judged(*bins("feature", "a", [50, 6, 5, 36, 2, 1], [500, 60, 50, 360, 20, 10]))
+
+    # 50 | 6 + 5 | 36 + 2 + 1
+    assert found["a", "psi"].chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02, 2))
+    assert ("a", "psi") not in judged(*bins("feature", "a", [4, 5], [400, 500]))
+
+
+def test_missing_and_unseen_values_are_shares_of_the_loans() -> None:
+    labels = ["low", "(other)", "(missing)"]
+    found = judged(*bins("feature", "a", [700, 0, 300], [9000, 0, 1000], labels))
+
+    missing = found["a", "missing_share"]
+    assert (missing.value, missing.reference, missing.status) == (0.3, 0.1, "act")
+    spread = np.sqrt(1300 / 11000 * (1 - 1300 / 11000) * (1 / 1000 + 1 / 10000))
+    assert missing.chance == pytest.approx(norm.isf(0.02 / 3 / 2) * spread)
+    assert (found["a", "unseen_share"].value, found["a", "unseen_share"].status) == (0.0, "stable")
+
+
+def score(good: int, bad: int, pds: float) -> list[Bin]:
+    return [Bin("score", "score", 0, "all", good, bad, 0, pds, pds, 10_000)]
+
+
+def test_a_drop_of_the_auc_counts_and_a_rise_does_not() -> None:
+    low = judged(*score(9000, 1000, 1000), auc=0.6)["outcomes", "auc"]
+    high = judged(*score(9000, 1000, 1000), auc=0.8)["outcomes", "auc"]
+    few = judged(*score(90, 21, 21), auc=0.6)["outcomes", "auc"]
+
+    assert (low.status, high.status, few.status) == ("act", "stable", "stable")
+    assert ("outcomes", "auc") not in judged(*score(90, 19, 19), auc=0.1)
+    assert ("outcomes", "auc") not in judged(*score(9000, 1000, 1000), auc=None)
+
+
+def test_the_error_of_an_auc_is_that_of_drawn_loans() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], [450, 50])
+    aucs = [roc_auc_score(labels, rng.normal(labels * 0.75)) for _ in range(2000)]
+
+    # Hanley and McNeil take scores to be exponential: within a tenth of normal ones'.
+    assert auc_error(float(np.mean(aucs)), 450, 50) == pytest.approx(np.std(aucs), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [(1000, "stable"), (1100, "stable"), (1200, "watch"), (1400, "act"), (700, "act")],
+)
+def test_bad_loans_over_expected_ones_are_the_calibration(bad: int, status: str) -> None:
+    found = judged(*score(10_000 - bad, bad, 1000.0))["outcomes", "calibration"]
+
+    assert (found.value, found.status) == (bad / 1000, status)
+
+
+def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
+    parts = [
+        Bin("segment", "grade", 0, "A", 900, 100, 0, 100.0, 100.0, 1),
+        Bin("segment", "grade", 1, "B", 800, 200, 0, 100.0, 100.0, 1),
+        Bin("segment", "grade", 2, "C", 5, 10, 0, 2.0, 2.0, 1),
+    ]
+
+    found = judged(*parts)
+
+    assert {key: each.status for key, each in found.items()} == {
+        ("grade=A", "calibration"): "stable",
+        ("grade=B", "calibration"): "act",
+    }
+
+
+def test_volume_is_held_against_the_median_of_earlier_nights() -> None:
+    tonight = bins("score", "score", [1000], [10_000])
+    usual = [990, 1000, 1010, 1005, 995]
+
+    assert judged(*tonight, earlier=usual)["loans", "volume"].status == "stable"
+    assert (
+        judged(*bins("score", "score", [300], [1]), earlier=usual)["loans", "volume"].status
+        == "act"
+    )
+    assert (
+        judged(*bins("score", "score", [1600], [1]), earlier=usual)["loans", "volume"].status
+        == "watch"
+    )
+    assert ("loans", "volume") not in judged(*tonight, earlier=usual[:4])
+    # Where nights differ by much anyway, so may this one.
+    wild = [100, 1000, 10_000, 200, 5000]
+    assert (
+        judged(*bins("score", "score", [300], [1]), earlier=wild)["loans", "volume"].status
+        == "stable"
+    )
+
+
+def test_the_approval_rate_is_held_against_the_models_own() -> None:
+    tonight = bins("score", "score", [5000], [10_000])
+
+    assert judged(*tonight, approval_rate=0.35)["loans", "approval_rate"].status == "act"
+    assert judged(*tonight, approval_rate=0.44)["loans", "approval_rate"].status == "watch"
+    assert judged(*tonight, approval_rate=0.49)["loans", "approval_rate"].status == "stable"
+
+
+def test_a_night_with_nothing_to_judge_by_is_stable() -> None:
+    assert judged() == {}
+    assert worst([]) == "stable"
+    assert judged(*bins("score", "score", [0, 0], [10, 10])) == {}
+
+
+def test_advice_names_the_feed_before_the_model() -> None:
+    labels = ["low", "(missing)"]
+    feed = [*judged(*bins("feature", "a", [700, 300], [9000, 1000], labels)).values()]
+    aged = [*judged(*score(8000, 2000, 1000.0)).values()]
+    moved = [*judged(*bins("feature", "a", [900, 100], [5000, 5000])).values()]
+
+    assert (advice(feed)["retrain"], advice(aged)["retrain"], advice(moved)["retrain"]) == (
+        False,
+        True,
+        True,
+    )
+    assert "missing_share of a" in advice(feed)["why"]
+    assert advice([])["retrain"] is False
+
+
+def test_on_nights_without_change_hardly_any_is_called() -> None:
+    rng = np.random.default_rng(5)
+    reference = [rng.multinomial(10_000, np.full(10, 0.1)) for _ in range(10)]
+    called = 0
+    for _ in range(500):
+        found = judged(*[
+            each
+            for nth, held in enumerate(reference)
+            for each in bins("feature", f"f{nth}", rng.multinomial(60, np.full(10, 0.1)), held)
+        ])  # fmt: skip
+        called += any(each.status != "stable" for each in found.values())
+
+    # At most a fiftieth of the nights; of 500, three standard deviations more.
+    assert called <= 500 * 0.02 + 3 * np.sqrt(500 * 0.02 * 0.98)
