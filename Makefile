@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity pictures models monitoring lock
+.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity pictures models months monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -80,13 +80,17 @@ docs: setup  ## what the documents say of the code, and their example, from a sa
 parity: setup  ## every engine's scores beside a night's on the real files, into README.md
 	@WRITE_PARITY=1 $(BIN)/python -m pytest -q tests/test_parity.py
 
-pictures: setup  ## of the page, as a browser shows it, into docs/
-	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/serving/test_browser.py
+pictures: setup  ## of the page and the report, as a browser shows them, into docs/
+	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/serving/test_browser.py tests/test_reports.py -k browser
 
 models: DATA ?= ../shared/data
 models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
 	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .models "$(DATA)" $(BOOKS)
 	@rm -rf .models
+
+months: DATA ?= ../shared/data
+months: setup  ## LendingClub's book month by month as nights, into docs/monitoring.md (DATA)
+	@rm -rf .months && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/months.py .months "$(DATA)"
 
 monitoring: setup  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
 	@PYTHONPATH=docs $(BIN)/python docs/simulate.py $(or $(SEEDS),50) docs/monitoring.md

@@ -1,8 +1,8 @@
 """LendingClub's book month by month, as it was known then: `make months DATA=FOLDER`.
 
-Every month end is a night: of the loans issued by then, those have an outcome whose last payment was
-made by then (a loan is charged off five months after its last one); the others run. The first night
-trains, the others score. Out go the table of docs/monitoring.md, and each night's report.
+Every month end is a night: of the loans issued by then, those have an outcome whose last payment
+was made by then (a loan is charged off five months after its last one); the others run. The first
+night trains, the others score. Out go the table of docs/monitoring.md, and each night's report.
 """
 
 import subprocess
@@ -14,13 +14,13 @@ from pathlib import Path
 import pandas as pd
 from deltalake import DeltaTable
 from rich.progress import track
-from write import filled
+from write import refilled
 
 DOCUMENT = Path(__file__).parent / "monitoring.md"
 FILE = "lendingclub_2007_2011/loans.csv"
 NIGHTS = pd.date_range("2010-06-30", "2011-12-31", freq="ME")
 UNTIL_CHARGED_OFF = pd.DateOffset(months=5)
-FIGURES = {"old_enough": ("auc", "ks", "mean_pd", "observed_rate")}
+FIGURES = ("auc", "ks", "mean_pd", "observed_rate")
 HEAD = (
     "night", "loans", "outcomes old enough", "AUC", "KS", "mean PD", "bad", "watch", "act",
     "what is to be acted on",
@@ -39,9 +39,7 @@ def main(folder: str, data: str) -> None:
         file.unlink()
     tables = warehouse / "lending_club"
     text = "\n".join([*lines(tables)])
-    old = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(filled(old, "months", text), encoding="utf-8")
-    print(f"reports: {tables}/reports")
+    refilled(DOCUMENT, "months", text)
 
 
 def known_on(book: pd.DataFrame, night: pd.Timestamp) -> pd.DataFrame:
@@ -56,33 +54,36 @@ def known_on(book: pd.DataFrame, night: pd.Timestamp) -> pd.DataFrame:
 
 
 def run(file: Path, night: date, warehouse: Path) -> None:
-    """One night; a model that fails a gate goes live all the same, since there is no other."""
+    """One night, to its end."""
     flags = [
         "--portfolio", "lending_club", "--as-of", f"{night}", "--landing", f"{file}",
         "--warehouse", f"{warehouse}",
     ]  # fmt: skip
-    ended = subprocess.run(["credit-spark", "nightly", *flags], capture_output=True, text=True, check=False)  # fmt: skip
+    command = ["credit-spark", "nightly", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         sys.exit(ended.stderr)
 
 
 def lines(tables: Path) -> Iterator[str]:
     """A line a night."""
-    yield f"Written by `make months`: {len(NIGHTS)} nights of LendingClub's book, as it was known then.\n"  # fmt: skip
+    yield f"Written by `make months`: {len(NIGHTS)} nights of the book, as it was known then.\n"
     yield f"| {' | '.join(HEAD)} |"
     yield f"|{'---|' * len(HEAD)}"
     metrics = frame(tables / "metrics")
     drift = frame(tables / "drift")
     for night in NIGHTS:
         own = metrics[(metrics["as_of"] == night.date()) & (metrics["dataset"] == "night")]
-        old = own[own["segment"] == "old_enough"].set_index("metric")
+        is_whole = (own["segment"] == "all") & (own["label"] == "all") & own["threshold"].isna()
+        whole = own[is_whole].set_index("metric")
         changes = drift[drift["as_of"] == night.date()]
         acting = changes[changes["status"] == "act"]
         named = ", ".join(f"{row.measure} of {row.subject}" for row in acting.itertuples())
-        figures = (f"{old.loc[name, 'value']:.3f}" for name in FIGURES["old_enough"])
+        figures = (f"{whole.loc[name, 'value']:.3f}" for name in FIGURES)
         cells = [
-            f"{night.date()}", f"{old.loc['loans', 'value']:,.0f}", f"{old.loc['auc', 'rows']:,}",
-            *figures, f"{(changes['status'] == 'watch').sum()}", f"{len(acting)}", named,
+            f"{night.date()}", f"{whole.loc['approval_rate', 'rows']:,}",
+            f"{whole.loc['auc', 'rows']:,}", *figures,
+            f"{(changes['status'] == 'watch').sum()}", f"{len(acting)}", named,
         ]  # fmt: skip
         yield f"| {' | '.join(cells)} |"
 

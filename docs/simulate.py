@@ -1,8 +1,8 @@
 """Books with known change, watched night by night, into docs/monitoring.md: `make monitoring`.
 
-Loans are drawn from a known truth, which the model is, too; they are scored, counted and judged by
-the code that a night runs. What changes, and when, is known, so that every call can be told right
-or wrong.
+Loans are drawn from a known truth, from which each book has a fit of its own; they are scored,
+counted and judged by the code that a night runs. What changes, and when, is known, so that every
+call can be told right or wrong.
 """
 
 import sys
@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 from rich.progress import track
-from write import PROJECT, filled
+from sklearn.linear_model import LogisticRegression
+from write import PROJECT, refilled
 
 from credit_spark.evaluation.cells import cells_of_tallies, tallied
 from credit_spark.evaluation.drift import Bounds, Drift, Expected, Seen, drifts, worst
@@ -91,11 +92,11 @@ FACTS = {
 
 def main(seeds: int, document: Path) -> None:
     """Watch every book with each seed, and write what came of it."""
-    model = learnt()
+    models = [learnt(seed) for seed in track(range(seeds), description="fit", transient=True)]
     lines = [row(HEAD), row(["---"] * len(HEAD))]
     jobs = [(name, size) for name in CHANGES for size in SIZES]
     for name, size in track(jobs, description="simulate", transient=True):
-        books = [[*watched(model, CHANGES[name], size, seed)] for seed in range(seeds)]
+        books = [[*watched(*model, CHANGES[name], size, seed)] for seed, model in enumerate(models)]
         lines.append(line(name, size, books))
     head = (
         f"Written by `make monitoring`: {seeds} books of {NIGHTS} nights each; what changes does "
@@ -103,8 +104,7 @@ def main(seeds: int, document: Path) -> None:
     )
     said = [f"- `{name}`: {each.words}." for name, each in CHANGES.items()]
     text = "\n".join([head, *said, "", *lines])
-    old = document.read_text(encoding="utf-8")
-    document.write_text(filled(old, "simulated", text), encoding="utf-8")
+    refilled(document, "simulated", text)
 
 
 def line(name: str, size: int, books: list[list[str]]) -> str:
@@ -128,46 +128,56 @@ def row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def learnt() -> ModelDocument:
-    """The truth as a model, with the distributions of a book to learn from."""
-    numbers = [
-        Number(
-            name=name, sql=name, reason=name, imputed=0.0, mean=0.0, deviation=1.0,
-            coefficient=slope,
-        )
-        for name, slope in SLOPES.items()
-    ]  # fmt: skip
-    levels = tuple(
-        Level(text=text, mean=0.0, deviation=1.0, coefficient=risk)
-        for text, risk in zip(GRADES, RISKS, strict=True)
-    )
-    grade = Category(name="grade", sql="grade", reason="grade", levels=levels)
-    model = ModelDocument(
-        portfolio="simulated", contract_hash="", features=(*numbers, grade), left_out=(),
-        intercept=BASE, offset=0.0, score=PLAN, facts=Facts(**FACTS, good=0, bad=0),
-    )  # fmt: skip
-    loans = drawn(np.random.default_rng(1), LEARNT, CHANGES["none"], 0)
-    rows = with_scores(loans, model)
-    watched_ = [
+def learnt(seed: int) -> tuple[ModelDocument, Expected]:
+    """A model fitted on a book of its own, and what its figures should be on another."""
+    rng = np.random.default_rng([1, seed])
+    book, held_out = (drawn(rng, LEARNT, CHANGES["none"], 0) for _ in range(2))
+    model = fitted(book)
+    rows = with_scores(book, model)
+    unseen = [
         *(Watched(role="feature", name=name, sql=name, edges=()) for name in SLOPES),
         Watched(role="feature", name="grade", sql="grade"),
         Watched(role="segment", name="grade", sql="grade"),
     ]
-    binned = with_bins(watched_, rows)
-    counted = with_counts(binned, profiled(rows, binned))
+    binned = with_bins(unseen, rows)
     score = watched_score(cells_of_tallies([tallied(rows)]))
-    bad = int((rows["outcome"] == "bad").sum())
-    facts = Facts(**FACTS, good=LEARNT - bad, bad=bad)
-    return model.model_copy(update={"watched": (score, *counted), "facts": facts})
-
-
-def watched(model: ModelDocument, change: Change, size: int, seed: int) -> Iterator[str]:
-    """The status of each night of a book."""
-    held = with_scores(drawn(np.random.default_rng(2), LEARNT, CHANGES["none"], 0), model)
+    subjects = (score, *with_counts(binned, profiled(rows, binned)))
+    held = with_scores(held_out, model)
     expected = Expected(
-        auc(cells_of_tallies([tallied(held)])), model.facts.good, model.facts.bad,
-        approved(held),
+        auc(cells_of_tallies([tallied(held)])), model.facts.good, model.facts.bad, approved(held)
+    )
+    return model.model_copy(update={"watched": subjects}), expected
+
+
+def fitted(book: pl.DataFrame) -> ModelDocument:
+    """A logistic regression of a book, as a model's document."""
+    grades = [(pl.col("grade") == each).cast(pl.Float64).alias(each) for each in GRADES]
+    values = book.select(*SLOPES, *grades)
+    is_bad = (book["outcome"] == "bad").to_numpy()
+    line = LogisticRegression(C=1e4, max_iter=1000).fit(values.to_numpy(), is_bad)
+    slopes = dict(zip(values.columns, line.coef_[0].tolist(), strict=True))
+    numbers = [
+        Number(
+            name=name, sql=name, reason=name, imputed=0.0, mean=0.0, deviation=1.0,
+            coefficient=slopes[name],
+        )
+        for name in SLOPES
+    ]  # fmt: skip
+    levels = tuple(
+        Level(text=text, mean=0.0, deviation=1.0, coefficient=slopes[text]) for text in GRADES
+    )
+    bad = int(is_bad.sum())
+    return ModelDocument(
+        portfolio="simulated", contract_hash="", left_out=(), offset=0.0, score=PLAN,
+        features=(*numbers, Category(name="grade", sql="grade", reason="grade", levels=levels)),
+        intercept=float(line.intercept_[0]), facts=Facts(**FACTS, good=LEARNT - bad, bad=bad),
     )  # fmt: skip
+
+
+def watched(
+    model: ModelDocument, expected: Expected, change: Change, size: int, seed: int
+) -> Iterator[str]:
+    """The status of each night of a book."""
     rng = np.random.default_rng([3, seed, size])
     for night in range(NIGHTS):
         loans = drawn(rng, size, change, max(night - CHANGE + 1, 0))

@@ -119,6 +119,13 @@ def filled(document: str, name: str, text: str) -> str:
     return re.sub(marks, lambda match: f"{match[1]}{text}\n{match[2]}", document, flags=re.DOTALL)
 
 
+def refilled(path: Path, name: str, text: str) -> None:
+    """Fill a document's marks of a name, which must be there."""
+    old = path.read_text(encoding="utf-8")
+    assert f"<!-- begin {name} -->" in old, f"{path} has no place for {name}"
+    path.write_text(filled(old, name, text), encoding="utf-8")
+
+
 def main(landing: str, warehouse: str) -> None:
     """Fill every mark of every document."""
     texts = {name: write() for name, write in GENERATED.items()}

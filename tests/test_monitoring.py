@@ -200,12 +200,12 @@ def test_where_there_is_too_little_it_is_said_and_all_else_stands(
     told = small(SECOND, text)
 
     assert told.code == 0, told.err
-    assert told.summary["report"]["file"]
+    assert told.summary["report of measure"]["file"]
     charts = charts_of(tmp_path, SECOND)
     said = {name for name, each in charts.items() if each.data is None}
     assert blank <= said
     assert all(charts[name].says.startswith("Not enough data") for name in blank)
-    assert {"bands", "by-owned", "by-amount", "balance"}.isdisjoint(said)
+    assert {"bands", "segment-owned", "analysis-amount", "balance"}.isdisjoint(said)
     html = (tmp_path / f"w/small_lender/reports/{SECOND}.html").read_text(encoding="utf-8")
     assert "<h2>The run</h2>" in html
     if text == loans(seed=7, **YOUNG):
@@ -223,8 +223,8 @@ def test_what_a_changed_contract_asks_for_is_shown_after_a_training(small, tmp_p
     assert small(SECOND, loans(seed=8)).code == 0
 
     charts = charts_of(tmp_path, SECOND)
-    assert charts["by-amount"].data
-    assert "after a training" in charts["by-rate_asked"].says
+    assert charts["analysis-amount"].data
+    assert "after a training" in charts["analysis-rate_asked"].says
     assert small("2026-03-04", loans(seed=9), "--retrain").code == 0
 
 

@@ -23,7 +23,7 @@ from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
-from credit_spark.lookups.reports import publish, publish_training
+from credit_spark.lookups.reports import REPORTS
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.steps.clean import clean
@@ -90,7 +90,7 @@ for step in (clean, validate, score, measure):
 @click.option("--lineage", help="File to add OpenLineage events to, or URL to send them to.")
 @of_a_night
 def _nightly(*, retrain: bool, fail_on: Status | None, **flags: Any) -> None:
-    launch("nightly", partial(nightly, retrain=retrain, fail_on=fail_on), Flags(**flags), publish)
+    launch("nightly", partial(nightly, retrain=retrain, fail_on=fail_on), Flags(**flags), REPORTS)
 
 
 @cli.command("monitor", help=_first_paragraph(monitor))
@@ -135,7 +135,7 @@ def _train(
     **flags: Any,
 ) -> None:
     asked = Asked(treatments, benchmarks, random_split, report)
-    launch("train", partial(train, asked=asked), Flags(**flags), publish_training)
+    launch("train", partial(train, asked=asked), Flags(**flags), REPORTS)
 
 
 @cli.command("promote", help=_first_paragraph(promote))

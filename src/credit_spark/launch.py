@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from uuid import uuid4
 
 from deltalake.exceptions import DeltaError
@@ -23,7 +24,7 @@ from credit_spark.adapters.places import local_folder, only_run, opened, url_of,
 from credit_spark.adapters.session import is_submitted, spark_session
 from credit_spark.adapters.suites import Suites, import_meanwhile
 from credit_spark.adapters.tables import Tables
-from credit_spark.contract.errors import DriftError, Stop, TryAgainError
+from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.settings import Settings, resolve
@@ -56,18 +57,19 @@ class OurFaultError(Stop):
     """Something broke that should not: the trace is in the log."""
 
 
-Publish = Callable[[Contract, str, date], str]
+# What makes a report of what is in the tables after a step, and says where it is.
+Publish = Mapping[str, Callable[[Contract, str, date], str]]
 
 
 def launch(
     command: str,
     action: Callable[[Night], object],
     flags: Flags,
-    publish: Publish | None = None,
+    publish: Publish = MappingProxyType({}),
 ) -> None:
     """Take the steps of a command on one night, and print what came of it.
 
-    `publish` makes a report of what is in the tables then, and says where it is.
+    `publish` makes the reports, each after its step.
 
     Raises:
         Stop: the command ended early, with its exit code.
@@ -84,10 +86,11 @@ def launch(
         # It takes as long as Spark takes to start.
         import_meanwhile()
     change: DriftError | None = None
+    about = (contract, folder, flags, log, ledger)
     with (
-        _told_to_others(command, contract, flags, folder, log, ledger),
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),
+        _told_to_others(command, contract, flags, folder, log, ledger),
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
     ):
         night = _night(spark, contract, settings, flags, folder, log, ledger)
@@ -95,8 +98,11 @@ def launch(
             attempt(night, command, action)
         except DriftError as error:
             change = error
-    if publish:
-        ledger.note("report", {"file": _published(publish, contract, folder, flags, log)})
+        except GateError:
+            # What failed its gates is what a modeller wants to look at.
+            _publish({each: publish[each] for each in publish if each == "train"}, *about)
+            raise
+    _publish(publish, *about)
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
     if change:
@@ -123,6 +129,10 @@ def _told_to_others(
     except Stop as stop:
         why = str(stop)
         raise
+    except Exception as error:
+        # Its text may hold a borrower's values.
+        why = type(error).__name__
+        raise
     finally:
         if lineage:
             end = "COMPLETE" if is_complete else "FAIL"
@@ -131,7 +141,9 @@ def _told_to_others(
             # It takes a while to import, and is seldom asked for.
             from credit_spark.adapters.openmetrics import write_metrics
 
-            figures = partial(write_metrics, flags.metrics_file, contract.portfolio, ledger.summary)
+            figures = partial(
+                write_metrics, flags.metrics_file, contract.portfolio, flags.as_of, ledger.summary
+            )
             seconds = monotonic() - began
             _tell_others(log, ledger, partial(figures, is_complete=is_complete, seconds=seconds))
 
@@ -146,19 +158,19 @@ def _tell_others(log: Log, ledger: Ledger, tell: Callable[[], None]) -> None:
         ledger.note("told", {"failed": type(error).__name__})
 
 
-def _published(
-    publish: Publish, contract: Contract, folder: str, flags: Flags, log: Log
-) -> str | None:
-    """Where the report is; None: it could not be made, which undoes no night."""
-    began = monotonic()
-    try:
-        place = publish(contract, folder, flags.as_of)
-    except Exception as error:
-        log.event("report failed", error=type(error).__name__)
-        log.trace(error)
-        return None
-    log.event("step", step="report", seconds=round(monotonic() - began, 1))
-    return place
+def _publish(
+    publish: Publish, contract: Contract, folder: str, flags: Flags, log: Log, ledger: Ledger
+) -> None:
+    """Make the report of each step that was taken; one that can't be made undoes no night."""
+    for step in [each for each in publish if each in ledger.summary]:
+        began, file = monotonic(), None
+        try:
+            file = publish[step](contract, folder, flags.as_of)
+        except Exception as error:
+            log.event("report failed", error=type(error).__name__)
+            log.trace(error)
+        log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
+        ledger.note(f"report of {step}", {"file": file})
 
 
 def _settings(flags: Flags) -> Settings:

@@ -149,7 +149,7 @@ def _measure(facts: Facts) -> list[Line]:
         (
             "tonight",
             f"KS {_3(facts['ks'])}, AUC {_3(facts['auc'])} on {facts['known_outcomes']:,} known "
-            "outcomes, the model's training loans among them",
+            "outcomes of loans old enough, the model's training loans among them",
         ),
         ("", f"mean PD {_3(facts['mean_pd'])}, observed {_3(facts['observed_rate'])}"),
         *(_shadow(facts["shadow"]) if "shadow" in facts else ()),
@@ -176,10 +176,12 @@ def _shadow(facts: Facts) -> list[Line]:
 def _monitor(facts: Facts) -> list[Line]:
     calm = f"{facts['figures']} figures are as the model expects"
     counts = f"{facts['act']} to act on, {facts['watch']} to watch"
+    if not facts["figures"]:
+        calm = "not enough data to hold the night against what the model learnt from"
     lines = [("drift", calm if facts["status"] == "stable" else f"{facts['status']}: {counts}")]
     lines += [("", each) for each in facts["changed"]]
-    if facts["retrain"]:
-        lines.append(("retrain", facts["why"]))
+    if facts["act"]:
+        lines.append(("retrain" if facts["retrain"] else "no retraining", facts["why"]))
     if moved := facts["moved"]:
         text = (
             f"{moved['by_inputs']:+.1f} by their data, {moved['by_model']:+.1f} by the model, on "
@@ -212,6 +214,7 @@ LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "score": _score,
     "measure": _measure,
     "monitor": _monitor,
-    "report": _report,
+    "report of train": _report,
+    "report of measure": _report,
     "told": _told,
 }

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from credit_spark.evaluation.drift import (
     Bounds,
     Expected,
+    Outcomes,
     Seen,
     advice,
     auc_error,
@@ -32,13 +33,13 @@ def bins(role: str, subject: str, tonight, reference, labels=None, pds=0.1) -> l
     """Bins with so many open loans tonight, and so many that were learnt from."""
     labels = labels or [str(nth) for nth in range(len(tonight))]
     return [
-        Bin(role, subject, nth, label, 0, 0, count, pds * count, 0.0, held)
+        Bin(role, subject, nth, label, 0, 0, count, pds * count, 0.0, held, held // 10)
         for nth, (label, count, held) in enumerate(zip(labels, tonight, reference, strict=True))
     ]  # fmt: skip
 
 
-def judged(*found: Bin, auc=None, approval_rate=None, earlier=(), expected=EXPECTED):
-    seen = Seen(by_subject(found), auc, approval_rate, earlier)
+def judged(*found: Bin, auc=None, approval_rate=None, earlier=(), fresh=(), expected=EXPECTED):
+    seen = Seen(by_subject(found), auc, approval_rate, earlier, fresh)
     return {(each.subject, each.measure): each for each in drifts(seen, expected, BOUNDS)}
 
 
@@ -101,7 +102,7 @@ def test_missing_and_unseen_values_are_shares_of_the_loans() -> None:
 
 
 def score(good: int, bad: int, pds: float) -> list[Bin]:
-    return [Bin("score", "score", 0, "all", good, bad, 0, pds, pds, 10_000)]
+    return [Bin("score", "score", 0, "all", good, bad, 0, pds, pds, 10_000, 1000)]
 
 
 def test_a_drop_of_the_auc_counts_and_a_rise_does_not() -> None:
@@ -135,9 +136,9 @@ def test_bad_loans_over_expected_ones_are_the_calibration(bad: int, status: str)
 
 def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
     parts = [
-        Bin("segment", "grade", 0, "A", 900, 100, 0, 100.0, 100.0, 1),
-        Bin("segment", "grade", 1, "B", 800, 200, 0, 100.0, 100.0, 1),
-        Bin("segment", "grade", 2, "C", 5, 10, 0, 2.0, 2.0, 1),
+        Bin("segment", "grade", 0, "A", 900, 100, 0, 100.0, 100.0, 1000, 100),
+        Bin("segment", "grade", 1, "B", 800, 200, 0, 100.0, 100.0, 1000, 100),
+        Bin("segment", "grade", 2, "C", 5, 10, 0, 2.0, 2.0, 10, 2),
     ]
 
     found = judged(*parts)
@@ -146,6 +147,43 @@ def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
         ("grade=A", "calibration"): "stable",
         ("grade=B", "calibration"): "act",
     }
+
+
+def test_what_a_segment_was_learnt_from_bounds_what_is_known_of_it() -> None:
+    """Of a part with ten bad loans learnt from, twice as many bad ones are chance."""
+    known = Bin("segment", "grade", 0, "A", 800, 200, 0, 100.0, 100.0, 1000, 1000)
+    hardly = known._replace(subject="home", reference=100, reference_bad=10)
+
+    found = judged(known, hardly)
+
+    assert found["grade=A", "calibration"].status == "act"
+    assert found["home=A", "calibration"].status == "stable"
+
+
+def test_months_that_were_not_learnt_from_are_judged_by_themselves() -> None:
+    months = [
+        Outcomes("vintage=2011-03", 1000, 160, 100.0),
+        Outcomes("vintage=2011-04", 50, 9, 5.0),
+    ]
+
+    found = judged(fresh=months)
+
+    assert {key: each.status for key, each in found.items()} == {
+        ("vintage=2011-03", "calibration"): "act",
+    }
+
+
+def test_chance_is_told_on_the_scale_of_the_value() -> None:
+    """At a value so far off, the distance is just what chance is."""
+    usual = [990, 1000, 1010, 1005, 995]
+    volume = judged(*bins("score", "score", [1000], [1]), earlier=usual)["loans", "volume"]
+    ratio = judged(*score(9000, 1000, 1000.0))["outcomes", "calibration"]
+
+    spread = 1.4826 * np.median(np.abs(np.log(np.array(usual) / 1000))) + np.sqrt(1 / 1000)
+    assert np.log(1 + volume.chance / 1000) == pytest.approx(norm.isf(0.01) * spread)
+    # Of roots of ratios.
+    both = np.sqrt(0.9 / 1000 + 1 / 1000)
+    assert 2 * (np.sqrt(1 + ratio.chance) - 1) == pytest.approx(norm.isf(0.01) * both)
 
 
 def test_volume_is_held_against_the_median_of_earlier_nights() -> None:
@@ -190,13 +228,13 @@ def test_advice_names_the_feed_before_the_model() -> None:
     aged = [*judged(*score(8000, 2000, 1000.0)).values()]
     moved = [*judged(*bins("feature", "a", [900, 100], [5000, 5000])).values()]
 
-    assert (advice(feed)["retrain"], advice(aged)["retrain"], advice(moved)["retrain"]) == (
+    assert (advice(feed).retrain, advice(aged).retrain, advice(moved).retrain) == (
         False,
         True,
         True,
     )
-    assert "missing_share of a" in advice(feed)["why"]
-    assert advice([])["retrain"] is False
+    assert "missing_share of a" in advice(feed).why
+    assert advice([]).retrain is False
 
 
 def test_on_nights_without_change_hardly_any_is_called() -> None:

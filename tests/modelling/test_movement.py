@@ -5,8 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number
-from credit_spark.modelling.movement import BEFORE, moved
+from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number, Watched
+from credit_spark.modelling.movement import BEFORE, moved, together
 from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scoring import scored
 
@@ -25,6 +25,7 @@ def model(intercept: float, *features) -> ModelDocument:
 HOME = Category(name="home", sql="home", reason="home", levels=(Level(text="RENT", mean=0.5, deviation=0.5, coefficient=0.4),))  # fmt: skip
 OLD = model(-2.0, number("income", -0.5), HOME)
 NEW = model(-1.5, number("income", -0.8), number("debt", 0.3))
+SEGMENT = Watched(role="segment", name="home", sql="home", levels=("OWN", "RENT"))
 LOANS = pl.DataFrame({
     "income": [3.0, 5.0, None], "debt": [1.0, 4.0, 2.0], "home": ["RENT", "OWN", None],
     f"{BEFORE}income": [1.0, 5.0, 9.0], f"{BEFORE}debt": [7.0, 1.0, 2.0],
@@ -43,7 +44,7 @@ def test_the_parts_add_up_to_the_change_of_the_points() -> None:
     then = LOANS.select(
         pl.col(f"{BEFORE}{name}").alias(name) for name in ("income", "debt", "home")
     )
-    found = {each.part: each for each in moved(LOANS, OLD, NEW, ["home"])}
+    found = {each.part: each for each in moved(LOANS, OLD, NEW, [SEGMENT])}
 
     whole = found["all"]
     assert whole.loans == 3
@@ -54,7 +55,7 @@ def test_the_parts_add_up_to_the_change_of_the_points() -> None:
         assert sum(each.inputs for each in own) == pytest.approx(whole.inputs, abs=1e-9)
         assert sum(each.model for each in own) == pytest.approx(whole.model, abs=1e-9)
     assert {part: each.loans for part, each in found.items() if part.startswith("home=")} == {
-        "home=None": 1,
+        "home=(missing)": 1,
         "home=OWN": 1,
         "home=RENT": 1,
     }
@@ -79,3 +80,13 @@ def test_a_feature_that_only_one_model_has_is_the_models_doing() -> None:
     assert found["feature=debt"].inputs == 0
     assert found["feature=debt"].model != 0
     assert found["feature=home"].inputs != 0
+
+
+def test_groups_of_loans_add_up() -> None:
+    halves = [each for part in (LOANS[:1], LOANS[1:]) for each in moved(part, OLD, NEW, [SEGMENT])]
+
+    whole = {each.part: each for each in moved(LOANS, OLD, NEW, [SEGMENT])}
+    for each in together(halves):
+        assert each.loans == whole[each.part].loans
+        assert each.inputs == pytest.approx(whole[each.part].inputs)
+        assert each.model == pytest.approx(whole[each.part].model)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.cells import Cell, cells_of_tallies, tallied
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.modelling.document import Facts, ModelDocument, Watched
 from credit_spark.modelling.moments import correlations, moments
@@ -44,7 +44,9 @@ def test_a_numbers_bins_are_tenths_of_it_rounded() -> None:
     (found,) = with_bins([AMOUNT], loans)
 
     assert len(found.edges) == 9
-    assert [float(f"{each:.3g}") for each in found.edges] == list(found.edges)
+    between = found.edges[-1] - found.edges[0]
+    assert 1000 <= between < 100_000
+    assert all(each == round(each, -2 if between >= 10_000 else -1) for each in found.edges)
     sizes = np.bincount(places(loans, found))
     known = loans["amount"].drop_nulls()
     assert sizes[-1] == loans["amount"].null_count()
@@ -59,6 +61,8 @@ def test_a_numbers_bins_are_tenths_of_it_rounded() -> None:
         ([None, None], ()),
         ([float("nan"), float("inf"), 1.0, 2.0], (2.0,)),
         ([0.0] * 95 + list(range(1, 12)), (1.0,)),
+        # Far from zero and close to each other.
+        ([100_000.0 + nth for nth in range(20)], tuple(100_000.0 + nth for nth in (2, 4, 6, 8, 10, 12, 14, 16, 18))),
     ],
 )  # fmt: skip
 def test_few_values_are_bins_of_their_own(values, edges) -> None:
@@ -151,9 +155,26 @@ def test_the_score_is_watched_in_tenths_of_the_loans_learnt_from() -> None:
     found = watched_score(cells)
 
     assert (found.role, len(found.edges), len(found.counts)) == ("score", 9, 11)
-    assert sum(found.counts) == 800
+    assert (sum(found.counts), sum(found.bads)) == (800, 200)
     assert all(abs(each - 80) <= 4 for each in found.counts[:-1])
     assert found.counts[-1] == 0
+
+
+def test_the_same_loans_have_the_same_profile_of_scores_however_they_are_tied() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.choice(rng.normal(-2, 1, 12), 3000)
+    loans = pl.DataFrame(
+        {
+            "log_odds": scores,
+            "points": [0] * 3000,
+            "pd": [0.1] * 3000,
+            "outcome": rng.choice(["good", "bad"], 3000),
+        }
+    )
+
+    found = watched_score(cells_of_tallies([tallied(loans)]))
+
+    assert profiled(loans, [found])[:, :3].sum(axis=1).astype(int).tolist() == list(found.counts)
 
 
 def test_a_contract_watches_features_segments_and_analyses(lending_club) -> None:
@@ -181,6 +202,8 @@ def test_correlations_are_numpys() -> None:
     halves = moments(loans[:200], watched) + moments(loans[200:], watched)
     found = {(one, other): value for one, other, value in correlations(halves, watched)}
 
+    constant = loans.with_columns(a=pl.lit(3e6), b=pl.lit(7.0))
+    assert [*correlations(moments(constant, watched), watched)] == []
     oracle = np.corrcoef(loans.select("a", "b", "c").to_numpy().T)
     assert found == {
         ("a", "b"): pytest.approx(oracle[0, 1]),

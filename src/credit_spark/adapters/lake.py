@@ -45,6 +45,7 @@ WRITING = ("nightly", "clean", "score", "measure")
 RUN_FACTS = (
     "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
     "rows_quarantined", "rows_superseded", "model_version", "table_versions", "message", "files",
+    "replaced",
     "run_id", "code_version", "contract_hash", "suite_hash",
 )  # fmt: skip
 SUMS = [("pd", "count"), ("pd", "sum")]
@@ -111,6 +112,15 @@ class Lake:
         """The last attempt at each night's rows, the earliest night first."""
         last = {run["as_of"]: run for run in self._every_run() if run["command"] in WRITING}
         return [last[night] for night in sorted(last)]
+
+    def complete_nights(self) -> Mapping[date, Mapping[str, Any]]:
+        """What is known of each night's complete runs together: of a fact, what was told last."""
+        found: dict[date, dict[str, Any]] = {}
+        for run in self._every_run():
+            if run["status"] == COMPLETE and run["command"] in WRITING:
+                told = {name: value for name, value in run.items() if value is not None}
+                found.setdefault(run["as_of"], dict.fromkeys(run)).update(told)
+        return found
 
     def versions(self, as_of: date) -> dict[str, int]:
         """The Delta version of each table that a night's complete runs have left.
@@ -263,7 +273,8 @@ class Lake:
         needed = None if columns is None else [*{"loan_id": None, **dict.fromkeys(columns)}]
         index = self._index(table, as_of, self.versions(as_of).get(table))
         for fragment, nth in index.found(loan_id):
-            (row,) = fragment.to_table(columns=needed).slice(nth, 1).to_pylist()
+            group = fragment.to_table(columns=needed, use_threads=False)
+            (row,) = group.slice(nth, 1).to_pylist()
             if row["loan_id"] == loan_id:
                 return dict(row)
         return None

@@ -7,7 +7,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -62,7 +62,9 @@ class Log:
 
             def look() -> None:
                 while not is_ended.wait(LOOK_EVERY):
-                    shown.update(task, far=under_way())
+                    # Whatever Spark says while it stops is not worth a trace.
+                    with suppress(Exception):
+                        shown.update(task, far=under_way())
 
             Thread(target=look, daemon=True).start()
             yield

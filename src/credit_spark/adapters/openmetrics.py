@@ -1,6 +1,7 @@
 """A night's figures as OpenMetrics' text, for Prometheus to collect from a file."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ class Sample(NamedTuple):
 
 
 def write_metrics(
-    file: Path, portfolio: str, summary: Summary, *, is_complete: bool, seconds: float
+    file: Path, portfolio: str, as_of: date, summary: Summary, *, is_complete: bool, seconds: float
 ) -> None:
     """Put a night's figures into a file, in the place of what was there."""
     registry = CollectorRegistry()
@@ -30,6 +31,7 @@ def write_metrics(
     samples = [
         Sample("night_complete", "1: the last run came to its end; 0: it did not", is_complete),
         Sample("night_seconds", "How long the last run took", seconds),
+        Sample("night", "The night that the last run was for: seconds since 1970", _epoch(as_of)),
         *_samples(summary),
     ]
     for each in samples:
@@ -42,6 +44,10 @@ def write_metrics(
     beside = file.with_name(f".{file.name}")
     beside.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
     beside.replace(file)
+
+
+def _epoch(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 def _samples(summary: Summary) -> Iterator[Sample]:

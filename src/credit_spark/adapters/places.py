@@ -158,3 +158,13 @@ def only_run(warehouse: str, night: str) -> Iterator[None]:
         raise TryAgainError(
             f"another run of {night} is at work; try again when it is done"
         ) from None
+
+
+def put(folder: str, name: str, content: bytes) -> str:
+    """Put a file into a folder or URL, whole or not at all, and say where it is."""
+    system, path = opened(folder)
+    system.create_dir(path)
+    with system.open_output_stream(f"{path}/.{name}") as file:
+        file.write(content)
+    system.move(f"{path}/.{name}", f"{path}/{name}")
+    return f"{folder}/{name}"

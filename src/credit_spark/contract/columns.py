@@ -52,7 +52,9 @@ def check_sql(contract: Contract) -> None:
     nothing, faults = pl.DataFrame(schema=dtypes | {"as_of": pl.Date}), []
     for path, sql in _stated(contract):
         try:
-            nothing.select(column(sql))
+            value = nothing.with_columns(column(sql).alias("value"))["value"]
+            if path.startswith("analyses") and value.dtype == pl.Date:
+                faults.append(f"{path}.sql: it is a date; take its year() or month()")
         except pl.exceptions.PolarsError as error:
             faults.append(f"{path}.sql: {str(error).splitlines()[0]}")
     if faults:

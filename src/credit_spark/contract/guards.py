@@ -142,6 +142,8 @@ def rules(contract: Contract) -> Iterator[str]:
     """Row rules can be compiled."""
     kinds = judged_kinds(contract)
     for name, rule in contract.rules.items():
+        if not NAME.fullmatch(name):
+            yield f"rules.{name}: write a name in small letters, digits and underscores"
         try:
             condition(rule.sql, kinds)
         except ExpressionError as error:

@@ -201,7 +201,7 @@ PROFILES = Table(
     columns={
         "model_version": MODEL_VERSION,
         "role": Field("string", f"one of {', '.join(map(repr, ROLES))}"),
-        "subject": Field("string", "the feature, segment, analysis; 'score'; of a pair, both"),
+        "subject": Field("string", "the feature, segment, analysis; 'the score'; of a pair, both"),
         "bin": Field("int", "its place among the subject's bins"),
         "label": Field("string", "its range or text"),
         "good": Field("bigint", "loans that turned out good, old enough to judge by"),
@@ -210,6 +210,7 @@ PROFILES = Table(
         "pd_sum": Field("double", "PDs of all loans, added up"),
         "known_pd_sum": Field("double", "PDs of the good and the bad ones, added up"),
         "reference": Field("bigint", "of the loans that the model learnt from, those in the bin"),
+        "reference_bad": Field("bigint", "of those, the bad ones"),
     },
     keys=("model_version", "role", "subject", "bin", "label", "good", "bad", "open"),
     checks={"role_is_known": f"role in {ROLES}"},
@@ -220,7 +221,9 @@ DRIFT = Table(
     grain="a figure that is watched, that night",
     columns={
         "model_version": MODEL_VERSION,
-        "subject": Field("string", "'score', 'loans', 'outcomes', a feature, or a segment's part"),
+        "subject": Field(
+            "string", "'the score', 'loans', 'outcomes', a feature, part of a segment, vintage"
+        ),
         "measure": Field("string", f"one of {', '.join(map(repr, MEASURES))}"),
         "psi": Field("double", "population stability index; null: another measure"),
         "value": Field("double", "what was seen"),

@@ -37,6 +37,15 @@ def passed(cells: Sequence[Cell]) -> list[Passed]:
     return [*found[:-1:step], found[-1]]
 
 
+def bad_among(steps: Sequence[Passed], loans: float) -> float:
+    """The share of the bad among the riskiest share of loans; within a tie, evenly."""
+    upper = next(nth for nth, each in enumerate(steps) if each.loans >= loans)
+    if not upper:
+        return steps[0].bad
+    low, high = steps[upper - 1], steps[upper]
+    return low.bad + (high.bad - low.bad) * (loans - low.loans) / (high.loans - low.loans)
+
+
 def interval(bad: int, known: int) -> tuple[float, float]:
     """The interval in which a rate lies with 95% confidence. Source: Wilson, 1927.
 
@@ -46,4 +55,5 @@ def interval(bad: int, known: int) -> tuple[float, float]:
     rate, square = bad / known, SURE**2
     middle = (rate + square / (2 * known)) / (1 + square / known)
     half = SURE / (1 + square / known) * sqrt(rate * (1 - rate) / known + square / 4 / known**2)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Of none or of all, an end is the rate itself, but for the last digit.
+    return max(0.0, min(rate, middle - half)), min(1.0, max(rate, middle + half))

@@ -5,8 +5,8 @@ takes it. Chance is shared out: of nights on which nothing changed, at most a sh
 `false_alarms` has any figure beyond chance (Bonferroni's inequality).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import log, sqrt
+from collections.abc import Callable, Iterator, Sequence
+from math import exp, log, sqrt
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -48,13 +48,33 @@ class Expected(NamedTuple):
     approval_rate: float | None
 
 
+class Outcomes(NamedTuple):
+    """Loans to judge by, as of a month: how many, how many are bad, their PDs added up."""
+
+    of: str
+    known: int
+    bad: int
+    pds: float
+
+
 class Seen(NamedTuple):
-    """A night: its bins, AUC of the loans to judge by, approval rate, and earlier nights' loans."""
+    """A night: its bins, AUC of the loans to judge by, approval rate, and earlier nights' loans.
+
+    `fresh` are months of loans that the model has not learnt from.
+    """
 
     profiles: Profiles
     auc: float | None
     approval_rate: float | None
     earlier: Sequence[int] = ()
+    fresh: Sequence[Outcomes] = ()
+
+
+class Advice(NamedTuple):
+    """Whether to retrain, and why."""
+
+    retrain: bool
+    why: str
 
 
 class Drift(NamedTuple):
@@ -74,7 +94,7 @@ class Change(NamedTuple):
     """A figure before chance is told: its distance, its pair of bounds, its spread.
 
     `spread` is the standard error of the distance; of a PSI, `freedom` and what a chi-squared of
-    that many degrees is multiplied by.
+    that many degrees is multiplied by. `off` says what a distance is on the value's own scale.
     """
 
     subject: str
@@ -86,6 +106,7 @@ class Change(NamedTuple):
     spread: float
     rows: int
     freedom: int | None = None
+    off: Callable[[float], float] = float
 
     def judged(self, level: float) -> Drift:
         """The figure with its status, where chance goes beyond it as seldom as `level`."""
@@ -99,7 +120,8 @@ class Change(NamedTuple):
             status = (
                 "act" if self.distance >= act else "watch" if self.distance >= watch else status
             )
-        row = (self.subject, self.measure, psi, self.value, self.reference, chance, self.rows)
+        off = self.off(chance)
+        row = (self.subject, self.measure, psi, self.value, self.reference, off, self.rows)
         return Drift(*row, status)
 
 
@@ -110,7 +132,7 @@ def drifts(seen: Seen, expected: Expected, bounds: Bounds) -> list[Drift]:
         *_approval(seen, expected, bounds),
         *_volume(seen, bounds),
         *_ranking(seen, expected, bounds),
-        *_calibrations(seen.profiles, expected, bounds),
+        *_calibrations(seen, expected, bounds),
     ]
     level = bounds.false_alarms / max(len(changes), 1)
     return [each.judged(level) for each in changes]
@@ -221,7 +243,10 @@ def _volume(seen: Seen, bounds: Bounds) -> Iterator[Change]:
     off = [abs(log(each / usual)) for each in seen.earlier]
     spread = NORMAL * median(off) + sqrt(1 / usual)
     ratios = _as_logs(bounds.volume)
-    yield Change("loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans)
+    yield Change(
+        "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans,
+        off=lambda distance: usual * (exp(distance) - 1),
+    )  # fmt: skip
 
 
 def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
@@ -238,32 +263,39 @@ def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]
     yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds.auc, spread, good + bad)
 
 
-def _calibrations(profiles: Profiles, expected: Expected, bounds: Bounds) -> Iterator[Change]:
-    """Observed bads over expected ones, of all loans to judge by and of each segment's part."""
-    for (role, subject), bins in profiles.items():
+def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    """Observed bads over expected ones, of all loans to judge by and of each part of them.
+
+    The model's own PDs rest on the bads that it has learnt from: all of them, or a part's.
+    """
+    pair = bounds.calibration
+    for (role, subject), bins in seen.profiles.items():
         if role == "score":
-            whole = (sum(each.bad for each in bins), sum(each.known for each in bins))
+            bad, known = sum(each.bad for each in bins), sum(each.known for each in bins)
             pds = sum(each.known_pd_sum for each in bins)
-            yield from _calibration("outcomes", *whole, pds, expected, bounds)
+            whole = Outcomes("outcomes", known, bad, pds)
+            yield from _calibration(whole, expected.bad, pair)
         elif role == "segment":
             for each in bins:
-                named = f"{subject}={each.label}"
-                pds = each.known_pd_sum
-                yield from _calibration(named, each.bad, each.known, pds, expected, bounds)
+                own = Outcomes(f"{subject}={each.label}", each.known, each.bad, each.known_pd_sum)
+                yield from _calibration(own, each.reference_bad or 0, pair)
+    for month in seen.fresh:
+        yield from _calibration(month, expected.bad, pair)
 
 
-def _calibration(
-    subject: str, bad: int, known: int, pds: float, expected: Expected, bounds: Bounds
-) -> Iterator[Change]:
-    if pds < FEWEST_OF_A_CLASS:
+def _calibration(found: Outcomes, learnt_bad: int, bounds: tuple[float, float]) -> Iterator[Change]:
+    if found.pds < FEWEST_OF_A_CLASS:
         return
-    ratio = bad / pds
-    # Of bads given their PDs, and of the PDs, which rest on so many bads themselves.
-    spread = sqrt((1 - pds / known) / pds + 1 / max(expected.bad, 1))
+    ratio = found.bad / found.pds
+    # Of bads given their PDs, and of the PDs.
+    spread = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
     # Roots of counts are about normal, however few; counts and their logarithms are skewed.
-    watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds.calibration)
+    watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds)
     distance = abs(_root(ratio))
-    yield Change(subject, "calibration", ratio, 1.0, distance, (watch, act), spread, known)
+    yield Change(
+        found.of, "calibration", ratio, 1.0, distance, (watch, act), spread, found.known,
+        off=lambda distance: (1 + distance / 2) ** 2 - 1,
+    )  # fmt: skip
 
 
 def _root(ratio: float) -> float:
@@ -283,20 +315,27 @@ def _loans(profiles: Profiles) -> int:
     )
 
 
-def advice(found: Sequence[Drift]) -> Mapping[str, object]:
-    """Whether to retrain, and why; a cause that lies in the feed is to be looked at first."""
+def advice(found: Sequence[Drift]) -> Advice:
+    """Whether to retrain, and why; where a feed has changed, it is to be looked at first."""
     acting = [each for each in found if each.status == "act"]
-    aged = [each for each in acting if each.measure in ("auc", "calibration")]
-    moved = [each for each in acting if each.measure in ("psi", "approval_rate")]
-    feed = [each for each in acting if each.measure in ("missing_share", "unseen_share", "volume")]
-    if feed:
-        what = "look at the lender's files first: values are missing, new, or loans are"
-        return {"retrain": False, "why": f"{what} ({_named(feed)})"}
-    if aged:
-        return {"retrain": True, "why": f"outcomes are not what the model says ({_named(aged)})"}
-    if moved:
-        return {"retrain": True, "why": f"loans are not those it learnt from ({_named(moved)})"}
-    return {"retrain": False, "why": "nothing has changed beyond what is to be acted on"}
+    feed = [each for each in acting if each.measure in ("missing_share", "unseen_share")]
+    causes = {
+        "look at the lender's files first: values are missing or new": feed,
+        "outcomes are not what the model says": [
+            each for each in acting if each.measure in ("auc", "calibration")
+        ],
+        "loans are not those that it learnt from": [
+            each for each in acting if each.measure in ("psi", "approval_rate")
+        ],
+        "many more or fewer loans came than usual": [
+            each for each in acting if each.measure == "volume"
+        ],
+    }
+    said = [f"{words} ({_named(own)})" for words, own in causes.items() if own]
+    is_aged = any(
+        each.measure not in ("missing_share", "unseen_share", "volume") for each in acting
+    )
+    return Advice(is_aged and not feed, "; ".join(said) or "nothing is to be acted on")
 
 
 def _named(found: Sequence[Drift]) -> str:

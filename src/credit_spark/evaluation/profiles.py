@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Self
 class Bin(NamedTuple):
     """A bin of a subject, and a night's loans in it.
 
-    `reference` are loans that the model learnt from. Good and bad are only those loans that are
-    old enough to judge by.
+    `reference` are loans that the model learnt from, `reference_bad` the bad ones. Good and bad
+    are only those loans that are old enough to judge by.
     """
 
     role: str
@@ -22,6 +22,7 @@ class Bin(NamedTuple):
     pd_sum: float
     known_pd_sum: float
     reference: int | None
+    reference_bad: int | None
 
     @property
     def loans(self) -> int:

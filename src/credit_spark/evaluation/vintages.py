@@ -4,7 +4,7 @@ A young loan tells little: of those of one month, the bad ones are known before 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -13,7 +13,9 @@ from credit_spark.evaluation.cells import Cell, by_risk, tallied
 from credit_spark.evaluation.figures import ALL, Figure
 from credit_spark.evaluation.metrics import METRICS
 
-VINTAGE, OLD_ENOUGH = "vintage", "old_enough"
+# A column of tallies; the blank keeps it apart from any column of a contract.
+VINTAGE = "the vintage"
+OF_A_VINTAGE = "vintage="
 # Cells of vintages are twentieths of log-odds: AUC is within a few thousandths all the same.
 STEPS = 20
 SHOWN = ("ks", "auc", "gini", "mean_pd", "observed_rate")
@@ -21,7 +23,7 @@ Vintages = Mapping[int | None, Sequence[Cell]]
 
 
 def judged(loans: pl.DataFrame, observed_on: str | None, as_of: date, months: int) -> pl.DataFrame:
-    """Loans with their `vintage` (months since year 0, null where unknown), and their `outcome`.
+    """Loans with their vintage (months since year 0, null where unknown), and their `outcome`.
 
     It is open where the loan is younger than `months` at the night, or its date is not known.
     """
@@ -29,7 +31,9 @@ def judged(loans: pl.DataFrame, observed_on: str | None, as_of: date, months: in
         return loans.with_columns(pl.lit(None, pl.Int32).alias(VINTAGE))
     observed = pl.col(observed_on)
     vintage = (observed.dt.year() * 12 + observed.dt.month() - 1).cast(pl.Int32)
-    is_old_enough = (number_of(as_of) - vintage >= months).fill_null(value=months == 0)
+    month_is_not_full = (observed.dt.day() > as_of.day).cast(pl.Int32)
+    age = number_of(as_of) - vintage - month_is_not_full
+    is_old_enough = (age >= months).fill_null(value=False) if months else pl.lit(value=True)
     outcome = pl.when(is_old_enough).then(pl.col("outcome")).otherwise(pl.lit("open"))
     return loans.with_columns(vintage.alias(VINTAGE), outcome.alias("outcome"))
 
@@ -63,22 +67,14 @@ def vintages(tally: pl.DataFrame) -> Vintages:
     return {each: by_risk(found[each]) for each in ordered}
 
 
-def old_enough(by_month: Vintages) -> list[Cell]:
-    """The cells of all vintages together."""
-    return by_risk(cell for cells in by_month.values() for cell in cells)
-
-
 def vintage_figures(by_month: Vintages) -> list[Figure]:
-    """Of each vintage, and of all that may be judged by: `loans`, and how well they were ranked."""
-    segments: Iterable[tuple[str, Sequence[Cell]]] = (
-        (OLD_ENOUGH, old_enough(by_month)),
-        *(
-            (f"{VINTAGE}={month_of(each)}", cells)
-            for each, cells in by_month.items()
-            if each is not None
-        ),
-    )
-    return [figure for segment, cells in segments for figure in _figures(segment, cells)]
+    """Of each vintage: `loans`, and how well they were ranked and calibrated."""
+    return [
+        figure
+        for each, cells in by_month.items()
+        if each is not None
+        for figure in _figures(f"{OF_A_VINTAGE}{month_of(each)}", cells)
+    ]
 
 
 def _figures(segment: str, cells: Sequence[Cell]) -> list[Figure]:

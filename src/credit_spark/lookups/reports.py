@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
 
-from credit_spark.adapters.lake import COMPLETE, Lake
-from credit_spark.adapters.places import opened, writable
+from credit_spark.adapters.lake import Lake
+from credit_spark.adapters.places import put, writable
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import by_risk
@@ -97,26 +98,30 @@ def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts
     return TrainingFacts(contract, night, ordered, metrics)
 
 
+REPORTS = MappingProxyType({"train": publish_training, "measure": publish})
+
+
 def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
     """What the report of a night is made from.
 
     Raises:
         InputError: the night is not complete, or was not measured.
     """
-    runs = {run["as_of"]: run for run in lake.last_runs() if run["status"] == COMPLETE}
+    runs = lake.complete_nights()
     if night not in runs:
         raise InputError(f"the night of {night} is not complete; run 'credit-spark nightly' for it")
     document, metrics = lake.model_of(night), lake.metrics(night)
     if not metrics:
         raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
-    earlier = max((each for each in runs if each < night), default=None)
+    scored = [each for each, run in runs.items() if each < night and run["model_version"]]
+    earlier = max(scored, default=None)
     figures = lake.night_figures(FIGURES)
     run = runs[night]
     return NightFacts(
         contract=contract,
         as_of=night,
         document=document,
-        run={**run, "file_list": json.loads(run["files"] or "[]")},
+        run=run,
         cells=by_risk(lake.cells_of(night, document.version, "night")),
         metrics=metrics,
         profiles=by_subject(Bin.of(row) for row in lake.profiles(night)),
@@ -136,14 +141,9 @@ def written(found: Report, folder: str, name: str, out: Path | None = None) -> s
     text = page(found).encode()
     if out:
         writable(str(out.parent), "--out")
-        out.write_bytes(text)
+        put(str(out.parent), out.name, text)
         return str(out)
-    system, path = opened(f"{folder}/reports")
-    system.create_dir(path)
-    with system.open_output_stream(f"{path}/.{name}") as file:
-        file.write(text)
-    system.move(f"{path}/.{name}", f"{path}/{name}")
-    return f"{folder}/reports/{name}"
+    return put(f"{folder}/reports", name, text)
 
 
 def drawn_into(folder: Path, found: Report) -> Iterator[Chart]:

@@ -170,7 +170,7 @@ class Watched(Piece):
     """What is counted night by night: where its bins lie, and the loans learnt from in each.
 
     The bins of a number begin at its `edges`, but the first; those of a text are its `levels`, then
-    all other texts. Last comes the bin of what is missing.
+    all other texts. Last comes the bin of what is missing. `bads` are those of `counts` that are.
     """
 
     role: Literal["score", "feature", "segment", "analysis"]
@@ -179,6 +179,7 @@ class Watched(Piece):
     edges: tuple[float, ...] | None = None
     levels: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
+    bads: tuple[int, ...] = ()
 
     @property
     def is_text(self) -> bool:

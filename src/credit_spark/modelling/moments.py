@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from credit_spark.modelling.document import Watched
 from credit_spark.modelling.watching import numbers_of
 
+NEGLIGIBLE = 1e-9
+
 
 def numeric(watched: Sequence[Watched]) -> list[Watched]:
     """The features that are numbers."""
@@ -37,10 +39,13 @@ def correlations(
     if not loans:
         return
     covariances = sums[1:, 1:] / loans - np.outer(totals, totals) / loans**2
-    spreads = np.sqrt(np.maximum(np.diag(covariances), 0.0))
+    variances = np.diag(covariances)
+    # What is below is no more than what digits lose: the feature is the same for every loan.
+    varies = variances > NEGLIGIBLE * (variances + (totals / loans) ** 2)
+    spreads = np.sqrt(np.maximum(variances, 0.0))
     names = [each.name for each in numeric(watched)]
     for a, one in enumerate(names):
         for b, other in enumerate(names[:a]):
-            if spreads[a] > 0 and spreads[b] > 0:
+            if varies[a] and varies[b]:
                 value = covariances[a, b] / (spreads[a] * spreads[b])
                 yield other, one, float(np.clip(value, -1, 1))

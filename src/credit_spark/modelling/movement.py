@@ -5,17 +5,19 @@ old model makes of its new inputs, and what the new model then makes of them: ex
 rounding of points to whole ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import polars as pl
 
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.document import ModelDocument, Watched
 from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scoring import terms_of
+from credit_spark.modelling.watching import places
 
 ALL, SCALE = "all", "the model's constant"
-BEFORE = "before_"
+# The blank keeps it apart from any column of a contract.
+BEFORE = "before: "
 
 
 class Moved(NamedTuple):
@@ -28,11 +30,11 @@ class Moved(NamedTuple):
 
 
 def moved(
-    loans: pl.DataFrame, old: ModelDocument, new: ModelDocument, segments: Sequence[str]
+    loans: pl.DataFrame, old: ModelDocument, new: ModelDocument, segments: Sequence[Watched]
 ) -> Iterator[Moved]:
     """What moved loans that stand in both nights, by feature, by segment, and in all.
 
-    In come the columns that both models read and the segments; with the prefix BEFORE, the same of
+    In come the columns that both models and the segments read; with the prefix BEFORE, the same of
     the night before.
     """
     earlier = [name for name in loans.columns if name.startswith(BEFORE)]
@@ -46,10 +48,21 @@ def moved(
     total = pl.DataFrame({"inputs": inputs.sum_horizontal(), "model": model.sum_horizontal()})
     yield _sum(ALL, total["inputs"], total["model"])
     for segment in segments:
-        beside = total.with_columns(loans[segment].cast(pl.String).alias("level"))
+        beside = total.with_columns(level=pl.Series(places(loans, segment)))
         sums = beside.group_by("level").agg(pl.len(), pl.col("inputs", "model").sum())
         for level, count, by_inputs, by_model in sums.sort("level").iter_rows():
-            yield Moved(f"{segment}={level}", count, by_inputs, by_model)
+            yield Moved(f"{segment.name}={segment.labels[level]}", count, by_inputs, by_model)
+
+
+def together(parts: Iterable[Moved]) -> list[Moved]:
+    """What moved several groups of loans, part by part."""
+    sums: dict[str, Moved] = {}
+    for each in parts:
+        own = sums.get(each.part, Moved(each.part, 0, 0.0, 0.0))
+        sums[each.part] = Moved(
+            each.part, own.loans + each.loans, own.inputs + each.inputs, own.model + each.model
+        )
+    return list(sums.values())
 
 
 def _sum(part: str, inputs: pl.Series, model: pl.Series) -> Moved:

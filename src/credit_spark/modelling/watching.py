@@ -4,6 +4,7 @@ Bins are found once, when a model is fitted, so that nights can be held against 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import floor, log10
 from typing import Any, Literal
 
 import numpy as np
@@ -20,9 +21,12 @@ from credit_spark.modelling.features import Definition
 
 RANGES = 10
 SHARES = [nth / RANGES for nth in range(1, RANGES)]
+# Of the ends of bins, beside the distance from the first to the last.
+DIGITS = 3
 # Of a text's levels the most frequent; the others are one bin.
 MOST_LEVELS = 40
-SCORE = "score"
+# No feature can be named so.
+SCORE = "the score"
 OUTCOMES = ("good", "bad", "open")
 Role = Literal["score", "feature", "segment", "analysis"]
 # A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
@@ -34,7 +38,8 @@ Profile = NDArray[np.float64]
 def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watched]:
     """What a contract's model is to watch but its score: features, segments, analyses; no bins."""
     kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    segments = [Definition(name, name, is_text=True) for name in contract.segments]
+    # Quoted: a column may be named as a word of SQL is.
+    segments = [Definition(name, f"`{name}`", is_text=True) for name in contract.segments]
     analyses = {name: expression(each.sql, kinds) for name, each in contract.analyses.items()}
     analysed = [Definition(name, each.sql, each.is_text) for name, each in analyses.items()]
     roles: Mapping[Role, Sequence[Definition]] = {
@@ -50,8 +55,8 @@ def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watch
 def with_bins(watched: Sequence[Watched], sample: pl.DataFrame) -> list[Watched]:
     """What is watched, with bins found in a sample of loans.
 
-    Of a number they are tenths of the sample, their ends rounded to three digits, or its values
-    where they are few; of a text, its most frequent levels.
+    Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
+    between them, or its values where they are few; of a text, its most frequent levels.
     """
     return [_with_bins(each, sample) for each in watched]
 
@@ -70,24 +75,28 @@ def _with_bins(watched: Watched, sample: pl.DataFrame) -> Watched:
     if len(values) <= RANGES:
         return watched.model_copy(update={"edges": tuple(values[1:].tolist())})
     ends = np.quantile(known, SHARES, method="higher")
-    rounded = sorted({float(f"{each:.3g}") for each in ends})
+    digits = DIGITS - 1 - floor(log10(ends[-1] - ends[0])) if ends[-1] > ends[0] else None
+    rounded = sorted({float(each if digits is None else round(each, digits)) for each in ends})
     edges = tuple(each for each in rounded if each > known.min())
     return watched.model_copy(update={"edges": edges})
 
 
 def watched_score(cells: Sequence[Cell]) -> Watched:
-    """The score as what is watched: tenths of the loans learnt from, by their log-odds of bad."""
+    """The score as what is watched: tenths of the loans learnt from, by their log-odds of bad.
+
+    A bin begins midway between two cells: a loan's own log-odds lie to either side of its cell's.
+    """
     log_odds = np.array([each.log_odds for each in cells])
     until = np.cumsum([each.known for each in cells])
-    ends = log_odds[np.searchsorted(until, [share * until[-1] for share in SHARES])]
-    edges = tuple(float(each) for each in np.unique(ends) if each > log_odds[0])
-    counts = np.bincount(
-        np.searchsorted(edges, log_odds, "right"),
-        [each.known for each in cells],
-        minlength=len(edges) + 2,
+    places_ = np.searchsorted(until, [share * until[-1] for share in SHARES], "right")
+    begins = [place for place in np.unique(places_) if 0 < place < len(cells)]
+    edges = tuple(float(log_odds[place - 1] + log_odds[place]) / 2 for place in begins)
+    bins = np.searchsorted(edges, log_odds, "right")
+    counts, bads = (
+        tuple(int(each) for each in np.bincount(bins, weights, minlength=len(edges) + 2))
+        for weights in ([each.known for each in cells], [each.bad for each in cells])
     )
-    loans = tuple(int(each) for each in counts)
-    return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=loans)
+    return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=counts, bads=bads)
 
 
 def columns_watched(watched: Sequence[Watched]) -> list[str]:
@@ -163,8 +172,9 @@ def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
     for each in watched:
         rows = profile[begin : begin + len(each.labels)]
         begin += len(rows)
-        counts = [int(count) for count in rows[:, :3].sum(axis=1)]
-        found.append(each.model_copy(update={"counts": tuple(counts)}))
+        counts = tuple(int(count) for count in rows[:, :3].sum(axis=1))
+        bads = tuple(int(count) for count in rows[:, 1])
+        found.append(each.model_copy(update={"counts": counts, "bads": bads}))
     return found
 
 
@@ -172,22 +182,23 @@ def named_bins(
     document: ModelDocument, paired: Sequence[tuple[int, int]], profile: Profile
 ) -> Iterator[dict[str, Any]]:
     """A profile as rows of the table `profiles`."""
-    watched = document.watched
-    subjects: list[tuple[str, str, list[str], tuple[int, ...]]] = [
-        (each.role, each.name, each.labels, each.counts) for each in watched
+    watched, version = document.watched, document.version
+    subjects: list[tuple[str, str, list[str], Watched | None]] = [
+        (each.role, each.name, each.labels, each) for each in watched
     ]
     for one, other in paired:
         labels = [f"{a} | {b}" for a in watched[one].labels for b in watched[other].labels]
-        subjects.append(("pair", f"{watched[one].name} | {watched[other].name}", labels, ()))
+        subjects.append(("pair", f"{watched[one].name} | {watched[other].name}", labels, None))
     rows = iter(profile.tolist())
-    for role, name, labels, counts in subjects:
+    for role, name, labels, own in subjects:
         for nth, label in enumerate(labels):
             good, bad, open_, pds, known_pds = next(rows)
             yield {
-                "model_version": document.version, "role": role, "subject": name, "bin": nth,
+                "model_version": version, "role": role, "subject": name, "bin": nth,
                 "label": label, "good": int(good), "bad": int(bad), "open": int(open_),
                 "pd_sum": pds, "known_pd_sum": known_pds,
-                "reference": counts[nth] if counts else None,
+                "reference": own.counts[nth] if own else None,
+                "reference_bad": own.bads[nth] if own else None,
             }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from credit_spark.evaluation.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, nothing
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, plain
@@ -22,7 +23,7 @@ def changes(facts: NightFacts) -> Section:
     head = ("status", "what", "measure", "tonight", "expected", "by chance", "loans")
     says = (
         f"{len(facts.drift)} figures were held against what the model learnt from; {len(graver)} "
-        "have changed beyond a bound and beyond chance."
+        f"have changed beyond a bound and beyond chance. {_advice(facts)}"
         if facts.drift
         else "Not enough data: the night was not monitored."
     )
@@ -34,6 +35,13 @@ def changes(facts: NightFacts) -> Section:
     )
 
 
+def _advice(facts: NightFacts) -> str:
+    rows = [Drift(*[row[name] for name in Drift._fields]) for row in facts.drift]
+    found = advice(rows)
+    word = "Retrain" if found.retrain else "No reason to retrain"
+    return f"{word}: {found.why}."
+
+
 def _psi(facts: NightFacts) -> Chart:
     title = "Population stability index, against the loans learnt from"
     found = {row["subject"]: row["psi"] for row in facts.drift if row["psi"] is not None}
@@ -41,7 +49,12 @@ def _psi(facts: NightFacts) -> Chart:
         return nothing("psi", title, "bars", "the model tells no distributions to hold against")
     ordered = dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
     first, most = next(iter(ordered.items()))
-    says = f"{first} has changed most (PSI {most:.3f}; from 0.1 on one watches, from 0.25 acts)."
+    row = next(row for row in facts.drift if row["subject"] == first and row["psi"] is not None)
+    word = {"stable": "no more than may be", "watch": "to be watched", "act": "to be acted on"}
+    says = (
+        f"{first} has changed most (PSI {most:.3f}; by chance it would be {row['chance']:.3f} at "
+        f"most): {word[row['status']]}."
+    )
     return bars("psi", title, says, ordered, "PSI")
 
 

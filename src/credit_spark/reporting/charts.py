@@ -42,6 +42,7 @@ class Rate(NamedTuple):
         return self.bad / self.known if self.known else None
 
 
+MOST_BARS = 40
 NOT_ENOUGH = "Not enough data: {}."
 
 
@@ -63,10 +64,12 @@ def lines(
     return Chart(name, title, "lines", says, data | {"x_label": labels[0], "y_label": labels[1]})
 
 
-def rates(name: str, title: str, found: Sequence[Rate], what: str) -> Chart:
+def rates(
+    name: str, title: str, found: Sequence[Rate], what: str, loans: int | None = None
+) -> Chart:
     """Loans and the rate of bad among them, with its 95% interval, beside what was expected.
 
-    `what` names the bars, as in 'The grade'.
+    `what` names the bars, as in 'The grade'; `loans` are all, where some are not shown.
     """
     shown = [each for each in found if each.loans]
     if not shown:
@@ -80,14 +83,17 @@ def rates(name: str, title: str, found: Sequence[Rate], what: str) -> Chart:
         "high": [high for _, high in intervals],
         "expected": [each.expected for each in shown],
     }
-    return Chart(name, title, "rates", _extremes(shown, what), data)
+    return Chart(name, title, "rates", _extremes(shown, what, loans), data)
 
 
 def bars(name: str, title: str, says: str, values: Mapping[str, float], x_label: str) -> Chart:
     """A bar for each name."""
     if not values:
         return nothing(name, title, "bars", "there is nothing to show")
-    data = {"labels": list(values), "values": list(values.values()), "x_label": x_label}
+    shown = dict(list(values.items())[:MOST_BARS])
+    if len(values) > MOST_BARS:
+        says += f" {MOST_BARS} of {len(values)} are shown."
+    data = {"labels": list(shown), "values": list(shown.values()), "x_label": x_label}
     return Chart(name, title, "bars", says, data)
 
 
@@ -107,11 +113,11 @@ def heat(
 FEWEST_KNOWN = 30
 
 
-def _extremes(shown: Sequence[Rate], what: str) -> str:
+def _extremes(shown: Sequence[Rate], what: str, loans: int | None) -> str:
     """Where the rate of bad is lowest and highest, among those that enough is known of."""
     sure = [each for each in shown if each.known >= FEWEST_KNOWN]
     most = max(shown, key=lambda each: each.loans)
-    share = most.loans / sum(each.loans for each in shown)
+    share = most.loans / (loans or sum(each.loans for each in shown))
     frequent = f"{what} is most often {_in_words(most)} ({share:.0%} of the loans)"
     if len(sure) < 2:
         return f"{frequent}; too few outcomes are known to compare bad rates."

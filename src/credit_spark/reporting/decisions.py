@@ -42,8 +42,8 @@ def _why_declined(facts: NightFacts) -> str:
     plan = facts.document.score.decisions
     first = next(iter(reasons))
     return (
-        f"Loans are approved below a PD of {plan.approve_below:.0%} and declined from "
-        f"{plan.decline_from:.0%} on. The most frequent first reason of those declined: {first}."
+        f"Loans are approved below a PD of {plan.approve_below:.4g} and declined from "
+        f"{plan.decline_from:.4g} on. The most frequent first reason of those declined: {first}."
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Literal
+from warnings import catch_warnings, simplefilter
 
 import matplotlib as mpl
 from cycler import cycler
@@ -20,9 +21,13 @@ GREY, BLUE, RED = "#c9ced6", "#2b5c8a", "#b3372b"
 COLOURS = (BLUE, RED, "#5a8f3c", "#8a5aa8", "#b8862b", "#4a4a4a")
 # As many as stand beside each other, of letters and of bars with a label.
 LETTERS, LABELLED = 70, 24
+# Of fewer points, each is marked.
+FEW = 12
 LONGEST = 40
 STYLE: Any = {
     "svg.fonttype": "none",
+    # A lender's texts are texts, whatever dollars are in them.
+    "text.parse_math": False,
     # A chart of the same data is the same file.
     "svg.hashsalt": "credit-spark",
     "font.family": "sans-serif",
@@ -36,8 +41,10 @@ STYLE: Any = {
 def drawn(chart: Chart, format_: Format) -> bytes:
     """A chart that has data, as a picture."""
     assert chart.data is not None
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, _height(chart)))
+    with mpl.rc_context(STYLE), catch_warnings():
+        # A letter that the font has not is drawn as a box.
+        simplefilter("ignore")
+        figure = Figure(figsize=(_width(chart), _height(chart)))
         DRAWN[chart.kind](figure.subplots(), chart.data)
         file = BytesIO()
         metadata = {"Date": None} if format_ == "svg" else None
@@ -53,6 +60,11 @@ def inline(chart: Chart) -> str:
     return re.sub(r'(url\(|href=")#', rf"\g<1>#{chart.name}-", named)
 
 
+def _width(chart: Chart) -> float:
+    assert chart.data is not None
+    return max(WIDTH, 2 + A_BAR * len(chart.data["columns"])) if chart.kind == "heat" else WIDTH
+
+
 def _height(chart: Chart) -> float:
     assert chart.data is not None
     if chart.kind == "bars":
@@ -64,7 +76,8 @@ def _height(chart: Chart) -> float:
 
 def _lines(axes: Axes, data: Data) -> None:
     for name, values in data["series"].items():
-        axes.plot(data["x"], values, label=name, linewidth=1.6)
+        marker = "o" if len(data["x"]) < FEW else ""
+        axes.plot(data["x"], values, label=name, linewidth=1.6, marker=marker, markersize=4)
     axes.set_xlabel(data["x_label"])
     axes.set_ylabel(data["y_label"])
     if len(data["series"]) > 1:
@@ -93,7 +106,8 @@ def _rates(axes: Axes, data: Data) -> None:
         beside.plot(*zip(*expected, strict=True), "_", markersize=11, color=BLUE, label="mean PD")
     beside.set_ylim(bottom=0)
     beside.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    beside.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
+    if known or expected:
+        beside.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
 
 
 def _bars(axes: Axes, data: Data) -> None:

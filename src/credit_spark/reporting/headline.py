@@ -13,6 +13,12 @@ def headline(facts: NightFacts) -> Section:
     rows = [
         ("lines read", found["rows_read"], last.get("rows_read"), counted),
         ("loans accepted", found["rows_accepted"], last.get("rows_accepted"), counted),
+        (
+            "lines that gave way to newer ones",
+            found["rows_superseded"],
+            last.get("rows_superseded"),
+            counted,
+        ),
         ("lines set aside", found["rows_quarantined"], last.get("rows_quarantined"), counted),
         *(
             (name, facts.figure(metric), facts.last_figures.get(metric), say)
@@ -44,7 +50,7 @@ def _at_a_glance(facts: NightFacts) -> str:
     told = {
         "act": "something has changed that calls for action (see Changes)",
         "watch": "something has changed and should be watched (see Changes)",
-        "stable": "nothing has changed beyond chance",
+        "stable": "nothing has changed so much that it is to be watched",
     }[drift] if facts.drift else "whether anything has changed was not looked at"  # fmt: skip
     return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {told}."
 

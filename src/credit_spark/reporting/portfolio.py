@@ -25,6 +25,7 @@ def portfolio(facts: NightFacts) -> Section:
             for name, each in contract.analyses.items()
             if each.against
         ),
+        _outcomes(facts),
         _balance(facts),
         _correlations(facts),
     ]
@@ -47,45 +48,72 @@ def _by(facts: NightFacts, role: str, name: str, title: str) -> Chart:
     bins = facts.bins(role, name)
     if not bins:
         why = "the model was fitted before the contract asked for it; it is shown after a training"
-        return nothing(f"by-{name}", title, "rates", why)
+        return nothing(f"{role}-{name}", title, "rates", why)
     found = [_rate(each) for each in bins]
     if role == "segment":
-        found = sorted(found, key=lambda each: -each.loans)[:MOST_LEVELS]
-        found = sorted(found, key=lambda each: (each.label == MISSING, each.label))
-    return rates(f"by-{name}", title, found, title)
+        frequent = sorted(found, key=lambda each: -each.loans)[:MOST_LEVELS]
+        shown = sorted(frequent, key=lambda each: (each.label == MISSING, each.label))
+        return rates(f"{role}-{name}", title, shown, title, sum(each.loans for each in found))
+    return rates(f"{role}-{name}", title, found, title)
 
 
 def _against(facts: NightFacts, name: str, other: str) -> Chart:
     titles = [facts.contract.analyses[each].title for each in (name, other)]
     title = f"{titles[0]} against {titles[1].lower()}: the bad rate"
-    bins = facts.bins("pair", f"{name} | {other}")
+    chart, bins = f"{name}-by-{other}", facts.bins("pair", f"{name} | {other}")
     known = sum(each.known for each in bins)
     if not known:
-        return nothing(f"{name}-by-{other}", title, "heat", "no outcome is known of them")
-    rates_ = {each.label: each.bad / each.known if each.known >= SURE else None for each in bins}
-    rows = list(dict.fromkeys(each.label.split(" | ")[0] for each in bins))
-    columns = list(dict.fromkeys(each.label.split(" | ")[1] for each in bins))
-    loans = {each.label: each.loans for each in bins}
-    rows = [row for row in rows if any(loans[f"{row} | {column}"] for column in columns)]
-    columns = [column for column in columns if any(loans[f"{row} | {column}"] for row in rows)]
-    sure = [each for each in bins if each.known >= SURE]
+        return nothing(chart, title, "heat", "no outcome is known of them")
+    rows, columns = (
+        [each.label for each in facts.bins("analysis", side)] for side in (name, other)
+    )
+    sides = [divmod(each.bin, len(columns)) for each in bins]
+    fields = dict(zip(sides, bins, strict=True))
+    across = [
+        nth for nth in range(len(rows)) if any(fields[nth, c].loans for c in range(len(columns)))
+    ]
+    down = [nth for nth in range(len(columns)) if any(fields[r, nth].loans for r in across)]
+    values = [[_sure_rate(fields[row, column]) for column in down] for row in across]
     says = "Too few outcomes are known in each field to compare them."
+    sure = {side: each for side, each in fields.items() if each.known >= SURE}
     if sure:
-        worst = max(sure, key=lambda each: each.bad / each.known)
-        where = worst.label.replace(" | ", ", and ")
+        (row, column), worst = max(sure.items(), key=lambda each: each[1].bad / each[1].known)
         says = (
-            f"The bad rate is highest, {worst.bad / worst.known:.1%}, where they are {where}; it "
-            f"is {sum(each.bad for each in bins) / known:.1%} on the whole."
+            f"The bad rate is highest, {worst.bad / worst.known:.1%}, at {rows[row]}, and "
+            f"{columns[column]}; it is {sum(each.bad for each in bins) / known:.1%} on the whole."
         )
-    values = [[rates_[f"{row} | {column}"] for column in columns] for row in rows]
     blank = f" Fields with fewer than {SURE} known outcomes are blank."
-    return heat(f"{name}-by-{other}", title, says + blank, (rows, columns), values)
+    shown = ([rows[nth] for nth in across], [columns[nth] for nth in down])
+    return heat(chart, title, says + blank, shown, values)
+
+
+def _sure_rate(found: Bin) -> float | None:
+    return found.bad / found.known if found.known >= SURE else None
+
+
+def _outcomes(facts: NightFacts) -> Chart:
+    """Tonight's loans by the bad flag."""
+    title = "Tonight's loans by their outcome"
+    found = {
+        name: sum(getattr(each, name) for each in facts.cells) for name in ("good", "bad", "open")
+    }
+    loans = sum(found.values())
+    if not loans:
+        return nothing("outcomes", title, "bars", "there are no loans")
+    says = (
+        f"{found['bad'] / loans:.1%} of the loans are known to be bad, {found['good'] / loans:.1%} "
+        f"good; of {found['open'] / loans:.1%} the outcome is open, or they are too young to judge."
+    )
+    return bars(
+        "outcomes", title, says, {name: float(each) for name, each in found.items()}, "loans"
+    )
 
 
 def _balance(facts: NightFacts) -> Chart:
     """Good and bad loans that the model learnt from, before and after their treatment."""
     learnt = facts.document.facts
     before = learnt.bad / learnt.rows
+    # Every treatment makes good and bad weigh the same, oversampling but for chance.
     after = 0.5 if learnt.treatment != "none" else before
     says = (
         f"{before:.1%} of the {learnt.rows:,} loans learnt from are bad; after the treatment "

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from credit_spark.evaluation.calibration import tenths
 from credit_spark.evaluation.cells import Cell
-from credit_spark.evaluation.curves import passed
+from credit_spark.evaluation.curves import bad_among, passed
 from credit_spark.evaluation.metrics import auc, ks, ks_threshold
 from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
 from credit_spark.reporting.facts import NightFacts
@@ -13,9 +13,11 @@ from credit_spark.reporting.sections import Section
 
 def ranking(facts: NightFacts) -> Section:
     """How good the model is on the outcomes that are known."""
+    months = facts.contract.performance_months
+    old = f" and that are {months} months old at least" if months else ""
     return Section(
         "How good the model is",
-        "On loans whose outcome is known by now, the model's own training loans among them.",
+        f"On loans whose outcome is known by now{old}, the model's own training loans among them.",
         charts=[*curves(facts.cells), calibration(facts.cells), _by_outcome(facts)],
     )
 
@@ -44,10 +46,9 @@ def curves(cells: Sequence[Cell]) -> Iterator[Chart]:
         f"The area under the curve (AUC) is {auc(cells):.3f}; 0.5 is chance.",
         good, {"model": bad, "chance": good}, ("share of good loans", "share of bad loans"),
     )  # fmt: skip
-    fifth = next(each for each in steps if each.loans >= 0.2)
     yield lines(
         "gains", names["gains"],
-        f"The riskiest fifth of the loans holds {fifth.bad:.0%} of the bad ones.",
+        f"The riskiest fifth of the loans holds {bad_among(steps, 0.2):.0%} of the bad ones.",
         loans, {"model": bad, "chance": loans},
         ("share of loans, the riskiest first", "share of bad loans"),
     )  # fmt: skip
@@ -83,7 +84,8 @@ def _by_outcome(facts: NightFacts) -> Chart:
     shown = [name for name, total in totals.items() if total]
     if not shown:
         return nothing("points", title, "lines", "there are no scores")
-    points = sorted(found)
+    points = list(range(min(found), max(found) + 10, 10))
+    found = {each: found.get(each, dict.fromkeys(totals, 0)) for each in points}
     series = {name: [found[each][name] / totals[name] for each in points] for name in shown}
     means = {
         name: sum(each * found[each][name] for each in points) / totals[name] for name in shown

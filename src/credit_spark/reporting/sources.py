@@ -1,5 +1,6 @@
 """What a night was made of: its data, its model, its run."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from credit_spark.reporting.charts import Chart, bars, nothing
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted
 
+MOST_ROWS = 300
 OF_A_RUN = (
     "command", "status", "started_at", "ended_at", "run_id", "code_version", "contract_hash",
     "suite_hash",
@@ -20,7 +22,8 @@ def data(facts: NightFacts) -> Section:
     title = "What is wrong with the data"
     read, aside = facts.run["rows_read"], facts.run["rows_quarantined"]
     if not facts.broken:
-        return Section(title, "No line was set aside.", charts=[*_gaps(facts)])
+        says, charts = "No line was set aside.", [*_gaps(facts)]
+        return Section(title, says, charts, [*_replaced(facts)])
     ordered = dict(sorted(facts.broken.items(), key=lambda each: (-each[1], each[0])))
     first, count = next(iter(ordered.items()))
     says = f"{first} is broken most often, by {count:,} lines."
@@ -30,10 +33,15 @@ def data(facts: NightFacts) -> Section:
     share = f" ({aside / read:.1%} of those read)" if read and aside is not None else ""
     return Section(
         title,
-        f"{aside or 0:,} lines were set aside{share}; each stands in the table quarantine with "
+        f"{_lines(aside)} set aside{share}; each stands in the table quarantine with "
         "every rule that it breaks.",
         charts=[chart, *_gaps(facts)],
+        tables=[*_replaced(facts)],
     )
+
+
+def _lines(count: int | None) -> str:
+    return "Some lines were" if count is None else f"{count:,} lines were"
 
 
 def _gaps(facts: NightFacts) -> Iterator[Chart]:
@@ -57,12 +65,17 @@ def model(facts: NightFacts) -> Section:
     """The model that scored the night: its facts and its scorecard."""
     learnt = facts.document.facts
     rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in scorecard(facts.document)]
+    more = (
+        f" The first {MOST_ROWS} of {len(rows)} lines are shown." if len(rows) > MOST_ROWS else ""
+    )
     says = (
         f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the night of "
         f"{learnt.as_of}, {learnt.bad:,} of them bad, with the treatment {learnt.treatment}. "
-        "Its scorecard: what each feature adds to the points."
+        f"Its scorecard: what each feature adds to the points.{more}"
     )
-    return Section("The model", says, tables=[Table(("feature", "level", "points"), rows)])
+    return Section(
+        "The model", says, tables=[Table(("feature", "level", "points"), rows[:MOST_ROWS])]
+    )
 
 
 def run(facts: NightFacts) -> Section:
@@ -73,8 +86,16 @@ def run(facts: NightFacts) -> Section:
     return Section("The run", says, tables=[Table(("", ""), rows), *_files(facts)])
 
 
+def _replaced(facts: NightFacts) -> Iterator[Table]:
+    """Values that the contract turned null or clipped."""
+    found = json.loads(facts.run.get("replaced") or "{}")
+    rows = [(name, counted(count)) for name, count in sorted(found.items()) if count]
+    if rows:
+        yield Table(("column", "values replaced, as the contract says"), rows)
+
+
 def _files(facts: NightFacts) -> Iterator[Table]:
-    files: Sequence[Any] = facts.run.get("file_list") or ()
+    files: Sequence[Any] = json.loads(facts.run.get("files") or "[]")
     if files:
         rows = [
             (each["name"], counted(each["bytes"]), each["layout"], each["sha256"][:16])

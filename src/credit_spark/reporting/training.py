@@ -21,7 +21,6 @@ SIDE_BY_SIDE = (
     ("mean PD / observed", CV, "mean_pd_over_observed"), ("slope", CV, "calibration_slope"),
     ("ECE before", CV, "ece_before"), ("ECE after", CV, "ece"), ("log loss", CV, "log_loss"),
 )  # fmt: skip
-MOST_COEFFICIENTS = 40
 
 
 class Fitted(NamedTuple):
@@ -168,10 +167,8 @@ def _coefficients(fitted: Fitted) -> Chart:
     ordered = sorted(found.items(), key=lambda each: (-abs(each[1]), each[0]))
     first, most = ordered[0]
     says = f"{first} weighs most ({most:+.3f})."
-    if len(ordered) > MOST_COEFFICIENTS:
-        says += f" The {MOST_COEFFICIENTS} largest of {len(ordered)} are shown."
     name, title = f"coefficients-{fitted.treatment}", f"Treatment {fitted.treatment}"
-    return bars(name, title, says, dict(ordered[:MOST_COEFFICIENTS]), "log-odds of bad")
+    return bars(name, title, says, dict(ordered), "log-odds of bad")
 
 
 def gates(facts: TrainingFacts) -> Section:

@@ -113,15 +113,14 @@ def watched_in(
     Bins are found in a part of many loans; all are counted.
     """
     needed = columns_watched(watched_of(contract, features))
-    rows, many = learnt.select(*needed), seen.good + seen.bad
+    rows, many = learnt.select(*needed, "outcome"), seen.good + seen.bad
     # By its name: of a fraction given by position, pyspark forgets the seed.
     part = rows.sample(fraction=LOOKED_AT / many, seed=1) if many > LOOKED_AT else rows
     watched = with_bins(watched_of(contract, features), pl.DataFrame(part.toArrow()))
 
     def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            blank = {"pd": pl.lit(0.0), "outcome": pl.lit("open")}
-            profile = profiled(pl.DataFrame(batch).with_columns(**blank), watched)
+            profile = profiled(pl.DataFrame(batch).with_columns(pd=pl.lit(0.0)), watched)
             yield pa.RecordBatch.from_pydict({"profile": [profile.ravel()]})
 
     parts = rows.mapInArrow(counted, "profile array<double>").toArrow()["profile"].to_pylist()

@@ -1,6 +1,7 @@
 """Scores -> score_counts, metrics; and the challenger in the shadow of the champion."""
 
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -18,8 +19,8 @@ from credit_spark.evaluation.cells import (
     tallied,
 )
 from credit_spark.evaluation.figures import ALL, Figure, figures, pooled, reliability
-from credit_spark.evaluation.swaps import Swap, swap_figures
-from credit_spark.evaluation.vintages import vintage_figures, vintages
+from credit_spark.evaluation.swaps import APPROVED_BY, Swap, swap_figures
+from credit_spark.evaluation.vintages import judged, vintage_figures, vintages
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.moments import correlations
 from credit_spark.modelling.scoring import columns_read, scored
@@ -37,6 +38,8 @@ RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 def measure(night: Night, tally: Tally | None = None) -> None:
     """Count tonight's scores, and compute every metric on those with a known outcome.
+
+    Outcomes of loans younger than the contract's `performance_months` count as not known.
 
     Whoever has just written the scores gives their `tally`, so that loans are not scored again.
     Where a challenger waits, it scores the same loans in the shadow: nothing but metrics comes
@@ -95,13 +98,18 @@ def watched_figures(document: ModelDocument, tally: Tally) -> list[Figure]:
     return [*vintage_figures(vintages(tally.vintages)), *hang_together]
 
 
-def _tally_both(file: str, champion: ModelDocument, challenger: ModelDocument) -> pl.DataFrame:
+def _tally_both(
+    file: str, champion: ModelDocument, challenger: ModelDocument, contract: Contract, as_of: date
+) -> pl.DataFrame:
     """The loans of a file by the challenger's score and what each of both models would do."""
-    needed = sorted({*columns_read(champion), *columns_read(challenger), "outcome"})
+    observed_on, months = contract.observed_on, contract.performance_months
+    dated = [observed_on] if observed_on else []
+    needed = sorted({*columns_read(champion), *columns_read(challenger), "outcome", *dated})
     tallies = []
     for block in blocks_of(file, needed):
         champions = scored(block, champion)["decision"].alias("champions")
-        by_both = scored(block.with_columns(champions), challenger, "outcome", "champions")
+        old = judged(block.with_columns(champions), observed_on, as_of, months)
+        by_both = scored(old, challenger, "outcome", "champions")
         tallies.append(tallied(by_both, BY_BOTH))
     return added(tallies, BY_BOTH)
 
@@ -118,7 +126,13 @@ def _in_shadow(night: Night, champion: ModelDocument, challenger: ModelDocument)
 
     Both score a loan in one pass, since their scores hang on nothing but the loan.
     """
-    tally = partial(_tally_both, champion=champion, challenger=challenger)
+    tally = partial(
+        _tally_both,
+        champion=champion,
+        challenger=challenger,
+        contract=night.contract,
+        as_of=night.as_of,
+    )
     files = night.tables.files(loans(night.contract), "clean")
     counts = (
         added(night.spread("score in the shadow", tally, files), BY_BOTH)
@@ -138,6 +152,8 @@ def _told(measured: Measured, dataset: str) -> dict[str, Any]:
         "known_outcomes": sum(cell.known for cell in measured.cells[dataset][None]),
         **{name: pooled(rows, name) for name in RANKING},
         **{
-            each.segment: {"loans": int(each.value or 0)} for each in rows if each.metric == "loans"
+            each.segment: {"loans": int(each.value or 0)}
+            for each in rows
+            if each.metric == "loans" and each.segment in APPROVED_BY.values()
         },
     }

@@ -1,6 +1,5 @@
 """Tonight against what the model learnt from, and against last night -> drift, metrics."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -8,6 +7,8 @@ from typing import Any, NamedTuple
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import DriftError, InputError, listed
@@ -16,6 +17,7 @@ from credit_spark.evaluation.drift import (
     Bounds,
     Drift,
     Expected,
+    Outcomes,
     Seen,
     Status,
     advice,
@@ -24,13 +26,18 @@ from credit_spark.evaluation.drift import (
 )
 from credit_spark.evaluation.figures import ALL, Figure
 from credit_spark.evaluation.profiles import Bin, by_subject
-from credit_spark.evaluation.vintages import OLD_ENOUGH
+from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.modelling.document import ModelDocument
-from credit_spark.modelling.movement import BEFORE, Moved, moved
+from credit_spark.modelling.movement import BEFORE, Moved, moved, together
 from credit_spark.modelling.scoring import columns_read
+from credit_spark.modelling.watching import columns_watched
 from credit_spark.steps import Night
 from credit_spark.steps.measure import NIGHT, version_of
 
+OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
+# The newest months are judged each by itself.
+MOST_MONTHS = 24
+Figures = Mapping[tuple[str, str], Mapping[str, Any]]
 MOVEMENT = "movement"
 MOVED = "part string, loans bigint, inputs double, model double"
 COMPLETE = "complete"
@@ -53,10 +60,10 @@ def monitor(night: Night, *, fail_on: Status | None = None) -> None:
     document = night.models.document(version_of(night.tables, night.contract))
     earlier = earlier_nights(night)
     bounds = Bounds(**night.settings.monitor.model_dump(exclude={"nights"}))
-    found = drifts(seen(night, earlier), expected(document), bounds)
+    found = drifts(seen(night, document, earlier), expected(document), bounds)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     night.tables.write(DRIFT, rows, "true")
-    changes = movement(night, document, earlier[-1].as_of) if earlier else []
+    changes = moved_since(night, document, earlier[-1].as_of) if earlier else []
     write_movement(night, document, changes)
     night.ledger.note("monitor", told(found, changes, earlier))
     if fail_on and worst(found) in ("act", fail_on):
@@ -73,32 +80,51 @@ def expected(document: ModelDocument) -> Expected:
     return Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
 
 
-def seen(night: Night, earlier: Sequence[Earlier]) -> Seen:
+def seen(night: Night, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
     """Tonight's profile and figures.
 
     Raises:
         InputError: the night was not measured.
     """
     tonight = pc.field("as_of") == night.as_of
-    bins = night.tables.rows(PROFILES, Bin._fields, tonight)
+    own = tonight & (pc.field("model_version") == document.version)
+    bins = night.tables.rows(PROFILES, Bin._fields, own)
     if not bins:
         raise InputError(f"the night of {night.as_of} is not measured yet; run 'measure' for it")
     figures = {
-        (row["segment"], row["metric"]): row["value"]
+        (row["segment"], row["metric"]): row
         for row in night.tables.rows(
             METRICS,
-            ("segment", "metric", "value"),
-            tonight
+            ("segment", "metric", "value", "rows"),
+            own
             & (pc.field("dataset") == NIGHT)
-            & pc.field("metric").isin(["auc", "approval_rate"]),
+            & pc.field("threshold").is_null()
+            & pc.field("metric").isin([*OF_ALL, *OF_A_MONTH]),
         )
     }
     return Seen(
         by_subject(Bin.of(row) for row in bins),
-        figures.get((OLD_ENOUGH, "auc")),
-        figures.get((ALL, "approval_rate")),
+        figures.get((ALL, "auc"), {}).get("value"),
+        figures.get((ALL, "approval_rate"), {}).get("value"),
         [each.accepted for each in earlier],
+        [*fresh(figures, document)],
     )
+
+
+def fresh(figures: Figures, document: ModelDocument) -> Iterator[Outcomes]:
+    """Loans to judge by of each of the last months that the model has not learnt from."""
+    facts = document.facts
+    first = month_of(number_of(facts.out_of_time_from or facts.as_of))
+    months = sorted(
+        segment.removeprefix(OF_A_VINTAGE)
+        for segment, metric in figures
+        if metric == "mean_pd" and segment.startswith(OF_A_VINTAGE)
+    )
+    for month in [each for each in months if each >= first][-MOST_MONTHS:]:
+        pd, bad = (figures[f"{OF_A_VINTAGE}{month}", name] for name in OF_A_MONTH)
+        if known := pd["rows"]:
+            of = f"{OF_A_VINTAGE}{month}"
+            yield Outcomes(of, known, round(bad["value"] * known), pd["value"] * known)
 
 
 def earlier_nights(night: Night) -> list[Earlier]:
@@ -111,10 +137,20 @@ def earlier_nights(night: Night) -> list[Earlier]:
     last = {
         run["as_of"]: run["rows_accepted"]
         for run in sorted(runs, key=lambda run: run["ended_at"])
-        if run["rows_accepted"]
+        if run["rows_accepted"] and run["model_version"]
     }
     kept = sorted(last)[-night.settings.monitor.nights :]
     return [Earlier(each, last[each]) for each in kept]
+
+
+def moved_since(night: Night, document: ModelDocument, last: date) -> list[Moved]:
+    """What moved the scores; nothing where the last night's files can't be read any more."""
+    try:
+        return movement(night, document, last)
+    except (PySparkException, Py4JJavaError) as error:
+        night.log.event("last night not read", error=type(error).__name__)
+        night.log.trace(error)
+        return []
 
 
 def movement(night: Night, document: ModelDocument, last: date) -> list[Moved]:
@@ -125,8 +161,8 @@ def movement(night: Night, document: ModelDocument, last: date) -> list[Moved]:
         old = night.models.document(version_of(before, night.contract))
     except InputError:
         return []
-    segments = night.contract.segments
-    needed = sorted({*columns_read(old), *columns_read(document), *segments})
+    segments = [each for each in document.watched if each.role == "segment"]
+    needed = sorted({*columns_read(old), *columns_read(document), *columns_watched(segments)})
     table = loans(night.contract)
     tonight = night.tables.frame(table, night.tables.files(table, "clean"))
     then = night.tables.frame(table, earlier_files).select(
@@ -134,23 +170,15 @@ def movement(night: Night, document: ModelDocument, last: date) -> list[Moved]:
     )
 
     def added_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            parts = pl.DataFrame(moved(pl.DataFrame(batch), old, document, segments), orient="row")
-            yield from parts.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
+        blocks = (pl.DataFrame(batch) for batch in batches if batch.num_rows)
+        parts = [part for block in blocks for part in moved(block, old, document, segments)]
+        if parts:
+            sums = pl.DataFrame(together(parts), orient="row")
+            yield from sums.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
 
     joined = tonight.select("loan_id", *needed).join(then, "loan_id").drop("loan_id")
-    sums: dict[str, list[Moved]] = defaultdict(list)
-    for row in joined.mapInArrow(added_up, MOVED).toArrow().to_pylist():
-        sums[row["part"]].append(Moved(**row))
-    return [
-        Moved(
-            part,
-            sum(each.loans for each in own),
-            sum(each.inputs for each in own),
-            sum(each.model for each in own),
-        )
-        for part, own in sums.items()
-    ]
+    found = joined.mapInArrow(added_up, MOVED).toArrow().to_pylist()
+    return together(Moved(**row) for row in found)
 
 
 def write_movement(night: Night, document: ModelDocument, changes: Sequence[Moved]) -> None:
@@ -188,7 +216,7 @@ def told(
         }
     return {
         "status": worst(found), "figures": len(found), **counts, "changed": changed,
-        **advice(found), "moved": since,
+        **advice(found)._asdict(), "moved": since,
     }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ class Tallier(NamedTuple):
         )
         old = judged(scored, contract.observed_on, self.as_of, contract.performance_months)
         return Tally(
-            tallied(scored),
+            tallied(old),
             tallied_vintages(old),
             profiled(old, document.watched, pairs(contract, document.watched)),
             moments(loans, document.watched),

@@ -14,10 +14,11 @@ from credit_spark.steps.assessment import ANY_BAD_AT, CV, Measured, pooled_cells
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.steps.book import Book, read_book
 from credit_spark.steps.fitting import Trial, tried
-from credit_spark.steps.measure import OF_A_NIGHT
 from credit_spark.steps.penalties import Choice, chosen_penalty
 
 PENALTIES = "penalties"
+# What a training measures; the others are a night's.
+TRAINED = (CV, "train", "out_of_time", "random_split", "validation", PENALTIES)
 SHOWN = {
     CV: (
         "ks_mean", "ks_sd", "auc_mean", "auc_sd", "mean_pd_over_observed", "calibration_slope",
@@ -188,7 +189,7 @@ def _write(
     if others:
         made = ", ".join(f"'{each.model_version}'" for each in others)
         within = f"({within}) or model_version in ({made})"
-    write_measured(night, [first, *rest, *others], f"not {OF_A_NIGHT} and ({within})")
+    write_measured(night, [first, *rest, *others], f"dataset in {TRAINED} and ({within})")
 
 
 def inflation_figures(book: Book) -> list[Figure]:
