@@ -1,4 +1,4 @@
-"""spark-submit jobs/monitor.py: profiles, metrics -> drift."""
+"""spark-submit jobs/monitor.py: profiles, metrics -> drift, movements."""
 
 import sys
 

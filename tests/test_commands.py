@@ -91,7 +91,7 @@ def test_the_same_night_twice_is_the_same_tables(night, done, tmp_path) -> None:
 def test_steps_taken_alone_make_the_same_night(night, done, tmp_path) -> None:
     codes = [
         night(step, tmp_path / "steps").code
-        for step in ("clean", "validate", "train", "promote", "score", "measure")
+        for step in ("clean", "validate", "train", "promote", "score", "measure", "monitor")
     ]
 
     assert codes == [0] * 6

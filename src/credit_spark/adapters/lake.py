@@ -28,6 +28,7 @@ from credit_spark.contract.tables import (
     EXPECTED_LOSS,
     METRICS,
     MODELS,
+    MOVEMENTS,
     PROFILES,
     QUARANTINE,
     RUNS,
@@ -179,6 +180,10 @@ class Lake:
     def profiles(self, as_of: date) -> list[Mapping[str, Any]]:
         """A night's bins of what is watched; none where it was not measured."""
         return self._rows_of(PROFILES.name, as_of)
+
+    def movements(self, as_of: date) -> list[Mapping[str, Any]]:
+        """What moved the points of loans that stood in the last night, too; none where none did."""
+        return self._rows_of(MOVEMENTS.name, as_of)
 
     def _rows_of(self, table: str, as_of: date) -> list[Mapping[str, Any]]:
         if not DeltaTable.is_deltatable(f"{self.folder}/{table}"):

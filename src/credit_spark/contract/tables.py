@@ -60,8 +60,7 @@ MODEL_VERSION = Field(
     "string", "hash of the model's document, as in `models`, or the name of a benchmark"
 )
 DATASETS = (
-    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow",
-    "movement",
+    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
 )  # fmt: skip
 DATASET = Field("string", f"one of {', '.join(map(repr, DATASETS))}")
 TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight', 'oversample' or 'smote'")
@@ -236,6 +235,21 @@ DRIFT = Table(
     checks={"status_is_known": f"status in {STATUSES}"},
 )
 
+MOVEMENTS = Table(
+    name="movements",
+    grain="a part of what moved the points of loans that stood in the last night, too",
+    columns={
+        "model_version": MODEL_VERSION,
+        "since": Field("date", "the last night"),
+        "last_model_version": Field("string", "the model that scored them then"),
+        "part": Field("string", "'all', a feature ('feature=income'), part of a segment"),
+        "loans": Field("bigint", "loans that stand in both nights"),
+        "by_inputs": Field("double", "mean change of points, by their data under the old model"),
+        "by_model": Field("double", "mean change of points, by the new model on the same data"),
+    },
+    keys=("model_version", "since", "last_model_version", "part", "loans", "by_inputs", "by_model"),
+)
+
 MODELS = Table(
     name="models",
     grain="a fit",
@@ -290,5 +304,5 @@ def tables(contract: Contract) -> tuple[Table, ...]:
     """Every table of a portfolio, in the order in which a night writes them."""
     return (
         loans(contract), QUARANTINE, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
-        MODELS, RUNS,
+        MOVEMENTS, MODELS, RUNS,
     )  # fmt: skip

@@ -126,6 +126,7 @@ def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
         metrics=metrics,
         profiles=by_subject(Bin.of(row) for row in lake.profiles(night)),
         drift=lake.drift(night),
+        movements=lake.movements(night),
         decided=lake.sums(night, "decision", "band", "reason_1"),
         broken=lake.broken_rules(night),
         last_run=runs[earlier] if earlier else None,

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from credit_spark.evaluation.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, nothing
-from credit_spark.reporting.facts import NightFacts
+from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.sections import Section, Table, counted, plain
 
-PSI_SHOWN = 0.001
+# Of points; what is below is nothing to see.
+SHOWN = 0.001
 
 
 def changes(facts: NightFacts) -> Section:
@@ -30,7 +31,7 @@ def changes(facts: NightFacts) -> Section:
     return Section(
         "Changes",
         says,
-        charts=[_psi(facts), _moved(facts, "feature=", "By feature"), *_moved_segments(facts)],
+        charts=[_psi(facts), _moved(facts, "feature"), *_moved_segments(facts)],
         tables=[Table(head, rows)] if rows else [],
     )
 
@@ -58,25 +59,27 @@ def _psi(facts: NightFacts) -> Chart:
     return bars("psi", title, says, ordered, "PSI")
 
 
-def _moved(facts: NightFacts, prefix: str, words: str) -> Chart:
-    title = f"What moved the points of the same loans since the last night: {words.lower()}"
-    name = f"moved-{prefix.removesuffix('=')}"
-    found = facts.segments(prefix, "movement")
-    whole = facts.segments("all", "movement").get("")
-    if not found or not whole:
+def _moved(facts: NightFacts, part: str) -> Chart:
+    words = part.replace("_", " ")
+    title = f"What moved the points of the same loans since the last night: by {words}"
+    name, whole = f"moved-{part}", _whole(facts)
+    if whole is None:
         return nothing(name, title, "bars", "no loan stood in an earlier night, too")
-    total = {cause: whole[f"points_moved_by_{cause}"]["value"] for cause in ("inputs", "model")}
-    values = {
-        f"{part}, {words_}": own[f"points_moved_by_{cause}"]["value"]
-        for part, own in found.items()
-        for cause, words_ in (("inputs", "its data"), ("model", "the model"))
-        if abs(own[f"points_moved_by_{cause}"]["value"]) >= PSI_SHOWN
+    found = {
+        row["part"].removeprefix(f"{part}="): row
+        for row in facts.movements
+        if row["part"].startswith(f"{part}=")
     }
-    loans = whole["points_moved_by_inputs"]["rows"]
+    values = {
+        f"{label}, {cause}": row[column]
+        for label, row in found.items()
+        for cause, column in (("its data", "by_inputs"), ("the model", "by_model"))
+        if abs(row[column]) >= SHOWN
+    }
     says = (
-        f"{loans:,} loans stood in the last night, too: their points moved by "
-        f"{total['inputs']:+.2f} for their data and by {total['model']:+.2f} for the model, on "
-        "average."
+        f"{whole['loans']:,} loans stood in the last night, too: their points moved by "
+        f"{whole['by_inputs']:+.2f} for their data and by {whole['by_model']:+.2f} for the model, "
+        "on average."
     )
     if not values:
         return Chart(name, title, "bars", says, None)
@@ -84,6 +87,10 @@ def _moved(facts: NightFacts, prefix: str, words: str) -> Chart:
 
 
 def _moved_segments(facts: NightFacts) -> Iterator[Chart]:
-    if facts.segments("all", "movement"):
+    if _whole(facts):
         for segment in facts.contract.segments:
-            yield _moved(facts, f"{segment}=", segment.replace("_", " "))
+            yield _moved(facts, segment)
+
+
+def _whole(facts: NightFacts) -> Row | None:
+    return next((row for row in facts.movements if row["part"] == "all"), None)

@@ -15,8 +15,8 @@ Row = Mapping[str, Any]
 class NightFacts(NamedTuple):
     """A night, and what the one before it came to.
 
-    `metrics`, `drift` and `runs` are rows of their tables, `cells` those of tonight's scores, by
-    risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined
+    `metrics`, `drift` and `movements` are rows of their tables, `cells` those of tonight's scores,
+    by risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined
     lines by rule. `last` has the figures of the last night, by metric, and its run.
     """
 
@@ -28,6 +28,7 @@ class NightFacts(NamedTuple):
     metrics: Sequence[Row]
     profiles: Profiles
     drift: Sequence[Row]
+    movements: Sequence[Row]
     decided: Sequence[Row]
     broken: Mapping[str, int]
     last_run: Row | None
@@ -45,11 +46,11 @@ class NightFacts(NamedTuple):
             None,
         )
 
-    def segments(self, prefix: str, dataset: str = "night") -> dict[str, dict[str, Row]]:
+    def segments(self, prefix: str) -> dict[str, dict[str, Row]]:
         """Rows of tonight whose segment begins so: by the rest of its name, then by metric."""
         found: dict[str, dict[str, Row]] = {}
         for row in self.metrics:
-            if row["dataset"] == dataset and row["segment"].startswith(prefix):
+            if row["dataset"] == "night" and row["segment"].startswith(prefix):
                 found.setdefault(row["segment"].removeprefix(prefix), {})[row["metric"]] = row
         return found
 

@@ -1,4 +1,4 @@
-"""Tonight against what the model learnt from, and against last night -> drift, metrics."""
+"""Tonight against what the model learnt from, and against last night -> drift, movements."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import DriftError, InputError, listed
-from credit_spark.contract.tables import DRIFT, METRICS, PROFILES, RUNS, loans
+from credit_spark.contract.tables import DRIFT, METRICS, MOVEMENTS, PROFILES, RUNS, STATUSES, loans
 from credit_spark.evaluation.drift import (
     Bounds,
     Drift,
@@ -24,7 +24,7 @@ from credit_spark.evaluation.drift import (
     drifts,
     worst,
 )
-from credit_spark.evaluation.figures import ALL, Figure
+from credit_spark.evaluation.figures import ALL
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.modelling.document import ModelDocument
@@ -38,7 +38,6 @@ OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
 # The newest months are judged each by itself.
 MOST_MONTHS = 24
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
-MOVEMENT = "movement"
 MOVED = "part string, loans bigint, inputs double, model double"
 COMPLETE = "complete"
 
@@ -63,9 +62,9 @@ def monitor(night: Night, *, fail_on: Status | None = None) -> None:
     found = drifts(seen(night, document, earlier), expected(document), bounds)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     night.tables.write(DRIFT, rows, "true")
-    changes = moved_since(night, document, earlier[-1].as_of) if earlier else []
-    write_movement(night, document, changes)
-    night.ledger.note("monitor", told(found, changes, earlier))
+    moves = moved_since(night, document, earlier[-1].as_of) if earlier else []
+    night.tables.write(MOVEMENTS, moves, "true")
+    night.ledger.note("monitor", told(found, moves))
     if fail_on and worst(found) in ("act", fail_on):
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
         headline = "the night is complete, and what it shows has changed"
@@ -143,24 +142,24 @@ def earlier_nights(night: Night) -> list[Earlier]:
     return [Earlier(each, last[each]) for each in kept]
 
 
-def moved_since(night: Night, document: ModelDocument, last: date) -> list[Moved]:
-    """What moved the scores; nothing where the last night's files can't be read any more."""
+def moved_since(night: Night, document: ModelDocument, last: date) -> list[Mapping[str, Any]]:
+    """What moved the scores, as rows of the table; none where the last night can't be read now."""
     try:
-        return movement(night, document, last)
+        return [*movement(night, document, last)]
     except (PySparkException, Py4JJavaError) as error:
         night.log.event("last night not read", error=type(error).__name__)
         night.log.trace(error)
         return []
 
 
-def movement(night: Night, document: ModelDocument, last: date) -> list[Moved]:
+def movement(night: Night, document: ModelDocument, last: date) -> Iterator[Mapping[str, Any]]:
     """What moved the scores of loans that stood in the last night, too; nothing where none did."""
     before = night.tables.of_night(last)
     try:
         earlier_files = before.files(loans(night.contract), "clean")
         old = night.models.document(version_of(before, night.contract))
     except InputError:
-        return []
+        return
     segments = [each for each in document.watched if each.role == "segment"]
     needed = sorted({*columns_read(old), *columns_read(document), *columns_watched(segments)})
     table = loans(night.contract)
@@ -178,45 +177,29 @@ def movement(night: Night, document: ModelDocument, last: date) -> list[Moved]:
 
     joined = tonight.select("loan_id", *needed).join(then, "loan_id").drop("loan_id")
     found = joined.mapInArrow(added_up, MOVED).toArrow().to_pylist()
-    return together(Moved(**row) for row in found)
+    for each in together(Moved(**row) for row in found):
+        yield {
+            "model_version": document.version,
+            "since": last,
+            "last_model_version": old.version,
+            "part": each.part,
+            "loans": each.loans,
+            "by_inputs": each.inputs / each.loans,
+            "by_model": each.model / each.loans,
+        }
 
 
-def write_movement(night: Night, document: ModelDocument, changes: Sequence[Moved]) -> None:
-    """Put the mean change of points of each part into `metrics`."""
-    figures = [
-        Figure(
-            None, ALL, None, f"points_moved_by_{cause}", total / each.loans, each.loans, each.part
-        )
-        for each in changes
-        for cause, total in (("inputs", each.inputs), ("model", each.model))
-    ]
-    about = {
-        "model_version": document.version,
-        "treatment": document.facts.treatment,
-        "dataset": MOVEMENT,
-    }
-    rows = [{**about, **each._asdict()} for each in figures]
-    night.tables.write(METRICS, rows, f"dataset = '{MOVEMENT}'")
-
-
-def told(
-    found: Sequence[Drift], changes: Sequence[Moved], earlier: Sequence[Earlier]
-) -> Mapping[str, Any]:
+def told(found: Sequence[Drift], moves: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """What a person wants to know: the gravest first."""
     counts = {status: sum(each.status == status for each in found) for status in ("watch", "act")}
-    changed = [sentence(each) for each in found if each.status != "stable"]
-    whole = next((each for each in changes if each.part == ALL), None)
-    since = None
-    if whole and earlier:
-        since = {
-            "since": str(earlier[-1].as_of),
-            "loans": whole.loans,
-            "by_inputs": whole.inputs / whole.loans,
-            "by_model": whole.model / whole.loans,
-        }
+    gravest = sorted(found, key=lambda each: -STATUSES.index(each.status))
+    changed = [sentence(each) for each in gravest if each.status != "stable"]
+    whole = next((each for each in moves if each["part"] == ALL), None)
+    since = {"since": str(whole["since"])} if whole else {}
+    moved_ = {name: whole[name] for name in ("loans", "by_inputs", "by_model")} if whole else {}
     return {
         "status": worst(found), "figures": len(found), **counts, "changed": changed,
-        **advice(found)._asdict(), "moved": since,
+        **advice(found)._asdict(), "moved": {**since, **moved_} or None,
     }  # fmt: skip
 
 
