@@ -272,7 +272,7 @@ def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(night, again) -> 
 def test_a_model_of_another_version_of_the_code_is_told(night, again, spark) -> None:
     table = again / "lending_club/models"
     spark.sql(
-        f"update delta.`{table}` set document = replace(document, '\"format\":3', '\"format\":1')"
+        f"update delta.`{table}` set document = replace(document, '\"format\":4', '\"format\":1')"
     )
 
     told = night("score", again)
