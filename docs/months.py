@@ -1,8 +1,8 @@
-"""LendingClub's book month by month, as it was known then: `make months DATA=FOLDER`.
+"""LendingClub's book month by month: `make months DATA=FOLDER`.
 
-Every month end is a night: of the loans issued by then, those have an outcome whose last payment
-was made by then (a loan is charged off five months after its last one); the others run. The first
-night trains, the others score. Out go the table of docs/monitoring.md, and each night's report.
+Every month end is a night with the loans issued by then, and the outcomes that they have come to.
+The first night trains, the others score: what a model of 2010 says of 2011. Out go the table of
+docs/monitoring.md, and each night's report.
 """
 
 import subprocess
@@ -18,9 +18,7 @@ from write import refilled
 
 DOCUMENT = Path(__file__).parent / "monitoring.md"
 FILE = "lendingclub_2007_2011/loans.csv"
-STOPPED = 11
 NIGHTS = pd.date_range("2010-06-30", "2011-12-31", freq="ME")
-UNTIL_CHARGED_OFF = pd.DateOffset(months=5)
 FIGURES = ("auc", "ks", "mean_pd", "observed_rate")
 HEAD = (
     "night", "loans", "outcomes old enough", "AUC", "KS", "mean PD", "bad", "watch", "act",
@@ -35,7 +33,7 @@ def main(folder: str, data: str) -> None:
     for night in track(NIGHTS, description="nights", transient=True):
         file = Path(folder) / f"{night.date()}.csv"
         file.parent.mkdir(parents=True, exist_ok=True)
-        known_on(book, night).to_csv(file, index=False)
+        issued_by(book, night).to_csv(file, index=False)
         run(file, night.date(), warehouse)
         file.unlink()
     tables = warehouse / "lending_club"
@@ -43,45 +41,26 @@ def main(folder: str, data: str) -> None:
     refilled(DOCUMENT, "months", text)
 
 
-def known_on(book: pd.DataFrame, night: pd.Timestamp) -> pd.DataFrame:
-    """The book as a lender would have delivered it on a night."""
-    issued = book[pd.to_datetime(book["issue_d"]) <= night].copy()
-    last = pd.to_datetime(issued["last_pymnt_d"].replace("", None))
-    last = last.fillna(pd.to_datetime(issued["issue_d"]))
-    is_bad = issued["loan_status"].str.contains("Charged Off")
-    ended = last.where(~is_bad, last + UNTIL_CHARGED_OFF)
-    issued["loan_status"] = issued["loan_status"].where(ended <= night, "Current")
-    return issued
+def issued_by(book: pd.DataFrame, night: pd.Timestamp) -> pd.DataFrame:
+    """The loans that there were on a night."""
+    return book[pd.to_datetime(book["issue_d"]) <= night]
 
 
 def run(file: Path, night: date, warehouse: Path) -> None:
-    """One night, to its end; where its model fails a gate, it is promoted all the same.
-
-    Of loans so young, hardly any bad one is known: the test out of time says that PDs are too high.
-    """
+    """One night, to its end."""
     flags = [
         "--portfolio", "lending_club", "--as-of", f"{night}", "--landing", f"{file}",
         "--warehouse", f"{warehouse}",
     ]  # fmt: skip
-    ended = told("nightly", *flags)
-    if ended.returncode == STOPPED:
-        failed = [line.split()[0] for line in ended.stderr.splitlines() if line.startswith("  ")]
-        overruled = [word for gate in failed for word in ("--overrule", gate)]
-        told("promote", *flags, *overruled, "--reason", "loans too young to test on")
-        ended = told("nightly", *flags)
+    command = ["credit-spark", "nightly", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         sys.exit(ended.stderr)
 
 
-def told(*words: str) -> subprocess.CompletedProcess[str]:
-    """Give a command."""
-    command = ["credit-spark", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def lines(tables: Path) -> Iterator[str]:
     """A line a night."""
-    yield f"Written by `make months`: {len(NIGHTS)} nights of the book, as it was known then.\n"
+    yield f"Written by `make months`: {len(NIGHTS)} nights of the book.\n"
     yield f"| {' | '.join(HEAD)} |"
     yield f"|{'---|' * len(HEAD)}"
     metrics = frame(tables / "metrics")

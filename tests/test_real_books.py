@@ -30,7 +30,8 @@ from credit_spark.steps.clean import clean
 from credit_spark.steps.fitting import fitted
 from credit_spark.steps.train import Asked, train
 from tests.frames import stored
-from tests.nights import arrow, night_of, run
+from tests.nights import REAL_BOOKS, arrow, night_of, run
+from tests.projects import changed_project
 
 PROJECT = Path(__file__).parents[1]
 BOOK = "lendingclub_2007_2011/loans.csv"
@@ -221,3 +222,36 @@ def test_the_first_line_is_read_in_its_own_units(
         first = next(spool.blocks(f"accepted-{piece.number}"))[column][0]
 
     assert first == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+def test_what_is_known_too_late_tells_nearly_all_and_is_remarked(
+    spark, capfd, real_data, tmp_path, monkeypatch
+) -> None:
+    """On what is known at application KS is 0.29; scikit-learn's KS on these columns is 0.992."""
+    monkeypatch.chdir(tmp_path)
+    late = "".join(
+        f'  {name}: {{sql: "{column}", reason: "late"{accepted}}}\n'
+        for name, column, accepted in (
+            ("amount", "loan_amount", ""),
+            ("paid", "total_paid", ', accepted_leak: "to see what it does"'),
+            ("recovered", "recoveries", ', accepted_leak: "to see what it does"'),
+        )
+    )
+    project = changed_project(
+        tmp_path, "\nsegments: [grade", f"{late}\nsegments: [grade",
+        ("  regularisation: 0.0001\n", "  regularisation: 0\n"), ("  folds: 5\n", "  folds: 3\n"),
+    )  # fmt: skip
+    file, as_of = REAL_BOOKS["lending_club"]
+    flags = (
+        "--portfolio", "lending_club", "--as-of", as_of, "--landing", real_data / file,
+        "--warehouse", tmp_path / "w", "--project", project, "--json",
+    )  # fmt: skip
+
+    assert run(capfd, "clean", *flags).code == 0
+    told = run(capfd, "train", *flags).summary["train"]
+
+    assert told["cv"]["ks_mean"] > 0.98
+    assert told["out_of_time"]["ks"] > 0.98
+    remarked = [each.split(":")[0] for each in told["remarks"] if "no forecast" in each]
+    assert {"paid", "recovered"} <= set(remarked)
+    assert any("auc" in each for each in told["failed_gates"])

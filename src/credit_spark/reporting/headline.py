@@ -34,8 +34,10 @@ def headline(facts: NightFacts) -> Section:
     lines_ = [
         (name, say(now), say(before), _change(now, before, say)) for name, now, before, say in rows
     ]
-    before = f"night of {last['as_of']}" if last else "no earlier night"
-    head = ("", "tonight", before, "change")
+    if not last:
+        alone = [(name, now) for name, now, *_ in lines_]
+        return Section("Tonight", _at_a_glance(facts), tables=[Table(("", "tonight"), alone)])
+    head = ("", "tonight", f"night of {last['as_of']}", "change")
     return Section("Tonight", _at_a_glance(facts), tables=[Table(head, lines_)])
 
 
