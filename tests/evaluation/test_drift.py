@@ -179,6 +179,8 @@ def test_chance_is_told_on_the_scale_of_the_value() -> None:
     volume = judged(*bins("score", "score", [1000], [1]), earlier=usual)["loans", "volume"]
     ratio = judged(*score(9000, 1000, 1000.0))["outcomes", "calibration"]
 
+    low = judged(*score(9400, 600, 1000.0))["outcomes", "calibration"]
+    assert 2 * (1 - np.sqrt(1 - low.chance)) == pytest.approx(2 * (np.sqrt(1 + ratio.chance) - 1))
     spread = 1.4826 * np.median(np.abs(np.log(np.array(usual) / 1000))) + np.sqrt(1 / 1000)
     assert np.log(1 + volume.chance / 1000) == pytest.approx(norm.isf(0.01) * spread)
     # Of roots of ratios.

@@ -245,7 +245,7 @@ def _volume(seen: Seen, bounds: Bounds) -> Iterator[Change]:
     ratios = _as_logs(bounds.volume)
     yield Change(
         "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans,
-        off=lambda distance: usual * (exp(distance) - 1),
+        off=lambda distance: usual * abs(exp(distance if loans >= usual else -distance) - 1),
     )  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def _calibration(found: Outcomes, learnt_bad: int, bounds: tuple[float, float]) 
     distance = abs(_root(ratio))
     yield Change(
         found.of, "calibration", ratio, 1.0, distance, (watch, act), spread, found.known,
-        off=lambda distance: (1 + distance / 2) ** 2 - 1,
+        off=lambda distance: abs((1 + (distance if ratio >= 1 else -distance) / 2) ** 2 - 1),
     )  # fmt: skip
 
 
