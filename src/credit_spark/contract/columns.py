@@ -7,7 +7,7 @@ truth values with a null as Spark does, and takes a null condition as false.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
 from types import MappingProxyType
 from typing import Any
@@ -74,6 +74,7 @@ def _stated(contract: Contract) -> Iterator[tuple[str, str]]:
         yield f"analyses.{name}", expression(analysis.sql, kinds).sql
 
 
+@lru_cache(maxsize=1024)
 def column(sql: str) -> pl.Expr:
     """The column that a compiled expression stands for.
 

@@ -7,7 +7,7 @@ is None, numbers are doubles, and NaN is equal to itself and above every other n
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from functools import reduce
+from functools import lru_cache, reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ def evaluated(sql: str) -> Function:
     return _function(sqlglot.parse_one(sql, dialect="spark"))
 
 
+@lru_cache(maxsize=1024)
 def columns_of(sql: str) -> frozenset[str]:
     """The columns that a compiled expression reads."""
     tree = sqlglot.parse_one(sql, dialect="spark")

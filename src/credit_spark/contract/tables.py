@@ -243,7 +243,9 @@ MOVEMENTS = Table(
         "since": Field("date", "the last night"),
         "last_model_version": Field("string", "the model that scored them then"),
         "part": Field("string", "'all', a feature ('feature=income'), part of a segment"),
-        "loans": Field("bigint", "loans that stand in both nights"),
+        "loans": Field(
+            "bigint", "loans looked at that stand in both nights: all of them, or half a million"
+        ),
         "by_inputs": Field("double", "mean change of points, by their data under the old model"),
         "by_model": Field("double", "mean change of points, by the new model on the same data"),
     },

@@ -130,7 +130,9 @@ def profiled(
     )
     codes = outcome.to_numpy()
     known_pd = np.where(codes < 2, pd, 0.0)
-    bins = [places(loans, each) for each in watched]
+    # At once: what several subjects have in common is computed once.
+    values = loans.select(column(each.sql).alias(f"{nth}") for nth, each in enumerate(watched))
+    bins = [placed(values[f"{nth}"], each) for nth, each in enumerate(watched)]
     sizes = [len(each.labels) for each in watched]
     for one, other in paired:
         bins.append(bins[one] * sizes[other] + bins[other])
@@ -154,14 +156,19 @@ def _counts(
 
 def places(loans: pl.DataFrame, watched: Watched) -> NDArray[np.int64]:
     """Each loan's bin."""
+    return placed(_values(loans, watched.sql), watched)
+
+
+def placed(values: pl.Series, watched: Watched) -> NDArray[np.int64]:
+    """Each value's bin."""
     if watched.is_text:
         found = {text: nth for nth, text in enumerate(watched.levels)}
-        texts = _values(loans, watched.sql).cast(pl.String)
+        texts = values.cast(pl.String)
         other = len(watched.levels)
         numbered = texts.replace_strict(found, default=other, return_dtype=pl.Int64)
         return numbered.set(texts.is_null(), other + 1).to_numpy()
     assert watched.edges is not None
-    numbers = numbers_of(loans, watched.sql)
+    numbers = _as_numbers(values)
     places_ = np.searchsorted(watched.edges, numbers, "right")
     return np.where(np.isfinite(numbers), places_, len(watched.edges) + 1)
 
@@ -208,4 +215,8 @@ def _values(loans: pl.DataFrame, sql: str) -> pl.Series:
 
 def numbers_of(loans: pl.DataFrame, sql: str) -> NDArray[np.float64]:
     """A number of each loan; NaN where it is missing."""
-    return _values(loans, sql).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return _as_numbers(_values(loans, sql))
+
+
+def _as_numbers(values: pl.Series) -> NDArray[np.float64]:
+    return values.cast(pl.Float64).fill_null(np.nan).to_numpy()

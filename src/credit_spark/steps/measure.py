@@ -54,7 +54,7 @@ def measure(night: Night, tally: Tally | None = None) -> None:
     approved = approval_rate(measured.cells[NIGHT][None], champion.score)
     figures_ = [
         *measured.figures[NIGHT],
-        Figure(None, ALL, None, "approval_rate", approved, int(tally.moments[0, 0])),
+        Figure(None, ALL, None, "approval_rate", approved, loans_in(tally)),
         *watched_figures(champion, tally),
     ]
     measured = measured._replace(figures={NIGHT: figures_})
@@ -86,6 +86,11 @@ def _tally(file: str, tallier: Tallier) -> Tally:
     return Tally.together(
         tallier.tally(block, scored(block, tallier.document)) for block in blocks_of(file, needed)
     )
+
+
+def loans_in(tally: Tally) -> int:
+    """All loans that were counted."""
+    return int(tally.scores.select("good", "bad", "open").sum().sum_horizontal().item())
 
 
 def watched_figures(document: ModelDocument, tally: Tally) -> list[Figure]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import DriftError, InputError, listed
@@ -35,6 +36,8 @@ from credit_spark.steps import Night
 from credit_spark.steps.measure import NIGHT, version_of
 
 OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
+# Of more loans, a part by a hash of their ids tells what moved their points.
+MOST_MOVED = 500_000
 # The newest months are judged each by itself.
 MOST_MONTHS = 24
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -62,7 +65,7 @@ def monitor(night: Night, *, fail_on: Status | None = None) -> None:
     found = drifts(seen(night, document, earlier), expected(document), bounds)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     night.tables.write(DRIFT, rows, "true")
-    moves = moved_since(night, document, earlier[-1].as_of) if earlier else []
+    moves = moved_since(night, document, earlier[-1]) if earlier else []
     night.tables.write(MOVEMENTS, moves, "true")
     night.ledger.note("monitor", told(found, moves))
     if fail_on and worst(found) in ("act", fail_on):
@@ -142,7 +145,7 @@ def earlier_nights(night: Night) -> list[Earlier]:
     return [Earlier(each, last[each]) for each in kept]
 
 
-def moved_since(night: Night, document: ModelDocument, last: date) -> list[Mapping[str, Any]]:
+def moved_since(night: Night, document: ModelDocument, last: Earlier) -> list[Mapping[str, Any]]:
     """What moved the scores, as rows of the table; none where the last night can't be read now."""
     try:
         return [*movement(night, document, last)]
@@ -152,9 +155,9 @@ def moved_since(night: Night, document: ModelDocument, last: date) -> list[Mappi
         return []
 
 
-def movement(night: Night, document: ModelDocument, last: date) -> Iterator[Mapping[str, Any]]:
+def movement(night: Night, document: ModelDocument, last: Earlier) -> Iterator[Mapping[str, Any]]:
     """What moved the scores of loans that stood in the last night, too; nothing where none did."""
-    before = night.tables.of_night(last)
+    before = night.tables.of_night(last.as_of)
     try:
         earlier_files = before.files(loans(night.contract), "clean")
         old = night.models.document(version_of(before, night.contract))
@@ -162,11 +165,6 @@ def movement(night: Night, document: ModelDocument, last: date) -> Iterator[Mapp
         return
     segments = [each for each in document.watched if each.role == "segment"]
     needed = sorted({*columns_read(old), *columns_read(document), *columns_watched(segments)})
-    table = loans(night.contract)
-    tonight = night.tables.frame(table, night.tables.files(table, "clean"))
-    then = night.tables.frame(table, earlier_files).select(
-        "loan_id", *[F.col(name).alias(f"{BEFORE}{name}") for name in needed]
-    )
 
     def added_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         blocks = (pl.DataFrame(batch) for batch in batches if batch.num_rows)
@@ -175,18 +173,32 @@ def movement(night: Night, document: ModelDocument, last: date) -> Iterator[Mapp
             sums = pl.DataFrame(together(parts), orient="row")
             yield from sums.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
 
-    joined = tonight.select("loan_id", *needed).join(then, "loan_id").drop("loan_id")
-    found = joined.mapInArrow(added_up, MOVED).toArrow().to_pylist()
+    same = same_loans(night, earlier_files, needed, -(-last.accepted // MOST_MOVED))
+    found = same.mapInArrow(added_up, MOVED).toArrow().to_pylist()
     for each in together(Moved(**row) for row in found):
         yield {
             "model_version": document.version,
-            "since": last,
+            "since": last.as_of,
             "last_model_version": old.version,
             "part": each.part,
             "loans": each.loans,
             "by_inputs": each.inputs / each.loans,
             "by_model": each.model / each.loans,
         }
+
+
+def same_loans(
+    night: Night, earlier_files: Sequence[str], needed: Sequence[str], parts: int
+) -> DataFrame:
+    """Columns of loans that stand in both nights, then and now; of several parts the first."""
+    table = loans(night.contract)
+    is_asked = F.pmod(F.xxhash64("loan_id"), F.lit(parts)) == 0
+    now, then = (
+        night.tables.frame(table, files).where(is_asked).select("loan_id", *needed)
+        for files in (night.tables.files(table, "clean"), earlier_files)
+    )
+    renamed = then.select("loan_id", *[F.col(each).alias(f"{BEFORE}{each}") for each in needed])
+    return now.join(renamed, "loan_id").drop("loan_id")
 
 
 def told(found: Sequence[Drift], moves: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
