@@ -26,7 +26,7 @@ BY_HAND = {
     "accuracy": "Share of loans that were called what they turned out.",
     "balanced_accuracy": "Mean of the recalls of good and bad.",
     "support": "Loans that have the label.",
-    "approval_rate": "Share of loans whose PD lies below `approve_below`, whatever a hard rule says.",
+    "approval_rate": "Share of loans with a PD below `approve_below`, whatever a hard rule says.",
     "correlation": "Pearson's, of two numeric features (segment `features=a,b`).",
 }
 
