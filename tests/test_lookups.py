@@ -167,7 +167,7 @@ def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
     ("words", "said"),
     [
         (("explain", "nobody"), "there is no loan 'nobody' among the scores of 2012-01-31"),
-        (("explain", "1", "--as-of", "2011-01-31"), "there is no loan '1' among the scores of 2011-01-31"),
+        (("explain", "1", "--as-of", "2011-01-31"), "the night of 2011-01-31 is not complete"),
         (("scorecard", "--model", "abc"), "there is no model 'abc'"),
         (("scorecard", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
         (("what-if", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),

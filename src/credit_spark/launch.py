@@ -165,7 +165,7 @@ def _publish(
     for step in [each for each in publish if each in ledger.summary]:
         began, file = monotonic(), None
         try:
-            file = publish[step](contract, folder, flags.as_of)
+            file = publish[step](contract, _resolved(folder), flags.as_of)
         except Exception as error:
             log.event("report failed", error=type(error).__name__)
             log.trace(error)

@@ -39,6 +39,10 @@ def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) ->
     """Say why a loan has its points: what each feature adds to them, and the reasons."""
     place = place_of(**where)
     night = as_of or place.lake.latest()
+    if night not in place.lake.complete_nights():
+        raise InputError(
+            f"the night of {night} is not complete; 'credit-spark status' lists nights"
+        )
     answer = Answers(place.contract, place.lake).loan(loan_id, night)
     if answer is None:
         raise InputError(f"there is no loan '{loan_id}' among the scores of {night}")
@@ -48,7 +52,7 @@ def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) ->
     console = Console(highlight=False)
     console.print(
         f"loan {loan_id}, night of {night}: {answer['points']} points, band {answer['band']}, "
-        f"PD {answer['pd']:.4f}, decision {answer['decision']}",
+        f"PD {answer['pd']:.4f}, decision {answer['decision']}; outcome {answer['outcome']}",
         markup=False,
     )
     console.print(_bars(answer["parts"], answer["points"]))

@@ -1,9 +1,9 @@
 """The model by the month of its loans, and how old they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
+from credit_spark.reporting.charts import FEWEST_KNOWN, Chart, Rate, lines, nothing, rates
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent, plain
 
@@ -40,10 +40,25 @@ def vintages(facts: NightFacts) -> Section:
         f"{len(judged)} months of loans are old enough to judge by; the newest {len(rows)} are "
         "listed.",
         charts=[
-            rates("vintages", "Bad rate of each month's loans", of_all, "The month of a loan"),
+            _bad_rates(of_all),
             _ranks(judged),
         ],
         tables=[Table(head, rows)],
+    )
+
+
+def _bad_rates(found: Sequence[Rate]) -> Chart:
+    chart = rates("vintages", "Bad rate of each month's loans", found, "The month of a loan")
+    sure = sorted(
+        (each for each in found if each.known >= FEWEST_KNOWN),
+        key=lambda each: each.bad / each.known,
+    )
+    if len(sure) < 2:
+        return chart._replace(says="Too few outcomes are known in each month to compare them.")
+    low, high = sure[0], sure[-1]
+    return chart._replace(
+        says=f"Of {len(sure)} months with {FEWEST_KNOWN} known outcomes at least, the bad rate is "
+        f"lowest in {low.label} ({low.rate:.1%}) and highest in {high.label} ({high.rate:.1%})."
     )
 
 
@@ -61,5 +76,7 @@ def _ranks(judged: Mapping[str, Mapping[str, Any]]) -> Chart:
         "KS": [own["ks"]["value"] for own in both.values()],
     }
     low, high = min(series["AUC"]), max(series["AUC"])
-    says = f"AUC lies between {low:.3f} and {high:.3f} over {len(both)} months."
+    says = (
+        f"AUC lies between {low:.3f} and {high:.3f} over the {len(both)} months with 100 outcomes."
+    )
     return lines("vintage-ranks", title, says, months, series, ("month", ""))

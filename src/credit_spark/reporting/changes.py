@@ -9,6 +9,8 @@ from credit_spark.reporting.sections import Section, Table, counted, plain
 
 # Of points; what is below is nothing to see.
 SHOWN = 0.001
+# A chart of PSIs reaches so far at least: less is nothing to see.
+LEAST_PSI = 0.1
 
 
 def changes(facts: NightFacts) -> Section:
@@ -39,6 +41,8 @@ def changes(facts: NightFacts) -> Section:
 def _advice(facts: NightFacts) -> str:
     rows = [Drift(*[row[name] for name in Drift._fields]) for row in facts.drift]
     found = advice(rows)
+    if facts.document.facts.as_of == facts.as_of:
+        return "The model learnt from this very night, so hardly anything can have changed."
     word = "Retrain" if found.retrain else "No reason to retrain"
     return f"{word}: {found.why}."
 
@@ -56,7 +60,7 @@ def _psi(facts: NightFacts) -> Chart:
         f"{first} has changed most (PSI {most:.3f}; by chance it would be {row['chance']:.3f} at "
         f"most): {word[row['status']]}."
     )
-    return bars("psi", title, says, ordered, "PSI")
+    return bars("psi", title, says, ordered, "PSI", least=LEAST_PSI)
 
 
 def _moved(facts: NightFacts, part: str) -> Chart:

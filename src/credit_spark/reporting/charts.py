@@ -13,7 +13,7 @@ class Chart(NamedTuple):
 
     lines: x, series (a name and its y), x_label, y_label, percent.
     rates: labels, loans, rate, low, high (None where nothing is known), expected.
-    bars: labels, series (a name and its values), x_label.
+    bars: labels, values, x_label, least (how far the axis reaches at least).
     heat: rows, columns, values (None where there is none), percent.
     """
 
@@ -86,14 +86,18 @@ def rates(
     return Chart(name, title, "rates", _extremes(shown, what, loans), data)
 
 
-def bars(name: str, title: str, says: str, values: Mapping[str, float], x_label: str) -> Chart:
-    """A bar for each name."""
+def bars(
+    name: str, title: str, says: str, values: Mapping[str, float], x_label: str, least: float = 0.0
+) -> Chart:
+    """A bar for each name; the axis reaches as far as `least` at least."""
     if not values:
         return nothing(name, title, "bars", "there is nothing to show")
     shown = dict(list(values.items())[:MOST_BARS])
     if len(values) > MOST_BARS:
         says += f" {MOST_BARS} of {len(values)} are shown."
-    data = {"labels": list(shown), "values": list(shown.values()), "x_label": x_label}
+    data = {
+        "labels": list(shown), "values": list(shown.values()), "x_label": x_label, "least": least,
+    }  # fmt: skip
     return Chart(name, title, "bars", says, data)
 
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from credit_spark.reporting.charts import Chart, Kind
 
@@ -23,7 +23,13 @@ COLOURS = (BLUE, RED, "#5a8f3c", "#8a5aa8", "#b8862b", "#4a4a4a")
 LETTERS, LABELLED = 70, 24
 # Of fewer points, each is marked.
 FEW = 12
-LONGEST = 40
+# From it on, a value is told with no decimals.
+MANY = 1000
+# Of folds, years and points, ticks are whole numbers.
+WHOLE_STEPS = 2
+# Colours that mean the same in every chart.
+NAMED = {"good": BLUE, "bad": RED, "open": "#7a7f87", "chance": "#7a7f87"}
+LONGEST = 56
 STYLE: Any = {
     "svg.fonttype": "none",
     # A lender's texts are texts, whatever dollars are in them.
@@ -77,7 +83,12 @@ def _height(chart: Chart) -> float:
 def _lines(axes: Axes, data: Data) -> None:
     for name, values in data["series"].items():
         marker = "o" if len(data["x"]) < FEW else ""
-        axes.plot(data["x"], values, label=name, linewidth=1.6, marker=marker, markersize=4)
+        axes.plot(
+            data["x"], values, label=name, color=NAMED.get(name), linewidth=1.6, marker=marker,
+            markersize=4,
+        )  # fmt: skip
+    if max(data["x"]) - min(data["x"]) >= WHOLE_STEPS:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(data["x_label"])
     axes.set_ylabel(data["y_label"])
     if len(data["series"]) > 1:
@@ -105,14 +116,18 @@ def _rates(axes: Axes, data: Data) -> None:
     if expected:
         beside.plot(*zip(*expected, strict=True), "_", markersize=11, color=BLUE, label="mean PD")
     beside.set_ylim(bottom=0)
-    beside.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    beside.yaxis.set_major_formatter(PercentFormatter(1))
     if known or expected:
         beside.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
 
 
 def _bars(axes: Axes, data: Data) -> None:
     places = range(len(data["labels"]))
-    axes.barh(places, data["values"], color=BLUE)
+    drawn_bars = axes.barh(places, data["values"], color=BLUE)
+    axes.bar_label(drawn_bars, [_told(each) for each in data["values"]], padding=2, fontsize=7)
+    axes.margins(x=0.12)
+    if data["least"]:
+        axes.set_xlim(right=max(data["least"], 1.12 * max(data["values"])))
     axes.set_yticks(places, [_short(each) for each in data["labels"]])
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
@@ -135,7 +150,7 @@ def _heat(axes: Axes, data: Data) -> None:
     axes.set_yticks(range(len(data["rows"])), [_short(each) for each in data["rows"]])
     bar = axes.figure.colorbar(picture, ax=axes)
     if not is_signed:
-        bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 DRAWN: Mapping[Kind, Callable[[Axes, Data], None]] = {
@@ -146,6 +161,10 @@ DRAWN: Mapping[Kind, Callable[[Axes, Data], None]] = {
 def _turned(labels: Sequence[str]) -> dict[str, Any]:
     is_wide = sum(len(each) + 2 for each in labels) > LETTERS
     return {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_wide else {}
+
+
+def _told(value: float) -> str:
+    return f"{value:,.3g}" if abs(value) < MANY else f"{value:,.0f}"
 
 
 def _short(label: str) -> str:

@@ -62,7 +62,16 @@ def _how_good(facts: NightFacts) -> str:
     if value is None:
         return "Too few outcomes are known to say how good the model is."
     word = "well" if value >= 0.75 else "fairly" if value >= 0.65 else "poorly"
-    return f"On {known:,} known outcomes the model ranks {word} (AUC {value:.3f})."
+    held_out = facts.document.held_out
+    honest = (
+        f"; on loans held out from its training it came to {held_out.auc:.3f}"
+        if held_out and held_out.auc is not None
+        else ""
+    )
+    return (
+        f"On {known:,} known outcomes, its training loans among them, the model ranks {word} "
+        f"(AUC {value:.3f}{honest})."
+    )
 
 
 def _change(now: float | None, before: float | None, say: Any) -> str:

@@ -26,7 +26,7 @@ def data(facts: NightFacts) -> Section:
         return Section(title, says, charts, [*_replaced(facts)])
     ordered = dict(sorted(facts.broken.items(), key=lambda each: (-each[1], each[0])))
     first, count = next(iter(ordered.items()))
-    says = f"{first} is broken most often, by {count:,} lines."
+    says = f"{first} is broken most often, by {count:,} lines; a line can break several."
     chart = bars(
         "quarantine", "Lines set aside, by the rule that they break", says, ordered, "lines"
     )
@@ -36,7 +36,10 @@ def data(facts: NightFacts) -> Section:
         f"{_lines(aside)} set aside{share}; each stands in the table quarantine with "
         "every rule that it breaks.",
         charts=[chart, *_gaps(facts)],
-        tables=[*_replaced(facts)],
+        tables=[
+            Table(("rule", "lines"), [(name, counted(each)) for name, each in ordered.items()]),
+            *_replaced(facts),
+        ],
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.modelling.document import ModelDocument, Number
+from credit_spark.modelling.signs import wrong_signs
 from credit_spark.reporting.charts import Chart, bars, lines, nothing
 from credit_spark.reporting.facts import Row
 from credit_spark.reporting.ranking import calibration, curves
@@ -154,7 +155,9 @@ def coefficients(facts: TrainingFacts) -> Section:
     says = "Of scaled features: to the right, what makes a loan turn bad more often."
     if left_out:
         says += " Left out: " + "; ".join(f"{each.name} ({each.why})" for each in left_out) + "."
-    return Section("Coefficients", says, charts=charts)
+    signs = [(each,) for each in wrong_signs(facts.fits[0].document, facts.contract)]
+    tables = [Table((f"look at ({facts.fits[0].treatment})",), signs)] if signs else []
+    return Section("Coefficients", says, charts, tables)
 
 
 def _coefficients(fitted: Fitted) -> Chart:

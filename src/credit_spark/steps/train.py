@@ -1,14 +1,15 @@
 """Loans -> fitted models that were tested on loans they have not seen."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from credit_spark.adapters.models import Gate
-from credit_spark.contract.models import Contract, Feature, Treatment
+from credit_spark.contract.models import Contract, Treatment
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
-from credit_spark.modelling.document import Category, ModelDocument, Number
+from credit_spark.modelling.document import ModelDocument
+from credit_spark.modelling.signs import wrong_signs
 from credit_spark.steps import Night
 from credit_spark.steps.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
@@ -125,28 +126,6 @@ def summary(night: Night, book: Book, trial: Trial, gates: Sequence[Gate]) -> di
         "failed_gates": [str(each) for each in gates if not each.is_passed],
         "remarks": remarks,
     }
-
-
-def wrong_signs(document: ModelDocument, contract: Contract) -> Iterator[str]:
-    """Remarks on coefficients that say the opposite of what the contract expects."""
-    for each in document.features:
-        feature = contract.features[each.name]
-        change, what = _change(each, feature)
-        found = "increases_risk" if change > 0 else "lowers_risk"
-        if feature.expect and change and found != feature.expect:
-            yield (
-                f"{each.name}: the fit says that it {found}, the contract expects {feature.expect} "
-                f"({what} {change:+.3f})"
-            )
-
-
-def _change(term: Number | Category, feature: Feature) -> tuple[float, str]:
-    """What a higher value adds to the log-odds of bad, and what that is called."""
-    if isinstance(term, Number):
-        return term.coefficient, "coefficient"
-    # Bins of a number rise, after those of the values that stand apart: missing, then special.
-    bins = term.levels[1 + len(feature.special) :]
-    return (bins[-1].slope - bins[0].slope if bins else 0.0), "from the lowest bin to the highest"
 
 
 def reports(trial: Trial) -> list[dict[str, str]]:
