@@ -33,6 +33,7 @@ from credit_spark.contract.tables import (
     QUARANTINE,
     RUNS,
     SCORE_COUNTS,
+    WRITING,
 )
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
@@ -41,8 +42,6 @@ from credit_spark.modelling.document import ModelDocument
 SCORES, LOANS = "scores", "loans"
 COMPLETE = "complete"
 OUTCOMES = ("good", "bad", "open")
-# What writes a night's rows: the others neither complete a night nor break it.
-WRITING = ("nightly", "clean", "score", "measure")
 RUN_FACTS = (
     "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
     "rows_quarantined", "rows_superseded", "model_version", "table_versions", "message", "files",

@@ -294,8 +294,13 @@ def _calibration(found: Outcomes, learnt_bad: int, bounds: tuple[float, float]) 
     distance = abs(_root(ratio))
     yield Change(
         found.of, "calibration", ratio, 1.0, distance, (watch, act), spread, found.known,
-        off=lambda distance: abs((1 + (distance if ratio >= 1 else -distance) / 2) ** 2 - 1),
+        off=lambda distance: abs(_ratio(distance if ratio >= 1 else -distance) - 1),
     )  # fmt: skip
+
+
+def _ratio(distance: float) -> float:
+    """The ratio that lies so far from one on that scale."""
+    return max(0.0, 1 + distance / 2) ** 2
 
 
 def _root(ratio: float) -> float:

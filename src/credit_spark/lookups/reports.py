@@ -1,7 +1,7 @@
 """A night's report, made from its tables with no Spark, and written beside them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import place_of
 from credit_spark.modelling.document import ModelDocument
 from credit_spark.reporting.charts import Chart
-from credit_spark.reporting.facts import NightFacts
+from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
 from credit_spark.reporting.sections import Report
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
@@ -110,7 +110,13 @@ def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
     runs = lake.complete_nights()
     if night not in runs:
         raise InputError(f"the night of {night} is not complete; run 'credit-spark nightly' for it")
-    document, metrics = lake.model_of(night), lake.metrics(night)
+    document = lake.model_of(night)
+
+    def own(rows: Iterable[Row]) -> list[Row]:
+        """Those of the model that scored the night: another may have been there before it."""
+        return [row for row in rows if row["model_version"] == document.version]
+
+    metrics = [row for row in own(lake.metrics(night)) if row["dataset"] == "night"]
     if not metrics:
         raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
     scored = [each for each, run in runs.items() if each < night and run["model_version"]]
@@ -124,9 +130,9 @@ def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
         run=run,
         cells=by_risk(lake.cells_of(night, document.version, "night")),
         metrics=metrics,
-        profiles=by_subject(Bin.of(row) for row in lake.profiles(night)),
-        drift=lake.drift(night),
-        movements=lake.movements(night),
+        profiles=by_subject(Bin.of(row) for row in own(lake.profiles(night))),
+        drift=own(lake.drift(night)),
+        movements=own(lake.movements(night)),
         decided=lake.sums(night, "decision", "band", "reason_1"),
         broken=lake.broken_rules(night),
         last_run=runs[earlier] if earlier else None,
@@ -142,7 +148,7 @@ def written(found: Report, folder: str, name: str, out: Path | None = None) -> s
     text = page(found).encode()
     if out:
         writable(str(out.parent), "--out")
-        put(str(out.parent), out.name, text)
+        out.write_bytes(text)
         return str(out)
     return put(f"{folder}/reports", name, text)
 

@@ -23,16 +23,17 @@ def moments(loans: pl.DataFrame, watched: Sequence[Watched]) -> NDArray[np.float
     """The matrix X'X of loans, X being a column of ones and the numeric features.
 
     They are taken from about their median, which also stands for what is missing. Of many loans,
-    every so many-th is enough.
+    every so many-th stands for the others.
     """
-    part = loans.gather_every(max(1, loans.height // ENOUGH))
+    step = max(1, loans.height // ENOUGH)
+    part = loans.gather_every(step)
     columns = [np.ones(part.height)]
     for each in numeric(watched):
         middle = each.edges[len(each.edges) // 2] if each.edges else 0.0
         values = numbers_of(part, each.sql)
         columns.append(np.where(np.isfinite(values), values - middle, 0.0))
     rows = np.column_stack(columns)
-    return np.asarray(rows.T @ rows)
+    return np.asarray(step * (rows.T @ rows))
 
 
 def correlations(

@@ -80,14 +80,16 @@ def _moved(facts: NightFacts, part: str) -> Chart:
         for cause, column in (("its data", "by_inputs"), ("the model", "by_model"))
         if abs(row[column]) >= SHOWN
     }
+    largest = dict(sorted(values.items(), key=lambda each: (-abs(each[1]), each[0])))
     says = (
-        f"{whole['loans']:,} loans stood in the last night, too: their points moved by "
+        f"Of loans that stood in the last night, too, {whole['loans']:,} were looked at: their "
+        "points moved by "
         f"{whole['by_inputs']:+.2f} for their data and by {whole['by_model']:+.2f} for the model, "
         "on average."
     )
     if not values:
         return Chart(name, title, "bars", says, None)
-    return bars(name, title, says, values, "points, on average")
+    return bars(name, title, says, largest, "points, on average")
 
 
 def _moved_segments(facts: NightFacts) -> Iterator[Chart]:

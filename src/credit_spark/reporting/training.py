@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.modelling.document import ModelDocument, Number
@@ -155,7 +156,10 @@ def coefficients(facts: TrainingFacts) -> Section:
     says = "Of scaled features: to the right, what makes a loan turn bad more often."
     if left_out:
         says += " Left out: " + "; ".join(f"{each.name} ({each.why})" for each in left_out) + "."
-    signs = [(each,) for each in wrong_signs(facts.fits[0].document, facts.contract)]
+    first = facts.fits[0].document
+    # What a later contract expects is no expectation of this fit.
+    is_same = first.contract_hash == contract_hash(facts.contract)
+    signs = [(each,) for each in wrong_signs(first, facts.contract)] if is_same else []
     tables = [Table((f"look at ({facts.fits[0].treatment})",), signs)] if signs else []
     return Section("Coefficients", says, charts, tables)
 

@@ -13,7 +13,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import DriftError, InputError, listed
-from credit_spark.contract.tables import DRIFT, METRICS, MOVEMENTS, PROFILES, RUNS, STATUSES, loans
+from credit_spark.contract.tables import (
+    DRIFT,
+    METRICS,
+    MOVEMENTS,
+    PROFILES,
+    RUNS,
+    STATUSES,
+    WRITING,
+    loans,
+)
 from credit_spark.evaluation.drift import (
     Bounds,
     Drift,
@@ -116,13 +125,15 @@ def seen(night: Night, document: ModelDocument, earlier: Sequence[Earlier]) -> S
 def fresh(figures: Figures, document: ModelDocument) -> Iterator[Outcomes]:
     """Loans to judge by of each of the last months that the model has not learnt from."""
     facts = document.facts
-    first = month_of(number_of(facts.out_of_time_from or facts.as_of))
+    # Of the month that it ends in, a model may have learnt from a part.
+    until = facts.out_of_time_from
+    last = number_of(until) - (until.day == 1) if until else number_of(facts.as_of)
     months = sorted(
         segment.removeprefix(OF_A_VINTAGE)
         for segment, metric in figures
         if metric == "mean_pd" and segment.startswith(OF_A_VINTAGE)
     )
-    for month in [each for each in months if each >= first][-MOST_MONTHS:]:
+    for month in [each for each in months if each > month_of(last)][-MOST_MONTHS:]:
         pd, bad = (figures[f"{OF_A_VINTAGE}{month}", name] for name in OF_A_MONTH)
         if known := pd["rows"]:
             of = f"{OF_A_VINTAGE}{month}"
@@ -134,22 +145,26 @@ def earlier_nights(night: Night) -> list[Earlier]:
     if not night.tables.exists(RUNS):
         return []
     asked = (pc.field("as_of") < night.as_of) & (pc.field("status") == COMPLETE)
-    columns = ("as_of", "ended_at", "rows_accepted", "model_version")
-    runs = night.tables.rows(RUNS, columns, asked)
-    last = {
-        run["as_of"]: run["rows_accepted"]
-        for run in sorted(runs, key=lambda run: run["ended_at"])
-        if run["rows_accepted"] and run["model_version"]
+    columns = ("as_of", "command", "ended_at", "rows_accepted", "model_version")
+    # A night's steps may have been taken one by one: what is known of it, they know together.
+    known: dict[date, dict[str, Any]] = {}
+    for run in sorted(night.tables.rows(RUNS, columns, asked), key=lambda run: run["ended_at"]):
+        if run["command"] in WRITING:
+            told_ = {name: value for name, value in run.items() if value is not None}
+            known.setdefault(run["as_of"], {}).update(told_)
+    scored = {
+        as_of: facts["rows_accepted"]
+        for as_of, facts in sorted(known.items())
+        if facts.get("rows_accepted") and facts.get("model_version")
     }
-    kept = sorted(last)[-night.settings.monitor.nights :]
-    return [Earlier(each, last[each]) for each in kept]
+    return [Earlier(*each) for each in scored.items()][-night.settings.monitor.nights :]
 
 
 def moved_since(night: Night, document: ModelDocument, last: Earlier) -> list[Mapping[str, Any]]:
     """What moved the scores, as rows of the table; none where the last night can't be read now."""
     try:
         return [*movement(night, document, last)]
-    except (PySparkException, Py4JJavaError) as error:
+    except (PySparkException, Py4JJavaError, OSError) as error:
         night.log.event("last night not read", error=type(error).__name__)
         night.log.trace(error)
         return []
