@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 SRC = PROJECT / "src/credit_spark"
 ROOMS = ["contract", "evaluation", "cleaning", "modelling", "reporting", "settings", "adapters", "steps", "summary",
-         "sample", "launch", "flags", "serving", "lookups", "cli"]  # fmt: skip
+         "sample", "listeners", "launch", "flags", "serving", "lookups", "cli"]  # fmt: skip
 SOURCES = sorted(SRC.rglob("*.py"))
 TOUCHES_OUTSIDE = {"read", "write", "builder", "toPandas", "today", "now", "udf", "rdd", "environ"}
 MAY_TOUCH = {"adapters", "steps", "settings", "launch", "sample"}

@@ -91,7 +91,8 @@ def test_what_if_adds_up_the_expected_loss(look, done, scores) -> None:
     def loss(bound: float) -> float:
         return sum(0.61 * row["pd"] * lent[row["loan_id"]] for row in scores if row["pd"] < bound)
 
-    assert own["expected_loss"] == pytest.approx(loss(0.12), rel=0.002)
+    # Its own cut-off parts no cell; another may part one.
+    assert own["expected_loss"] == pytest.approx(loss(0.12), rel=1e-9)
     assert asked["expected_loss"] == pytest.approx(loss(0.08), rel=0.002)
     assert f"{own['expected_loss']:,.0f}" in look("what-if").out
     assert all(

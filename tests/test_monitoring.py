@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from credit_spark.adapters.lake import Lake
+from credit_spark.adapters.runs import complete_nights
 from credit_spark.contract.loading import load_contract
 from credit_spark.lookups.reports import facts_of
 from credit_spark.reporting.night import report
@@ -119,6 +120,38 @@ def test_a_second_night_says_what_moved_the_points(second, after_two) -> None:
         shares = [row["by_inputs"] * (row["loans"] / both[0] if weights else 1) for row in own]
         assert sum(shares) == pytest.approx(moved["by_inputs"], abs=1e-9)
     assert (tables / f"reports/{LATER}.html").is_file()
+
+
+def test_a_second_night_monitored_again_is_the_same(night, second, after_two) -> None:
+    tables = after_two / "lending_club"
+    if not (tables / "reports" / f"{LATER}.html").is_file():
+        second()
+
+    def rows() -> list[str]:
+        found = arrow(tables / "movements").to_pylist() + arrow(tables / "drift").to_pylist()
+        return sorted(str({**row, "run_id": None}) for row in found)
+
+    before = rows()
+    assert night("monitor", after_two, as_of=LATER).code == 0
+    assert rows() == before
+
+
+def test_a_night_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
+    told = [
+        {"as_of": 1, "command": "clean", "status": "complete", "rows": 5, "model": None},
+        {"as_of": 1, "command": "train", "status": "complete", "rows": None, "model": "never"},
+        {"as_of": 1, "command": "score", "status": "complete", "rows": None, "model": "a"},
+        {"as_of": 2, "command": "clean", "status": "complete", "rows": 6, "model": None},
+        {"as_of": 2, "command": "score", "status": "failed", "rows": None, "model": "b"},
+        {"as_of": 1, "command": "clean", "status": "complete", "rows": 7, "model": None},
+    ]
+
+    found = complete_nights(told)
+
+    assert [(each["as_of"], each["rows"], each["model"]) for each in found.values()] == [
+        (1, 7, "a"),
+        (2, 6, None),
+    ]
 
 
 def test_the_last_nights_and_their_drift_are_listed(capfd, second, after_two, tmp_path) -> None:

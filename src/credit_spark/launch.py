@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.lineage import Lineage
+from credit_spark.adapters.lineage import About
 from credit_spark.adapters.logs import Log, java_trace
 from credit_spark.adapters.models import Models
 from credit_spark.adapters.places import local_folder, only_run, opened, url_of, writable
@@ -27,6 +26,7 @@ from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
+from credit_spark.listeners import Listeners, followed
 from credit_spark.settings import Settings, resolve
 from credit_spark.steps import Ledger, Night
 from credit_spark.steps.attempt import attempt
@@ -85,12 +85,14 @@ def launch(
     if command in JUDGING:
         # It takes as long as Spark takes to start.
         import_meanwhile()
+    what = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
+    listeners = Listeners(what, flags.metrics_file, flags.lineage)
     change: DriftError | None = None
     about = (contract, folder, flags, log, ledger)
     with (
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),
-        _told_to_others(command, contract, flags, folder, log, ledger),
+        followed(listeners, log, ledger),
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
     ):
         night = _night(spark, contract, settings, flags, folder, log, ledger)
@@ -107,55 +109,6 @@ def launch(
     _tell(command, contract, flags, folder, ledger)
     if change:
         raise change
-
-
-@contextmanager
-def _told_to_others(
-    command: str, contract: Contract, flags: Flags, folder: str, log: Log, ledger: Ledger
-) -> Iterator[None]:
-    """Tell whoever collects figures or lineage how the command goes."""
-    began = monotonic()
-    about = (contract.portfolio, command, log.run_id, str(flags.as_of), _resolved(folder))
-    lineage = Lineage(flags.lineage, *about) if flags.lineage else None
-    if flags.metrics_file:
-        writable(str(flags.metrics_file.resolve().parent), "--metrics-file")
-    if lineage:
-        lineage.check()
-        _tell_others(log, ledger, partial(lineage.tell, "START", {}))
-    why, is_complete = None, False
-    try:
-        yield
-        is_complete = True
-    except Stop as stop:
-        why = str(stop)
-        raise
-    except Exception as error:
-        # Its text may hold a borrower's values.
-        why = type(error).__name__
-        raise
-    finally:
-        if lineage:
-            end = "COMPLETE" if is_complete else "FAIL"
-            _tell_others(log, ledger, partial(lineage.tell, end, ledger.facts, why))
-        if flags.metrics_file:
-            # It takes a while to import, and is seldom asked for.
-            from credit_spark.adapters.openmetrics import write_metrics
-
-            figures = partial(
-                write_metrics, flags.metrics_file, contract.portfolio, flags.as_of, ledger.summary
-            )
-            seconds = monotonic() - began
-            _tell_others(log, ledger, partial(figures, is_complete=is_complete, seconds=seconds))
-
-
-def _tell_others(log: Log, ledger: Ledger, tell: Callable[[], None]) -> None:
-    """Those who listen may be away; the night is not theirs to stop."""
-    try:
-        tell()
-    except Exception as error:
-        log.event("not told", error=type(error).__name__)
-        log.trace(error)
-        ledger.note("told", {"failed": type(error).__name__})
 
 
 def _publish(

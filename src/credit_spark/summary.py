@@ -1,6 +1,7 @@
 """What a command came to, for a person: a few lines a step."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -191,10 +192,10 @@ def _monitor(facts: Facts) -> list[Line]:
     return lines
 
 
-def _report(facts: Facts) -> list[Line]:
+def _report(facts: Facts, name: str = "report") -> list[Line]:
     if facts["file"] is None:
-        return [("report", "could not be made (the log has the trace); run 'credit-spark report'")]
-    return [("report", facts["file"])]
+        return [(name, "could not be made (the log has the trace); run 'credit-spark report'")]
+    return [(name, facts["file"])]
 
 
 def _told(facts: Facts) -> list[Line]:
@@ -214,7 +215,7 @@ LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "score": _score,
     "measure": _measure,
     "monitor": _monitor,
-    "report of train": _report,
+    "report of train": partial(_report, name="training's report"),
     "report of measure": _report,
     "told": _told,
 }

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from math import ceil, log
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.adapters.places import local_folder
+from credit_spark.adapters.runs import COMPLETE, WRITING, complete_nights
 from credit_spark.contract.errors import InputError
+from credit_spark.contract.models import Decisions
 from credit_spark.contract.tables import (
     DECISIONS,
     DRIFT,
@@ -33,14 +36,12 @@ from credit_spark.contract.tables import (
     QUARANTINE,
     RUNS,
     SCORE_COUNTS,
-    WRITING,
 )
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
 from credit_spark.modelling.document import ModelDocument
 
 SCORES, LOANS = "scores", "loans"
-COMPLETE = "complete"
 OUTCOMES = ("good", "bad", "open")
 RUN_FACTS = (
     "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
@@ -114,13 +115,8 @@ class Lake:
         return [last[night] for night in sorted(last)]
 
     def complete_nights(self) -> Mapping[date, Mapping[str, Any]]:
-        """What is known of each night's complete runs together: of a fact, what was told last."""
-        found: dict[date, dict[str, Any]] = {}
-        for run in self._every_run():
-            if run["status"] == COMPLETE and run["command"] in WRITING:
-                told = {name: value for name, value in run.items() if value is not None}
-                found.setdefault(run["as_of"], dict.fromkeys(run)).update(told)
-        return found
+        """What complete runs know of each night together."""
+        return complete_nights(self._every_run())
 
     def versions(self, as_of: date) -> dict[str, int]:
         """The Delta version of each table that a night's complete runs have left.
@@ -233,13 +229,14 @@ class Lake:
             found[row["as_of"]][row["metric"]] = row["value"]
         return found
 
-    def cells(self, as_of: date, decline_from: float) -> list[Cell]:
+    def cells(self, as_of: date, decisions: Decisions) -> list[Cell]:
         """A night's loans, counted by score.
 
-        What a hard rule declined, whatever its PD, stands in the riskiest cell.
+        What a hard rule declined, whatever its PD, stands in the riskiest cell. A cell lies on one
+        side of `approve_below` with all its loans.
         """
         found: Counter[tuple[int, int, str]] = Counter()
-        for rows in self._celled(as_of, decline_from, "points", "outcome"):
+        for rows in self._celled(as_of, decisions, "points", "outcome"):
             rows["outcome"] = rows["outcome"].fillna("open")
             sizes = rows.groupby(["cell", "points", "outcome"]).size()
             found.update({key: int(count) for key, count in sizes.items()})
@@ -248,7 +245,7 @@ class Lake:
             for (cell, points, outcome), count in sorted(found.items())
         ]
 
-    def losses(self, as_of: date, decline_from: float) -> dict[int, float] | None:
+    def losses(self, as_of: date, decisions: Decisions) -> dict[int, float] | None:
         """The expected loss of a night's loans, added up by the cells of `cells`.
 
         None: the night's scores do not tell it, since the contract did not name it then.
@@ -256,18 +253,22 @@ class Lake:
         if EXPECTED_LOSS not in self._night(SCORES, as_of).schema.names:
             return None
         found: dict[int, float] = defaultdict(float)
-        for rows in self._celled(as_of, decline_from, EXPECTED_LOSS):
+        for rows in self._celled(as_of, decisions, EXPECTED_LOSS):
             for cell, loss in rows.groupby("cell")[EXPECTED_LOSS].sum().items():
                 found[int(cell)] += float(loss)
         return found
 
-    def _celled(self, as_of: date, decline_from: float, *columns: str) -> Iterator[Any]:
+    def _celled(self, as_of: date, decisions: Decisions, *columns: str) -> Iterator[Any]:
         """Columns of a night's scores with their `cell`, a part of them at a time."""
         needed = ["pd", "decision", *columns]
+        bound = decisions.approve_below
+        first_above = ceil(log(bound / (1 - bound)) * PER_LOG_ODDS)
         for batch in self._night(SCORES, as_of).to_batches(columns=needed):
             rows = batch.to_pandas()
             cell = (np.log(rows["pd"] / (1 - rows["pd"])) * PER_LOG_ODDS).round()
-            is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decline_from)
+            is_below = rows["pd"] < bound
+            cell = cell.clip(upper=first_above - 1).where(is_below, cell.clip(lower=first_above))
+            is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decisions.decline_from)
             rows["cell"] = cell.mask(is_refused, WIDEST_LOG_ODDS * PER_LOG_ODDS).astype(int)
             yield rows
 

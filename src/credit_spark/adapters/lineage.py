@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version as release
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,15 +16,21 @@ PRODUCER = f"urn:credit-spark:{release('credit-spark')}"
 ROWS = {"loans": "rows_accepted", "quarantine": "rows_quarantined", "scores": "rows_accepted"}
 
 
-class Lineage(NamedTuple):
-    """Where a run's events go, and what they say of it."""
+class About(NamedTuple):
+    """What events are about: a command on a night of a portfolio, and the folder of its tables."""
 
-    target: str
     portfolio: str
     command: str
     run_id: str
-    as_of: str
+    as_of: date
     folder: str
+
+
+class Lineage(NamedTuple):
+    """Where a run's events go, and what they are about."""
+
+    target: str
+    about: About
 
     def check(self) -> None:
         """Make sure that a file can be written.
@@ -51,7 +57,7 @@ class Lineage(NamedTuple):
         from openlineage.client.facet_v2 import error_message_run, nominal_time_run
 
         facets: dict[str, Any] = {
-            "nominalTime": nominal_time_run.NominalTimeRunFacet(f"{self.as_of}T00:00:00Z")
+            "nominalTime": nominal_time_run.NominalTimeRunFacet(f"{self.about.as_of}T00:00:00Z")
         }
         if why:
             facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(why, "PYTHON")
@@ -59,8 +65,8 @@ class Lineage(NamedTuple):
         event = RunEvent(
             eventType=RunState[state],
             eventTime=datetime.now(UTC).isoformat(),
-            run=Run(str(UUID(self.run_id)), facets),
-            job=Job("credit-spark", f"{self.portfolio}.{self.command}"),
+            run=Run(str(UUID(self.about.run_id)), facets),
+            job=Job("credit-spark", f"{self.about.portfolio}.{self.about.command}"),
             producer=PRODUCER,
             inputs=self._inputs(facts) if is_end else [],
             outputs=self._outputs(facts) if is_end else [],
@@ -103,7 +109,7 @@ class Lineage(NamedTuple):
         return [
             OutputDataset(
                 "delta",
-                f"{self.folder}/{table}",
+                f"{self.about.folder}/{table}",
                 facets={"version": version.DatasetVersionDatasetFacet(str(number))},
                 outputFacets={
                     "outputStatistics": statistics.OutputStatisticsOutputDatasetFacet(

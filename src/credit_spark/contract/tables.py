@@ -73,8 +73,6 @@ MEASURES = (
 # What bins and levels are called that hold null, or any text that has none of its own.
 MISSING, OTHER = "(missing)", "(other)"
 STATUSES = ("stable", "watch", "act")
-# Commands that write a night's rows: the others neither complete a night nor break it.
-WRITING = ("nightly", "clean", "score", "measure")
 DECISIONS = ("approve", "review", "decline")
 EXPECTED_LOSS = "expected_loss"
 EXPECTED_LOSS_OF_A_LOAN = Field(

@@ -49,7 +49,7 @@ class Expected(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """Loans to judge by, as of a month: how many, how many are bad, their PDs added up."""
+    """Loans to judge by, `of` a month or another part: all, the bad ones, PDs added up."""
 
     of: str
     known: int

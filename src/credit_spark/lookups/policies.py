@@ -35,8 +35,8 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     place = place_of(**where)
     night = as_of or place.lake.latest()
     decisions = place.lake.model_of(night).score.decisions
-    cells = place.lake.cells(night, decisions.decline_from)
-    losses = place.lake.losses(night, decisions.decline_from)
+    cells = place.lake.cells(night, decisions)
+    losses = place.lake.losses(night, decisions)
     own = decisions.approve_below
     asked = [cutoff(cells, each, losses) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:

@@ -166,6 +166,9 @@ class Recalibration(Piece):
         return 1 / (1 + exp(-(self.intercept + self.slope * log_odds)))
 
 
+Role = Literal["score", "feature", "segment", "analysis"]
+
+
 class Watched(Piece):
     """What is counted night by night: where its bins lie, and the loans learnt from in each.
 
@@ -173,7 +176,7 @@ class Watched(Piece):
     all other texts. Last comes the bin of what is missing. `bads` are those of `counts` that are.
     """
 
-    role: Literal["score", "feature", "segment", "analysis"]
+    role: Role
     name: str
     sql: str
     edges: tuple[float, ...] | None = None

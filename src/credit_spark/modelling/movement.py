@@ -15,7 +15,7 @@ from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scoring import terms_of
 from credit_spark.modelling.watching import places
 
-ALL, SCALE = "all", "the model's constant"
+WHOLE, SCALE = "all", "the model's constant"
 # The blank keeps it apart from any column of a contract.
 BEFORE = "before: "
 
@@ -46,7 +46,7 @@ def moved(
     for name in names:
         yield _sum(f"feature={name}", inputs[name], model[name])
     total = pl.DataFrame({"inputs": inputs.sum_horizontal(), "model": model.sum_horizontal()})
-    yield _sum(ALL, total["inputs"], total["model"])
+    yield _sum(WHOLE, total["inputs"], total["model"])
     for segment in segments:
         beside = total.with_columns(level=pl.Series(places(loans, segment)))
         sums = beside.group_by("level").agg(pl.len(), pl.col("inputs", "model").sum())

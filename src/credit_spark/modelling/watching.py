@@ -5,7 +5,7 @@ Bins are found once, when a model is fitted, so that nights can be held against 
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import floor, log10
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from credit_spark.contract.evaluation import columns_of
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.modelling.document import ModelDocument, Watched
+from credit_spark.modelling.document import ModelDocument, Role, Watched
 from credit_spark.modelling.features import Definition
 
 RANGES = 10
@@ -28,7 +28,6 @@ MOST_LEVELS = 40
 # No feature can be named so.
 SCORE = "the score"
 OUTCOMES = ("good", "bad", "open")
-Role = Literal["score", "feature", "segment", "analysis"]
 # A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
 # PDs of all, of the known.
 COUNTS = 5

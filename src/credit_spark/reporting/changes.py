@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from credit_spark.evaluation.drift import Drift, advice
-from credit_spark.reporting.charts import Chart, bars, nothing
+from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
 from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.sections import Section, Table, counted, plain
 
@@ -52,7 +52,7 @@ def _psi(facts: NightFacts) -> Chart:
     found = {row["subject"]: row["psi"] for row in facts.drift if row["psi"] is not None}
     if not found:
         return nothing("psi", title, "bars", "the model tells no distributions to hold against")
-    ordered = dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+    ordered = largest_first(found)
     first, most = next(iter(ordered.items()))
     row = next(row for row in facts.drift if row["subject"] == first and row["psi"] is not None)
     word = {"stable": "no more than may be", "watch": "to be watched", "act": "to be acted on"}
@@ -80,7 +80,6 @@ def _moved(facts: NightFacts, part: str) -> Chart:
         for cause, column in (("its data", "by_inputs"), ("the model", "by_model"))
         if abs(row[column]) >= SHOWN
     }
-    largest = dict(sorted(values.items(), key=lambda each: (-abs(each[1]), each[0])))
     says = (
         f"Of loans that stood in the last night, too, {whole['loans']:,} were looked at: their "
         "points moved by "
@@ -89,7 +88,7 @@ def _moved(facts: NightFacts, part: str) -> Chart:
     )
     if not values:
         return Chart(name, title, "bars", says, None)
-    return bars(name, title, says, largest, "points, on average")
+    return bars(name, title, says, largest_first(values), "points, on average")
 
 
 def _moved_segments(facts: NightFacts) -> Iterator[Chart]:

@@ -101,6 +101,11 @@ def bars(
     return Chart(name, title, "bars", says, data)
 
 
+def largest_first(values: Mapping[str, float]) -> dict[str, float]:
+    """By size, of either sign; equals by name."""
+    return dict(sorted(values.items(), key=lambda each: (-abs(each[1]), each[0])))
+
+
 def heat(
     name: str,
     title: str,

@@ -1,7 +1,10 @@
 """Who is approved and declined, and why."""
 
+from collections.abc import Mapping
+
 from credit_spark.contract.tables import DECISIONS
-from credit_spark.reporting.charts import Chart, Rate, bars, nothing, rates
+from credit_spark.modelling.plain import band_of
+from credit_spark.reporting.charts import Chart, Rate, bars, largest_first, nothing, rates
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent
 
@@ -17,10 +20,11 @@ def decisions(facts: NightFacts) -> Section:
         (name, counted(count), percent(count / loans if loans else None))
         for name, count in counts.items()
     ]
+    reasons = _declined_for(facts)
     return Section(
         "Who is declined, and why",
-        _why_declined(facts),
-        charts=[_bands(facts), _reasons(facts)],
+        _why_declined(facts, reasons),
+        charts=[_bands(facts), _reasons(reasons)],
         tables=[Table(("decision", "loans", "share"), rows)],
     )
 
@@ -32,11 +36,10 @@ def _declined_for(facts: NightFacts) -> dict[str, float]:
         for (decision, reason), count in facts.loans_by("decision", "reason_1").items()
         if decision == declined
     }
-    return dict(sorted(found.items(), key=lambda each: (-each[1], each[0]))[:MOST_REASONS])
+    return dict(list(largest_first(found).items())[:MOST_REASONS])
 
 
-def _why_declined(facts: NightFacts) -> str:
-    reasons = _declined_for(facts)
+def _why_declined(facts: NightFacts, reasons: Mapping[str, float]) -> str:
     if not reasons:
         return "No loan is declined."
     plan = facts.document.score.decisions
@@ -47,9 +50,8 @@ def _why_declined(facts: NightFacts) -> str:
     )
 
 
-def _reasons(facts: NightFacts) -> Chart:
+def _reasons(reasons: Mapping[str, float]) -> Chart:
     title = "First reason of the loans that are declined"
-    reasons = _declined_for(facts)
     if not reasons:
         return nothing("reasons", title, "bars", "no loan is declined")
     most, count = next(iter(reasons.items()))
@@ -58,11 +60,10 @@ def _reasons(facts: NightFacts) -> Chart:
 
 
 def _bands(facts: NightFacts) -> Chart:
-    bounds = facts.document.score.bands
-    found = {name: [0, 0, 0, 0.0] for name in bounds}
+    plan = facts.document.score
+    found = {name: [0, 0, 0, 0.0] for name in plan.bands}
     for cell in facts.cells:
-        band = next((name for name, below in bounds.items() if cell.pd < below), list(bounds)[-1])
-        own = found[band]
+        own = found[band_of(cell.pd, plan)]
         own[0] += cell.known + cell.open
         own[1] += cell.known
         own[2] += cell.bad
@@ -71,4 +72,5 @@ def _bands(facts: NightFacts) -> Chart:
         Rate(name, int(loans), int(known), int(bad), pds / known if known else None)
         for name, (loans, known, bad, pds) in found.items()
     ]
-    return rates("bands", "Bands", shown, "The band")
+    title = "Bands, and the bad rate of loans to judge by in them"
+    return rates("bands", title, shown, "The band")

@@ -17,7 +17,8 @@ class NightFacts(NamedTuple):
 
     `metrics`, `drift` and `movements` are rows of their tables, `cells` those of tonight's scores,
     by risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined
-    lines by rule. `last` has the figures of the last night, by metric, and its run.
+    lines by rule. `last_run` and `last_figures`, by metric, are
+    the last night's.
     """
 
     contract: Contract
@@ -40,8 +41,8 @@ class NightFacts(NamedTuple):
             (
                 row["value"]
                 for row in self.metrics
-                if (row["dataset"], row["metric"], row["segment"], row["label"], row["threshold"])
-                == ("night", metric, segment, "all", None)
+                if (row["metric"], row["segment"], row["label"], row["threshold"])
+                == (metric, segment, "all", None)
             ),
             None,
         )
@@ -50,7 +51,7 @@ class NightFacts(NamedTuple):
         """Rows of tonight whose segment begins so: by the rest of its name, then by metric."""
         found: dict[str, dict[str, Row]] = {}
         for row in self.metrics:
-            if row["dataset"] == "night" and row["segment"].startswith(prefix):
+            if row["segment"].startswith(prefix):
                 found.setdefault(row["segment"].removeprefix(prefix), {})[row["metric"]] = row
         return found
 

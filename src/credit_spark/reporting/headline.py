@@ -1,35 +1,43 @@
 """Tonight at a glance, beside the night before."""
 
-from typing import Any
+from collections.abc import Callable
 
-from credit_spark.contract.tables import DECISIONS
+from credit_spark.contract.tables import DECISIONS, STATUSES
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent, plain
+
+Say = Callable[[float | None], str]
+# A name, tonight's value, the last night's, how it is said.
+Row = tuple[str, float | None, float | None, Say]
+# What the gravest status of drift means; None: the night was not monitored.
+CHANGED = {
+    "act": "something has changed that calls for action (see Changes)",
+    "watch": "something has changed and should be watched (see Changes)",
+    "stable": "nothing has changed so much that it is to be watched",
+    None: "whether anything has changed was not looked at",
+}
+FIGURES = (
+    ("approved by their PD", "approval_rate", percent),
+    ("mean PD of known outcomes", "mean_pd", percent),
+    ("bad among known outcomes", "observed_rate", percent),
+    ("KS", "ks", plain),
+    ("AUC", "auc", plain),
+)
+COUNTS = (
+    ("lines read", "rows_read"),
+    ("loans accepted", "rows_accepted"),
+    ("lines that gave way to newer ones", "rows_superseded"),
+    ("lines set aside", "rows_quarantined"),
+)
 
 
 def headline(facts: NightFacts) -> Section:
     """Tonight at a glance, beside the night before."""
     found, last = facts.run, facts.last_run or {}
-    rows = [
-        ("lines read", found["rows_read"], last.get("rows_read"), counted),
-        ("loans accepted", found["rows_accepted"], last.get("rows_accepted"), counted),
-        (
-            "lines that gave way to newer ones",
-            found["rows_superseded"],
-            last.get("rows_superseded"),
-            counted,
-        ),
-        ("lines set aside", found["rows_quarantined"], last.get("rows_quarantined"), counted),
-        *(
-            (name, facts.figure(metric), facts.last_figures.get(metric), say)
-            for name, metric, say in (
-                ("approved by their PD", "approval_rate", percent),
-                ("mean PD of known outcomes", "mean_pd", percent),
-                ("bad among known outcomes", "observed_rate", percent),
-                ("KS", "ks", plain),
-                ("AUC", "auc", plain),
-            )
-        ),
+    rows: list[Row] = [(name, found[fact], last.get(fact), counted) for name, fact in COUNTS]
+    rows += [
+        (name, facts.figure(metric), facts.last_figures.get(metric), say)
+        for name, metric, say in FIGURES
     ]
     lines_ = [
         (name, say(now), say(before), _change(now, before, say)) for name, now, before, say in rows
@@ -47,13 +55,8 @@ def _at_a_glance(facts: NightFacts) -> str:
     shares = ", ".join(
         f"{by_decision.get((name,), 0) / loans:.0%} {name}" for name in DECISIONS if loans
     )
-    statuses = {row["status"] for row in facts.drift}
-    drift = "act" if "act" in statuses else "watch" if "watch" in statuses else "stable"
-    told = {
-        "act": "something has changed that calls for action (see Changes)",
-        "watch": "something has changed and should be watched (see Changes)",
-        "stable": "nothing has changed so much that it is to be watched",
-    }[drift] if facts.drift else "whether anything has changed was not looked at"  # fmt: skip
+    gravest = max((row["status"] for row in facts.drift), key=STATUSES.index, default=None)
+    told = CHANGED[gravest]
     return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {told}."
 
 
@@ -74,7 +77,7 @@ def _how_good(facts: NightFacts) -> str:
     )
 
 
-def _change(now: float | None, before: float | None, say: Any) -> str:
+def _change(now: float | None, before: float | None, say: Say) -> str:
     if now is None or before is None:
         return ""
     sign = "+" if now >= before else "-"

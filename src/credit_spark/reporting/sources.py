@@ -6,7 +6,7 @@ from typing import Any
 
 from credit_spark.contract.tables import MISSING
 from credit_spark.modelling.scorecard import scorecard
-from credit_spark.reporting.charts import Chart, bars, nothing
+from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted
 
@@ -24,7 +24,7 @@ def data(facts: NightFacts) -> Section:
     if not facts.broken:
         says, charts = "No line was set aside.", [*_gaps(facts)]
         return Section(title, says, charts, [*_replaced(facts)])
-    ordered = dict(sorted(facts.broken.items(), key=lambda each: (-each[1], each[0])))
+    ordered = largest_first(facts.broken)
     first, count = next(iter(ordered.items()))
     says = f"{first} is broken most often, by {count:,} lines; a line can break several."
     chart = bars(
@@ -58,7 +58,7 @@ def _gaps(facts: NightFacts) -> Iterator[Chart]:
     if not shares:
         yield nothing("missing", title, "bars", "no feature has a missing value")
         return
-    ordered = dict(sorted(shares.items(), key=lambda each: (-each[1], each[0])))
+    ordered = largest_first(shares)
     first, most = next(iter(ordered.items()))
     says = f"{first} is missing most often, for {most:.1%} of the loans."
     yield bars("missing", title, says, ordered, "share of loans")

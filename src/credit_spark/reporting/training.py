@@ -9,7 +9,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.modelling.document import ModelDocument, Number
 from credit_spark.modelling.signs import wrong_signs
-from credit_spark.reporting.charts import Chart, bars, lines, nothing
+from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
 from credit_spark.reporting.facts import Row
 from credit_spark.reporting.ranking import calibration, curves
 from credit_spark.reporting.sections import Report, Section, Table, counted, plain
@@ -171,11 +171,11 @@ def _coefficients(fitted: Fitted) -> Chart:
             found[term.name] = term.coefficient
         else:
             found |= {f"{term.name}: {each.text}": each.coefficient for each in term.levels}
-    ordered = sorted(found.items(), key=lambda each: (-abs(each[1]), each[0]))
-    first, most = ordered[0]
+    ordered = largest_first(found)
+    first, most = next(iter(ordered.items()))
     says = f"{first} weighs most ({most:+.3f})."
     name, title = f"coefficients-{fitted.treatment}", f"Treatment {fitted.treatment}"
-    return bars(name, title, says, dict(ordered), "log-odds of bad")
+    return bars(name, title, says, ordered, "log-odds of bad")
 
 
 def gates(facts: TrainingFacts) -> Section:

@@ -1,18 +1,14 @@
 """Tonight's loans with a known outcome, made ready to learn from: split, featured, looked at."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
-import polars as pl
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import known_late
-from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, loans
 from credit_spark.modelling.collinearity import inflations
 from credit_spark.modelling.document import LeftOut, Watched
@@ -20,22 +16,13 @@ from credit_spark.modelling.features import Definition, column_of, definitions, 
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.splits import fold, out_of_time_from
-from credit_spark.modelling.watching import (
-    COUNTS,
-    columns_watched,
-    profiled,
-    watched_of,
-    with_bins,
-    with_counts,
-)
 from credit_spark.steps import Night
+from credit_spark.steps.watched import watched_in
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
 FEWEST_VALUES = 50
 FEWEST_PARTITIONS = 2
-# In so many loans, bins of what is watched are found.
-LOOKED_AT = 250_000
 # From them on, a feature is remarked.
 MUCH_MISSING = 0.95
 COLLINEAR = 10.0
@@ -103,28 +90,6 @@ def read_book(night: Night) -> Book:
         watched=watched_in(contract, features, development.select("loan.*"), seen),
         remarks=remarks,
     )
-
-
-def watched_in(
-    contract: Contract, features: Sequence[Definition], learnt: DataFrame, seen: Classes
-) -> tuple[Watched, ...]:
-    """What the model is to watch but its score, with the loans learnt from in each bin.
-
-    Bins are found in a part of many loans; all are counted.
-    """
-    needed = columns_watched(watched_of(contract, features))
-    rows, many = learnt.select(*needed, "outcome"), seen.good + seen.bad
-    # By its name: of a fraction given by position, pyspark forgets the seed.
-    part = rows.sample(fraction=LOOKED_AT / many, seed=1) if many > LOOKED_AT else rows
-    watched = with_bins(watched_of(contract, features), pl.DataFrame(part.toArrow()))
-
-    def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            profile = profiled(pl.DataFrame(batch).with_columns(pd=pl.lit(0.0)), watched)
-            yield pa.RecordBatch.from_pydict({"profile": [profile.ravel()]})
-
-    parts = rows.mapInArrow(counted, "profile array<double>").toArrow()["profile"].to_pylist()
-    return tuple(with_counts(watched, np.sum(parts, axis=0).reshape(-1, COUNTS)))
 
 
 def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:

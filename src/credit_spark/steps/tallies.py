@@ -56,9 +56,7 @@ class Tallier(NamedTuple):
     def tally(self, loans: pl.DataFrame, scores: pl.DataFrame) -> Tally:
         """Count a block of loans, and what they were scored: `log_odds`, `pd`, `points`."""
         document, contract = self.document, self.contract
-        scored = loans.select(self.columns).with_columns(
-            scores["log_odds"], scores["pd"], scores["points"].alias("points")
-        )
+        scored = loans.select(self.columns).with_columns(scores["log_odds", "pd", "points"])
         old = judged(scored, contract.observed_on, self.as_of, contract.performance_months)
         return Tally(
             tallied(old),
