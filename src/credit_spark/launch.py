@@ -2,10 +2,11 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -23,7 +24,7 @@ from credit_spark.adapters.places import local_folder, only_run, opened, url_of,
 from credit_spark.adapters.session import is_submitted, spark_session
 from credit_spark.adapters.suites import Suites, import_meanwhile
 from credit_spark.adapters.tables import Tables
-from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError
+from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.listeners import Listeners, followed
@@ -87,7 +88,6 @@ def launch(
         import_meanwhile()
     what = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
     listeners = Listeners(what, flags.metrics_file, flags.lineage)
-    change: DriftError | None = None
     about = (contract, folder, flags, log, ledger)
     with (
         _faults_of_ours(log),
@@ -96,26 +96,47 @@ def launch(
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
     ):
         night = _night(spark, contract, settings, flags, folder, log, ledger)
-        try:
-            attempt(night, command, action)
-        except DriftError as error:
-            change = error
-        except GateError:
-            # What failed its gates is what a modeller wants to look at.
-            _publish({each: publish[each] for each in publish if each == "train"}, *about)
-            raise
-    _publish(publish, *about)
+        change = _attempted(night, command, action, partial(_publish, publish, *about))
+    _publish(publish, *about, publish)
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
     if change:
         raise change
 
 
+def _attempted(
+    night: Night,
+    command: str,
+    action: Callable[[Night], object],
+    publish: Callable[[Collection[str]], None],
+) -> DriftError | None:
+    """Take the steps; a change that is to be told after them is given back.
+
+    Raises:
+        Stop: they ended early. What failed its gates is what a modeller wants to look at.
+    """
+    try:
+        attempt(night, command, action)
+    except DriftError as change:
+        return change
+    except GateError as error:
+        publish(["train"])
+        file = night.ledger.summary.get("report of train", {}).get("file")
+        raise GateError(listed(str(error), [f"see {file}"] if file else [])) from error
+    return None
+
+
 def _publish(
-    publish: Publish, contract: Contract, folder: str, flags: Flags, log: Log, ledger: Ledger
+    publish: Publish,
+    contract: Contract,
+    folder: str,
+    flags: Flags,
+    log: Log,
+    ledger: Ledger,
+    steps: Collection[str],
 ) -> None:
-    """Make the report of each step that was taken; one that can't be made undoes no night."""
-    for step in [each for each in publish if each in ledger.summary]:
+    """Make the reports of those steps that were taken; one that can't be made undoes no night."""
+    for step in [each for each in publish if each in steps and each in ledger.summary]:
         began, file = monotonic(), None
         try:
             file = publish[step](contract, _resolved(folder), flags.as_of)

@@ -146,11 +146,13 @@ def _score(facts: Facts) -> list[Line]:
 def _measure(facts: Facts) -> list[Line]:
     if facts["ks"] is None:
         return [("tonight", "not enough known outcomes to measure")]
+    months = facts["old_enough"]
+    old = f" of loans {months} months old at least" if months else ""
     return [
         (
             "tonight",
             f"KS {_3(facts['ks'])}, AUC {_3(facts['auc'])} on {facts['known_outcomes']:,} known "
-            "outcomes of loans old enough, the model's training loans among them",
+            f"outcomes{old}, the model's training loans among them",
         ),
         ("", f"mean PD {_3(facts['mean_pd'])}, observed {_3(facts['observed_rate'])}"),
         *(_shadow(facts["shadow"]) if "shadow" in facts else ()),

@@ -11,10 +11,10 @@ Kind = Literal["lines", "rates", "bars", "heat"]
 class Chart(NamedTuple):
     """A chart: its name, its heading, what it says; `data` is None where there is not enough.
 
-    lines: x, series (a name and its y), x_label, y_label, percent.
+    lines: x, series (a name and its y), x_label, y_label.
     rates: labels, loans, rate, low, high (None where nothing is known), expected.
     bars: labels, values, x_label, least (how far the axis reaches at least).
-    heat: rows, columns, values (None where there is none), percent.
+    heat: rows, columns, values (None where there is none), signed (from -1 to 1, else shares).
     """
 
     name: str
@@ -112,9 +112,14 @@ def heat(
     says: str,
     sides: tuple[Sequence[str], Sequence[str]],
     values: Sequence[Sequence[float | None]],
+    *,
+    signed: bool = False,
 ) -> Chart:
-    """A field for each pair of names: rows, then columns."""
-    data = {"rows": list(sides[0]), "columns": list(sides[1]), "values": [*map(list, values)]}
+    """A field for each pair of names: rows, then columns; shares, or signed from -1 to 1."""
+    data = {
+        "rows": list(sides[0]), "columns": list(sides[1]), "values": [*map(list, values)],
+        "signed": signed,
+    }  # fmt: skip
     return Chart(name, title, "heat", says, data)
 
 

@@ -137,7 +137,7 @@ def _bars(axes: Axes, data: Data) -> None:
 def _heat(axes: Axes, data: Data) -> None:
     values = [[float("nan") if each is None else each for each in row] for row in data["values"]]
     known = [each for row in data["values"] for each in row if each is not None]
-    is_signed = any(each < 0 for each in known)
+    is_signed = data["signed"]
     colours, low = ("RdBu_r", -1) if is_signed else ("Reds", 0)
     picture = axes.imshow(
         values, cmap=colours, vmin=low, vmax=1 if is_signed else max(known, default=1),

@@ -102,8 +102,11 @@ def _outcomes(facts: NightFacts) -> Chart:
         return nothing("outcomes", title, "bars", "there are no loans")
     says = (
         f"{found['bad'] / loans:.1%} of the loans are known to be bad, {found['good'] / loans:.1%} "
-        f"good; of {found['open'] / loans:.1%} the outcome is open, or they are too young to judge."
+        f"good."
     )
+    if found["open"]:
+        share = found["open"] / loans
+        says += f" Of {share:.1%} the outcome is open, or they are too young to judge by."
     return bars(
         "outcomes", title, says, {name: float(each) for name, each in found.items()}, "loans"
     )
@@ -137,4 +140,4 @@ def _correlations(facts: NightFacts) -> Chart:
     ]
     (one, other), most = max(found.items(), key=lambda each: abs(each[1]))
     says = f"The closest pair is {one} and {other}, with a correlation of {most:.2f}."
-    return heat("correlation", title, says, (names, names), values)
+    return heat("correlation", title, says, (names, names), values, signed=True)

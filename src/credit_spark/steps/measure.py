@@ -64,7 +64,7 @@ def measure(night: Night, tally: Tally | None = None) -> None:
     paired = pairs(night.contract, champion.watched)
     rows = [*named_bins(champion, paired, tally.profile)]
     night.tables.write(PROFILES, rows, "true")
-    told = _told(measured, NIGHT)
+    told = {"old_enough": night.contract.performance_months, **_told(measured, NIGHT)}
     if in_shadow:
         told["shadow"] = _told(in_shadow[0], SHADOW)
     night.ledger.note("measure", told)
