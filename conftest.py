@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
@@ -54,6 +55,13 @@ def contract() -> Contract:
 @pytest.fixture(scope="session")
 def lending_club() -> Contract:
     return load_contract(PROJECT / "conf/portfolios/lending_club.yml")
+
+
+@pytest.fixture
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of the test's own: on the one that all share, an answer half read stops the next."""
+    with duckdb.connect() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import polars as pl
 import pytest
@@ -56,7 +55,9 @@ def test_the_book_is_accounted_for_to_the_last_line(night) -> None:
     assert counts["reasons"] == {"annual_income_is_present": 4}
 
 
-def test_the_books_figures_are_those_that_duckdb_reads(night, real_data, lending_club) -> None:
+def test_the_books_figures_are_those_that_duckdb_reads(
+    night, real_data, lending_club, duck
+) -> None:
     ours = night.tables.tonight(loans(lending_club), "clean").agg(
         F.sum("loan_amount"), F.sum("annual_income"), F.round(F.sum("interest_rate"), 4),
         F.count("revolving_utilisation"), F.round(F.sum("debt_to_income"), 4),
@@ -64,7 +65,7 @@ def test_the_books_figures_are_those_that_duckdb_reads(night, real_data, lending
         F.min("earliest_credit_on"), F.max("issued_on"), F.count_distinct("loan_id"),
     ).first()  # fmt: skip
     years = "case when emp_length = '< 1 year' then 0 else try_cast(regexp_extract(emp_length, '\\d+') as int) end"
-    theirs = duckdb.execute(
+    theirs = duck.execute(
         f"""
         select sum(loan_amnt::double), sum(annual_inc::double), round(sum(int_rate::double), 4),
             count(revol_util), round(sum(dti::double) / 100, 4),

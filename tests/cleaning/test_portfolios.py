@@ -5,7 +5,6 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -69,7 +68,7 @@ SUMS = {
 
 
 @pytest.mark.parametrize("portfolio", SUMS)
-def test_sums_and_extremes_are_those_that_duckdb_reads(real_data, portfolio) -> None:
+def test_sums_and_extremes_are_those_that_duckdb_reads(real_data, duck, portfolio) -> None:
     name, columns = SUMS[portfolio]
     asked = ", ".join(f"sum({sql}), min({sql}), max({sql})" for sql in columns.values())
 
@@ -80,7 +79,7 @@ def test_sums_and_extremes_are_those_that_duckdb_reads(real_data, portfolio) -> 
         for figure in (found[each].sum(), found[each].min(), found[each].max())
     ]
 
-    theirs = duckdb.execute(f"select {asked} from '{real_data / name}'").fetchone()
+    theirs = duck.execute(f"select {asked} from '{real_data / name}'").fetchone()
     assert ours == pytest.approx(theirs, rel=1e-9)
 
 

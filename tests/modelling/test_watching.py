@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -97,7 +96,7 @@ def test_what_is_not_finite_is_missing() -> None:
     assert places(loans, ratio).tolist() == [0, 1, 2, 2, 2, 2]
 
 
-def test_a_profile_is_what_duckdb_counts() -> None:
+def test_a_profile_is_what_duckdb_counts(duck) -> None:
     loans = drawn()
     watched = with_bins([AMOUNT, HOME], loans)
     profile = profiled(loans, watched, [(1, 0)])
@@ -106,7 +105,7 @@ def test_a_profile_is_what_duckdb_counts() -> None:
     )
 
     def counted(by: str, frame: pl.DataFrame = frame) -> dict:
-        rows = duckdb.sql(f"""
+        rows = duck.sql(f"""
             select {by} as place, count(*) filter (outcome = 'good'), count(*) filter (outcome = 'bad'),
               count(*) filter (outcome is null or outcome = 'open'), sum(pd),
               coalesce(sum(pd) filter (outcome in ('good', 'bad')), 0)
