@@ -5,7 +5,7 @@ A night that is being written is not seen: what is read is what its last complet
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from math import ceil, log
@@ -23,6 +23,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.adapters.places import local_folder
 from credit_spark.adapters.runs import COMPLETE, WRITING, complete_nights
+from credit_spark.adapters.staging import BLOCK_ROWS
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Decisions
 from credit_spark.contract.tables import (
@@ -155,10 +156,8 @@ class Lake:
 
     def sums(self, as_of: date, *by: str) -> list[Mapping[str, Any]]:
         """How many `loans` a night scored, and their `pd` added up, for each value of columns."""
-        parts = [
-            pa.Table.from_batches([batch]).group_by(list(by)).aggregate(SUMS)
-            for batch in self._night(SCORES, as_of).to_batches(columns=[*by, "pd"])
-        ]
+        batches = self._night(SCORES, as_of).to_batches(columns=[*by, "pd"])
+        parts = [part.group_by(list(by)).aggregate(SUMS) for part in _together(batches)]
         if not parts:
             return []
         together = pa.concat_tables(parts).group_by(list(by)).aggregate(SUMS_OF_SUMS)
@@ -372,6 +371,18 @@ class Lake:
                 f"the table '{name}' at {self.folder} cannot be read: {first}. Check the address, "
                 "and that this user may read it"
             ) from error
+
+
+def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches, which are as small as row groups, as tables of so many rows that grouping pays."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= BLOCK_ROWS:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _moment() -> int:
