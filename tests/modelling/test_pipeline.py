@@ -30,7 +30,7 @@ def medians(training) -> dict[str, float]:
 
 @pytest.mark.parametrize("most", [ROWS, 2000])
 def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) -> None:
-    monkeypatch.setattr(pipeline, "ROWS_OF_MEDIANS", most)
+    monkeypatch.setattr(pipeline, "ROWS_OF_QUANTILES", most)
 
     found = medians(training)
 

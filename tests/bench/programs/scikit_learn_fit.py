@@ -20,8 +20,8 @@ def main(book: str, out: str) -> None:
     penalty = LogisticRegression(solver="newton-cholesky", C=strength, tol=1e-8)
     fit = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), penalty)
     fit.fit(rows[list(FEATURES)], rows["label"])
-    coefficients = penalty.coef_[0].tolist()
-    Path(out).write_text(json.dumps([*coefficients, float(penalty.intercept_[0])]))
+    found = [*penalty.coef_[0].tolist(), float(penalty.intercept_[0])]
+    Path(out).write_text(json.dumps({"coefficients": found}))
 
 
 if __name__ == "__main__":
