@@ -320,6 +320,18 @@ def test_where_nobody_listens_the_night_goes_on(small, tmp_path) -> None:
     assert "credit_spark_night_complete" in (tmp_path / "m.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("target", ["ftp://lineage.example/events", "."])
+def test_a_listener_that_cannot_be_one_is_refused(small, tmp_path, target) -> None:
+    told = small(FIRST, loans(), "--lineage", target)
+
+    assert told.code == 2
+    assert (
+        f"--lineage is a file, or a server's URL that begins with http:// or https://, and not {target}"
+        in told.err
+    )
+    assert not (tmp_path / "w/small_lender/runs").exists()
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from credit_spark.adapters.places import writable
+from credit_spark.contract.errors import InputError
 
 PRODUCER = f"urn:credit-spark:{release('credit-spark')}"
 # Rows of a table, by what the ledger calls them.
@@ -33,13 +34,19 @@ class Lineage(NamedTuple):
     about: About
 
     def check(self) -> None:
-        """Make sure that a file can be written.
+        """Make sure that it is a server, or a file that can be written.
 
         Raises:
-            InputError: it cannot.
+            InputError: it is neither.
         """
-        if not self.is_url:
-            writable(str(Path(self.target).resolve().parent), "--lineage")
+        if self.is_url:
+            return
+        if "://" in self.target or Path(self.target).is_dir():
+            raise InputError(
+                f"--lineage is a file, or a server's URL that begins with http:// or https://, "
+                f"and not {self.target}"
+            )
+        writable(str(Path(self.target).resolve().parent), "--lineage")
 
     @property
     def is_url(self) -> bool:
