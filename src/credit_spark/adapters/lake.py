@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from numpy.typing import NDArray
+from pyarrow.dataset import ParquetReadOptions
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.adapters.places import local_folder
@@ -284,11 +285,11 @@ class Lake:
         return None
 
     def _read_index(self, table: str, as_of: date, version: int | None) -> Index:
-        fragments = [
-            part
-            for file in self._dataset(table, as_of, version).get_fragments()
-            for part in file.split_by_row_group()
-        ]
+        schema = self._dataset(table, as_of, version).schema
+        texts = [each.name for each in schema if pa.types.is_string(each.type)]
+        # Of a row group's texts one row's are asked for: the others stay codes.
+        coded = self._dataset(table, as_of, version, coded={*texts} - {"loan_id"})
+        fragments = [part for file in coded.get_fragments() for part in file.split_by_row_group()]
         hashes = [np.empty(0, np.uint64)]
         for part in fragments:
             ids = pl.Series(part.to_table(columns=["loan_id"])["loan_id"])
@@ -329,11 +330,22 @@ class Lake:
         """A night's rows of a table, as its complete runs have left them."""
         return self._dataset(table, as_of, self.versions(as_of).get(table))
 
-    def _dataset(self, table: str, as_of: date | None = None, version: int | None = None) -> Any:
-        """A table's rows, of one night or of all, at a version or as they stand now."""
+    def _dataset(
+        self,
+        table: str,
+        as_of: date | None = None,
+        version: int | None = None,
+        coded: Collection[str] = (),
+    ) -> Any:
+        """A table's rows, of one night or of all, at a version or as they stand now.
+
+        The fragments' texts in `coded` columns are codes of a dictionary.
+        """
         partitions = None if as_of is None else [("as_of", "=", str(as_of))]
         return self._at(table, version).to_pyarrow_dataset(
-            partitions, filesystem=self._files(table)
+            partitions,
+            filesystem=self._files(table),
+            parquet_read_options=ParquetReadOptions(dictionary_columns={*coded}),
         )
 
     def _files(self, table: str) -> SubTreeFileSystem | None:

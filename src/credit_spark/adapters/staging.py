@@ -32,7 +32,7 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
 # Longer texts are no good bounds of a file, and would make the log long.
 LONGEST_BOUND = 64
 # Of a row group: what a look-up of one row takes in. A block is what a task does at once.
-GROUP_ROWS, BLOCK_ROWS = 2**14, 2**17
+GROUP_ROWS, BLOCK_ROWS = 2**13, 2**17
 
 
 class BrokenPromiseError(Exception):

@@ -128,7 +128,6 @@ def profiled(
         dict(zip(OUTCOMES, range(3), strict=True)), default=2, return_dtype=pl.Int64
     )
     codes = outcome.to_numpy()
-    known_pd = np.where(codes < 2, pd, 0.0)
     # At once: what several subjects have in common is computed once.
     values = loans.select(column(each.sql).alias(f"{nth}") for nth, each in enumerate(watched))
     bins = [placed(values[f"{nth}"], each) for nth, each in enumerate(watched)]
@@ -137,20 +136,20 @@ def profiled(
         bins.append(bins[one] * sizes[other] + bins[other])
         sizes.append(sizes[one] * sizes[other])
     return np.concatenate(
-        [_counts(own, size, codes, pd, known_pd) for own, size in zip(bins, sizes, strict=True)]
+        [_counts(own, size, codes, pd) for own, size in zip(bins, sizes, strict=True)]
     )
 
 
 def _counts(
-    bins: NDArray[np.int64],
-    size: int,
-    codes: NDArray[np.int64],
-    pd: NDArray[np.float64],
-    known_pd: NDArray[np.float64],
+    bins: NDArray[np.int64], size: int, codes: NDArray[np.int64], pd: NDArray[np.float64]
 ) -> Profile:
-    loans = np.bincount(bins * 3 + codes, minlength=size * 3).reshape(size, 3)
-    sums = [np.bincount(bins, weights, minlength=size) for weights in (pd, known_pd)]
-    return np.column_stack([loans, *sums])
+    of_outcomes = len(OUTCOMES)
+    each = bins * of_outcomes + codes
+    loans, pds = (
+        np.bincount(each, weights, minlength=size * of_outcomes).reshape(size, of_outcomes)
+        for weights in (None, pd)
+    )
+    return np.column_stack([loans, pds.sum(axis=1), pds[:, :-1].sum(axis=1)])
 
 
 def places(loans: pl.DataFrame, watched: Watched) -> NDArray[np.int64]:
