@@ -88,7 +88,7 @@ def launch(
         import_meanwhile()
     what = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
     listeners = Listeners(what, flags.metrics_file, flags.lineage)
-    about = (contract, folder, flags, log, ledger)
+    made = partial(_publish, publish, contract, folder, flags, log, ledger)
     with (
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),
@@ -96,8 +96,8 @@ def launch(
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
     ):
         night = _night(spark, contract, settings, flags, folder, log, ledger)
-        change = _attempted(night, command, action, partial(_publish, publish, *about))
-    _publish(publish, *about, publish)
+        change = _attempted(night, command, action, made)
+    made(publish)
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
     if change:

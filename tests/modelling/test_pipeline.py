@@ -2,9 +2,10 @@
 
 from statistics import median
 
+import numpy as np
 import pytest
 
-from credit_spark.modelling import pipeline
+from credit_spark.modelling import parts, pipeline
 from credit_spark.modelling.features import Definition, column_of
 
 ROWS = 20_000
@@ -30,7 +31,7 @@ def medians(training) -> dict[str, float]:
 
 @pytest.mark.parametrize("most", [ROWS, 2000])
 def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) -> None:
-    monkeypatch.setattr(pipeline, "ROWS_OF_QUANTILES", most)
+    monkeypatch.setattr(parts, "ENOUGH", most)
 
     found = medians(training)
 
@@ -40,8 +41,25 @@ def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) ->
     assert medians(training) == found
 
 
-def test_quantiles_are_told_of_each_number(training) -> None:
+@pytest.mark.parametrize(("most", "apart"), [(ROWS, 0.002), (2000, 0.05)])
+def test_quantiles_are_told_of_each_number(training, monkeypatch, most, apart) -> None:
+    monkeypatch.setattr(parts, "ENOUGH", most)
+
     found = pipeline.quantiles(training, ["dense", "sparse"], [0.25, 0.75])
 
-    assert found["dense"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=0.002 * ROWS)
+    assert found["dense"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=apart * ROWS)
     assert found["sparse"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=400)
+
+
+def test_there_are_no_quantiles_of_no_number(training) -> None:
+    assert pipeline.quantiles(training, [], [0.5]) == {}
+
+
+def test_the_quantiles_of_a_part_are_numpys_of_it(training, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "ENOUGH", 2000)
+    part = parts.part_of(training, ROWS).toPandas()[column_of("dense")]
+
+    found = pipeline.quantiles(training, ["dense"], [0.05, 0.5, 0.95])
+
+    assert 1800 < len(part) < 2200
+    assert found["dense"] == list(np.quantile(part, [0.05, 0.5, 0.95], method="nearest"))

@@ -43,7 +43,7 @@ class Lineage(NamedTuple):
             return
         if "://" in self.target or Path(self.target).is_dir():
             raise InputError(
-                f"--lineage is a file, or a server's URL that begins with http:// or https://, "
+                "--lineage is a file, or a server's URL that begins with http:// or https://, "
                 f"and not {self.target}"
             )
         writable(str(Path(self.target).resolve().parent), "--lineage")

@@ -28,11 +28,11 @@ from credit_spark.contract.models import Penalty
 from credit_spark.modelling.document import Category, Level, Number
 from credit_spark.modelling.features import Definition, column_of, feature_of
 from credit_spark.modelling.imbalance import WEIGHT
+from credit_spark.modelling.parts import part_of
 
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.
 TOLERANCE = 1e-9
-ROWS_OF_QUANTILES, SEED_OF_QUANTILES = 250_000, 1
 # A share of the rows that has a value; with fewer, a part could have hardly any.
 DENSE = 0.5
 SCALED, INDEX = "scaled", "index"
@@ -84,16 +84,15 @@ def quantiles(
 ) -> dict[str, list[float]]:
     """Of each numeric feature the values below which such shares of the rows lie.
 
-    All rows tell; of many a part, but for a feature that few of it have. Spark's own are a
-    thousandth of the rows off at most; a part's standard error is about as much.
+    All rows tell, within a thousandth of the rows; of many a part, but for a feature that few of
+    it have. Empty where no row has a value.
     """
     columns = [column_of(each) for each in numbers]
+    if not columns:
+        return {}
     rows = training.count()
-    found: dict[str, list[float]] = {}
-    if rows > ROWS_OF_QUANTILES:
-        # By its name: of a fraction given by position, pyspark forgets the seed.
-        part = training.sample(fraction=ROWS_OF_QUANTILES / rows, seed=SEED_OF_QUANTILES)
-        found = _of_the_dense(pl.DataFrame(part.select(*columns).toArrow()), shares)
+    part = part_of(training, rows)
+    found = {} if part is training else _of_the_dense(part.select(*columns), shares)
     left = [each for each in columns if each not in found]
     if left:
         told = training.approxQuantile(left, list(shares), RANK_ERROR)
@@ -101,12 +100,14 @@ def quantiles(
     return {each: found[column_of(each)] for each in numbers}
 
 
-def _of_the_dense(part: pl.DataFrame, shares: Sequence[float]) -> dict[str, list[float]]:
-    values = {each.name: each.drop_nulls().sort() for each in part}
+def _of_the_dense(part: DataFrame, shares: Sequence[float]) -> dict[str, list[float]]:
+    """Quantiles of those columns that enough rows of a part have: values that stand in it."""
+    rows = pl.DataFrame(part.toArrow())
+    values = {each.name: each.drop_nulls().sort() for each in rows}
     return {
         name: [own[round(share * (own.len() - 1))] for share in shares]
         for name, own in values.items()
-        if own.len() >= max(1, DENSE * part.height)
+        if own.len() >= max(1, DENSE * rows.height)
     }
 
 

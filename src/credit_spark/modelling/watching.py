@@ -27,6 +27,7 @@ DIGITS = 3
 MOST_LEVELS = 40
 # No feature can be named so.
 SCORE = "the score"
+# Those that are known stand first.
 OUTCOMES = ("good", "bad", "open")
 # A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
 # PDs of all, of the known.

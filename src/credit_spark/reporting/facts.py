@@ -17,8 +17,7 @@ class NightFacts(NamedTuple):
 
     `metrics`, `drift` and `movements` are rows of their tables, `cells` those of tonight's scores,
     by risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined
-    lines by rule. `last_run` and `last_figures`, by metric, are
-    the last night's.
+    lines by rule. `last_run` and `last_figures`, by metric, are the last night's.
     """
 
     contract: Contract

@@ -102,7 +102,7 @@ def _outcomes(facts: NightFacts) -> Chart:
         return nothing("outcomes", title, "bars", "there are no loans")
     says = (
         f"{found['bad'] / loans:.1%} of the loans are known to be bad, {found['good'] / loans:.1%} "
-        f"good."
+        "good."
     )
     if found["open"]:
         share = found["open"] / loans

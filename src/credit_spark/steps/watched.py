@@ -11,6 +11,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.modelling.document import Watched
 from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import Classes
+from credit_spark.modelling.parts import part_of
 from credit_spark.modelling.watching import (
     COUNTS,
     columns_watched,
@@ -19,9 +20,6 @@ from credit_spark.modelling.watching import (
     with_bins,
     with_counts,
 )
-
-# In so many loans, bins are found.
-LOOKED_AT = 250_000
 
 
 def watched_in(
@@ -33,9 +31,7 @@ def watched_in(
     """
     unbinned = watched_of(contract, features)
     rows, many = learnt.select(*columns_watched(unbinned), "outcome"), seen.good + seen.bad
-    # By its name: of a fraction given by position, pyspark forgets the seed.
-    part = rows.sample(fraction=LOOKED_AT / many, seed=1) if many > LOOKED_AT else rows
-    watched = with_bins(unbinned, pl.DataFrame(part.toArrow()))
+    watched = with_bins(unbinned, pl.DataFrame(part_of(rows, many).toArrow()))
 
     def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         blocks = (pl.DataFrame(batch).with_columns(pd=pl.lit(0.0)) for batch in batches)
