@@ -66,6 +66,13 @@ def test_the_scorecard_gives_a_loan_its_points(look, done, scores) -> None:
         )
 
 
+def test_one_of_the_ways_to_print_is_asked_for(look) -> None:
+    told = look("scorecard", "--csv", "--json")
+
+    assert (told.code, told.out) == (2, "")
+    assert "--csv and --json: ask for one of them" in told.err
+
+
 def test_what_if_counts_as_the_scores_do(look, scores) -> None:
     told = look("what-if", "--approve-below", "0.08", "--json").summary
 

@@ -92,6 +92,18 @@ class Monitor(Section):
     false_alarms: float = Field(gt=0, lt=1)
     nights: int = Field(ge=1)
 
+    @field_validator("psi", "share", "auc", "calibration", "volume", mode="before")
+    @classmethod
+    def _is_a_pair(cls, bounds: Any) -> Any:
+        """Refuse what is not a pair."""
+        try:
+            to_watch, to_act = bounds
+        except (TypeError, ValueError):
+            raise ValueError(
+                "two numbers, to watch from and to act from, such as [0.1, 0.25]"
+            ) from None
+        return to_watch, to_act
+
     @field_validator("psi", "share", "auc", "calibration", "volume")
     @classmethod
     def _rises(cls, bounds: Pair) -> Pair:

@@ -33,6 +33,10 @@ def test_a_byte_order_mark_is_no_part_of_a_name(contract) -> None:
         (["id,amnt,rate"], "did you mean 'amnt'"),
         (["colour,size"], "no layout of the contract fits"),
         (["id,amount,rate,id"], "has 'id' more than once"),
+        (
+            "id,amount,rate".encode("utf-16").decode(errors="replace").splitlines(),
+            "not in the encoding UTF-8",
+        ),
     ],
 )
 def test_what_fits_no_layout_is_told_what_it_lacks(contract, lines, said) -> None:

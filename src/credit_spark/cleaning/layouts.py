@@ -14,6 +14,8 @@ from credit_spark.contract.names import instead_of
 
 ABOVE_THE_HEADER = 9
 WORDS = re.compile(r"[A-Za-z]{3,}")
+# What bytes of another encoding are read as.
+UNREADABLE = ("\u0000", "\ufffd")
 
 
 class LayoutError(ValueError):
@@ -53,6 +55,11 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
     if headless:
         _check(headless, contract)
         return headless
+    if any(mark in lines[0] for mark in UNREADABLE):
+        raise LayoutError(
+            f"it is not in the encoding {source.encoding}; name its own in source.encoding, or "
+            "have it delivered in this one"
+        )
     raise LayoutError(_difference(lines, source))
 
 

@@ -29,7 +29,13 @@ def in_three_ways(command: Command) -> Command:
 
 
 def told(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
-    """Print rows that have the same columns, at least one."""
+    """Print rows that have the same columns, at least one.
+
+    Raises:
+        click.UsageError: two ways are asked for.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json: ask for one of them")
     if as_json:
         print(json.dumps([{name: finite(each) for name, each in row.items()} for row in rows]))
     elif as_csv:
