@@ -18,7 +18,7 @@ from tests.nights import AS_OF, ROWS, arrow, contents, rows_of, run
 from tests.projects import changed_project
 
 # Of Spark, of a night that only scores: a bound that a new scan or look-up of a table breaks.
-MOST_JOBS = 30
+MOST_JOBS = 14
 
 
 @pytest.fixture(autouse=True)

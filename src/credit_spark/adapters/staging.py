@@ -17,6 +17,7 @@ from pyspark import TaskContext
 
 from credit_spark.adapters.places import opened
 from credit_spark.contract.tables import Table
+from credit_spark.evaluation.questions import NOTHING_ASKED, Asked, Told
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "string": pa.string(),
@@ -40,12 +41,16 @@ class BrokenPromiseError(Exception):
 
 
 class Staged(NamedTuple):
-    """A file that waits to be committed: its path below the table's folder, size, rows, bounds."""
+    """A file that waits to be committed: its path below the table's folder, size, rows, bounds.
+
+    `told` is what its rows tell of the questions that its stage was asked.
+    """
 
     path: str
     size: int
     rows: int
     bounds: Mapping[str, Any]
+    told: Told = ()
 
     @property
     def stats(self) -> str:
@@ -54,12 +59,13 @@ class Staged(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """Where files of a nightly table are written, and the run that writes them."""
+    """Where files of a nightly table are written, the run that writes them, what they are asked."""
 
     folder: str
     table: Table
     as_of: date
     run_id: str
+    asked: Asked = NOTHING_ASKED
 
     def writer(self, name: str) -> "closing[StageWriter]":
         """Writes a file while it is open; `name` tells it from the run's others.
@@ -99,6 +105,7 @@ class StageWriter:
         self._writer: pq.ParquetWriter | None = None
         self._bounds: list[tuple[Any, Any, int]] = []
         self._rows = 0
+        self._told: list[Told] = []
 
     def write(self, rows: pl.DataFrame) -> None:
         """Add rows, with the table's columns.
@@ -113,6 +120,7 @@ class StageWriter:
         first = kept[self._first]
         self._bounds.append((first.min(), first.max(), first.null_count()))
         self._rows += kept.height
+        self._told.append(self._stage.asked.numbers(kept))
         stamped = kept.with_columns(pl.lit(self._stage.run_id).alias("run_id"))
         table = stamped.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(self._schema)
         self._open().write_table(table, row_group_size=GROUP_ROWS)
@@ -122,7 +130,8 @@ class StageWriter:
         if self._writer is None:
             return []
         size = self._system.get_file_info(f"{self._folder}/{self._path}").size
-        return [Staged(self._path, size, self._rows, _merged(self._first, self._bounds))]
+        told = self._stage.asked.together(self._told)
+        return [Staged(self._path, size, self._rows, _merged(self._first, self._bounds), told)]
 
     def _open(self) -> pq.ParquetWriter:
         if self._writer is None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
@@ -18,6 +19,9 @@ from pyspark.sql import DataFrame
 from credit_spark.adapters.session import described
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.names import instead_of
+from credit_spark.evaluation.questions import Question
+
+RESULT, HOLDS = "result_format", "BOOLEAN_ONLY"
 
 
 class Failure(NamedTuple):
@@ -64,17 +68,29 @@ class Suites:
         if faults:
             raise InputError(listed("these suites cannot be run; nothing was touched", faults))
 
+    def questions(self, table: str) -> list[Question]:
+        """What the suite of a table asks of its rows, each once; none where it has no suite."""
+        path = self.path(table)
+        asked = _suite_in(path).expectations if path.is_file() else []
+        needs = [each.get_validation_dependencies(None, {RESULT: HOLDS}) for each in asked]
+        metrics = [metric for need in needs for metric in need.metric_configurations.values()]
+        return list(dict.fromkeys(filter(None, map(_engine().question_of, metrics))))
+
     def failures(
-        self, table: str, frame: DataFrame, where_known: Collection[str] = ()
+        self,
+        table: str,
+        frame: DataFrame,
+        answers: Mapping[Question, float | None] = MappingProxyType({}),
+        where_known: Collection[str] = (),
     ) -> list[Failure]:
         """What a frame fails of its table's suite; the suite was checked before.
 
-        An expectation on a column of `where_known` is not judged where no row has a value.
+        What `answers` tell is not asked of Spark again. An expectation on a column of `where_known`
+        is not judged where no row has a value.
         """
-        batch, given = _batch(table, frame), _read(self.path(table))
-        suite = _suite_of(given["name"], given["expectations"])
+        batch, suite = _batch(table, frame, answers), _suite_in(self.path(table))
         with described(frame.sparkSession, f"judge {table}"):
-            verdict = batch.validate(suite, result_format="BOOLEAN_ONLY")
+            verdict = batch.validate(suite, result_format=HOLDS)
         failed = [each.expectation_config for each in verdict.results if not each.success]
         if not failed:
             return []
@@ -100,12 +116,23 @@ def _library() -> Any:
 def _context() -> Any:
     """The library's one project: two tables may be judged at a time, and it has one at a time."""
     context = _library().get_context(mode="ephemeral")
+    from great_expectations.datasource.fluent import SparkDatasource
+
     context.variables.progress_bars = {"globally": False}
+    SparkDatasource.execution_engine_override = _engine().ToldEngine
     return context
 
 
-def _batch(table: str, frame: DataFrame) -> Any:
+def _engine() -> Any:
+    _library()
+    from credit_spark.adapters import engine
+
+    return engine
+
+
+def _batch(table: str, frame: DataFrame, answers: Mapping[Question, float | None]) -> Any:
     source = _context().data_sources.add_or_update_spark(table, persist=False)
+    source.get_execution_engine().answers = answers
     asset = source.add_dataframe_asset(table)
     definition = asset.add_batch_definition_whole_dataframe("all")
     return definition.get_batch(batch_parameters={"dataframe": frame})
@@ -113,6 +140,11 @@ def _batch(table: str, frame: DataFrame) -> Any:
 
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _suite_in(path: Path) -> Any:
+    given = _read(path)
+    return _suite_of(given["name"], given["expectations"])
 
 
 def _suite_of(name: str, expectations: list[dict[str, Any]]) -> Any:

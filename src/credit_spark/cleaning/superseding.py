@@ -15,6 +15,8 @@ Hashes = npt.NDArray[np.int64]
 LEAST, SPAN = -(2**63), 2**64
 PLACE = ["source_file", "place"]
 OF_A_KEY = ["key", "content"]
+# Of a task that puts hashes beside each other: what it holds at once.
+HASHES_AT_ONCE = 10_000_000
 
 
 class Range(NamedTuple):

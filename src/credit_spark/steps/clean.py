@@ -10,12 +10,14 @@ import numpy as np
 
 from credit_spark.adapters.landing import LandingFile
 from credit_spark.adapters.spool import Spool
+from credit_spark.adapters.staging import Stage, Staged
 from credit_spark.cleaning.blocks import Summary, counted
-from credit_spark.cleaning.superseding import Hashes, ranges
+from credit_spark.cleaning.superseding import HASHES_AT_ONCE, Hashes, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
 from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
+from credit_spark.evaluation.questions import NOTHING_ASKED, Asked
 from credit_spark.steps import Night
 from credit_spark.steps.pieces import (
     Meetings,
@@ -27,7 +29,7 @@ from credit_spark.steps.pieces import (
 )
 
 # Of a task that puts lines, or their hashes, beside each other: what it holds at once.
-LINES_AT_ONCE, WHOLE_LINES_AT_ONCE, HASHES_AT_ONCE = 500_000, 100_000, 10_000_000
+LINES_AT_ONCE, WHOLE_LINES_AT_ONCE = 500_000, 100_000
 # Hashes that a task can look up in. With more, every line is put beside its equals.
 MOST_CONTESTED = 2_000_000
 
@@ -53,8 +55,11 @@ class Entry(NamedTuple):
     rows: int
 
 
-def clean(night: Night) -> None:
-    """Turn a night's landing files into loans, and set unsound lines aside."""
+def clean(night: Night, asked: Asked = NOTHING_ASKED) -> Sequence[Staged]:
+    """Turn a night's landing files into loans, and set unsound lines aside.
+
+    Out come the files of the loans, with what they tell of what is `asked`.
+    """
     check_sql(night.contract)
     files = night.landing.files()
     with night.spool() as spool:
@@ -66,7 +71,8 @@ def clean(night: Night) -> None:
             ranges(rivals, LINES_AT_ONCE),
             ranges(total(account_of(read), QUARANTINED), WHOLE_LINES_AT_ONCE),
         )
-        sound = write_loans(night, spool, read, contested, meetings)
+        stage = night.tables.stage(loans(night.contract), asked)
+        sound = write_loans(night, spool, read, contested, meetings, stage)
         aside = write_quarantine(night, spool, read, meetings)
     account = with_superseded(account_of(read), sound.superseded)
     night.ledger.facts |= told(account, files)
@@ -78,6 +84,7 @@ def clean(night: Night) -> None:
     night.ledger.note(
         "clean", {**counts._asdict(), "reasons": by_reason(read), "files": len(files)}
     )
+    return sound.staged
 
 
 def sound_files(read: Sequence[Summary]) -> Sequence[Summary]:
@@ -110,9 +117,9 @@ def write_loans(
     read: Sequence[Summary],
     contested: Hashes | None,
     meetings: Meetings,
+    stage: Stage,
 ) -> Written:
     """Stage the lines that are alone with their key, and of those that share one the newest."""
-    stage = night.tables.stage(loans(night.contract))
     newest_by, pieces = night.contract.newest_by, _numbers(read)
     write = partial(
         write_alone,

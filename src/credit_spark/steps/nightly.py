@@ -3,6 +3,7 @@
 from functools import partial
 
 from credit_spark.contract.errors import GateError
+from credit_spark.contract.tables import loans
 from credit_spark.evaluation.drift import Status
 from credit_spark.steps import Night
 from credit_spark.steps.clean import clean
@@ -11,14 +12,17 @@ from credit_spark.steps.monitor import monitor
 from credit_spark.steps.promote import promote
 from credit_spark.steps.score import score
 from credit_spark.steps.train import train
-from credit_spark.steps.validate import check_suites, validate
+from credit_spark.steps.validate import Counted, asked_of, check_suites, validate
 
 
 def nightly(night: Night, *, retrain: bool = False, fail_on: Status | None = None) -> None:
     """Clean, validate, train where there is no champion yet, score, measure, monitor one night."""
     check_suites(night.suites, night.contract)
-    night.step("clean", clean)
-    with night.meanwhile("validate", validate) as gate:
+    table = loans(night.contract)
+    asked = asked_of(night, table)
+    staged = night.step("clean", partial(clean, asked=asked))
+    counted = Counted.when_staged(asked, night.tables.path(table), staged)
+    with night.meanwhile("validate", partial(validate, counted=counted)) as gate:
         if retrain or night.models.champion(night.as_of) is None:
             gate.result()
             renew(night)

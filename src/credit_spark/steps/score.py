@@ -15,7 +15,7 @@ from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, Table, loans,
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.steps import Night
 from credit_spark.steps.tallies import Tallier, Tally
-from credit_spark.steps.validate import check, check_suites
+from credit_spark.steps.validate import Counted, asked_of, check, check_suites
 
 
 class Part(NamedTuple):
@@ -47,13 +47,14 @@ def score(night: Night, gate: Future[None] | None = None) -> Tally:
     contract = night.contract
     check_suites(night.suites, contract)
     table, files = scores(contract), night.tables.files(loans(contract), "clean")
+    asked = asked_of(night, table)
     beside = ("loan_id", *contract.segments, "outcome")
     score_part = partial(
         _score_part,
         tallier=Tallier(champion, contract, night.as_of),
         beside=beside,
         loss=contract.loss,
-        stage=night.tables.stage(table),
+        stage=night.tables.stage(table, asked),
     )
     parts = night.spread("score loans", score_part, [Part(*each) for each in enumerate(files)])
     staged = [file for part in parts for file in part.staged]
@@ -61,7 +62,7 @@ def score(night: Night, gate: Future[None] | None = None) -> Tally:
     expected = night.ledger.facts.get("rows_accepted", written)
     if written != expected:
         raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
-    _judged(night, table, [f"{night.tables.path(table)}/{file.path}" for file in staged], gate)
+    _judged(night, table, Counted.when_staged(asked, night.tables.path(table), staged), gate)
     night.tables.replace(table, staged)
     decided = sum((Counter(part.decisions) for part in parts), Counter[str]())
     shares = {name: decided[name] / written for name in DECISIONS}
@@ -94,14 +95,14 @@ def _expected_loss(exposure: pl.Series, loss: Loss) -> pl.Expr:
     return (pl.col("pd") * exposure * loss.given_default).alias(EXPECTED_LOSS)
 
 
-def _judged(night: Night, table: Table, files: Sequence[str], gate: Future[None] | None) -> None:
+def _judged(night: Night, table: Table, counted: Counted, gate: Future[None] | None) -> None:
     """Judge scores while their loans are judged: what the loans fail is told first.
 
     Raises:
         GateError: the loans or the scores failed.
     """
     try:
-        check(night, table, files)
+        check(night, table, counted)
     finally:
         if gate:
             gate.result()

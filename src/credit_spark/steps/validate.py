@@ -1,23 +1,60 @@
-"""The gate: a night's table against its suite of expectations."""
+"""The gate: a night's table against its suite of expectations.
 
-from collections.abc import Sequence
+What tasks can count while they have the rows in hand is not asked of Spark again.
+"""
 
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+import polars as pl
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from credit_spark.adapters.staging import Staged
 from credit_spark.adapters.suites import Suites
+from credit_spark.cleaning.superseding import HASHES_AT_ONCE, ranges
 from credit_spark.contract.errors import GateError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import Table, loans, scores
+from credit_spark.evaluation.questions import ROWS, Answers, Asked, Told
 from credit_spark.steps import Night
+from credit_spark.steps.asked import numbers_in, standing_with_others
 
 IS_BAD, AGE = "is_bad", "age_days"
 
 
-def validate(night: Night) -> None:
-    """Let Great Expectations judge tonight's loans; what fails its suite is not scored."""
+class Beside(NamedTuple):
+    """What suites see beside a table's columns: its Spark type, and what it is to both engines."""
+
+    type: str
+    sql: str
+    expr: pl.Expr
+
+
+class Counted(NamedTuple):
+    """Files of a table, and what each of them tells of what was asked."""
+
+    asked: Asked
+    files: Sequence[str]
+    told: Sequence[Told]
+
+    @classmethod
+    def when_staged(cls, asked: Asked, folder: str, staged: Sequence[Staged]) -> "Counted":
+        """Of files that were counted while they were written, below a table's folder."""
+        files = [f"{folder}/{each.path}" for each in staged]
+        return cls(asked, files, [each.told for each in staged])
+
+
+def validate(night: Night, counted: Counted | None = None) -> None:
+    """Let Great Expectations judge tonight's loans; what fails its suite is not scored.
+
+    Loans that were not `counted` when they were written are counted now.
+    """
     check_suites(night.suites, night.contract)
     table = loans(night.contract)
-    check(night, table, night.tables.files(table, "clean"))
+    check(night, table, counted or counted_now(night, table))
 
 
 def check_suites(suites: Suites, contract: Contract) -> None:
@@ -27,10 +64,19 @@ def check_suites(suites: Suites, contract: Contract) -> None:
         InputError: with every fault of every suite.
     """
     judged = (loans(contract), scores(contract))
-    suites.check({table.name: {*table.columns, *_beside(table, contract)} for table in judged})
+    suites.check({table.name: {*table.columns, *_named(table, contract)} for table in judged})
 
 
-def check(night: Night, table: Table, files: Sequence[str]) -> None:
+def asked_of(night: Night, table: Table) -> Asked:
+    """What the suite of a table asks of its rows, as far as tasks can tell it."""
+    beside = _beside(table, night.contract, night.as_of)
+    types = {name: each.type for name, each in table.columns.items()}
+    types |= {name: each.type for name, each in beside.items()}
+    exprs = {name: each.expr for name, each in beside.items()}
+    return Asked.of(night.suites.questions(table.name), types, exprs)
+
+
+def check(night: Night, table: Table, counted: Counted) -> None:
     """Judge files that are in a table, or are to be, where it has a suite.
 
     Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not judged where
@@ -45,12 +91,8 @@ def check(night: Night, table: Table, files: Sequence[str]) -> None:
         night.ledger.note(f"validate {table.name}", {"missing": str(suite)})
         return
     night.ledger.facts["suite_hash"] = night.suites.digest()
-    beside = {
-        name: F.expr(sql.format(night=night.as_of))
-        for name, sql in _beside(table, night.contract).items()
-    }
-    judged = night.tables.frame(table, files).withColumns(beside)
-    failures = night.suites.failures(table.name, judged, where_known={IS_BAD})
+    seen, answers = seen_by_suites(night, table, counted.files), answers_of(night, counted)
+    failures = night.suites.failures(table.name, seen, answers, where_known={IS_BAD})
     night.ledger.note(f"validate {table.name}", {"failed": [str(each) for each in failures]})
     if failures:
         headline = (
@@ -60,10 +102,47 @@ def check(night: Night, table: Table, files: Sequence[str]) -> None:
         raise GateError(listed(headline, map(str, failures)))
 
 
-def _beside(table: Table, contract: Contract) -> dict[str, str]:
-    """What suites see beside a table's columns, as SQL with a blank for the `night`."""
-    is_bad = "case outcome when 'bad' then 1d when 'good' then 0d end"
-    observed_on = contract.observed_on
-    if observed_on not in table.columns:
-        return {IS_BAD: is_bad}
-    return {IS_BAD: is_bad, AGE: f"datediff(date'{{night}}', {observed_on})"}
+def counted_now(night: Night, table: Table) -> Counted:
+    """Tonight's files of a table, counted by reading them again."""
+    files, asked = night.tables.files(table, "clean"), asked_of(night, table)
+    count = partial(numbers_in, asked=asked, key=table.keys[0])
+    return Counted(asked, files, night.spread(f"count {table.name}", count, files))
+
+
+def answers_of(night: Night, counted: Counted) -> Answers:
+    """What all rows tell; of columns that are to be unique, their texts are put side by side."""
+    answers = counted.asked.answers(counted.told)
+    rows = int(answers.get(ROWS) or 0)
+    for question in counted.asked.unique:
+        look = partial(standing_with_others, column=question.column, files=counted.files)
+        found = night.spread("find texts that stand twice", look, ranges(rows, HASHES_AT_ONCE))
+        answers[question] = sum(found)
+    return answers
+
+
+def seen_by_suites(night: Night, table: Table, files: Sequence[str]) -> DataFrame:
+    """Files of a table as suites see them."""
+    beside = _beside(table, night.contract, night.as_of)
+    seen = {name: F.expr(each.sql) for name, each in beside.items()}
+    return night.tables.frame(table, files).withColumns(seen)
+
+
+def _named(table: Table, contract: Contract) -> list[str]:
+    """What suites see beside a table's columns."""
+    return [IS_BAD, *([AGE] if contract.observed_on in table.columns else [])]
+
+
+def _beside(table: Table, contract: Contract, night: date) -> Mapping[str, Beside]:
+    outcome, observed_on = pl.col("outcome"), contract.observed_on
+    is_bad = Beside(
+        "double",
+        "case outcome when 'bad' then 1d when 'good' then 0d end",
+        pl.when(outcome == "bad").then(1.0).when(outcome == "good").then(0.0),
+    )
+    age = Beside(
+        "int",
+        f"datediff(date'{night}', {observed_on})",
+        (pl.lit(night) - pl.col(observed_on or "")).dt.total_days(),
+    )
+    all_of_them = {IS_BAD: is_bad, AGE: age}
+    return {name: all_of_them[name] for name in _named(table, contract)}
