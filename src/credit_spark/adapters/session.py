@@ -20,6 +20,8 @@ ALWAYS = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # Of a table's files: so that no core waits for the last of a few large parts.
     "spark.sql.files.maxPartitionBytes": str(2**25),
+    # Between Java and Python: over TCP each small answer waits for a timer, 40 ms a task.
+    "spark.python.unix.domain.socket.enabled": "true",
     # A core has a task of its own already.
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
     # Of blocks of lines: a task is handed as much at once as it reads at once.
