@@ -28,6 +28,7 @@ from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainEr
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.listeners import Listeners, followed
+from credit_spark.reporting.page import OfEach
 from credit_spark.settings import Settings, resolve
 from credit_spark.steps import Ledger, Night
 from credit_spark.steps.attempt import attempt
@@ -59,7 +60,7 @@ class OurFaultError(Stop):
 
 
 # What makes a report of what is in the tables after a step, and says where it is.
-Publish = Mapping[str, Callable[[Contract, str, date], str]]
+Publish = Mapping[str, Callable[[Contract, str, date, OfEach], str]]
 
 
 def launch(
@@ -88,7 +89,6 @@ def launch(
         import_meanwhile()
     what = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
     listeners = Listeners(what, flags.metrics_file, flags.lineage)
-    made = partial(_publish, publish, contract, folder, flags, log, ledger)
     with (
         _faults_of_ours(log),
         only_run(folder, str(flags.as_of)),
@@ -96,8 +96,9 @@ def launch(
         spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
     ):
         night = _night(spark, contract, settings, flags, folder, log, ledger)
+        made = partial(_publish, publish, _resolved(folder), night)
         change = _attempted(night, command, action, made)
-    made(publish)
+        made(publish)
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
     if change:
@@ -126,20 +127,13 @@ def _attempted(
     return None
 
 
-def _publish(
-    publish: Publish,
-    contract: Contract,
-    folder: str,
-    flags: Flags,
-    log: Log,
-    ledger: Ledger,
-    steps: Collection[str],
-) -> None:
+def _publish(publish: Publish, folder: str, night: Night, steps: Collection[str]) -> None:
     """Make the reports of those steps that were taken; one that can't be made undoes no night."""
+    log, ledger, of_each = night.log, night.ledger, partial(night.spread, "draw charts")
     for step in [each for each in publish if each in steps and each in ledger.summary]:
         began, file = monotonic(), None
         try:
-            file = publish[step](contract, _resolved(folder), flags.as_of)
+            file = publish[step](night.contract, folder, night.as_of, of_each)
         except Exception as error:
             log.event("report failed", error=type(error).__name__)
             log.trace(error)

@@ -13,7 +13,7 @@ from pyarrow import csv, fs
 from credit_spark.adapters.parts import Part
 
 # A line of a file, line breaks in quotes included, must fit into a block.
-BLOCK_BYTES = 2**24
+BLOCK_BYTES = 2**23
 # Of a file that comes through Spark.
 CHUNK_BYTES = 2**22
 CHUNKS = pa.schema({"start": pa.int64(), "nth": pa.int32(), "content": pa.binary()})

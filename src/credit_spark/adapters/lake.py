@@ -76,6 +76,10 @@ class Index(NamedTuple):
             yield self.fragments[nth], int(place - self.begins[nth])
 
 
+# Of batches that are counted as they come: the library's own reads half a gigabyte ahead.
+A_LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
+
+
 class Lake:
     """A portfolio's tables in a folder or URL.
 
@@ -157,7 +161,7 @@ class Lake:
 
     def sums(self, as_of: date, *by: str) -> list[Mapping[str, Any]]:
         """How many `loans` a night scored, and their `pd` added up, for each value of columns."""
-        batches = self._night(SCORES, as_of).to_batches(columns=[*by, "pd"])
+        batches = self._night(SCORES, as_of).to_batches(columns=[*by, "pd"], **A_LITTLE_AHEAD)
         parts = [part.group_by(list(by)).aggregate(SUMS) for part in _together(batches)]
         if not parts:
             return []

@@ -21,6 +21,7 @@ from credit_spark.modelling.document import ModelDocument
 from credit_spark.reporting.charts import Chart
 from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
+from credit_spark.reporting.page import OfEach, page
 from credit_spark.reporting.sections import Report
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
 
@@ -56,22 +57,31 @@ def report(
     else:
         found = report_of(facts_of(place.contract, place.lake, night))
     name = f"train-{night}.html" if training else f"{night}.html"
-    click.echo(written(found, place.lake.folder, name, out))
+    click.echo(_written(page(found), place.lake.folder, name, out))
     if charts_folder:
         writable(str(charts_folder), "--charts")
         count = len([*drawn_into(charts_folder, found)])
         click.echo(f"{count} charts in {charts_folder}")
 
 
-def publish(contract: Contract, folder: str, night: date) -> str:
+def _written(text: str, folder: str, name: str, out: Path | None) -> str:
+    if not out:
+        return put_beside(folder, name, text)
+    writable(str(out.parent), "--out")
+    out.write_bytes(text.encode())
+    return str(out)
+
+
+def publish(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a night's report beside its tables, and say where it is."""
-    return written(report_of(facts_of(contract, Lake(folder), night)), folder, f"{night}.html")
+    found = report_of(facts_of(contract, Lake(folder), night))
+    return put_beside(folder, f"{night}.html", page(found, of_each))
 
 
-def publish_training(contract: Contract, folder: str, night: date) -> str:
+def publish_training(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a training's report beside its tables, and say where it is."""
     found = training_report(training_facts(contract, Lake(folder), night))
-    return written(found, folder, f"train-{night}.html")
+    return put_beside(folder, f"train-{night}.html", page(found, of_each))
 
 
 def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts:
@@ -140,17 +150,9 @@ def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
     )
 
 
-def written(found: Report, folder: str, name: str, out: Path | None = None) -> str:
-    """Write a report as a page, whole or not at all; where it stands is given back."""
-    # It takes as long to import as to draw.
-    from credit_spark.reporting.page import page
-
-    text = page(found).encode()
-    if out:
-        writable(str(out.parent), "--out")
-        out.write_bytes(text)
-        return str(out)
-    return put(f"{folder}/reports", name, text)
+def put_beside(folder: str, name: str, text: str) -> str:
+    """Write a page beside the tables, whole or not at all; where it stands is given back."""
+    return put(f"{folder}/reports", name, text.encode())
 
 
 def drawn_into(folder: Path, found: Report) -> Iterator[Chart]:

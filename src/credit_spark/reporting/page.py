@@ -1,5 +1,6 @@
 """A report as one file of HTML, with nothing outside it."""
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
@@ -7,18 +8,26 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from credit_spark.reporting.charts import Chart
-from credit_spark.reporting.drawing import inline
 from credit_spark.reporting.sections import Report
 
-
-def page(report: Report) -> str:
-    """The report as a page."""
-    return _template().render(report=report, picture=_picture)
+# What a function makes of each chart, in their order: one after the other, as `map`, or at once.
+OfEach = Callable[[Callable[[Chart], str], Sequence[Chart]], Iterable[str]]
 
 
-def _picture(chart: Chart) -> Markup:
+def page(report: Report, of_each: OfEach = map) -> str:
+    """The report as a page, its charts drawn by `of_each`."""
+    charts = [chart for section in report.sections for chart in section.charts if chart.data]
+    drawn = zip(charts, of_each(_drawn, charts), strict=True)
     # What is drawn is ours: the library escapes the texts in it.
-    return Markup(inline(chart))  # noqa: S704
+    pictures = {chart.name: Markup(svg) for chart, svg in drawn}  # noqa: S704
+    return _template().render(report=report, pictures=pictures)
+
+
+def _drawn(chart: Chart) -> str:
+    # It takes as long to import as to draw, and only who draws needs it.
+    from credit_spark.reporting.drawing import inline
+
+    return inline(chart)
 
 
 @lru_cache(maxsize=1)
