@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -28,7 +28,7 @@ from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainEr
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.listeners import Listeners, followed
-from credit_spark.reporting.page import OfEach
+from credit_spark.reporting.charts import OfEach
 from credit_spark.settings import Settings, resolve
 from credit_spark.steps import Ledger, Night
 from credit_spark.steps.attempt import attempt
@@ -89,16 +89,16 @@ def launch(
         import_meanwhile()
     what = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
     listeners = Listeners(what, flags.metrics_file, flags.lineage)
-    with (
-        _faults_of_ours(log),
-        only_run(folder, str(flags.as_of)),
-        followed(listeners, log, ledger),
-        spark_session(settings.spark.options(), Path(settings.storage.logs) / "java.log") as spark,
-    ):
-        night = _night(spark, contract, settings, flags, folder, log, ledger)
-        made = partial(_publish, publish, _resolved(folder), night)
-        change = _attempted(night, command, action, made)
-        made(publish)
+    options, noise = settings.spark.options(), Path(settings.storage.logs) / "java.log"
+    with _faults_of_ours(log), only_run(folder, str(flags.as_of)), ExitStack() as listening:
+        listening.enter_context(followed(listeners, log, ledger))
+        with spark_session(options, noise) as spark:
+            night = _night(spark, contract, settings, flags, folder, log, ledger)
+            made = partial(_publish, publish, _resolved(folder), night)
+            change = _attempted(night, command, action, made)
+            # The night is over; its report is made of its tables.
+            listening.close()
+            made(publish)
     log.event("end", command=command)
     _tell(command, contract, flags, folder, ledger)
     if change:

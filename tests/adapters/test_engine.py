@@ -14,8 +14,8 @@ from credit_spark.adapters.suites import Suites
 from credit_spark.cleaning.superseding import ranges
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.tables import loans, scores
-from credit_spark.evaluation.questions import ROWS, UNIQUE, Asked, Question
-from credit_spark.steps.asked import numbers_in, standing_with_others
+from credit_spark.evaluation.questions import ROWS, UNIQUE, Question, Questionnaire
+from credit_spark.steps.counting import numbers_in, standing_with_others
 from credit_spark.steps.validate import answers_of, counted_now, seen_by_suites
 from tests.nights import PROJECT, REAL_BOOKS, night_of
 
@@ -48,6 +48,8 @@ EXPECTATIONS = [
     ("expect_column_min_to_be_between", {"column": "term", "min_value": 0}),
     ("expect_column_max_to_be_between", {"column": "term", "max_value": 59}),
     # What is not counted here.
+    ("expect_column_max_to_be_between", {"column": "rate", "max_value": 1}),
+    ("expect_column_values_to_be_in_set", {"column": "grade", "value_set": {"A": 1}}),
     ("expect_column_values_to_match_regex", {"column": "grade", "regex": "^[AB]$"}),
     ("expect_column_values_to_not_be_null", {"column": "rate", "row_condition": "term > 36",
                                              "condition_parser": "spark"}),
@@ -55,6 +57,8 @@ EXPECTATIONS = [
 ]  # fmt: skip
 # Of them, what fails.
 NOT_COUNTED = {
+    "expect_column_max_to_be_between",
+    "expect_column_values_to_be_in_set",
     "expect_column_values_to_match_regex",
     "expect_column_values_to_not_be_null",
     "expect_column_mean_to_be_between",
@@ -104,7 +108,7 @@ def odd(spark, tmp_path) -> tuple[list[str], Any]:
 
 
 def counted(suites: Suites, files: list[str]) -> Mapping[Question, Any]:
-    asked = Asked.of(suites.questions("loans"), TYPES, {})
+    asked = Questionnaire.of(suites.questions("loans"), TYPES, {})
     answers = asked.answers([numbers_in(file, asked, "loan_id") for file in files])
     for each in asked.unique:
         parts = ranges(ODD_LOANS.height, 2)
@@ -139,6 +143,16 @@ def test_an_answer_is_believed(suites, odd) -> None:
     told = suites.failures("loans", frame, answers)
 
     assert {each.expectation for each in told} == NOT_COUNTED
+
+
+def test_an_expectation_that_lacks_something_asks_nothing(tmp_path) -> None:
+    """Great Expectations says so itself, when it judges."""
+    kwargs = {"column": "rate", "threshold": 0.1}
+    lacking = {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": kwargs}
+    text = json.dumps({"name": "loans", "expectations": [lacking]})
+    (tmp_path / "loans.json").write_text(text, encoding="utf-8")
+
+    assert Suites(tmp_path).questions("loans") == []
 
 
 @pytest.mark.parametrize("portfolio", REAL_BOOKS)

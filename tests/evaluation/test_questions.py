@@ -6,7 +6,7 @@ from math import inf, nan
 import polars as pl
 import pytest
 
-from credit_spark.evaluation.questions import ROWS, UNIQUE, Asked, Question, is_counted
+from credit_spark.evaluation.questions import ROWS, UNIQUE, Question, Questionnaire, is_counted
 
 TYPES = {"id": "string", "grade": "string", "term": "int", "rate": "double", "big": "bigint"}
 ROWS_OF_LOANS = pl.DataFrame(
@@ -30,7 +30,7 @@ def breaking(expectation: str, column: str, **terms: object) -> Question:
 
 
 def told(question: Question, *parts: pl.DataFrame) -> float | None:
-    asked = Asked.of([question], {**TYPES, "is_long": "double"}, BESIDE)
+    asked = Questionnaire.of([question], {**TYPES, "is_long": "double"}, BESIDE)
     return asked.answers([asked.numbers(part) for part in parts])[question]
 
 
@@ -90,6 +90,10 @@ def test_where_no_row_has_a_value_there_is_no_figure(metric: str) -> None:
         breaking("in_set", "term", value_set=[True]),
         breaking("in_set", "grade", value_set=[]),
         breaking("match_regex", "grade", regex="A"),
+        breaking("in_set", "grade", value_set={"A": 1}),
+        breaking("in_set", "term", value_set=[10**400]),
+        breaking("nonnull", "nowhere"),
+        on("column.max", "rate"),
         on(UNIQUE, "term"),
         on("column.mean", "nowhere"),
     ],
@@ -97,11 +101,11 @@ def test_where_no_row_has_a_value_there_is_no_figure(metric: str) -> None:
 )
 def test_what_engines_may_not_agree_on_is_not_counted(question: Question) -> None:
     assert not is_counted(question, TYPES)
-    assert not Asked.of([question], TYPES, {}).questions
+    assert not Questionnaire.of([question], TYPES, {}).questions
 
 
 def test_columns_are_those_of_the_table_that_have_to_be_read() -> None:
-    asked = Asked.of(
+    asked = Questionnaire.of(
         [ROWS, on("column.mean", "is_long"), breaking("nonnull", "grade"), on(UNIQUE, "id")],
         {**TYPES, "is_long": "double"},
         BESIDE,

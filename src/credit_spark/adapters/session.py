@@ -25,7 +25,7 @@ ALWAYS = {
     # A core has a task of its own already.
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
     # Of blocks of lines: a task is handed as much at once as it reads at once.
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(2**24),
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(2**23),
     # Dates are the lender's calendar days: no machine's zone may move them.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",

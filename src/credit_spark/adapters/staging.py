@@ -17,7 +17,7 @@ from pyspark import TaskContext
 
 from credit_spark.adapters.places import opened
 from credit_spark.contract.tables import Table
-from credit_spark.evaluation.questions import NOTHING_ASKED, Asked, Told
+from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire, Told
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "string": pa.string(),
@@ -65,7 +65,7 @@ class Stage(NamedTuple):
     table: Table
     as_of: date
     run_id: str
-    asked: Asked = NOTHING_ASKED
+    asked: Questionnaire = NOTHING_ASKED
 
     def writer(self, name: str) -> "closing[StageWriter]":
         """Writes a file while it is open; `name` tells it from the run's others.

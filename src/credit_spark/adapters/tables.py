@@ -21,7 +21,7 @@ from credit_spark.adapters.places import literal, url_of, url_of_tables
 from credit_spark.adapters.staging import ARROW_TYPES, Stage, Staged, discard
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
-from credit_spark.evaluation.questions import NOTHING_ASKED, Asked
+from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
 
 CHECK = "delta.constraints."
 # In the log, what names a commit of ours.
@@ -57,7 +57,7 @@ class Tables:
         """The folder or URL of a table."""
         return f"{self.folder}/{table.name}"
 
-    def stage(self, table: Table, asked: Asked = NOTHING_ASKED) -> Stage:
+    def stage(self, table: Table, asked: Questionnaire = NOTHING_ASKED) -> Stage:
         """Where tasks write this night's files of a table, and what is asked of their rows."""
         stage = Stage(self.path(table), table, self._as_of, self._run_id, asked)
         self._stages[table.name] = stage

@@ -17,6 +17,7 @@ import polars as pl
 # Of a part of the rows, for one question; None: no row has a value. And for all questions.
 Numbers = Sequence[float | None]
 Told = Sequence[Numbers]
+LARGEST_WHOLE = 2**53
 # What values of a Spark type are in JSON.
 OF_THE_TYPE: Mapping[str, tuple[type, ...]] = {
     "string": (str,), "int": (int,), "double": (int, float),
@@ -46,7 +47,7 @@ ROWS = Question("table.row_count", "")
 Answers = dict[Question, float | None]
 
 
-class Asked(NamedTuple):
+class Questionnaire(NamedTuple):
     """What is asked of a table's rows, part by part, and what is seen beside its columns.
 
     Of columns that are to be `unique`, all rows have to be put side by side.
@@ -93,7 +94,7 @@ class Asked(NamedTuple):
         return {each: FIGURES[each.metric].told(*numbers) for each, numbers in of_each}
 
 
-NOTHING_ASKED = Asked()
+NOTHING_ASKED = Questionnaire()
 
 
 class Figure(NamedTuple):
@@ -167,6 +168,11 @@ def _is_of_numbers(_: Question, type_: str) -> bool:
     return type_ in ("int", "double")
 
 
+def _is_whole(_: Question, type_: str) -> bool:
+    """Of doubles, engines do not agree on where one that is no number stands."""
+    return type_ == "int"
+
+
 def _suits_bounds(question: Question, type_: str) -> bool:
     bounds = [question.term("min_value"), question.term("max_value")]
     given = [each for each in bounds if each is not None]
@@ -176,17 +182,23 @@ def _suits_bounds(question: Question, type_: str) -> bool:
 def _suits_set(question: Question, type_: str) -> bool:
     """Values of the column's own type: what others are equal to, engines do not agree on."""
     values = question.term("value_set")
-    return type_ in OF_THE_TYPE and bool(values) and _are(values, *OF_THE_TYPE[type_])
+    if not isinstance(values, list) or not values:
+        return False
+    return type_ in OF_THE_TYPE and _are(values, *OF_THE_TYPE[type_])
 
 
 def _are(values: Sequence[Any], *types: type) -> bool:
-    return all(type(each) in types for each in values)
+    """Values of such types; of whole numbers, those that a double tells apart."""
+    return all(
+        type(each) in types and (not isinstance(each, int) or abs(each) < LARGEST_WHOLE)
+        for each in values
+    )
 
 
 FIGURES: Mapping[str, Figure] = {
     ROWS.metric: Figure(lambda _: [pl.len()], lambda *_: True),
     "column_values.nonnull.unexpected_count": Figure(
-        lambda asked: [_values(asked).null_count()], lambda *_: True
+        lambda asked: [_values(asked).null_count()], lambda _, type_: type_ != ""
     ),
     "column_values.in_set.unexpected_count": Figure(
         lambda asked: _breaking(_in_set(asked)), _suits_set
@@ -198,6 +210,6 @@ FIGURES: Mapping[str, Figure] = {
         lambda asked: _breaking(_between(asked)), _suits_bounds
     ),
     "column.mean": Figure(_sum_and_count, _is_of_numbers, told=_mean),
-    "column.min": Figure(lambda asked: [_values(asked).min()], _is_of_numbers, min),
-    "column.max": Figure(lambda asked: [_values(asked).max()], _is_of_numbers, max),
+    "column.min": Figure(lambda asked: [_values(asked).min()], _is_whole, min),
+    "column.max": Figure(lambda asked: [_values(asked).max()], _is_whole, max),
 }

@@ -1,4 +1,4 @@
-"""A night's report, made from its tables with no Spark, and written beside them."""
+"""A night's report, made from its tables, and written beside them: with no Spark but to draw."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,10 +18,9 @@ from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import place_of
 from credit_spark.modelling.document import ModelDocument
-from credit_spark.reporting.charts import Chart
+from credit_spark.reporting.charts import Chart, OfEach
 from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
-from credit_spark.reporting.page import OfEach, page
 from credit_spark.reporting.sections import Report
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
 
@@ -57,11 +56,18 @@ def report(
     else:
         found = report_of(facts_of(place.contract, place.lake, night))
     name = f"train-{night}.html" if training else f"{night}.html"
-    click.echo(_written(page(found), place.lake.folder, name, out))
+    click.echo(_written(_page(found), place.lake.folder, name, out))
     if charts_folder:
         writable(str(charts_folder), "--charts")
         count = len([*drawn_into(charts_folder, found)])
         click.echo(f"{count} charts in {charts_folder}")
+
+
+def _page(found: Report, of_each: OfEach = map) -> str:
+    # Only who makes a report needs what it is made with.
+    from credit_spark.reporting.page import page
+
+    return page(found, of_each)
 
 
 def _written(text: str, folder: str, name: str, out: Path | None) -> str:
@@ -75,13 +81,13 @@ def _written(text: str, folder: str, name: str, out: Path | None) -> str:
 def publish(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a night's report beside its tables, and say where it is."""
     found = report_of(facts_of(contract, Lake(folder), night))
-    return put_beside(folder, f"{night}.html", page(found, of_each))
+    return put_beside(folder, f"{night}.html", _page(found, of_each))
 
 
 def publish_training(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a training's report beside its tables, and say where it is."""
     found = training_report(training_facts(contract, Lake(folder), night))
-    return put_beside(folder, f"train-{night}.html", page(found, of_each))
+    return put_beside(folder, f"train-{night}.html", _page(found, of_each))
 
 
 def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts:

@@ -1,17 +1,13 @@
 """A report as one file of HTML, with nothing outside it."""
 
-from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from credit_spark.reporting.charts import Chart
+from credit_spark.reporting.charts import Chart, OfEach
 from credit_spark.reporting.sections import Report
-
-# What a function makes of each chart, in their order: one after the other, as `map`, or at once.
-OfEach = Callable[[Callable[[Chart], str], Sequence[Chart]], Iterable[str]]
 
 
 def page(report: Report, of_each: OfEach = map) -> str:

@@ -17,7 +17,7 @@ from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERS
 from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.tables import QUARANTINE, loans
-from credit_spark.evaluation.questions import NOTHING_ASKED, Asked
+from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
 from credit_spark.steps import Night
 from credit_spark.steps.pieces import (
     Meetings,
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     rows: int
 
 
-def clean(night: Night, asked: Asked = NOTHING_ASKED) -> Sequence[Staged]:
+def clean(night: Night, asked: Questionnaire = NOTHING_ASKED) -> Sequence[Staged]:
     """Turn a night's landing files into loans, and set unsound lines aside.
 
     Out come the files of the loans, with what they tell of what is `asked`.

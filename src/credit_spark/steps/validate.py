@@ -18,9 +18,9 @@ from credit_spark.cleaning.superseding import HASHES_AT_ONCE, ranges
 from credit_spark.contract.errors import GateError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import Table, loans, scores
-from credit_spark.evaluation.questions import ROWS, Answers, Asked, Told
+from credit_spark.evaluation.questions import ROWS, Answers, Questionnaire, Told
 from credit_spark.steps import Night
-from credit_spark.steps.asked import numbers_in, standing_with_others
+from credit_spark.steps.counting import numbers_in, standing_with_others
 
 IS_BAD, AGE = "is_bad", "age_days"
 
@@ -36,12 +36,12 @@ class Beside(NamedTuple):
 class Counted(NamedTuple):
     """Files of a table, and what each of them tells of what was asked."""
 
-    asked: Asked
+    asked: Questionnaire
     files: Sequence[str]
     told: Sequence[Told]
 
     @classmethod
-    def when_staged(cls, asked: Asked, folder: str, staged: Sequence[Staged]) -> "Counted":
+    def when_staged(cls, asked: Questionnaire, folder: str, staged: Sequence[Staged]) -> "Counted":
         """Of files that were counted while they were written, below a table's folder."""
         files = [f"{folder}/{each.path}" for each in staged]
         return cls(asked, files, [each.told for each in staged])
@@ -67,13 +67,13 @@ def check_suites(suites: Suites, contract: Contract) -> None:
     suites.check({table.name: {*table.columns, *_named(table, contract)} for table in judged})
 
 
-def asked_of(night: Night, table: Table) -> Asked:
+def asked_of(night: Night, table: Table) -> Questionnaire:
     """What the suite of a table asks of its rows, as far as tasks can tell it."""
     beside = _beside(table, night.contract, night.as_of)
     types = {name: each.type for name, each in table.columns.items()}
     types |= {name: each.type for name, each in beside.items()}
     exprs = {name: each.expr for name, each in beside.items()}
-    return Asked.of(night.suites.questions(table.name), types, exprs)
+    return Questionnaire.of(night.suites.questions(table.name), types, exprs)
 
 
 def check(night: Night, table: Table, counted: Counted) -> None:
@@ -103,8 +103,10 @@ def check(night: Night, table: Table, counted: Counted) -> None:
 
 
 def counted_now(night: Night, table: Table) -> Counted:
-    """Tonight's files of a table, counted by reading them again."""
+    """Tonight's files of a table, counted by reading them again, where there is what to count."""
     files, asked = night.tables.files(table, "clean"), asked_of(night, table)
+    if not asked.questions:
+        return Counted(asked, files, [])
     count = partial(numbers_in, asked=asked, key=table.keys[0])
     return Counted(asked, files, night.spread(f"count {table.name}", count, files))
 

@@ -6,10 +6,10 @@ import polars as pl
 
 from credit_spark.adapters.staging import blocks_of
 from credit_spark.cleaning.superseding import Range, standing_twice
-from credit_spark.evaluation.questions import Asked, Told
+from credit_spark.evaluation.questions import Questionnaire, Told
 
 
-def numbers_in(file: str, asked: Asked, key: str) -> Told:
+def numbers_in(file: str, asked: Questionnaire, key: str) -> Told:
     """What the rows of a file tell; its `key` is read, too, so that there are rows to count."""
     blocks = blocks_of(file, sorted({key, *asked.columns}))
     return asked.together(asked.numbers(block) for block in blocks)
@@ -24,9 +24,11 @@ def standing_with_others(part: Range, column: str, files: Sequence[str]) -> int:
     contested = standing_twice(pl.concat([pl.Series(column, [], pl.Int64), *hashes])).hashes
     if not len(contested):
         return 0
-    known = pl.Series(contested)
-    rivals = [block.filter(_hash(column).is_in(known)) for block in _texts(part, column, files)]
-    return int(pl.concat(rivals)[column].is_duplicated().sum())
+    is_contested = _hash(column).is_in(pl.Series(contested).implode())
+    rivals = (block.filter(is_contested) for block in _texts(part, column, files))
+    counts = pl.concat(block.group_by(column).agg(rows=pl.len()) for block in rivals)
+    of_each = counts.group_by(column).agg(pl.col("rows").sum())
+    return int(of_each.filter(pl.col("rows") > 1)["rows"].sum())
 
 
 def _texts(part: Range, column: str, files: Sequence[str]) -> Iterator[pl.DataFrame]:
