@@ -57,7 +57,10 @@ def submit(browser: webdriver.Chrome, field: str) -> None:
     """Press Enter in a field, and wait for the next page."""
     page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.ID, field).send_keys(Keys.ENTER)
-    WebDriverWait(browser, 10).until(lambda _: _is_gone(page))
+    wait = WebDriverWait(browser, 30)
+    wait.until(lambda _: _is_gone(page))
+    # The old page goes before the new one is whole.
+    wait.until(lambda _: browser.execute_script("return document.readyState") == "complete")
 
 
 def _is_gone(page) -> bool:
