@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -54,23 +55,13 @@ def fill(browser: webdriver.Chrome, values: dict[str, str]) -> None:
 
 
 def submit(browser: webdriver.Chrome, field: str) -> None:
-    """Press Enter in a field, and wait for the next page."""
-    page = browser.find_element(By.TAG_NAME, "html")
+    """Press Enter in a field, and wait for the whole of the next page."""
+    browser.execute_script("window.isTheOldPage = true")
     browser.find_element(By.ID, field).send_keys(Keys.ENTER)
-    wait = WebDriverWait(browser, 30)
-    wait.until(lambda _: _is_gone(page))
-    # The old page goes before the new one is whole.
-    wait.until(lambda _: browser.execute_script("return document.readyState") == "complete")
-
-
-def _is_gone(page) -> bool:
-    from selenium.common.exceptions import StaleElementReferenceException
-
-    try:
-        page.is_enabled()
-    except StaleElementReferenceException:
-        return True
-    return False
+    # Between two pages there is none that could be asked: the driver then has no answer.
+    wait = WebDriverWait(browser, 30, ignored_exceptions=[WebDriverException])
+    arrived = "return !window.isTheOldPage && document.readyState === 'complete'"
+    wait.until(lambda _: browser.execute_script(arrived))
 
 
 def verdict(browser: webdriver.Chrome) -> str:
