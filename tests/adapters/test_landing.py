@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from credit_spark.adapters.delimited import blocks, stream_of
+from credit_spark.adapters.delimited import BLOCK_BYTES, UnreadableError, blocks, stream_of
 from credit_spark.adapters.landing import END_BYTES, Landing, LandingFile, Piece, judged_piece
 from credit_spark.adapters.spool import spooling
 from credit_spark.cleaning.layouts import shape_of
@@ -117,6 +117,20 @@ def test_a_packed_file_that_is_cut_off_is_a_fault(spark, lending_club, tmp_path,
         summary = judged_piece(piece, stream, lending_club, AS_OF, spool)
 
     assert "cannot be read to its end" in summary.fault
+
+
+@pytest.mark.parametrize("is_too_long", [False, True])
+def test_a_line_may_be_as_long_as_a_block(tmp_path, is_too_long):
+    long = "x" * (BLOCK_BYTES * 2 if is_too_long else BLOCK_BYTES - 1000)
+    path = tmp_path / "a.csv"
+    path.write_text(f'1,good\n2,"{long}"\n3,bad\n', encoding="utf-8")
+    read = blocks(partial(stream_of, str(path)), 2, ",", "UTF-8")
+
+    if is_too_long:
+        with pytest.raises(UnreadableError, match="a line is longer than 8 MB"):
+            list(read)
+    else:
+        assert sum(fields.sound.height for fields in read) == 3
 
 
 def test_bytes_that_are_no_text_are_marked(lending_club, tmp_path):

@@ -17,11 +17,17 @@ BLOCK_BYTES = 2**23
 # Of a file that comes through Spark.
 CHUNK_BYTES = 2**22
 CHUNKS = pa.schema({"start": pa.int64(), "nth": pa.int32(), "content": pa.binary()})
-NOTHING = "empty csv file"
+# In what the reader says.
+NOTHING, STRADDLES = "empty csv file", "straddl"
+BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
+TOO_LONG = (
+    f"a line is longer than {BLOCK_BYTES // 2**20} MB, or a quote is opened that nothing closes; "
+    "have it delivered without"
+)
 
 
 class UnreadableError(Exception):
-    """A file cannot be read to its end."""
+    """A file cannot be read to its end; the text says why, in the reader's words."""
 
 
 class Fields(NamedTuple):
@@ -45,7 +51,7 @@ def stream_of(path: str, part: Part | None = None) -> pa.NativeFile:
             return fs.LocalFileSystem().open_input_file(path).get_stream(part.begin, part.length)
         return fs.LocalFileSystem().open_input_stream(path, compression="detect")
     except OSError as error:
-        raise UnreadableError from error
+        raise UnreadableError(BROKEN) from error
 
 
 def chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -108,9 +114,10 @@ def _readable(reader: Callable[[], Iterable[pa.RecordBatch]]) -> Iterator[pa.Rec
     try:
         yield from reader()
     except (OSError, ValueError) as error:
+        said = str(error).lower()
         # Blank lines and nothing else are no fault.
-        if NOTHING not in str(error).lower():
-            raise UnreadableError from error
+        if NOTHING not in said:
+            raise UnreadableError(TOO_LONG if STRADDLES in said else BROKEN) from error
 
 
 def _reader(

@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.adapters.delimited import (
+    BROKEN,
     UnreadableError,
     blocks,
     chunks,
@@ -51,7 +52,6 @@ PACKED = (".gz", ".bz2")
 FIRST_LINES, LAST_LINES, END_BYTES = 2 * ABOVE_THE_HEADER, 200, 2**18
 # More than a part of a file has: the blocks of its parts are numbered in the file's order.
 PART_BYTES, BLOCKS_OF_A_PART = 2**27, 2**12
-BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 
 
 class LandingFile(NamedTuple):
@@ -284,8 +284,8 @@ def judged_piece(
                 accepted.write(accepted_lines(judged, judge, number))
                 quarantined.write(quarantined_lines(judged, judge, number))
                 summary = summary.with_block(judged, sound.height + len(malformed))
-        except UnreadableError:
-            return summary._replace(fault=f"it cannot be read to its end: {BROKEN}")
+        except UnreadableError as error:
+            return summary._replace(fault=f"it cannot be read to its end: {error}")
     return summary
 
 

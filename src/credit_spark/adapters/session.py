@@ -22,6 +22,8 @@ ALWAYS = {
     "spark.sql.files.maxPartitionBytes": str(2**25),
     # Between Java and Python: over TCP each small answer waits for a timer, 40 ms a task.
     "spark.python.unix.domain.socket.enabled": "true",
+    # A socket's path has room for a hundred letters, which Java's own folder may fill.
+    "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108 - for its owner alone
     # A core has a task of its own already.
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
     # Of blocks of lines: a task is handed as much at once as it reads at once.

@@ -148,7 +148,7 @@ def _suite_in(path: Path) -> Any:
 
 
 def _metrics_of(expectation: Any) -> list[Any]:
-    """What it takes to judge an expectation; nothing where that is told by the rows alone."""
+    """What it takes to judge an expectation; nothing where it can't be told without the rows."""
     try:
         needs = expectation.get_validation_dependencies(None, {RESULT: HOLDS})
     except Exception:

@@ -74,7 +74,7 @@ def _ready_for_the_next(modules: int) -> None:
     """Spare Spark's worker what it does between two tasks: a sixth of a second of each.
 
     It looks for garbage, among all that was imported, too; and it has Python forget what it knows
-    of its path, which reads the contents of every zip there again (until Python 3.12).
+    of its path, which reads the contents of every zip there again (until Python 3.13).
     """
     _no_garbage(modules)
     for path, finder in [*sys.path_importer_cache.items()]:

@@ -141,7 +141,7 @@ def _in_set(question: Question) -> pl.Expr:
     known, values = question.term("value_set"), _values(question)
     if isinstance(known[0], str):
         return values.is_in(known)
-    # Whole numbers are among others.
+    # A set may have whole numbers among others; Polars compares with one type at a time.
     return values.cast(pl.Float64).is_in(pl.Series(known, dtype=pl.Float64).implode())
 
 

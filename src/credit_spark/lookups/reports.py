@@ -72,7 +72,7 @@ def _page(found: Report, of_each: OfEach = map) -> str:
 
 def _written(text: str, folder: str, name: str, out: Path | None) -> str:
     if not out:
-        return put_beside(folder, name, text)
+        return _put_beside(folder, name, text)
     writable(str(out.parent), "--out")
     out.write_bytes(text.encode())
     return str(out)
@@ -81,13 +81,13 @@ def _written(text: str, folder: str, name: str, out: Path | None) -> str:
 def publish(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a night's report beside its tables, and say where it is."""
     found = report_of(facts_of(contract, Lake(folder), night))
-    return put_beside(folder, f"{night}.html", _page(found, of_each))
+    return _put_beside(folder, f"{night}.html", _page(found, of_each))
 
 
 def publish_training(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a training's report beside its tables, and say where it is."""
     found = training_report(training_facts(contract, Lake(folder), night))
-    return put_beside(folder, f"train-{night}.html", _page(found, of_each))
+    return _put_beside(folder, f"train-{night}.html", _page(found, of_each))
 
 
 def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts:
@@ -156,7 +156,7 @@ def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
     )
 
 
-def put_beside(folder: str, name: str, text: str) -> str:
+def _put_beside(folder: str, name: str, text: str) -> str:
     """Write a page beside the tables, whole or not at all; where it stands is given back."""
     return put(f"{folder}/reports", name, text.encode())
 

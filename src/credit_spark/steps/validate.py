@@ -130,21 +130,27 @@ def seen_by_suites(night: Night, table: Table, files: Sequence[str]) -> DataFram
 
 
 def _named(table: Table, contract: Contract) -> list[str]:
-    """What suites see beside a table's columns."""
+    """The names of what suites see beside a table's columns."""
     return [IS_BAD, *([AGE] if contract.observed_on in table.columns else [])]
 
 
 def _beside(table: Table, contract: Contract, night: date) -> Mapping[str, Beside]:
-    outcome, observed_on = pl.col("outcome"), contract.observed_on
-    is_bad = Beside(
+    known = {IS_BAD: _is_bad(), AGE: _age(f"{contract.observed_on}", night)}
+    return {name: known[name] for name in _named(table, contract)}
+
+
+def _is_bad() -> Beside:
+    outcome = pl.col("outcome")
+    return Beside(
         "double",
         "case outcome when 'bad' then 1d when 'good' then 0d end",
         pl.when(outcome == "bad").then(1.0).when(outcome == "good").then(0.0),
     )
-    age = Beside(
+
+
+def _age(observed_on: str, night: date) -> Beside:
+    return Beside(
         "int",
         f"datediff(date'{night}', {observed_on})",
-        (pl.lit(night) - pl.col(observed_on or "")).dt.total_days(),
+        (pl.lit(night) - pl.col(observed_on)).dt.total_days(),
     )
-    all_of_them = {IS_BAD: is_bad, AGE: age}
-    return {name: all_of_them[name] for name in _named(table, contract)}
