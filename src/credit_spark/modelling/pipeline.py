@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
@@ -66,7 +67,8 @@ def fits(
     vectors = scaling.transform(training).select(SCALED, "label", WEIGHT)
     # Each task of an iteration bears the plan that its rows come from: cut off, a fit of a few
     # thousand rows takes half the time. On disk, since the regression keeps blocks of its own.
-    rows = vectors.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
+    # Not before the first regression looks at them, which saves a pass.
+    rows = vectors.localCheckpoint(eager=False, storageLevel=StorageLevel.DISK_ONLY)
     found = ends(training, features) if with_ends else {}
     regressions = [_regression(each).fit(rows) for each in penalties]
     return [_fit(scaling, each, features, reasons, found) for each in regressions]
@@ -158,12 +160,12 @@ def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> 
 def _medians(training: DataFrame, features: Sequence[Definition]) -> DataFrame:
     """One row of medians, which are then its own: what Spark's imputer is to be fitted on."""
     numbers = [each.name for each in features if not each.is_text]
-    found = {
-        column_of(name): values[0] if values else None
-        for name, values in quantiles(training, numbers, [0.5]).items()
+    found = quantiles(training, numbers, [0.5])
+    medians = {
+        column_of(name): pa.array([next(iter(values), None)], pa.float64()) for name, values in found.items()
     }
-    schema = ", ".join(f"`{column}` double" for column in found)
-    return training.sparkSession.createDataFrame([tuple(found.values())], schema)
+    # As Arrow it is no job for a Python worker.
+    return training.sparkSession.createDataFrame(pa.table(medians))
 
 
 def _regression(penalty: Penalty) -> LogisticRegression:
