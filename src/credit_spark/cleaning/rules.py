@@ -17,6 +17,7 @@ from credit_spark.contract.guards import judged_kinds
 from credit_spark.contract.models import Contract, Outcome, Promise
 
 BLAMED_LETTERS = 80
+OUTCOME_RULE = "outcome_is_known"
 NOTHING = pl.lit(None, pl.String)
 
 
@@ -77,7 +78,7 @@ def outcome_rule(outcome: Outcome) -> Rule:
     """The outcome's text is one that the contract knows, or missing."""
     value = pl.col(outcome.column)
     known = value.is_null() | value.is_in([*outcome.good, *outcome.bad, *outcome.open])
-    return Rule("outcome_is_known", known, value)
+    return Rule(OUTCOME_RULE, known, value)
 
 
 def sound(rules: Sequence[Rule]) -> pl.Expr:

@@ -160,9 +160,9 @@ def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> 
 def _medians(training: DataFrame, features: Sequence[Definition]) -> DataFrame:
     """One row of medians, which are then its own: what Spark's imputer is to be fitted on."""
     numbers = [each.name for each in features if not each.is_text]
-    found = quantiles(training, numbers, [0.5])
     medians = {
-        column_of(name): pa.array([next(iter(values), None)], pa.float64()) for name, values in found.items()
+        column_of(name): pa.array([next(iter(found), None)], pa.float64())
+        for name, found in quantiles(training, numbers, [0.5]).items()
     }
     # As Arrow it is no job for a Python worker.
     return training.sparkSession.createDataFrame(pa.table(medians))

@@ -7,9 +7,10 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from credit_spark.cleaning.rules import OUTCOME_RULE
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import known_late
-from credit_spark.contract.tables import MISSING, loans
+from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.modelling.collinearity import inflations
 from credit_spark.modelling.document import LeftOut, Watched
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
@@ -21,6 +22,8 @@ from credit_spark.steps.watched import watched_in
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
+# Of outcomes that a contract does not name, so many are told.
+MOST_TEXTS = 5
 FEWEST_VALUES = 50
 FEWEST_PARTITIONS = 2
 # From them on, a feature is remarked.
@@ -68,7 +71,7 @@ def read_book(night: Night) -> Book:
     everything = definitions(contract)
     development = prepared(night, learnt.select("loan_id", "outcome", *columns), everything)
     seen = classes(development)
-    _enough(seen, f"before {cutoff}" if cutoff else "in the book")
+    _enough(night, seen, f"before {cutoff}" if cutoff else "in the book")
     _enough_in_the_folds(development)
     features, left_out, missing = usable(development, everything)
     if not features:
@@ -210,10 +213,29 @@ def _enough_in_the_folds(development: DataFrame) -> None:
         )
 
 
-def _enough(seen: Classes, where: str) -> None:
-    if min(seen) < FEWEST_OF_A_CLASS:
-        raise GateError(
-            f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
-            f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a night with more "
-            "known outcomes; nothing was scored"
-        )
+def _enough(night: Night, seen: Classes, where: str) -> None:
+    if min(seen) >= FEWEST_OF_A_CLASS:
+        return
+    unnamed = ", ".join(f"'{text}' of {lines:,} lines" for text, lines in unnamed_outcomes(night))
+    advice = (
+        f"Outcomes that the contract does not name, and so in quarantine, are {unnamed}: "
+        "name them and run 'clean' again"
+        if unnamed
+        else "Train on a night with more known outcomes"
+    )
+    raise GateError(
+        f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
+        f"on, at least {FEWEST_OF_A_CLASS} of each are needed. {advice}; nothing was scored"
+    )
+
+
+def unnamed_outcomes(night: Night) -> list[tuple[str, int]]:
+    """The commonest outcomes that stand in no list of the contract, with tonight's lines."""
+    try:
+        quarantine = night.tables.tonight(QUARANTINE, "clean")
+    except InputError:
+        return []
+    reason = F.split("reason", ": ", 2)
+    reasons = quarantine.select(F.explode("reasons").alias("reason"))
+    unnamed = reasons.where(reason[0] == OUTCOME_RULE).groupBy(reason[1].alias("text")).count()
+    return [(row[0], row[1]) for row in unnamed.orderBy(F.desc("count"), "text").head(MOST_TEXTS)]
