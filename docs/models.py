@@ -24,6 +24,13 @@ from credit_spark.steps.benchmarks import BENCHMARKS
 
 DOCUMENT = Path(__file__).parent / "models.md"
 EVEN = 0.5
+UNKNOWN = ""
+# The imbalanced report's columns, as imbalanced-learn has them, and their metrics.
+REPORT = {
+    "pre": "precision", "rec": "recall", "spe": "specificity", "f1": "f1",
+    "geo": "geometric_mean", "iba": "iba",
+}  # fmt: skip
+COUNTS = ("true_positive", "false_positive", "true_negative", "false_negative")
 
 
 class Book(NamedTuple):
@@ -85,6 +92,12 @@ class Figures:
         rows = (row for row in self._rows if all(row[key] == each for key, each in asked.items()))
         return next((row["value"] for row in rows), None)
 
+    def thresholds(self, version: str) -> list[float]:
+        """The PDs from which a model's loans were called bad in the folds."""
+        own = (row for row in self._rows if row["model_version"] == version)
+        found = {row["threshold"] for row in own if row["dataset"] == "cv"}
+        return sorted(each for each in found if each is not None)
+
     def rows(self, version: str, dataset: str) -> int:
         """Loans with a known outcome in a data set."""
         own = (row for row in self._rows if row["model_version"] == version)
@@ -93,7 +106,7 @@ class Figures:
 
 def shown(value: float | None, digits: int = 3) -> str:
     """A figure, or nothing where there is none."""
-    return "" if value is None else f"{value:.{digits}f}"
+    return UNKNOWN if value is None else f"{value:.{digits}f}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -105,12 +118,16 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def section(portfolio: str, figures: Figures) -> str:
     """A portfolio's commands and its tables."""
     typed = "\n".join(" ".join(each) for each in commands(portfolio, "DATA", "WAREHOUSE"))
-    parts = [f"```\n{typed}\n```", counts(figures), "Ranking, in five folds, then on later loans:"]
+    parts = [f"```\n{typed}\n```", counts(figures), "Ranking:"]
     parts.append(ranking(figures))
-    parts.append("Calibration of those later loans, or of the folds, before > after:")
+    parts.append(
+        "Calibration, of later loans where there are any, else in the folds, before > after:"
+    )
     parts.append(calibration(figures))
     parts.append("Calls at even odds in the folds; in brackets, on the loans learnt from:")
     parts.append(calls(figures))
+    summary = "Every class, at every threshold: the imbalanced reports and confusion matrices"
+    parts.append(f"<details><summary>{summary}</summary>\n\n{reports(figures)}\n\n</details>")
     return "\n\n".join(parts)
 
 
@@ -135,12 +152,19 @@ def ranking(figures: Figures) -> str:
             for each in ("ks", "auc")
         ]
         for dataset in ("out_of_time", "random_split", "train"):
-            cells.append(
-                " / ".join(shown(figures.value(version, dataset, each)) for each in ("ks", "auc"))
-            )
+            pair = [shown(figures.value(version, dataset, each)) for each in ("ks", "auc")]
+            cells.append(" / ".join(pair) if any(pair) else UNKNOWN)
         rows.append([name, *cells])
-    heads = ["", "KS", "AUC", "later: KS / AUC", "random quarter", "own loans"]
-    return table(heads, rows)
+    heads = [
+        "",
+        "KS in five folds",
+        "AUC in five folds",
+        "later: KS / AUC",
+        "random quarter",
+        "own loans",
+    ]
+    told = [nth for nth in range(len(heads)) if any(row[nth] != UNKNOWN for row in rows)]
+    return table([heads[nth] for nth in told], [[row[nth] for nth in told] for row in rows])
 
 
 def calibration(figures: Figures) -> str:
@@ -165,7 +189,7 @@ def calls(figures: Figures) -> str:
     for name, version in figures.models():
         bad = [
             shown(figures.value(version, "cv", each, label="bad", threshold=EVEN))
-            for each in ("precision", "recall", "specificity", "f1", "geometric_mean", "iba")
+            for each in REPORT.values()
         ]
         both = [
             f"{shown(figures.value(version, 'cv', each, threshold=EVEN))} "
@@ -173,8 +197,40 @@ def calls(figures: Figures) -> str:
             for each in ("accuracy", "balanced_accuracy")
         ]
         rows.append([name, *bad, *both])
-    heads = ["", "pre", "rec", "spe", "f1", "geo", "iba", "accuracy", "balanced accuracy"]
-    return table(heads, rows)
+    return table(["", *REPORT, "accuracy", "balanced accuracy"], rows)
+
+
+def reports(figures: Figures) -> str:
+    """The imbalanced report of the folds, a line a class and one for both, at each threshold."""
+    rows = []
+    for name, version in figures.models():
+        for at in figures.thresholds(version):
+            for label in ("good", "bad", "all"):
+                about = {"label": label, "threshold": at}
+                bound = f"{shown(at, 4)}, {why(figures, version, at)}"
+                rows.append([name, bound, label, *_of_label(figures, version, about)])
+    heads = ["", "bad from a PD of", "class", *REPORT, "sup", "TP, FP, TN, FN"]
+    return table([*heads, "accuracy", "balanced accuracy"], rows)
+
+
+def why(figures: Figures, version: str, at: float) -> str:
+    """What a threshold of the folds is."""
+    known = {
+        figures.value(version, "cv", "treated_even_odds"): "even odds as treated",
+        figures.value(version, "cv", "ks_threshold"): "KS",
+        EVEN: "even odds",
+    }
+    return known.get(at, "decision")
+
+
+def _of_label(figures: Figures, version: str, about: dict[str, Any]) -> list[str]:
+    """A line of a report: of both classes the averages, accuracy and balanced accuracy."""
+    ratios = [shown(figures.value(version, "cv", each, **about)) for each in REPORT.values()]
+    both = ("accuracy", "balanced_accuracy")
+    whole = [shown(figures.value(version, "cv", each, **about)) for each in both]
+    counts = [shown(figures.value(version, "cv", each, **about), 0) for each in COUNTS]
+    support = shown(figures.value(version, "cv", "support", **about), 0)
+    return [*ratios, support, ", ".join(filter(None, counts)), *whole]
 
 
 def published(figures: Figures, data: str) -> str:

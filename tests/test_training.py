@@ -88,6 +88,12 @@ def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_pa
     assert night("train", again, "--project", project).code == 0
     assert [row for row in metrics(again) if row["model_version"] == "boosted_trees"]
 
+    # What another contract came to, on other folds, stands beside nothing.
+    assert night("train", again).code == 0
+    trained = [row for row in metrics(again) if row["dataset"] in ("cv", "random_split")]
+    assert len({row["model_version"] for row in trained}) == 1
+    assert {row["fold"] for row in trained} == {None, 0, 1, 2, 3, 4}
+
 
 def test_the_lstm_overfits_and_says_so(capfd, real_data, tmp_path) -> None:
     flags = (

@@ -33,7 +33,15 @@ class Gate(NamedTuple):
     def __str__(self) -> str:
         """Say the gate as part of a sentence."""
         seen = "unknown" if self.seen is None else f"{self.seen:.3f}"
-        return f"{self.name} is {seen}, allowed {self.lowest:g} to {self.highest:g}"
+        bounds = f"allowed {self.lowest:g} to {self.highest:g}"
+        return f"{self.name} is {seen}, {bounds}{self._beyond()}"
+
+    def _beyond(self) -> str:
+        if self.seen is None or self.is_passed:
+            return ""
+        if self.seen < self.lowest:
+            return f": {self.lowest - self.seen:.2g} too low"
+        return f": {self.seen - self.highest:.2g} too high"
 
 
 class Models:
@@ -71,6 +79,15 @@ class Models:
             if champion and champion.version == version:
                 return champion
         return ModelDocument.of(self._row(version)["document"])
+
+    def contract_hashes(self, versions: Collection[str]) -> set[str]:
+        """By which contracts the fits were made, of those that are kept."""
+        if not self._tables.exists(MODELS):
+            return set()
+        kept = self._tables.rows(
+            MODELS, ["document"], pc.field("model_version").isin(sorted(versions))
+        )
+        return {json.loads(row["document"])["contract_hash"] for row in kept}
 
     def newest_challenger(self, as_of: date) -> str:
         """The version of the challenger that was fitted last, on or before a night.

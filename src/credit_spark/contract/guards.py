@@ -28,8 +28,8 @@ PATH_FIELDS = ("landing", "as_of")
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (source, headless, columns, references, units, rules, features, decline_if, analyses,
-              score, loss)  # fmt: skip
+    guards = (source, headless, columns, references, outcome, units, rules, features, decline_if,
+              analyses, gates, score, loss)  # fmt: skip
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -126,6 +126,38 @@ def _dates(contract: Contract) -> Iterator[str]:
         yield f"observed_on: '{contract.observed_on}' is a {observed.kind}, not a date"
     if contract.model.out_of_time_from and not contract.observed_on:
         yield "model.out_of_time_from: a split by time needs observed_on, the column of the date"
+
+
+def outcome(contract: Contract) -> Iterator[str]:
+    """The outcome is a text that is known last, and no text means two things."""
+    if contract.outcome is None:
+        return
+    promise = contract.columns.get(contract.outcome.column)
+    if promise and promise.kind not in ("text", "category"):
+        yield (
+            f"outcome.from: '{contract.outcome.column}' is a {promise.kind}, and good and bad are "
+            "told by texts; make it a category"
+        )
+    if promise and promise.known != "outcome":
+        yield (
+            f"columns.{contract.outcome.column}: the outcome comes from it, so it is known: outcome"
+        )
+    meanings = [
+        (text, meaning)
+        for meaning in ("good", "bad", "open")
+        for text in dict.fromkeys(getattr(contract.outcome, meaning))
+    ]
+    for text in dict.fromkeys(text for text, _ in meanings):
+        own = [meaning for other, meaning in meanings if other == text]
+        if len(own) > 1:
+            yield f"outcome: '{text}' stands in {' and '.join(own)}"
+
+
+def gates(contract: Contract) -> Iterator[str]:
+    """Of each pair of bounds the lower stands first."""
+    for name, bounds in contract.model.gates:
+        if isinstance(bounds, tuple) and bounds[0] > bounds[1]:
+            yield f"model.gates.{name}: the lower bound stands first"
 
 
 def units(contract: Contract) -> Iterator[str]:

@@ -53,5 +53,5 @@ def gini(cells: Sequence[Cell]) -> float | None:
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
-    {**{metric.__name__: metric for metric in (ks, auc, gini)}, **calibration.METRICS}
+    {**{metric.__name__: metric for metric in (ks, ks_threshold, auc, gini)}, **calibration.METRICS}
 )

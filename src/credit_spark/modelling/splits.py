@@ -4,6 +4,7 @@ Folds go by a hash of the borrower or, where a contract names none, of all that 
 application, so that equal rows never stand on both sides of a split.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column
@@ -18,9 +19,17 @@ NULL_MARK = "\u0000"
 def fold(contract: Contract) -> Column:
     """The fold of a loan, 0 to folds - 1: the same from night to night and for every treatment."""
     plan = contract.model
-    by = [plan.borrower] if plan.borrower else _known_at_application(contract)
-    texts = [F.coalesce(F.col(name).cast("string"), F.lit(NULL_MARK)) for name in by]
-    return F.pmod(F.xxhash64(F.lit(plan.seed), *texts), F.lit(plan.folds)).cast("int")
+    hashed = _hashed(plan.seed, _known_at_application(contract))
+    if plan.borrower:
+        # A loan whose borrower is not known goes by its content.
+        is_known = F.col(plan.borrower).isNotNull()
+        hashed = F.when(is_known, _hashed(plan.seed, [plan.borrower])).otherwise(hashed)
+    return F.pmod(hashed, F.lit(plan.folds)).cast("int")
+
+
+def _hashed(seed: int, columns: Sequence[str]) -> Column:
+    texts = [F.coalesce(F.col(name).cast("string"), F.lit(NULL_MARK)) for name in columns]
+    return F.xxhash64(F.lit(seed), *texts)
 
 
 def _known_at_application(contract: Contract) -> list[str]:

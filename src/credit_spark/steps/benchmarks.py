@@ -61,6 +61,11 @@ def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> 
             "the LSTM is trained, validated and tested on folds of its own: model.folds must be "
             f"{FEWEST_FOLDS_OF_LSTM} at least"
         )
+    if book.development.select("fold").distinct().count() < night.contract.model.folds:
+        raise InputError(
+            "the LSTM is trained, validated and tested on folds of its own, and a fold has no "
+            "loan: the book has too few borrowers. Train without it"
+        )
     keras()
 
 

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.cleaning.rules import OUTCOME_RULE
-from credit_spark.contract.errors import GateError, InputError, listed
+from credit_spark.contract.errors import GateError, InputError, Stop, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.modelling.collinearity import inflations
@@ -22,8 +22,10 @@ from credit_spark.steps.watched import watched_in
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
-# Of outcomes that a contract does not name, so many are told.
-MOST_TEXTS = 5
+# A level a column of the vector: names and free texts would only be learnt by heart.
+MOST_TEXTS = 1000
+# Above, the square of a number is none, and so there is no deviation.
+LARGEST = 1e150
 FEWEST_VALUES = 50
 FEWEST_PARTITIONS = 2
 # From them on, a feature is remarked.
@@ -68,12 +70,24 @@ def read_book(night: Night) -> Book:
         else F.lit(False)
     )
     learnt, held_out = known.where(~later), known.where(later)
-    everything = definitions(contract)
-    development = prepared(night, learnt.select("loan_id", "outcome", *columns), everything)
+    rows = learnt.select("loan_id", "outcome", *columns)
+    development = prepared(night, rows, definitions(contract))
+    try:
+        return _looked_at(night, development, cutoff, held_out if cutoff else None)
+    except Stop:
+        development.unpersist()
+        raise
+
+
+def _looked_at(
+    night: Night, development: DataFrame, cutoff: date | None, out_of_time: DataFrame | None
+) -> Book:
+    """The book of prepared rows, where it can be learnt from."""
+    contract = night.contract
     seen = classes(development)
     _enough(night, seen, f"before {cutoff}" if cutoff else "in the book")
     _enough_in_the_folds(development)
-    features, left_out, missing = usable(development, everything)
+    features, left_out, missing = usable(development, definitions(contract))
     if not features:
         raise GateError(
             "no feature of the contract has enough values that differ: there is nothing to learn "
@@ -81,17 +95,16 @@ def read_book(night: Night) -> Book:
         )
     leaks = accepted_leaks(night, single_aucs(development, features))
     found = inflations(development, features)
-    remarks = (*leaks, *_sparse(missing), *_collinear(found))
     return Book(
         development=development,
-        out_of_time=held_out if cutoff else None,
+        out_of_time=out_of_time,
         cutoff=cutoff,
         seen=seen,
         features=features,
         left_out=left_out,
         inflations=found,
         watched=watched_in(contract, features, development.select("loan.*"), seen),
-        remarks=remarks,
+        remarks=(*leaks, *_sparse(missing), *_collinear(found)),
     )
 
 
@@ -123,27 +136,41 @@ def usable(
 ) -> tuple[tuple[Definition, ...], tuple[LeftOut, ...], dict[str, float]]:
     """Features that vary, with the share of loans where each is missing, and those left out.
 
-    Left out is what has too few values, since a fold could have none at all, or one for every
-    loan.
+    Left out is what has too few values, since a fold could have none at all, one for every loan,
+    very many texts, or numbers too large to reckon with.
     """
     spans = []
     for each in features:
         column = column_of(each.name)
         known = F.when(F.col(column) != MISSING, 1) if each.is_text else F.col(column)
-        spans.append(F.struct(F.min(column), F.max(column), F.count(known)).alias(column))
+        texts = F.approx_count_distinct(column) if each.is_text else F.lit(0)
+        span = F.struct(F.min(column), F.max(column), F.count(known), texts)
+        spans.append(span.alias(column))
     row = development.agg(*spans, F.count("*").alias("rows")).first()
     assert row is not None
     kept, left_out, missing = [], [], {}
     for each in features:
-        low, high, values = row[column_of(each.name)]
-        if values < FEWEST_VALUES:
-            left_out.append(LeftOut(name=each.name, why=f"only {values} loans have a value"))
-        elif low == high:
-            left_out.append(LeftOut(name=each.name, why="every loan has the same value"))
+        low, high, values, texts = row[column_of(each.name)]
+        why = _useless(low, high, values, texts)
+        if why:
+            left_out.append(LeftOut(name=each.name, why=why))
         else:
             kept.append(each)
             missing[each.name] = 1 - values / row["rows"]
     return tuple(kept), tuple(left_out), missing
+
+
+def _useless(low: float | str, high: float | str, values: int, texts: int) -> str:
+    """Why nothing can be learnt from a feature; empty: it can."""
+    if values < FEWEST_VALUES:
+        return f"only {values} loans have a value"
+    if low == high:
+        return "every loan has the same value"
+    if texts > MOST_TEXTS:
+        return f"it has more than {MOST_TEXTS:,} different texts; group them"
+    if any(isinstance(end, float) and abs(end) > LARGEST for end in (low, high)):
+        return f"its values lie from {low:g} to {high:g}; give its columns a range"
+    return ""
 
 
 def accepted_leaks(night: Night, aucs: Mapping[str, float]) -> list[str]:
@@ -216,26 +243,25 @@ def _enough_in_the_folds(development: DataFrame) -> None:
 def _enough(night: Night, seen: Classes, where: str) -> None:
     if min(seen) >= FEWEST_OF_A_CLASS:
         return
-    unnamed = ", ".join(f"'{text}' of {lines:,} lines" for text, lines in unnamed_outcomes(night))
+    unnamed = unnamed_outcomes(night)
     advice = (
-        f"Outcomes that the contract does not name, and so in quarantine, are {unnamed}: "
-        "name them and run 'clean' again"
+        f", or name the outcomes of {unnamed:,} lines in quarantine (see its reasons) in the "
+        "contract, and run 'clean' again"
         if unnamed
-        else "Train on a night with more known outcomes"
+        else ""
     )
     raise GateError(
         f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
-        f"on, at least {FEWEST_OF_A_CLASS} of each are needed. {advice}; nothing was scored"
+        f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a night with more "
+        f"known outcomes{advice}; nothing was scored"
     )
 
 
-def unnamed_outcomes(night: Night) -> list[tuple[str, int]]:
-    """The commonest outcomes that stand in no list of the contract, with tonight's lines."""
+def unnamed_outcomes(night: Night) -> int:
+    """Tonight's lines in quarantine whose outcome stands in no list of the contract."""
     try:
         quarantine = night.tables.tonight(QUARANTINE, "clean")
     except InputError:
-        return []
-    reason = F.split("reason", ": ", 2)
-    reasons = quarantine.select(F.explode("reasons").alias("reason"))
-    unnamed = reasons.where(reason[0] == OUTCOME_RULE).groupBy(reason[1].alias("text")).count()
-    return [(row[0], row[1]) for row in unnamed.orderBy(F.desc("count"), "text").head(MOST_TEXTS)]
+        return 0
+    is_unnamed = F.exists("reasons", lambda reason: reason.startswith(OUTCOME_RULE))
+    return quarantine.where(is_unnamed).count()

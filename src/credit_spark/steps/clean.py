@@ -12,10 +12,12 @@ from credit_spark.adapters.landing import LandingFile
 from credit_spark.adapters.spool import Spool
 from credit_spark.adapters.staging import Stage, Staged
 from credit_spark.cleaning.blocks import Summary, counted
+from credit_spark.cleaning.rules import OUTCOME_RULE
 from credit_spark.cleaning.superseding import HASHES_AT_ONCE, Hashes, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
 from credit_spark.contract.columns import check_sql
-from credit_spark.contract.errors import LandingError, listed
+from credit_spark.contract.errors import InputError, LandingError, listed
+from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
 from credit_spark.steps import Night
@@ -32,6 +34,8 @@ from credit_spark.steps.pieces import (
 LINES_AT_ONCE, WHOLE_LINES_AT_ONCE = 500_000, 100_000
 # Hashes that a task can look up in. With more, every line is put beside its equals.
 MOST_CONTESTED = 2_000_000
+# Where no line is accepted, so many of the rules that were broken are told.
+MOST_RULES = 5
 
 
 class Counts(NamedTuple):
@@ -65,7 +69,7 @@ def clean(night: Night, asked: Questionnaire = NOTHING_ASKED) -> Sequence[Staged
     with night.spool() as spool:
         read = sound_files(night.landing.judged(files, spool))
         night.ledger.facts |= told(account_of(read), files)
-        check_accepted(account_of(read))
+        check_accepted(night.contract, account_of(read), by_reason(read))
         contested, rivals = contested_hashes(night, spool, read)
         meetings = Meetings(
             ranges(rivals, LINES_AT_ONCE),
@@ -170,18 +174,27 @@ def with_superseded(account: Sequence[Entry], losers: Mapping[str, int]) -> list
     return [*account, *moved]
 
 
-def check_accepted(account: Sequence[Entry]) -> None:
-    """Refuse the night where no line of any file became a loan.
+def check_accepted(contract: Contract, account: Sequence[Entry], broken: Mapping[str, int]) -> None:
+    """Refuse the night where no line of any file became a loan; `broken` are lines by rule.
 
     Raises:
-        LandingError: none did.
+        InputError: every line has an outcome that the contract does not name.
+        LandingError: none did, for whatever other reason.
     """
-    if not total(account, ACCEPTED):
-        read = sum(row.rows for row in account)
-        why = "every line broke a rule of the contract" if read else "the files have no lines"
-        raise LandingError(
-            f"no loan was accepted: {why}; have the files delivered again, or mend the contract"
+    if total(account, ACCEPTED):
+        return
+    lines = total(account, QUARANTINED)
+    if contract.outcome and lines and broken.get(OUTCOME_RULE) == lines:
+        raise InputError(
+            f"no loan was accepted: of {lines:,} lines none has an outcome that the contract "
+            f"names; hold '{contract.outcome.column}' in a file against outcome.good, outcome.bad "
+            "and outcome.open"
         )
+    most = ", ".join(f"{rule} ({count:,})" for rule, count in [*broken.items()][:MOST_RULES])
+    why = f"every line broke a rule of the contract: {most}" if lines else "the files have no lines"
+    raise LandingError(
+        f"no loan was accepted: {why}; have the files delivered again, or mend the contract"
+    )
 
 
 def told(account: Sequence[Entry], files: Sequence[LandingFile]) -> dict[str, str]:

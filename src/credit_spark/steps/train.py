@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import pyarrow.compute as pc
+
 from credit_spark.adapters.models import Gate
+from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Treatment
+from credit_spark.contract.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
@@ -155,7 +159,10 @@ def reports(trial: Trial) -> list[dict[str, str]]:
 def _write(
     night: Night, book: Book, choice: Choice, trials: Sequence[Trial], others: Sequence[Measured]
 ) -> None:
-    """Replace the figures of the treatments and benchmarks that were fitted now, and no others."""
+    """Replace the figures of the treatments and benchmarks that were fitted now, and no others.
+
+    But for those of another contract, which no longer stand beside them.
+    """
     first, *rest = [each.measured for each in trials]
     first = first._replace(
         figures={**first.figures, PENALTIES: choice.figures, "train": [
@@ -164,11 +171,26 @@ def _write(
     )  # fmt: skip
     treatments = ", ".join(f"'{each.treatment}'" for each in (first, *rest))
     names = ", ".join(f"'{name}'" for name in BENCHMARKS)
-    within = f"treatment in ({treatments}) and model_version not in ({names})"
-    if others:
-        made = ", ".join(f"'{each.model_version}'" for each in others)
-        within = f"({within}) or model_version in ({made})"
-    write_measured(night, [first, *rest, *others], f"dataset in {TRAINED} and ({within})")
+    made = ", ".join(["''", *[f"'{each.model_version}'" for each in others]])
+    fitted_now = (
+        f"(treatment in ({treatments}) and model_version not in ({names})) "
+        f"or model_version in ({made})"
+    )
+    within = f"dataset in {TRAINED}"
+    if not measured_by_another_contract(night):
+        within = f"{within} and ({fitted_now})"
+    write_measured(night, [first, *rest, *others], within)
+
+
+def measured_by_another_contract(night: Night) -> bool:
+    """Whether figures of tonight's trainings are those of fits by another contract."""
+    if not night.tables.exists(METRICS):
+        return False
+    of_folds = (pc.field("as_of") == night.as_of) & (pc.field("dataset") == CV)
+    rows = night.tables.rows(METRICS, ["model_version"], of_folds)
+    measured = {row["model_version"] for row in rows}
+    hashes = night.models.contract_hashes(measured - {*BENCHMARKS})
+    return bool(hashes - {contract_hash(night.contract)})
 
 
 def inflation_figures(book: Book) -> list[Figure]:
