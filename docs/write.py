@@ -27,6 +27,18 @@ BY_HAND = {
     "balanced_accuracy": "Mean of the recalls of good and bad.",
     "support": "Loans that have the label.",
     "approval_rate": "Share of loans with a PD below `approve_below`, whatever a hard rule says.",
+    "loans": "Loans, whatever their outcome: of a vintage, or that a model alone would approve.",
+    "true_positive": "Bad loans that were called bad.",
+    "false_positive": "Good loans that were called bad.",
+    "true_negative": "Good loans that were called good.",
+    "false_negative": "Bad loans that were called good.",
+    "treated_even_odds": "The PD that had even odds as the treatment left them; a threshold, too.",
+    "variance_inflation": (
+        "How far the other features tell one (segment `feature=a`): 1, not at all; from 10 on, "
+        "nearly; infinite, to the last digit."
+    ),
+    "*_before": "A figure of calibration of the same loans before they were calibrated.",
+    "*_mean, *_sd": "The mean of a figure over the folds, and its standard deviation.",
     "correlation": "Pearson's, of two numeric features (segment `features=a,b`).",
 }
 

@@ -102,3 +102,15 @@ def test_no_challenger_and_no_such_model_are_told(models) -> None:
         models.newest_challenger(date(2026, 2, 1))
     with pytest.raises(InputError, match="there is no model 'zzz'"):
         models.promote("zzz", date(2026, 3, 9))
+
+
+def test_a_gate_says_by_how_much_it_was_missed() -> None:
+    """Rounded alone, what was seen would seem to be allowed."""
+    said = [str(Gate("auc", 0.6, 0.95, seen)) for seen in (0.5996, 0.7, 0.95004, None)]
+
+    assert said == [
+        "auc is 0.600, allowed 0.6 to 0.95: 0.0004 too low",
+        "auc is 0.700, allowed 0.6 to 0.95",
+        "auc is 0.950, allowed 0.6 to 0.95: 4e-05 too high",
+        "auc is unknown, allowed 0.6 to 0.95",
+    ]

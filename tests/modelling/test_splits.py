@@ -40,6 +40,18 @@ def test_a_borrower_stands_in_one_fold(spark, contract: Contract) -> None:
     assert len(folds) == 30
 
 
+def test_loans_whose_borrower_is_not_known_are_shared_out_by_content(spark, contract) -> None:
+    by_owner = contract.model_copy(
+        update={"model": contract.model.model_copy(update={"borrower": "owned"})}
+    )
+    loans = [(f"n{i}", float(i % 40), 0.1, None, None, None) for i in range(400)]
+
+    folds = rows(spark.createDataFrame(loans, DDL).select("amount", fold(by_owner)))
+
+    assert len(set(folds)) == 40
+    assert {each[1] for each in folds} == {0, 1, 2}
+
+
 @pytest.mark.parametrize(
     ("given", "as_of", "first"),
     [

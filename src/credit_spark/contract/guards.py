@@ -138,10 +138,9 @@ def outcome(contract: Contract) -> Iterator[str]:
             f"outcome.from: '{contract.outcome.column}' is a {promise.kind}, and good and bad are "
             "told by texts; make it a category"
         )
-    if promise and promise.known != "outcome":
-        yield (
-            f"columns.{contract.outcome.column}: the outcome comes from it, so it is known: outcome"
-        )
+    if promise and promise.known == "application":
+        path = f"columns.{contract.outcome.column}.known"
+        yield f"{path}: the outcome is told by it, which no one knows at application"
     meanings = [
         (text, meaning)
         for meaning in ("good", "bad", "open")
