@@ -27,7 +27,7 @@ BY_HAND = {
     "balanced_accuracy": "Mean of the recalls of good and bad.",
     "support": "Loans that have the label.",
     "approval_rate": "Share of loans with a PD below `approve_below`, whatever a hard rule says.",
-    "loans": "Loans, whatever their outcome: of a vintage, or that a model alone would approve.",
+    "loans": "Loans, whatever their outcome: of a vintage, or of a part of the swap set.",
     "true_positive": "Bad loans that were called bad.",
     "false_positive": "Good loans that were called bad.",
     "true_negative": "Good loans that were called good.",

@@ -39,7 +39,7 @@ def trained(spark, capfd, tmp_path, monkeypatch):
     """Cleans and trains a book by a changed contract; gives what both said and the tables."""
     monkeypatch.chdir(tmp_path)
 
-    def command(text: str, *changes: tuple[str, str]):
+    def command(text: str, *changes: tuple[str, str], asked: tuple[str, ...] = ()):
         contract = SMALL.read_text(encoding="utf-8")
         for old, new in changes:
             assert old in contract
@@ -53,7 +53,7 @@ def trained(spark, capfd, tmp_path, monkeypatch):
         cleaned = run(capfd, "clean", *flags, "--json")
         if cleaned.code:
             return cleaned
-        return run(capfd, "train", *flags, "--json")
+        return run(capfd, "train", *flags, *asked, "--json")
 
     return command
 
@@ -70,12 +70,13 @@ def tables(tmp_path: Path) -> set[str]:
         ({"status": lambda draw, bad: "lost" if draw.random() < 0.005 else "paid"}, 11, "too few to train on"),
         ({"status": lambda draw, bad: "running"}, 11, "0 good and 0 bad loans"),
         ({"status": lambda draw, bad: "Verloren: ja" if bad else draw.choice(["open", "paid"])}, 11, "208 good and 0 bad loans in the book: too few to train on, at least 50 of each are needed. Train on a night with more known outcomes, or name the outcomes of 392 lines in quarantine"),
-        ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 2, "of 600 lines none has an outcome that the contract names; hold 'status' in a file against"),
+        ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 11, "of 600 lines none has an outcome that the contract names; hold 'status' in a file against"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Verloren" if bad else "paid"}, 10, "every line broke a rule of the contract: amount_is_readable (600), outcome_is_known (209)"),
+        ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Bezahlt"}, 10, "amount_is_readable (600), outcome_is_known (600)"),
         ({"income": lambda draw, bad: "", "rate": lambda draw, bad: "9", "home": lambda draw, bad: "OWN"}, 11, "there is nothing to learn from. amount_to_income: only 0 loans have a value; rate: every loan"),
         ({"rate": lambda draw, bad: "19" if bad else "5"}, 2, "features.rate: it separates good from bad almost alone (AUC 1.000)"),
     ],
-    ids=["no bad", "no good", "few bads", "all open", "some other texts", "other texts", "no line sound", "no feature left", "the answer itself"],
+    ids=["no bad", "no good", "few bads", "all open", "some other texts", "other texts", "no line sound", "nothing as it should be", "no feature left", "the answer itself"],
 )  # fmt: skip
 def test_what_cannot_be_learnt_from_is_told(trained, tmp_path, change, code, said) -> None:
     told = trained(loans(**change))
@@ -105,14 +106,30 @@ def test_a_feature_that_says_nothing_is_left_out(trained, change, changes, left_
     assert told.summary["train"]["cv"]["auc_mean"] > 0.55
 
 
-def test_a_text_that_nearly_every_loan_has_for_itself_is_left_out(trained) -> None:
+@pytest.mark.parametrize("count", [600, 6000])
+def test_a_text_that_nearly_every_loan_has_for_itself_is_left_out(trained, count) -> None:
     """Its levels' own rates would tell all of the outcomes that they were counted on."""
-    given = loans(count=2500, home=lambda draw, bad: f"No. {draw.random()}")
+    given = loans(count=count, home=lambda draw, bad: f"No. {draw.random()}")
 
     told = trained(given, (", one_of: [OWN, RENT]", ""))
 
     assert told.code == 0, told.err
     assert told.summary["train"]["left_out"] == ["home"]
+
+
+def test_an_lstm_has_loans_in_each_fold_or_is_refused(trained, tmp_path) -> None:
+    given = loans(
+        amount=lambda draw, bad: draw.choice(["1000", "2000"]),
+        rate=lambda draw, bad: draw.choice(["7", "9"]),
+        income=lambda draw, bad: "30000",
+        opened=lambda draw, bad: "2025-01-15",
+    )
+
+    told = trained(given, ("folds: 3", "folds: 20"), asked=("--benchmarks", "lstm"))
+
+    assert told.code == 2, told.err
+    assert "a fold has no loan: too few borrowers, or too few loans that differ" in told.sentence
+    assert not tables(tmp_path) & {"models", "metrics", "score_counts"}
 
 
 def test_a_feature_that_is_mostly_null_is_remarked(trained) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.nights import arrow
+from tests.nights import arrow, run
 
 # Loans, then what others found on the same file by other means: AUC and KS in five folds.
 BOOKS = {
@@ -31,3 +31,25 @@ def test_a_night_of_a_real_book(real_night, portfolio) -> None:
     for row in scores.slice(0, 500).to_pylist():
         reasons = [row[f"reason_{nth}"] for nth in range(1, 5) if row[f"reason_{nth}"]]
         assert len(reasons) == len(set(reasons))
+
+
+def test_german_credits_other_form_is_trained_on_the_columns_that_it_has(
+    spark, capfd, real_data, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = (
+        "--portfolio", "german_credit", "--as-of", "2026-01-31", "--warehouse", tmp_path / "w",
+        "--landing", real_data / "german_credit/german_credit_data.csv", "--json",
+    )  # fmt: skip
+
+    assert run(capfd, "clean", *flags).code == 0
+    told = run(capfd, "train", *flags)
+
+    assert told.code == 0, told.err
+    fit = told.summary["train"]
+    assert (fit["rows"], fit["bad"]) == (1000, 300)
+    assert fit["left_out"] == [
+        "credit_history", "employment", "owed_income_share", "other_debtors", "property",
+        "other_plans", "credits_here", "telephone",
+    ]  # fmt: skip
+    assert 0.72 <= fit["cv"]["auc_mean"] <= 0.77

@@ -95,6 +95,25 @@ def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_pa
     assert {row["fold"] for row in trained} == {None, 0, 1, 2, 3, 4}
 
 
+def test_a_later_nights_training_leaves_the_first_as_it_was(
+    night, again, landing, tmp_path
+) -> None:
+    later = "2012-02-29"
+    shutil.copytree(landing / AS_OF, tmp_path / "landing" / later)
+    given = ("--landing", tmp_path / "landing")
+    first = [row for row in metrics(again) if row["dataset"] == "cv"]
+
+    assert night("clean", again, *given, as_of=later).code == 0
+    told = night("train", again, *given, "--json", as_of=later)
+
+    assert told.code == 0, told.err
+    rows = [row for row in metrics(again) if row["dataset"] == "cv"]
+    assert [row for row in rows if str(row["as_of"]) == AS_OF] == first
+    assert {row["model_version"] for row in rows if str(row["as_of"]) == later} == {
+        told.summary["train"]["model_version"]
+    }
+
+
 def test_the_lstm_overfits_and_says_so(capfd, real_data, tmp_path) -> None:
     flags = (
         "--portfolio", "german_credit", "--as-of", "2026-01-31", "--warehouse", tmp_path / "w",

@@ -59,7 +59,7 @@ def _train(facts: Facts) -> list[Line]:
         lines.append(("out of time", text + ratio))
     if facts["left_out"]:
         lines.append(
-            ("left out", f"{', '.join(facts['left_out'])} (hardly a value, or one for all)")
+            ("left out", f"{', '.join(facts['left_out'])} (why stands in the training's report)")
         )
     lines += [("gate failed", gate) for gate in facts["failed_gates"]]
     lines += [("look at" if not nth else "", each) for nth, each in enumerate(facts["remarks"])]

@@ -24,7 +24,14 @@ from credit_spark.evaluation.figures import figures, fold_figures, pooled
 from tests.frames import rows
 
 SEEDS = range(12)
-UNDEFINED_WITHOUT_BADS = ("ks", "auc", "gini", "calibration_slope", "calibration_intercept")
+UNDEFINED_WITHOUT_BADS = (
+    "ks",
+    "ks_threshold",
+    "auc",
+    "gini",
+    "calibration_slope",
+    "calibration_intercept",
+)
 
 
 def drawn(seed: int) -> list[Cell]:

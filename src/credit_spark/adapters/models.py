@@ -80,14 +80,17 @@ class Models:
                 return champion
         return ModelDocument.of(self._row(version)["document"])
 
-    def contract_hashes(self, versions: Collection[str]) -> set[str]:
-        """By which contracts the fits were made, of those that are kept."""
+    def fitted_by(self, contract: str, as_of: date) -> set[str]:
+        """The versions that a contract, by its hash, has fitted on a night."""
         if not self._tables.exists(MODELS):
             return set()
-        kept = self._tables.rows(
-            MODELS, ["document"], pc.field("model_version").isin(sorted(versions))
-        )
-        return {json.loads(row["document"])["contract_hash"] for row in kept}
+        tonight = pc.field("fitted_as_of") == as_of
+        rows = self._tables.rows(MODELS, ["model_version", "document"], tonight)
+        return {
+            str(row["model_version"])
+            for row in rows
+            if json.loads(row["document"])["contract_hash"] == contract
+        }
 
     def newest_challenger(self, as_of: date) -> str:
         """The version of the challenger that was fitted last, on or before a night.

@@ -1,6 +1,6 @@
 """Who is learnt from and who is tested on: decided before any resampling.
 
-Folds go by a hash of the borrower or, where a contract names none, of all that was known at
+Folds go by a hash of the borrower or, where none is known, of all that was known at
 application, so that equal rows never stand on both sides of a split.
 """
 

@@ -64,7 +64,7 @@ def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> 
     if book.development.select("fold").distinct().count() < night.contract.model.folds:
         raise InputError(
             "the LSTM is trained, validated and tested on folds of its own, and a fold has no "
-            "loan: the book has too few borrowers. Train without it"
+            "loan: too few borrowers, or too few loans that differ. Train without it"
         )
     keras()
 

@@ -22,10 +22,11 @@ from credit_spark.steps.watched import watched_in
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
-# A level a column of the vector: names and free texts would only be learnt by heart.
-MOST_TEXTS = 1000
+# Names and free texts would only be learnt by heart: of texts there are so many at most, and so
+# many loans that have one, on average.
+MOST_TEXTS, FEWEST_OF_A_TEXT = 1000, 5
 # Above, the square of a number is none, and so there is no deviation.
-LARGEST = 1e150
+LARGEST_TO_SQUARE = 1e150
 FEWEST_VALUES = 50
 FEWEST_PARTITIONS = 2
 # From them on, a feature is remarked.
@@ -166,10 +167,10 @@ def _useless(low: float | str, high: float | str, values: int, texts: int) -> st
         return f"only {values} loans have a value"
     if low == high:
         return "every loan has the same value"
-    if texts > MOST_TEXTS:
-        return f"it has more than {MOST_TEXTS:,} different texts; group them"
-    if any(isinstance(end, float) and abs(end) > LARGEST for end in (low, high)):
-        return f"its values lie from {low:g} to {high:g}; give its columns a range"
+    if texts > min(MOST_TEXTS, values / FEWEST_OF_A_TEXT):
+        return f"it has about {texts:,} different texts, too many to learn from; group them"
+    if any(isinstance(end, float) and abs(end) > LARGEST_TO_SQUARE for end in (low, high)):
+        return f"it has values beyond {LARGEST_TO_SQUARE:g}; give its columns a range"
     return ""
 
 
@@ -263,5 +264,5 @@ def unnamed_outcomes(night: Night) -> int:
         quarantine = night.tables.tonight(QUARANTINE, "clean")
     except InputError:
         return 0
-    is_unnamed = F.exists("reasons", lambda reason: reason.startswith(OUTCOME_RULE))
+    is_unnamed = F.exists("reasons", lambda reason: F.split(reason, ": ")[0] == OUTCOME_RULE)
     return quarantine.where(is_unnamed).count()

@@ -16,7 +16,7 @@ from credit_spark.cleaning.rules import OUTCOME_RULE
 from credit_spark.cleaning.superseding import HASHES_AT_ONCE, Hashes, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
 from credit_spark.contract.columns import check_sql
-from credit_spark.contract.errors import InputError, LandingError, listed
+from credit_spark.contract.errors import GateError, LandingError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
@@ -178,14 +178,15 @@ def check_accepted(contract: Contract, account: Sequence[Entry], broken: Mapping
     """Refuse the night where no line of any file became a loan; `broken` are lines by rule.
 
     Raises:
-        InputError: every line has an outcome that the contract does not name.
+        GateError: what every line lacks is an outcome that the contract names, and nothing else.
         LandingError: none did, for whatever other reason.
     """
     if total(account, ACCEPTED):
         return
     lines = total(account, QUARANTINED)
-    if contract.outcome and lines and broken.get(OUTCOME_RULE) == lines:
-        raise InputError(
+    by_all = [rule for rule, count in broken.items() if count == lines]
+    if contract.outcome and by_all == [OUTCOME_RULE]:
+        raise GateError(
             f"no loan was accepted: of {lines:,} lines none has an outcome that the contract "
             f"names; hold '{contract.outcome.column}' in a file against outcome.good, outcome.bad "
             "and outcome.open"

@@ -159,10 +159,7 @@ def reports(trial: Trial) -> list[dict[str, str]]:
 def _write(
     night: Night, book: Book, choice: Choice, trials: Sequence[Trial], others: Sequence[Measured]
 ) -> None:
-    """Replace the figures of the treatments and benchmarks that were fitted now, and no others.
-
-    But for those of another contract, which no longer stand beside them.
-    """
+    """Replace the figures of what was fitted now; those of another contract's fits go, too."""
     first, *rest = [each.measured for each in trials]
     first = first._replace(
         figures={**first.figures, PENALTIES: choice.figures, "train": [
@@ -171,26 +168,25 @@ def _write(
     )  # fmt: skip
     treatments = ", ".join(f"'{each.treatment}'" for each in (first, *rest))
     names = ", ".join(f"'{name}'" for name in BENCHMARKS)
-    made = ", ".join(["''", *[f"'{each.model_version}'" for each in others]])
-    fitted_now = (
-        f"(treatment in ({treatments}) and model_version not in ({names})) "
-        f"or model_version in ({made})"
-    )
-    within = f"dataset in {TRAINED}"
-    if not measured_by_another_contract(night):
-        within = f"{within} and ({fitted_now})"
-    write_measured(night, [first, *rest, *others], within)
+    fitted_now = f"treatment in ({treatments}) and model_version not in ({names})"
+    if others:
+        made = ", ".join(f"'{each.model_version}'" for each in others)
+        fitted_now = f"({fitted_now}) or model_version in ({made})"
+    is_asked = "true" if measured_by_another_contract(night) else fitted_now
+    write_measured(night, [first, *rest, *others], f"dataset in {TRAINED} and ({is_asked})")
 
 
 def measured_by_another_contract(night: Night) -> bool:
-    """Whether figures of tonight's trainings are those of fits by another contract."""
+    """Whether figures of tonight's trainings are not all of fits by the contract as it stands.
+
+    They were made on other features or folds, and would stand beside those that are made now.
+    """
     if not night.tables.exists(METRICS):
         return False
     of_folds = (pc.field("as_of") == night.as_of) & (pc.field("dataset") == CV)
     rows = night.tables.rows(METRICS, ["model_version"], of_folds)
-    measured = {row["model_version"] for row in rows}
-    hashes = night.models.contract_hashes(measured - {*BENCHMARKS})
-    return bool(hashes - {contract_hash(night.contract)})
+    measured = {row["model_version"] for row in rows} - {*BENCHMARKS}
+    return not measured <= night.models.fitted_by(contract_hash(night.contract), night.as_of)
 
 
 def inflation_figures(book: Book) -> list[Figure]:
