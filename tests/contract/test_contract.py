@@ -94,7 +94,6 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.encoding: there is no encoding 'UFT-8'"),
         ("portfolio: small_lender", "portfolio: other_lender", "portfolio: it is 'other_lender', and the file is small_lender.yml; give both one name, since tables and suites stand under it"),
         ("status: {from: [status], kind: category", "status: {from: [status], kind: count", "outcome.from: 'status' is a count, and good and bad are told by texts; make it a category"),
-        ("kind: category, known: outcome", "kind: category, known: application", "columns.status.known: the outcome is told by it, which no one knows at application"),
         ("bad: [lost]", "bad: [lost, paid]", "outcome: 'paid' stands in good and bad"),
         ("model: {folds: 3", "model: {gates: {auc: [0.95, 0.6]}, folds: 3", "model.gates.auc: the lower bound stands first"),
         ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),

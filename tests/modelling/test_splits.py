@@ -40,6 +40,17 @@ def test_a_borrower_stands_in_one_fold(spark, contract: Contract) -> None:
     assert len(folds) == 30
 
 
+def test_the_outcome_moves_no_loan_to_another_fold(spark, contract) -> None:
+    """Not even where a contract takes it for known at application: the frame does not have it."""
+    early = contract.columns["status"].model_copy(update={"known": "application"})
+    changed = contract.model_copy(update={"columns": {**contract.columns, "status": early}})
+    loans = spark.createDataFrame(
+        [(f"n{i}", float(i), 0.1, None, "OWN", None) for i in range(50)], DDL
+    )
+
+    assert rows(loans.select(fold(changed))) == rows(loans.select(fold(contract)))
+
+
 def test_loans_whose_borrower_is_not_known_are_shared_out_by_content(spark, contract) -> None:
     by_owner = contract.model_copy(
         update={"model": contract.model.model_copy(update={"borrower": "owned"})}

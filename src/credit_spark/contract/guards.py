@@ -129,7 +129,7 @@ def _dates(contract: Contract) -> Iterator[str]:
 
 
 def outcome(contract: Contract) -> Iterator[str]:
-    """The outcome is a text that is known last, and no text means two things."""
+    """The outcome is told by texts, and no text means two things."""
     if contract.outcome is None:
         return
     promise = contract.columns.get(contract.outcome.column)
@@ -138,9 +138,6 @@ def outcome(contract: Contract) -> Iterator[str]:
             f"outcome.from: '{contract.outcome.column}' is a {promise.kind}, and good and bad are "
             "told by texts; make it a category"
         )
-    if promise and promise.known == "application":
-        path = f"columns.{contract.outcome.column}.known"
-        yield f"{path}: the outcome is told by it, which no one knows at application"
     meanings = [
         (text, meaning)
         for meaning in ("good", "bad", "open")

@@ -33,10 +33,15 @@ def _hashed(seed: int, columns: Sequence[str]) -> Column:
 
 
 def _known_at_application(contract: Contract) -> list[str]:
-    """Every column of the kind, but for those that tell one line from another equal one."""
+    """Every column of the kind, but for those that tell one line from another equal one.
+
+    Nor the outcome's, whenever it is said to be known: equal loans end differently.
+    """
     keys = set(contract.key) if isinstance(contract.key, tuple) else set()
     layouts = contract.source.layouts.values()
     keys |= {name for each in layouts if isinstance(each.key, tuple) for name in each.key}
+    if contract.outcome:
+        keys.add(contract.outcome.column)
     return [
         name
         for name, promise in contract.columns.items()
