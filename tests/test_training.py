@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -55,6 +57,25 @@ def test_what_features_attain_is_kept_where_reasons_are_held_against_it(
     inside = [numbers["fico"]["low"] <= each <= numbers["fico"]["high"] for each in fico]
     assert 0.87 < sum(inside) / len(inside) < 0.97
     assert numbers["fico"]["low"] < numbers["fico"]["mean"] < numbers["fico"]["high"]
+
+
+def test_reasons_are_held_against_the_loans_own_mean_whatever_the_treatment(night, again) -> None:
+    told = night("train", again, "--treatments", "oversample,smote", "--json")
+
+    assert told.code == 0, told.err
+    known = [
+        loan
+        for loan in arrow(again / "lending_club/loans").to_pylist()
+        if loan["outcome"] in {"good", "bad"}
+    ]
+    documents = [json.loads(row["document"]) for row in models(again)]
+    assert len(documents) == 3
+    for each in documents:
+        cutoff = date.fromisoformat(each["facts"]["out_of_time_from"])
+        learnt = [loan["fico"] for loan in known if loan["issued_on"] < cutoff]
+        (fico,) = (term for term in each["features"] if term["name"] == "fico")
+        values = [fico["imputed"] if value is None else value for value in learnt]
+        assert fico["mean"] == pytest.approx(fmean(values), rel=1e-12)
 
 
 def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_path) -> None:

@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from credit_spark.modelling.collinearity import inflations
 from credit_spark.modelling.features import Definition
+from credit_spark.modelling.pipeline import scaled
 
 NAMES = ["a", "b", "c", "d"]
 FEATURES = [Definition(each, each, is_text=False) for each in NAMES]
@@ -29,6 +30,10 @@ def frame(spark, numbers: np.ndarray, texts: list[str]):
     )
 
 
+def inflations_of(rows, features) -> dict[str, float]:
+    return inflations(scaled(rows, features), rows, features)
+
+
 def of_regression(columns: np.ndarray, nth: int) -> float:
     others = np.delete(columns, nth, axis=1)
     share = LinearRegression().fit(others, columns[:, nth]).score(others, columns[:, nth])
@@ -36,7 +41,7 @@ def of_regression(columns: np.ndarray, nth: int) -> float:
 
 
 def test_of_numbers_it_is_the_vif(spark, numbers) -> None:
-    found = inflations(frame(spark, numbers, ["x"] * 500), FEATURES)
+    found = inflations_of(frame(spark, numbers, ["x"] * 500), FEATURES)
 
     assert list(found) == NAMES
     for nth, name in enumerate(NAMES):
@@ -48,7 +53,7 @@ def test_a_text_of_two_levels_is_one_column(spark, numbers) -> None:
     texts = ["yes" if row[2] + row[3] > 0.3 else "no" for row in numbers]
     columns = np.column_stack([numbers, [text == "yes" for text in texts]])
 
-    found = inflations(frame(spark, numbers, texts), [*FEATURES, TEXT])
+    found = inflations_of(frame(spark, numbers, texts), [*FEATURES, TEXT])
 
     for nth, name in enumerate([*NAMES, "t"]):
         assert found[name] == pytest.approx(of_regression(columns, nth), rel=1e-6)
@@ -58,7 +63,7 @@ def test_what_the_others_tell_exactly_is_infinite(spark, numbers) -> None:
     twice = numbers.copy()
     twice[:, 3] = 3 - 2 * twice[:, 2]
 
-    found = inflations(frame(spark, twice, ["x", "y"] * 250), [*FEATURES, TEXT])
+    found = inflations_of(frame(spark, twice, ["x", "y"] * 250), [*FEATURES, TEXT])
 
     assert found["c"] == found["d"] == inf
     assert found["a"] < 100

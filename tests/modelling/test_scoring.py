@@ -23,8 +23,9 @@ from credit_spark.modelling.document import (
 )
 from credit_spark.modelling.features import Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.pipeline import fits
+from credit_spark.modelling.pipeline import assembled, moments_of, scaled
 from credit_spark.modelling.plain import PlainScorer
+from credit_spark.modelling.regression import Fit, fits
 from credit_spark.modelling.scoring import columns_read, scored
 from tests.frames import rows, stored
 
@@ -76,10 +77,18 @@ def training(loans):
 
 
 @pytest.fixture(scope="module")
-def fitted(training):
-    return fits(
-        treated(training, "none", classes(training), 1), FEATURES, REASONS, [Penalty(0.01)]
-    )[0]
+def scaling(training):
+    return scaled(training, FEATURES)
+
+
+@pytest.fixture(scope="module")
+def fitted(training, scaling):
+    return fit_on(treated(training, "none", classes(training), 1), scaling)
+
+
+def fit_on(rows, scaling, regularisation: float = 0.01) -> Fit:
+    moments = moments_of(scaling, FEATURES)
+    return fits(rows, FEATURES, REASONS, [Penalty(regularisation)], moments)[0]
 
 
 def frame(*given: tuple[object, ...]) -> pl.DataFrame:
@@ -99,17 +108,24 @@ def document(
     )  # fmt: skip
 
 
-def test_coefficients_are_those_of_scikit_learn(fitted, training) -> None:
-    prepared = fitted.pipeline.transform(training).select(vector_to_array("scaled"), "label")
-    features, label = zip(*prepared.collect(), strict=True)
-    count = len(label)
+@pytest.mark.parametrize("treatment", ["none", "class_weight", "oversample"])
+def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) -> None:
+    """On columns scaled by the deviations of the rows that are fitted, weights included."""
+    rows = treated(training, treatment, classes(training), 1)
+    vectors = assembled(rows, FEATURES).transform(rows)
+    columns = vectors.select(vector_to_array("assembled"), "label", "weight").collect()
+    features, label, weight = map(np.array, zip(*columns, strict=True))
+    deviations = np.sqrt(np.diag(np.cov(features.T, aweights=weight)))
+    means = np.array([slot.mean for slot in moments_of(scaling, FEATURES).values()])
+    penalty = 1 / (0.01 * weight.sum())
 
-    theirs = LogisticRegression(C=1 / (0.01 * count), solver="newton-cholesky", tol=1e-10)
-    theirs.fit(np.array(features), np.array(label))
+    theirs = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-10)
+    theirs.fit((features - means) / deviations, label, sample_weight=weight)
 
-    ours = fitted.pipeline.stages[-1].coefficients.toArray()
-    assert ours == pytest.approx(theirs.coef_[0], abs=1e-6)
-    assert fitted.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
+    ours = fit_on(rows, scaling)
+    slopes = [slot.slope for term in ours.terms for slot in getattr(term, "levels", [term])]
+    assert slopes * deviations == pytest.approx(theirs.coef_[0], abs=1e-6)
+    assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
 
 
 def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
@@ -134,10 +150,10 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
     assert max(abs(ours[each] - theirs[each]) for each in ours) < 1e-9
 
 
-def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, loans) -> None:
+def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, scaling, loans) -> None:
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
     again = featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label})
-    refit = fits(treated(again, "none", classes(again), 1), FEATURES, REASONS, [Penalty(0.01)])[0]
+    refit = fit_on(treated(again, "none", classes(again), 1), scaling)
 
     assert (
         document(refit.terms, refit.intercept).version
@@ -413,10 +429,10 @@ def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(traini
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
-def test_the_offset_restores_the_mean_pd(training, treatment) -> None:
+def test_the_offset_restores_the_mean_pd(training, scaling, treatment) -> None:
     seen = classes(training)
     balanced = treated(training, treatment, seen, 1)
-    fit_ = fits(balanced, FEATURES, REASONS, [Penalty(0.0001)])[0]
+    fit_ = fit_on(balanced, scaling, 0.0001)
     shift = offset(seen, weights(balanced))
 
     def mean_pd(taken_off: float) -> float:

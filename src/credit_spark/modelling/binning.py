@@ -6,6 +6,7 @@ In come the same training rows as for a linear fit; out go terms that are texts,
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import fsum
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -28,7 +29,9 @@ from credit_spark.modelling.document import Category, Level, Number
 from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.imbalance import WEIGHT
 from credit_spark.modelling.merging import cuts
-from credit_spark.modelling.pipeline import fits, quantiles
+from credit_spark.modelling.pipeline import Moments, Slot
+from credit_spark.modelling.quantiles import quantiles
+from credit_spark.modelling.regression import fits
 
 Item = TypeVar("Item")
 PRE_BINS = 40
@@ -64,12 +67,18 @@ def binned_fits(
     )
     numbers = [Definition(name, name, is_text=False) for name in bins]
     reasons = {name: contract.features[name].reason for name in bins}
+    # A unit of evidence is its own measure.
+    moments = {Slot(name): Moments(_mean_evidence(own), 1.0) for name, own in bins.items()}
     return [
         BinnedFit(
             tuple(_category(each, bins[each.name], contract) for each in fit.terms), fit.intercept
         )
-        for fit in fits(evidence, numbers, reasons, penalties)
+        for fit in fits(evidence, numbers, reasons, penalties, moments)
     ]
+
+
+def _mean_evidence(bins: Sequence[Bin]) -> float:
+    return fsum(each.share * each.evidence for each in bins)
 
 
 def bins_by_feature(

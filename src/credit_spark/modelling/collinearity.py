@@ -5,50 +5,51 @@ told from those of others.
 Source: Fox and Monette (1992), Generalized Collinearity Diagnostics; for one column it is the VIF.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import exp, inf
 
 import numpy as np
 import numpy.typing as npt
 from pyspark.ml import PipelineModel
-from pyspark.ml.feature import StandardScalerModel
 from pyspark.ml.stat import Correlation
 from pyspark.sql import DataFrame
 
 from credit_spark.modelling.features import Definition
-from credit_spark.modelling.pipeline import SCALED, levels_of, scaled
+from credit_spark.modelling.pipeline import SCALED, Moments, Slot, moments_of
 
 Numbers = npt.NDArray[np.float64]
 # Of a share of the variance.
 NEGLIGIBLE = 1e-9
 
 
-def inflations(training: DataFrame, features: Sequence[Definition]) -> dict[str, float]:
+def inflations(
+    scaling: PipelineModel, training: DataFrame, features: Sequence[Definition]
+) -> dict[str, float]:
     """The variance inflation of each feature, infinite where the others tell it exactly.
 
-    Of a text's levels, the commonest is left out: all together, they always add up to one.
+    `scaling` was fitted on the training rows. Of a text's levels, the commonest is left out: all
+    together, they always add up to one.
     """
-    scaling = scaled(training, features)
-    slots = _slots(scaling, features)
+    places = _places(moments_of(scaling, features))
     row = Correlation.corr(scaling.transform(training), SCALED).first()
     assert row is not None
     correlation: Numbers = row[0].toArray()
-    every = [slot for own in slots.values() for slot in own]
-    return {name: _inflation(correlation, own, every) for name, own in slots.items()}
+    every = [place for own in places.values() for place in own]
+    found = {name: _inflation(correlation, own, every) for name, own in places.items()}
+    return {each.name: found[each.name] for each in features if each.name in found}
 
 
-def _slots(scaling: PipelineModel, features: Sequence[Definition]) -> Mapping[str, list[int]]:
-    """The places in the vector that stand for each feature."""
-    scaler = next(each for each in scaling.stages if isinstance(each, StandardScalerModel))
-    means, levels = scaler.mean.toArray(), levels_of(scaling)
-    slots: dict[str, list[int]] = {}
-    first = 0
-    for each in sorted(features, key=lambda feature: feature.is_text):
-        places = list(range(first, first + len(levels.get(each.name, [""]))))
-        commonest = max(places, key=lambda place: means[place])
-        slots[each.name] = [place for place in places if not each.is_text or place != commonest]
-        first += len(places)
-    return {each.name: slots[each.name] for each in features if slots[each.name]}
+def _places(moments: Mapping[Slot, Moments]) -> Mapping[str, list[int]]:
+    """The places in the vector that stand for each feature, where any is left."""
+    levels = [slot for slot in moments if slot.level is not None]
+    rarest_first = sorted(levels, key=lambda slot: moments[slot].mean)
+    commonest = {slot.feature: slot for slot in rarest_first}.values()
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, slot in enumerate(moments):
+        if slot not in commonest:
+            found[slot.feature].append(place)
+    return found
 
 
 def _inflation(correlation: Numbers, own: Sequence[int], every: Sequence[int]) -> float:

@@ -16,6 +16,7 @@ from credit_spark.modelling.document import LeftOut, Watched
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
+from credit_spark.modelling.pipeline import Moments, Slot, moments_of, scaled
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.steps import Night
 from credit_spark.steps.watched import watched_in
@@ -38,6 +39,7 @@ COLLINEAR = 10.0
 class Book:
     """Loans with a known outcome: those to learn from and those of the out-of-time test.
 
+    `moments` are those of the loans to learn from: every fit's coefficients are told by them.
     `remarks` are what a modeller should look at, a sentence each, `inflations` each feature's
     variance inflation; what is `watched` knows the loans to learn from in each of its bins.
     """
@@ -48,6 +50,7 @@ class Book:
     seen: Classes
     features: tuple[Definition, ...]
     left_out: tuple[LeftOut, ...]
+    moments: Mapping[Slot, Moments]
     inflations: Mapping[str, float]
     watched: tuple[Watched, ...]
     remarks: tuple[str, ...]
@@ -95,7 +98,8 @@ def _looked_at(
             f"from. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
         )
     leaks = accepted_leaks(night, single_aucs(development, features))
-    found = inflations(development, features)
+    scaling = scaled(development, features)
+    found = inflations(scaling, development, features)
     return Book(
         development=development,
         out_of_time=out_of_time,
@@ -103,6 +107,7 @@ def _looked_at(
         seen=seen,
         features=features,
         left_out=left_out,
+        moments=moments_of(scaling, features),
         inflations=found,
         watched=watched_in(contract, features, development.select("loan.*"), seen),
         remarks=(*leaks, *_sparse(missing), *_collinear(found)),

@@ -18,10 +18,9 @@ from credit_spark.evaluation.cells import Cell, Folds, added, cells_of_tallies, 
 from credit_spark.evaluation.figures import pooled
 from credit_spark.modelling.binning import BinnedFit, binned_fits
 from credit_spark.modelling.document import Facts, HeldOut, ModelDocument
-from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.pipeline import Fit, fits
 from credit_spark.modelling.refusals import refusals
+from credit_spark.modelling.regression import Fit, fits
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
@@ -105,7 +104,7 @@ def fitted_by_each(
     # What is made up is dear to make again; the others are a move of what was kept.
     keep = kept if treatment == "smote" else nullcontext
     with keep(treated(rows, treatment, seen, contract.model.seed, smote)) as training:
-        found = _of_form(contract, training, book.features, penalties)
+        found = _of_form(contract, training, book, penalties)
         after = weights(training)
     return [
         ModelDocument(
@@ -126,15 +125,15 @@ def fitted_by_each(
 def _of_form(
     contract: Contract,
     training: DataFrame,
-    features: Sequence[Definition],
+    book: Book,
     penalties: Sequence[Penalty],
 ) -> Sequence[Fit | BinnedFit]:
     """A fit for each penalty, in the contract's form."""
     if contract.model.form == "binned":
-        return binned_fits(training, features, contract, penalties)
+        return binned_fits(training, book.features, contract, penalties)
     reasons = {name: each.reason for name, each in contract.features.items()}
     with_ends = contract.score.reference == "best"
-    return fits(training, features, reasons, penalties, with_ends=with_ends)
+    return fits(training, book.features, reasons, penalties, book.moments, with_ends=with_ends)
 
 
 def _facts(

@@ -1,6 +1,7 @@
 """credit-spark's own fit of a book: `credit_spark_fit.py BOOK OUT`, its coefficients as JSON.
 
-Beside them stand the seconds of the fit itself, from rows that are kept, as a training keeps them.
+Beside them stand the seconds of the fit itself, from rows that are kept as a training keeps them,
+and with their moments, which a training takes once for all of its fits.
 """
 
 import json
@@ -15,8 +16,10 @@ from credit_spark.adapters.session import spark_session
 from credit_spark.contract.models import Penalty
 from credit_spark.modelling.features import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
-from credit_spark.modelling.pipeline import fits
+from credit_spark.modelling.pipeline import moments_of, scaled
+from credit_spark.modelling.regression import fits
 from credit_spark.settings import resolve
+from credit_spark.steps.book import FEWEST_PARTITIONS
 
 SETTINGS = Path(__file__).parents[3] / "conf/base.yml"
 
@@ -27,10 +30,12 @@ def main(book: str, out: str) -> None:
     features = [Definition(name, name, is_text=False) for name in FEATURES]
     with spark_session(options, Path(f"{out}.log")) as spark:
         rows = featured(spark.read.parquet(book), features, {"label": F.col("label")})
-        weighted = treated(rows, "none", Classes(1, 1), seed=1).persist()
-        weighted.count()
+        weighted = treated(rows, "none", Classes(1, 1), seed=1)
+        kept = weighted.repartition(FEWEST_PARTITIONS).persist()
+        moments = moments_of(scaled(kept, features), features)
         began = time.monotonic()
-        fitted = fits(weighted, features, dict.fromkeys(FEATURES, ""), [Penalty(REGULARISATION)])[0]
+        reasons = dict.fromkeys(FEATURES, "")
+        fitted = fits(kept, features, reasons, [Penalty(REGULARISATION)], moments)[0]
         seconds = time.monotonic() - began
     found = [*(term.coefficient for term in fitted.terms), fitted.intercept]
     Path(out).write_text(json.dumps({"coefficients": found, "seconds": seconds}))

@@ -1,12 +1,14 @@
-"""Medians of many rows, told from a part of them."""
+"""Medians and other quantiles of many rows, told from a part of them."""
 
 from statistics import median
 
 import numpy as np
 import pytest
 
-from credit_spark.modelling import parts, pipeline
+from credit_spark.modelling import parts
 from credit_spark.modelling.features import Definition, column_of
+from credit_spark.modelling.pipeline import imputed_and_indexed
+from credit_spark.modelling.quantiles import quantiles
 
 ROWS = 20_000
 FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]
@@ -24,7 +26,7 @@ def training(spark):
 
 def medians(training) -> dict[str, float]:
     found = {}
-    for imputing in pipeline.imputed_and_indexed(training, FEATURES):
+    for imputing in imputed_and_indexed(training, FEATURES):
         found |= imputing.surrogateDF.first().asDict()
     return {name: found[column_of(name)] for name in ("dense", "sparse")}
 
@@ -45,21 +47,21 @@ def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) ->
 def test_quantiles_are_told_of_each_number(training, monkeypatch, most, apart) -> None:
     monkeypatch.setattr(parts, "ENOUGH", most)
 
-    found = pipeline.quantiles(training, ["dense", "sparse"], [0.25, 0.75])
+    found = quantiles(training, ["dense", "sparse"], [0.25, 0.75])
 
     assert found["dense"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=apart * ROWS)
     assert found["sparse"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=400)
 
 
 def test_there_are_no_quantiles_of_no_number(training) -> None:
-    assert pipeline.quantiles(training, [], [0.5]) == {}
+    assert quantiles(training, [], [0.5]) == {}
 
 
 def test_the_quantiles_of_a_part_are_numpys_of_it(training, monkeypatch) -> None:
     monkeypatch.setattr(parts, "ENOUGH", 2000)
     part = parts.part_of(training, ROWS).toPandas()[column_of("dense")]
 
-    found = pipeline.quantiles(training, ["dense"], [0.05, 0.5, 0.95])
+    found = quantiles(training, ["dense"], [0.05, 0.5, 0.95])
 
     assert 1800 < len(part) < 2200
     assert found["dense"] == list(np.quantile(part, [0.05, 0.5, 0.95], method="nearest"))
