@@ -21,7 +21,7 @@ from credit_spark.adapters.spool import spooling
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.regression import fits
+from credit_spark.modelling.regression import Legend, fits
 from credit_spark.modelling.scoring import scored
 from credit_spark.steps import Night
 from credit_spark.steps.book import read_book
@@ -89,7 +89,9 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
     training = treated(book.development, "class_weight", book.seen, contract.model.seed)
     reasons = {name: each.reason for name, each in contract.features.items()}
     (penalty,) = contract.model.penalties
-    fitted_pipeline = fits(training, book.features, reasons, [penalty], book.moments)[0].pipeline
+    fitted_pipeline = fits(training, book.features, [penalty], Legend(reasons, book.spreads))[
+        0
+    ].pipeline
     pipeline = stored(fitted_pipeline, tmp_path)
     document = fitted(night, book, book.development, book.seen, "class_weight", penalty)
     everything = night.tables.tonight(loans(contract), "clean")

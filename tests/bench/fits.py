@@ -2,13 +2,14 @@
 
 Both read the same Parquet files as whole processes in turn, and must come to the same coefficients.
 Our fit of rows that are kept is told beside Spark ML's own regression alone, on vectors that are
-scaled and cached.
+scaled and cached: median of runs in turn.
 The section `fit` of docs/benchmark.md is written.
 """
 
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -39,22 +40,23 @@ def main(rows: int) -> None:
         apart = difference(*[written(each, folder)["coefficients"] for each in SCRIPTS.values()])
         assert apart < CLOSE, f"the coefficients are {apart} apart"
         runs = timed(commands)
-        ours, alone = (seconds_of(program, folder) for program in (SCRIPTS[OURS], ALONE))
+        ours, alone = seconds_in_turn([SCRIPTS[OURS], ALONE], folder)
     beside = (
         f"Spark ML's own regression alone, on vectors that are scaled and cached, took {alone:.1f} "
-        f"seconds; our fit of rows that are kept, medians and scaling included, {ours:.1f}: "
+        f"seconds; our fit of rows that are kept, medians and assembling included, {ours:.1f}: "
         f"{ours / alone:.2f} times that (goal {ALONE_GOAL:g})."
     )
     write_section("fit", "\n".join([section(rows, runs, apart), "", beside]))
 
 
-def seconds_of(script: str, folder: Path) -> float:
-    """The median time of a fit by itself, without what stands before it."""
-    found = []
+def seconds_in_turn(scripts: Sequence[str], folder: Path) -> list[float]:
+    """Of each program the median time of its fit by itself, without what stands before it."""
+    found: list[list[float]] = []
     for _ in range(RUNS):
-        run(command(script, folder))
-        found.append(written(script, folder)["seconds"])
-    return median(found)
+        for script in scripts:
+            run(command(script, folder))
+        found.append([written(script, folder)["seconds"] for script in scripts])
+    return [median(own) for own in zip(*found, strict=True)]
 
 
 def command(script: str, folder: Path) -> list[str]:

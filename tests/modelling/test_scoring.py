@@ -23,9 +23,9 @@ from credit_spark.modelling.document import (
 )
 from credit_spark.modelling.features import Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.pipeline import assembled, moments_of, scaled
+from credit_spark.modelling.pipeline import assembled, medians_of, scaled, spreads_of
 from credit_spark.modelling.plain import PlainScorer
-from credit_spark.modelling.regression import Fit, fits
+from credit_spark.modelling.regression import Fit, Legend, fits
 from credit_spark.modelling.scoring import columns_read, scored
 from tests.frames import rows, stored
 
@@ -87,8 +87,8 @@ def fitted(training, scaling):
 
 
 def fit_on(rows, scaling, regularisation: float = 0.01) -> Fit:
-    moments = moments_of(scaling, FEATURES)
-    return fits(rows, FEATURES, REASONS, [Penalty(regularisation)], moments)[0]
+    legend = Legend(REASONS, spreads_of(scaling, FEATURES))
+    return fits(rows, FEATURES, [Penalty(regularisation)], legend)[0]
 
 
 def frame(*given: tuple[object, ...]) -> pl.DataFrame:
@@ -112,11 +112,15 @@ def document(
 def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) -> None:
     """On columns scaled by the deviations of the rows that are fitted, weights included."""
     rows = treated(training, treatment, classes(training), 1)
-    vectors = assembled(rows, FEATURES).transform(rows)
-    columns = vectors.select(vector_to_array("assembled"), "label", "weight").collect()
-    features, label, weight = map(np.array, zip(*columns, strict=True))
+    assembling = assembled(rows, FEATURES)
+    columns = assembling.transform(rows).select(vector_to_array("assembled"), "label", "weight")
+    features, label, weight = map(np.array, zip(*columns.collect(), strict=True))
     deviations = np.sqrt(np.diag(np.cov(features.T, aweights=weight)))
-    means = np.array([slot.mean for slot in moments_of(scaling, FEATURES).values()])
+    medians = medians_of(assembling.stages)
+    means = [
+        spread.mean - medians.get(slot.feature, 0)
+        for slot, spread in spreads_of(scaling, FEATURES).items()
+    ]
     penalty = 1 / (0.01 * weight.sum())
 
     theirs = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-10)
@@ -126,6 +130,17 @@ def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) ->
     slopes = [slot.slope for term in ours.terms for slot in getattr(term, "levels", [term])]
     assert slopes * deviations == pytest.approx(theirs.coef_[0], abs=1e-6)
     assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("constant", [1000.0, 60.0, 0.1])
+def test_what_never_varies_in_the_rows_of_a_fit_has_no_slope(training, scaling, constant) -> None:
+    """As in a fold's, where all that differ stand in the fold: weights are no round numbers."""
+    for bad in (13, 29, 71, 113):
+        rows = treated(training, "class_weight", Classes(1500 - bad, bad), 1)
+
+        fit = fit_on(rows.withColumn(column_of("y"), F.lit(constant)), scaling)
+
+        assert fit.terms[1].slope == 0
 
 
 def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:

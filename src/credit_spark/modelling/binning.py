@@ -29,9 +29,9 @@ from credit_spark.modelling.document import Category, Level, Number
 from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.imbalance import WEIGHT
 from credit_spark.modelling.merging import cuts
-from credit_spark.modelling.pipeline import Moments, Slot
+from credit_spark.modelling.pipeline import Slot, Spread
 from credit_spark.modelling.quantiles import quantiles
-from credit_spark.modelling.regression import fits
+from credit_spark.modelling.regression import Legend, fits
 
 Item = TypeVar("Item")
 PRE_BINS = 40
@@ -68,12 +68,12 @@ def binned_fits(
     numbers = [Definition(name, name, is_text=False) for name in bins]
     reasons = {name: contract.features[name].reason for name in bins}
     # A unit of evidence is its own measure.
-    moments = {Slot(name): Moments(_mean_evidence(own), 1.0) for name, own in bins.items()}
+    spreads = {Slot(name): Spread(_mean_evidence(own), 1.0) for name, own in bins.items()}
     return [
         BinnedFit(
             tuple(_category(each, bins[each.name], contract) for each in fit.terms), fit.intercept
         )
-        for fit in fits(evidence, numbers, reasons, penalties, moments)
+        for fit in fits(evidence, numbers, penalties, Legend(reasons, spreads))
     ]
 
 

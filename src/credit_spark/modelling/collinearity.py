@@ -16,7 +16,7 @@ from pyspark.ml.stat import Correlation
 from pyspark.sql import DataFrame
 
 from credit_spark.modelling.features import Definition
-from credit_spark.modelling.pipeline import SCALED, Moments, Slot, moments_of
+from credit_spark.modelling.pipeline import SCALED, Slot, Spread, spreads_of
 
 Numbers = npt.NDArray[np.float64]
 # Of a share of the variance.
@@ -31,7 +31,7 @@ def inflations(
     `scaling` was fitted on the training rows. Of a text's levels, the commonest is left out: all
     together, they always add up to one.
     """
-    places = _places(moments_of(scaling, features))
+    places = _places(spreads_of(scaling, features))
     row = Correlation.corr(scaling.transform(training), SCALED).first()
     assert row is not None
     correlation: Numbers = row[0].toArray()
@@ -40,13 +40,13 @@ def inflations(
     return {each.name: found[each.name] for each in features if each.name in found}
 
 
-def _places(moments: Mapping[Slot, Moments]) -> Mapping[str, list[int]]:
+def _places(spreads: Mapping[Slot, Spread]) -> Mapping[str, list[int]]:
     """The places in the vector that stand for each feature, where any is left."""
-    levels = [slot for slot in moments if slot.level is not None]
-    rarest_first = sorted(levels, key=lambda slot: moments[slot].mean)
+    levels = [slot for slot in spreads if slot.level is not None]
+    rarest_first = sorted(levels, key=lambda slot: spreads[slot].mean)
     commonest = {slot.feature: slot for slot in rarest_first}.values()
     found: dict[str, list[int]] = defaultdict(list)
-    for place, slot in enumerate(moments):
+    for place, slot in enumerate(spreads):
         if slot not in commonest:
             found[slot.feature].append(place)
     return found

@@ -12,6 +12,7 @@ from pyspark.ml.feature import (
     Imputer,
     ImputerModel,
     OneHotEncoder,
+    SQLTransformer,
     StandardScaler,
     StandardScalerModel,
     StringIndexer,
@@ -33,8 +34,8 @@ class Slot(NamedTuple):
     level: str | None = None
 
 
-class Moments(NamedTuple):
-    """The mean of a slot, and its standard deviation."""
+class Spread(NamedTuple):
+    """Where the values of a slot lie: their mean and standard deviation."""
 
     mean: float
     deviation: float
@@ -42,23 +43,38 @@ class Moments(NamedTuple):
 
 def scaled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
     """Fitted stages from feature columns to the vector `scaled`, of mean 0 and deviation 1."""
+    columns = imputed_and_indexed(training, features)
     scaler = StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True)
-    return Pipeline(stages=[*_stages(training, features), scaler]).fit(training)
+    stages = [*columns, *_assembling(features, "imputed"), scaler]
+    return Pipeline(stages=stages).fit(training)
 
 
 def assembled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
-    """Fitted stages from feature columns to the vector `assembled`, as the features are."""
-    return Pipeline(stages=_stages(training, features)).fit(training)
+    """Fitted stages from feature columns to the vector `assembled`, numbers less their median.
+
+    So what never varies is zero, and no rounding of weighted sums makes it seem to vary.
+    """
+    columns = imputed_and_indexed(training, features)
+    stages = [*columns, _centring(medians_of(columns)), *_assembling(features, "centred")]
+    return Pipeline(stages=stages).fit(training)
 
 
-def _stages(training: DataFrame, features: Sequence[Definition]) -> list[Any]:
+def _centring(medians: Mapping[str, float]) -> SQLTransformer:
+    differences = [
+        f"`imputed_{column_of(name)}` - ({median!r}D) as `centred_{column_of(name)}`"
+        for name, median in medians.items()
+    ]
+    columns = ", ".join(["*", *differences])
+    return SQLTransformer(statement=" ".join(["select", columns, "from __THIS__"]))
+
+
+def _assembling(features: Sequence[Definition], numbers_are: str) -> list[Any]:
     numbers, texts = _columns(features)
     encoder = OneHotEncoder(inputCols=named(INDEX, texts), outputCols=named("levels", texts))
     assembler = VectorAssembler(
-        inputCols=named("imputed", numbers) + named("levels", texts), outputCol=ASSEMBLED
+        inputCols=named(numbers_are, numbers) + named("levels", texts), outputCol=ASSEMBLED
     )
-    encode = [encoder] if texts else []
-    return [*imputed_and_indexed(training, features), *encode, assembler]
+    return [encoder, assembler] if texts else [assembler]
 
 
 def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> list[Any]:
@@ -107,19 +123,19 @@ def slots_of(fitted: PipelineModel, features: Sequence[Definition]) -> list[Slot
     return numbers + [Slot(name, level) for name in texts for level in levels[name]]
 
 
-def moments_of(scaling: PipelineModel, features: Sequence[Definition]) -> dict[Slot, Moments]:
+def spreads_of(scaling: PipelineModel, features: Sequence[Definition]) -> dict[Slot, Spread]:
     """What a scaler was fitted to, slot by slot."""
     scaler = scaling.stages[-1]
     assert isinstance(scaler, StandardScalerModel)
     found = zip(scaler.mean.toArray().tolist(), scaler.std.toArray().tolist(), strict=True)
     return {
-        slot: Moments(*own) for slot, own in zip(slots_of(scaling, features), found, strict=True)
+        slot: Spread(*own) for slot, own in zip(slots_of(scaling, features), found, strict=True)
     }
 
 
-def medians_of(fitted: PipelineModel) -> dict[str, float]:
+def medians_of(stages: Sequence[Any]) -> dict[str, float]:
     """What stands for null in each numeric feature."""
-    models = [each for each in fitted.stages if isinstance(each, ImputerModel)]
+    models = [each for each in stages if isinstance(each, ImputerModel)]
     rows = [model.surrogateDF.first() for model in models]
     return {feature_of(name): value for row in rows if row for name, value in row.asDict().items()}
 

@@ -6,11 +6,12 @@ the terms is the reference of scoring.
 
 from collections.abc import Mapping, Sequence
 from math import fsum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pyspark import StorageLevel
 from pyspark.ml import PipelineModel
-from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
+from pyspark.ml.classification import LogisticRegression
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.models import Penalty
@@ -19,17 +20,28 @@ from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import WEIGHT
 from credit_spark.modelling.pipeline import (
     ASSEMBLED,
-    Moments,
     Slot,
+    Spread,
     assembled,
     medians_of,
     slots_of,
 )
-from credit_spark.modelling.quantiles import Ends, ends
+from credit_spark.modelling.quantiles import Ends
 
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.
 TOLERANCE = 1e-9
+
+
+class Legend(NamedTuple):
+    """What terms are told by, none of which moves a log-odds.
+
+    Each feature's reason, each slot's spread, and the ends of what a number attains, if any.
+    """
+
+    reasons: Mapping[str, str]
+    spreads: Mapping[Slot, Spread]
+    attained: Ends = MappingProxyType({})
 
 
 class Fit(NamedTuple):
@@ -43,26 +55,30 @@ class Fit(NamedTuple):
 def fits(
     training: DataFrame,
     features: Sequence[Definition],
-    reasons: Mapping[str, str],
     penalties: Sequence[Penalty],
-    moments: Mapping[Slot, Moments],
-    *,
-    with_ends: bool = False,
+    legend: Legend,
 ) -> list[Fit]:
-    """A logistic regression for each penalty, on the same rows.
-
-    Each term is told from the `moments` of its slots, which need not be those of these rows: the
-    log-odds are the same from any. Where `with_ends`, the terms know what their features attain.
-    """
+    """A logistic regression for each penalty, on the same rows."""
     assembling = assembled(training, features)
     vectors = assembling.transform(training).select(ASSEMBLED, "label", WEIGHT)
     # Each task of an iteration bears the plan that its rows come from: cut off, a fit of a few
     # thousand rows takes half the time. On disk, since the regression keeps blocks of its own.
     # Not before the first regression looks at them, which saves a pass.
     rows = vectors.localCheckpoint(eager=False, storageLevel=StorageLevel.DISK_ONLY)
-    found = ends(training, features) if with_ends else {}
     regressions = [_regression(each).fit(rows) for each in penalties]
-    return [_fit(assembling, each, features, reasons, moments, found) for each in regressions]
+    slots, medians = slots_of(assembling, features), medians_of(assembling.stages)
+    found = []
+    for each in regressions:
+        slopes = dict(zip(slots, each.coefficients.toArray().tolist(), strict=True))
+        terms = tuple(_term(feature, slopes, medians, legend) for feature in features)
+        # A term is zero at its slots' means; the regression's own at medians, and without levels.
+        moved = fsum(
+            slope * (legend.spreads[slot].mean - medians.get(slot.feature, 0.0))
+            for slot, slope in slopes.items()
+        )
+        whole = PipelineModel([*assembling.stages, each])
+        found.append(Fit(whole, terms, each.intercept + moved))
+    return found
 
 
 def _regression(penalty: Penalty) -> LogisticRegression:
@@ -82,34 +98,26 @@ def _regression(penalty: Penalty) -> LogisticRegression:
     )
 
 
-def _fit(
-    assembling: PipelineModel,
-    regression: LogisticRegressionModel,
-    features: Sequence[Definition],
-    reasons: Mapping[str, str],
-    moments: Mapping[Slot, Moments],
-    attained: Ends,
-) -> Fit:
-    slots, medians = slots_of(assembling, features), medians_of(assembling)
-    slopes = dict(zip(slots, regression.coefficients.toArray().tolist(), strict=True))
-    scaled = {slot: _scaled(slope, moments[slot]) for slot, slope in slopes.items()}
-
-    def term(feature: Definition) -> Number | Category:
-        name = feature.name
-        about: dict[str, Any] = {"name": name, "sql": feature.sql, "reason": reasons[name]}
-        if feature.is_text:
-            own = [slot for slot in slots if slot.feature == name]
-            levels = tuple(Level(text=str(slot.level), **scaled[slot]) for slot in own)
-            return Category(**about, levels=levels)
-        low, high = attained.get(name, (None, None))
-        return Number(**about, imputed=medians[name], low=low, high=high, **scaled[Slot(name)])
-
-    # Every term is zero at its slots' means, the regression's own at zero.
-    at_means = fsum(slope * moments[slot].mean for slot, slope in slopes.items())
-    pipeline = PipelineModel([*assembling.stages, regression])
-    return Fit(pipeline, tuple(map(term, features)), regression.intercept + at_means)
+def _term(
+    feature: Definition,
+    slopes: Mapping[Slot, float],
+    medians: Mapping[str, float],
+    legend: Legend,
+) -> Number | Category:
+    name = feature.name
+    about: dict[str, Any] = {"name": name, "sql": feature.sql, "reason": legend.reasons[name]}
+    own = {
+        slot: _in_deviations(slope, legend.spreads[slot])
+        for slot, slope in slopes.items()
+        if slot.feature == name
+    }
+    if feature.is_text:
+        levels = tuple(Level(text=str(slot.level), **told) for slot, told in own.items())
+        return Category(**about, levels=levels)
+    low, high = legend.attained.get(name, (None, None))
+    return Number(**about, imputed=medians[name], low=low, high=high, **own[Slot(name)])
 
 
-def _scaled(slope: float, moments: Moments) -> dict[str, Any]:
+def _in_deviations(slope: float, spread: Spread) -> dict[str, Any]:
     """What a slope is once its slot has the mean 0 and the deviation 1."""
-    return moments._asdict() | {"coefficient": slope * moments.deviation}
+    return spread._asdict() | {"coefficient": slope * spread.deviation}

@@ -16,7 +16,8 @@ from credit_spark.modelling.document import LeftOut, Watched
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
-from credit_spark.modelling.pipeline import Moments, Slot, moments_of, scaled
+from credit_spark.modelling.pipeline import Slot, Spread, scaled, spreads_of
+from credit_spark.modelling.quantiles import Ends, ends
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.steps import Night
 from credit_spark.steps.watched import watched_in
@@ -39,7 +40,8 @@ COLLINEAR = 10.0
 class Book:
     """Loans with a known outcome: those to learn from and those of the out-of-time test.
 
-    `moments` are those of the loans to learn from: every fit's coefficients are told by them.
+    `spreads` are those of the loans to learn from, by which a linear fit's terms are told whatever
+    its treatment; so are the ends of what features `attained`, where reasons are held against that.
     `remarks` are what a modeller should look at, a sentence each, `inflations` each feature's
     variance inflation; what is `watched` knows the loans to learn from in each of its bins.
     """
@@ -50,7 +52,8 @@ class Book:
     seen: Classes
     features: tuple[Definition, ...]
     left_out: tuple[LeftOut, ...]
-    moments: Mapping[Slot, Moments]
+    spreads: Mapping[Slot, Spread]
+    attained: Ends
     inflations: Mapping[str, float]
     watched: tuple[Watched, ...]
     remarks: tuple[str, ...]
@@ -107,7 +110,8 @@ def _looked_at(
         seen=seen,
         features=features,
         left_out=left_out,
-        moments=moments_of(scaling, features),
+        spreads=spreads_of(scaling, features),
+        attained=ends(development, features) if contract.score.reference == "best" else {},
         inflations=found,
         watched=watched_in(contract, features, development.select("loan.*"), seen),
         remarks=(*leaks, *_sparse(missing), *_collinear(found)),

@@ -20,7 +20,7 @@ from credit_spark.modelling.binning import BinnedFit, binned_fits
 from credit_spark.modelling.document import Facts, HeldOut, ModelDocument
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.refusals import refusals
-from credit_spark.modelling.regression import Fit, fits
+from credit_spark.modelling.regression import Fit, Legend, fits
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
@@ -132,8 +132,7 @@ def _of_form(
     if contract.model.form == "binned":
         return binned_fits(training, book.features, contract, penalties)
     reasons = {name: each.reason for name, each in contract.features.items()}
-    with_ends = contract.score.reference == "best"
-    return fits(training, book.features, reasons, penalties, book.moments, with_ends=with_ends)
+    return fits(training, book.features, penalties, Legend(reasons, book.spreads, book.attained))
 
 
 def _facts(

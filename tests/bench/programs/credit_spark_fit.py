@@ -1,7 +1,7 @@
 """credit-spark's own fit of a book: `credit_spark_fit.py BOOK OUT`, its coefficients as JSON.
 
 Beside them stand the seconds of the fit itself, from rows that are kept as a training keeps them,
-and with their moments, which a training takes once for all of its fits.
+and with their spreads, which a training takes once for all of its fits.
 """
 
 import json
@@ -16,8 +16,8 @@ from credit_spark.adapters.session import spark_session
 from credit_spark.contract.models import Penalty
 from credit_spark.modelling.features import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
-from credit_spark.modelling.pipeline import moments_of, scaled
-from credit_spark.modelling.regression import fits
+from credit_spark.modelling.pipeline import scaled, spreads_of
+from credit_spark.modelling.regression import Legend, fits
 from credit_spark.settings import resolve
 from credit_spark.steps.book import FEWEST_PARTITIONS
 
@@ -32,10 +32,9 @@ def main(book: str, out: str) -> None:
         rows = featured(spark.read.parquet(book), features, {"label": F.col("label")})
         weighted = treated(rows, "none", Classes(1, 1), seed=1)
         kept = weighted.repartition(FEWEST_PARTITIONS).persist()
-        moments = moments_of(scaled(kept, features), features)
+        legend = Legend(dict.fromkeys(FEATURES, ""), spreads_of(scaled(kept, features), features))
         began = time.monotonic()
-        reasons = dict.fromkeys(FEATURES, "")
-        fitted = fits(kept, features, reasons, [Penalty(REGULARISATION)], moments)[0]
+        fitted = fits(kept, features, [Penalty(REGULARISATION)], legend)[0]
         seconds = time.monotonic() - began
     found = [*(term.coefficient for term in fitted.terms), fitted.intercept]
     Path(out).write_text(json.dumps({"coefficients": found, "seconds": seconds}))
