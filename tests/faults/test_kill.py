@@ -1,6 +1,5 @@
 """A night that is killed between its steps, and run again, ends in the same tables."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -18,26 +17,23 @@ AS_OF = "2012-01-31"
 STEPS = ("clean", "train", "promote", "score", "measure", "monitor")
 
 
-def night(landing: Path, warehouse: Path) -> list[str]:
-    command = [str(Path(sys.executable).parent / "credit-spark"), "nightly"]
-    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
-    return [*command, *flags, "--warehouse", str(warehouse)]
+def night(landing: Path, warehouse: Path, as_of: str = AS_OF) -> list[str]:
+    flags = ["--portfolio", "lending_club", "--as-of", as_of, "--landing", str(landing)]
+    return ["nightly", *flags, "--warehouse", str(warehouse)]
+
+
+def run(command: list[str], folder: Path) -> None:
+    program = Path(sys.executable).parent / "credit-spark"
+    subprocess.run([program, *command], cwd=folder, check=True, capture_output=True)
 
 
 def killed_after(step: str, command: list[str], folder: Path) -> int:
-    """Run a night until it says that a step is done, kill all of it, and give its exit code."""
-    # Behind this process, which else may hear of the last step when the night is over.
-    process = subprocess.Popen(
-        ["nice", "-n", "10", *command], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    assert process.stderr
-    for line in process.stderr:
-        if f'"step": "{step}"' in line:
-            # The Java process goes with it: both are of one process group.
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    return process.wait()
+    """Run a command that dies once a step is done, and give its exit code."""
+    dying = [sys.executable, str(PROJECT / "tests/faults/dying.py"), step, *command]
+    ended = subprocess.run(
+        dying, cwd=folder, check=False, capture_output=True, start_new_session=True
+    )
+    return ended.returncode
 
 
 @pytest.fixture(scope="module")
@@ -49,27 +45,27 @@ def landing(tmp_path_factory) -> Path:
 
 def test_a_night_killed_after_each_step_converges(landing, tmp_path) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    subprocess.run(night(landing, undisturbed), cwd=tmp_path, check=True, capture_output=True)
+    run(night(landing, undisturbed), tmp_path)
 
     codes = [killed_after(step, night(landing, killed), tmp_path) for step in STEPS]
     assert codes == [-signal.SIGKILL] * len(STEPS)
     assert not (killed / "lending_club/runs").exists()
-    subprocess.run(night(landing, killed), cwd=tmp_path, check=True, capture_output=True)
+    run(night(landing, killed), tmp_path)
 
     assert contents(killed / "lending_club") == contents(undisturbed / "lending_club")
-    (run,) = arrow(killed / "lending_club/runs").to_pylist()
-    assert run["status"] == "complete"
+    (only,) = arrow(killed / "lending_club/runs").to_pylist()
+    assert only["status"] == "complete"
 
 
 def test_a_kill_in_the_middle_of_a_step_leaves_the_earlier_night(landing, tmp_path) -> None:
     """The second night dies while it trains anew; the first is as it was."""
     write_sample(landing, date(2012, 2, 29), 3000, seed=4)
     warehouse = tmp_path / "warehouse"
-    subprocess.run(night(landing, warehouse), cwd=tmp_path, check=True, capture_output=True)
+    run(night(landing, warehouse), tmp_path)
     before = contents(warehouse / "lending_club")
-    later = [each.replace(AS_OF, "2012-02-29") for each in night(landing, warehouse)]
+    later = [*night(landing, warehouse, "2012-02-29"), "--retrain"]
 
-    assert killed_after("validate", [*later, "--retrain"], tmp_path) == -signal.SIGKILL
+    assert killed_after("validate", later, tmp_path) == -signal.SIGKILL
 
     after = contents(warehouse / "lending_club")
     assert all(set(rows) <= set(after[name]) for name, rows in before.items())
