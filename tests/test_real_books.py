@@ -21,7 +21,8 @@ from credit_spark.adapters.spool import spooling
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.regression import Legend, fits
+from credit_spark.modelling.linear import Legend, linear
+from credit_spark.modelling.regression import fits, vectors
 from credit_spark.modelling.scoring import scored
 from credit_spark.steps import Night
 from credit_spark.steps.book import read_book
@@ -86,14 +87,13 @@ def test_the_books_figures_are_those_that_duckdb_reads(
 def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tmp_path) -> None:
     contract = night.contract
     book = read_book(night)
-    training = treated(book.development, "class_weight", book.seen, contract.model.seed)
     reasons = {name: each.reason for name, each in contract.features.items()}
-    (penalty,) = contract.model.penalties
-    fitted_pipeline = fits(training, book.features, [penalty], Legend(reasons, book.spreads))[
-        0
-    ].pipeline
-    pipeline = stored(fitted_pipeline, tmp_path)
-    document = fitted(night, book, book.development, book.seen, "class_weight", penalty)
+    design = linear(book.development, book.features, Legend(reasons, book.spreads))
+    untreated = vectors(design, book.development, "loan_id", "label")
+    training = treated(untreated, "class_weight", book.seen, contract.model.seed)
+    (fit,) = fits(design, training, contract.model.penalties)
+    pipeline = stored(fit.pipeline, tmp_path)
+    (document,) = fitted(night, book, book.development, ["class_weight"], contract.model.penalties)
     everything = night.tables.tonight(loans(contract), "clean")
     in_polars = pl.DataFrame(arrow(Path(night.tables.path(loans(contract)))))
 

@@ -23,9 +23,10 @@ from credit_spark.modelling.document import (
 )
 from credit_spark.modelling.features import Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.linear import Legend, linear
 from credit_spark.modelling.pipeline import assembled, medians_of, scaled, spreads_of
 from credit_spark.modelling.plain import PlainScorer
-from credit_spark.modelling.regression import Fit, Legend, fits
+from credit_spark.modelling.regression import Fit, fits, vectors
 from credit_spark.modelling.scoring import columns_read, scored
 from tests.frames import rows, stored
 
@@ -83,12 +84,14 @@ def scaling(training):
 
 @pytest.fixture(scope="module")
 def fitted(training, scaling):
-    return fit_on(treated(training, "none", classes(training), 1), scaling)
+    return fit_on(training, "none", scaling)
 
 
-def fit_on(rows, scaling, regularisation: float = 0.01) -> Fit:
-    legend = Legend(REASONS, spreads_of(scaling, FEATURES))
-    return fits(rows, FEATURES, [Penalty(regularisation)], legend)[0]
+def fit_on(training, treatment, scaling, regularisation: float = 0.01, seen=None) -> Fit:
+    design = linear(training, FEATURES, Legend(REASONS, spreads_of(scaling, FEATURES)))
+    untreated = vectors(design, training, "loan_id", "label")
+    rows = treated(untreated, treatment, seen or classes(training), 1)
+    return fits(design, rows, [Penalty(regularisation)])[0]
 
 
 def frame(*given: tuple[object, ...]) -> pl.DataFrame:
@@ -111,9 +114,9 @@ def document(
 @pytest.mark.parametrize("treatment", ["none", "class_weight", "oversample"])
 def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) -> None:
     """On columns scaled by the deviations of the rows that are fitted, weights included."""
-    rows = treated(training, treatment, classes(training), 1)
-    assembling = assembled(rows, FEATURES)
-    columns = assembling.transform(rows).select(vector_to_array("assembled"), "label", "weight")
+    assembling = assembled(training, FEATURES)
+    rows = treated(assembling.transform(training), treatment, classes(training), 1)
+    columns = rows.select(vector_to_array("assembled"), "label", "weight")
     features, label, weight = map(np.array, zip(*columns.collect(), strict=True))
     deviations = np.sqrt(np.diag(np.cov(features.T, aweights=weight)))
     medians = medians_of(assembling.stages)
@@ -126,7 +129,7 @@ def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) ->
     theirs = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-10)
     theirs.fit((features - means) / deviations, label, sample_weight=weight)
 
-    ours = fit_on(rows, scaling)
+    ours = fit_on(training, treatment, scaling).equation
     slopes = [slot.slope for term in ours.terms for slot in getattr(term, "levels", [term])]
     assert slopes * deviations == pytest.approx(theirs.coef_[0], abs=1e-6)
     assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
@@ -136,11 +139,11 @@ def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) ->
 def test_what_never_varies_in_the_rows_of_a_fit_has_no_slope(training, scaling, constant) -> None:
     """As in a fold's, where all that differ stand in the fold: weights are no round numbers."""
     for bad in (13, 29, 71, 113):
-        rows = treated(training, "class_weight", Classes(1500 - bad, bad), 1)
+        rows = training.withColumn(column_of("y"), F.lit(constant))
 
-        fit = fit_on(rows.withColumn(column_of("y"), F.lit(constant)), scaling)
+        fit = fit_on(rows, "class_weight", scaling, seen=Classes(1500 - bad, bad))
 
-        assert fit.terms[1].slope == 0
+        assert fit.equation.terms[1].slope == 0
 
 
 def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
@@ -158,7 +161,7 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
 
     pipeline = stored(fitted.pipeline, tmp_path)
     theirs = dict(rows(pipeline.transform(features).select("loan_id", probability)))
-    compiled = document(fitted.terms, fitted.intercept)
+    compiled = document(*fitted.equation)
     ours = dict(scored(frame(*given), compiled, "loan_id").select("loan_id", "pd").rows())
 
     assert ours.keys() == theirs.keys()
@@ -168,12 +171,9 @@ def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
 def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, scaling, loans) -> None:
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
     again = featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label})
-    refit = fit_on(treated(again, "none", classes(again), 1), scaling)
+    refit = fit_on(again, "none", scaling)
 
-    assert (
-        document(refit.terms, refit.intercept).version
-        == document(fitted.terms, fitted.intercept).version
-    )
+    assert document(*refit.equation).version == document(*fitted.equation).version
 
 
 def number(name: str, slope: float, mean: float = 0.0) -> Number:
@@ -446,12 +446,11 @@ def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(traini
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
 def test_the_offset_restores_the_mean_pd(training, scaling, treatment) -> None:
     seen = classes(training)
-    balanced = treated(training, treatment, seen, 1)
-    fit_ = fit_on(balanced, scaling, 0.0001)
-    shift = offset(seen, weights(balanced))
+    equation = fit_on(training, treatment, scaling, 0.0001).equation
+    shift = offset(seen, weights(treated(training, treatment, seen, 1)))
 
     def mean_pd(taken_off: float) -> float:
-        scores = scored(frame(*drawn(1500)), document(fit_.terms, fit_.intercept, taken_off))
+        scores = scored(frame(*drawn(1500)), document(*equation, taken_off))
         return float(scores["pd"].mean())
 
     observed = seen.bad / (seen.good + seen.bad)

@@ -1,22 +1,24 @@
-"""A binned fit: pre-bins counted in Spark, merged, and a regression on their weight of evidence.
+"""A binned design: pre-bins counted in Spark, merged, and the weight of evidence of each bin.
 
-In come the same training rows as for a linear fit; out go terms that are texts, a level a bin.
+In come the same training rows as for a linear design; its terms are texts, a level a bin.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import fsum
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.expressions import expression, valued
-from credit_spark.contract.models import Contract, Penalty
+from credit_spark.contract.models import Contract
 from credit_spark.modelling.bins import (
     Bin,
     Counted,
@@ -25,13 +27,12 @@ from credit_spark.modelling.bins import (
     evident,
     named,
 )
-from credit_spark.modelling.document import Category, Level, Number
+from credit_spark.modelling.document import Category, Level
 from credit_spark.modelling.features import Definition, column_of
-from credit_spark.modelling.imbalance import WEIGHT
 from credit_spark.modelling.merging import cuts
-from credit_spark.modelling.pipeline import Slot, Spread
+from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
 from credit_spark.modelling.quantiles import quantiles
-from credit_spark.modelling.regression import Legend, fits
+from credit_spark.modelling.regression import Design, Equation
 
 Item = TypeVar("Item")
 PRE_BINS = 40
@@ -42,43 +43,26 @@ Edges = Mapping[str, tuple[float, ...]]
 PreBins = Mapping[str, Mapping[str, Counted]]
 
 
-class BinnedFit(NamedTuple):
-    """A fit's terms, in the features' order, and its intercept."""
-
-    terms: tuple[Category, ...]
-    intercept: float
-
-
-def binned_fits(
-    training: DataFrame,
-    features: Sequence[Definition],
-    contract: Contract,
-    penalties: Sequence[Penalty],
-) -> list[BinnedFit]:
-    """A regression on the evidence of each feature's bins, for each penalty."""
+def binned(training: DataFrame, features: Sequence[Definition], contract: Contract) -> Design:
+    """The design of training rows: bins and their evidence are theirs."""
     bins = bins_by_feature(training, features, contract)
-    evidence = training.select(
-        "label",
-        WEIGHT,
-        *[
-            F.expr(evident(own, column_of(name))).alias(column_of(name))
-            for name, own in bins.items()
-        ],
-    )
-    numbers = [Definition(name, name, is_text=False) for name in bins]
-    reasons = {name: contract.features[name].reason for name in bins}
-    # A unit of evidence is its own measure.
-    spreads = {Slot(name): Spread(_mean_evidence(own), 1.0) for name, own in bins.items()}
-    return [
-        BinnedFit(
-            tuple(_category(each, bins[each.name], contract) for each in fit.terms), fit.intercept
-        )
-        for fit in fits(evidence, numbers, penalties, Legend(reasons, spreads))
+    evidence = [f"evidence_{column_of(name)}" for name in bins]
+    told_apart = [
+        f"{evident(own, column_of(name))} as `{column}`"
+        for (name, own), column in zip(bins.items(), evidence, strict=True)
     ]
+    weighing = sql_columns(told_apart)
+    assembler = VectorAssembler(inputCols=evidence, outputCol=ASSEMBLED)
 
+    def told(slopes: Sequence[float], intercept: float) -> Equation:
+        of_features = zip(bins.items(), slopes, strict=True)
+        terms = [_category(name, slope, own, contract) for (name, own), slope in of_features]
+        # A term is zero at its mean.
+        means = [fsum(each.share * each.evidence for each in own) for own in bins.values()]
+        moved = fsum(slope * mean for slope, mean in zip(slopes, means, strict=True))
+        return Equation(tuple(terms), intercept + moved)
 
-def _mean_evidence(bins: Sequence[Bin]) -> float:
-    return fsum(each.share * each.evidence for each in bins)
+    return Design(PipelineModel([weighing, assembler]), told)
 
 
 def bins_by_feature(
@@ -191,20 +175,19 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def _category(term: Number | Category, bins: Sequence[Bin], contract: Contract) -> Category:
-    """A term of a bin's evidence as one of its name: the same number, bin by bin."""
-    assert isinstance(term, Number)
+def _category(name: str, slope: float, bins: Sequence[Bin], contract: Contract) -> Category:
+    """A term of a feature's evidence as one of its bins' names: the same number, bin by bin."""
     kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    value = f"({valued(contract.features[term.name].sql, kinds)})"
-    sql = expression(named(bins, value), kinds).sql
+    feature = contract.features[name]
+    sql = expression(named(bins, f"({valued(feature.sql, kinds)})"), kinds).sql
     levels = tuple(
         Level(
             text=each.name,
             mean=each.share,
             deviation=1,
-            coefficient=term.slope * each.evidence,
+            coefficient=slope * each.evidence,
             members=each.texts,
         )
         for each in bins
     )
-    return Category(name=term.name, sql=sql, reason=term.reason, levels=levels)
+    return Category(name=name, sql=sql, reason=feature.reason, levels=levels)

@@ -2,7 +2,7 @@
 
 from pyspark.sql import DataFrame
 
-# The rank of a part's median has a standard error of a sixth of a hundredth of the rows.
+# The rank of a part's median has a standard error of 0.16% of the rows.
 ENOUGH, SEED = 100_000, 1
 
 

@@ -64,7 +64,12 @@ def _centring(medians: Mapping[str, float]) -> SQLTransformer:
         f"`imputed_{column_of(name)}` - ({median!r}D) as `centred_{column_of(name)}`"
         for name, median in medians.items()
     ]
-    columns = ", ".join(["*", *differences])
+    return sql_columns(differences)
+
+
+def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
+    """A stage that adds columns, each an expression with its name."""
+    columns = ", ".join(["*", *definitions])
     return SQLTransformer(statement=" ".join(["select", columns, "from __THIS__"]))
 
 

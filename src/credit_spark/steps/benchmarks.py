@@ -25,8 +25,8 @@ from credit_spark.modelling.scale import scale_of
 from credit_spark.steps import Night
 from credit_spark.steps.assessment import CV, DataSets, Measured, assessed
 from credit_spark.steps.book import Book
-from credit_spark.steps.fitting import fitted_and_counted, in_each_fold
 from credit_spark.steps.penalties import chosen_penalty
+from credit_spark.steps.trials import fitted_and_counted, in_each_fold
 
 Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.
@@ -82,7 +82,8 @@ def binned(night: Night, book: Book) -> DataSets:
 def _of_form(night: Night, book: Book, form: Form) -> DataSets:
     plan = night.contract.model.model_copy(update={"form": form})
     other = replace(night, contract=night.contract.model_copy(update={"model": plan}))
-    _, found = fitted_and_counted(other, book, "none", chosen_penalty(other, book).penalty)
+    penalty = chosen_penalty(other, book).penalty
+    _, (found,) = fitted_and_counted(other, book, ["none"], penalty)
     return found
 
 

@@ -2,17 +2,14 @@
 
 from typing import NamedTuple
 
-from pyspark.sql import functions as F
-
 from credit_spark.contract.models import Penalty
 from credit_spark.evaluation.calibration import log_loss
-from credit_spark.evaluation.cells import Cell, by_risk
+from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.figures import ALL, Figure
 from credit_spark.evaluation.metrics import auc
-from credit_spark.modelling.imbalance import classes
 from credit_spark.steps import Night
 from credit_spark.steps.book import Book
-from credit_spark.steps.fitting import cells_of, fitted_by_each, in_each_fold, of_fold
+from credit_spark.steps.trials import cross_validated
 
 
 class Choice(NamedTuple):
@@ -31,15 +28,9 @@ def chosen_penalty(night: Night, book: Book) -> Choice:
     if len(penalties) == 1:
         return Choice(penalties[0], ())
 
-    def held_out(number: int) -> list[list[Cell]]:
-        others = book.development.where(F.col("fold") != number)
-        fits = fitted_by_each(night, book, others, classes(others), "none", penalties)
-        return [cells_of(of_fold(book, number), each) for each in fits]
-
-    folds = in_each_fold(night, book, held_out)
     cells = [
-        by_risk(cell for fold in folds.values() for cell in fold[nth])
-        for nth in range(len(penalties))
+        by_risk(cell for fold in folds.values() for cell in fold)
+        for folds in cross_validated(night, book, ["none"], penalties)
     ]
     losses = [log_loss(each) or 0.0 for each in cells]
     rows = int(book.seen.good + book.seen.bad)

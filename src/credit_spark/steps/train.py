@@ -18,8 +18,8 @@ from credit_spark.steps import Night
 from credit_spark.steps.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
 from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.steps.book import Book, read_book
-from credit_spark.steps.fitting import Trial, tried
 from credit_spark.steps.penalties import Choice, chosen_penalty
+from credit_spark.steps.trials import Trial, tried
 
 PENALTIES = "penalties"
 # What a training measures; the others are a night's.
@@ -62,10 +62,8 @@ def train(night: Night, asked: Asked = NO_MORE) -> ModelDocument:
         benchmarks = beside(night.contract, asked.benchmarks)
         check_benchmarks(night, book, benchmarks)
         choice = chosen_penalty(night, book)
-        trials = [
-            tried(night, book, each, choice.penalty, random_split=asked.random_split)
-            for each in asked.treatments or [night.contract.model.imbalance]
-        ]
+        treatments = asked.treatments or [night.contract.model.imbalance]
+        trials = tried(night, book, treatments, choice.penalty, random_split=asked.random_split)
         others = [benchmarked(night, book, each) for each in benchmarks]
     finally:
         book.development.unpersist()
