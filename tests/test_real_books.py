@@ -1,5 +1,6 @@
 """LendingClub's real files, to the last line."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.spool import spooling
 from credit_spark.contract.tables import loans
+from credit_spark.modelling.binning import binned
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
 from credit_spark.modelling.linear import Legend, linear
@@ -29,6 +31,7 @@ from credit_spark.steps.book import read_book
 from credit_spark.steps.clean import clean
 from credit_spark.steps.fitting import fitted
 from credit_spark.steps.train import Asked, train
+from credit_spark.steps.trials import cells_of
 from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
 from tests.projects import changed_project
@@ -84,11 +87,28 @@ def test_the_books_figures_are_those_that_duckdb_reads(
         assert our == (their if isinstance(their, date) else pytest.approx(their, rel=1e-9))
 
 
-def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tmp_path) -> None:
+def formed(night, form):
+    """A night whose contract has a model of this form."""
+    plan = night.contract.model.model_copy(update={"form": form})
+    return replace(night, contract=night.contract.model_copy(update={"model": plan}))
+
+
+def design_of(night, book):
+    contract = night.contract
+    if contract.model.form == "binned":
+        return binned(book.development, book.features, contract)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    return linear(book.development, book.features, Legend(reasons, book.spreads))
+
+
+@pytest.mark.parametrize("form", ["linear", "binned"])
+def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
+    night, form, tmp_path
+) -> None:
+    night = formed(night, form)
     contract = night.contract
     book = read_book(night)
-    reasons = {name: each.reason for name, each in contract.features.items()}
-    design = linear(book.development, book.features, Legend(reasons, book.spreads))
+    design = design_of(night, book)
     untreated = vectors(design, book.development, "loan_id", "label")
     training = treated(untreated, "class_weight", book.seen, contract.model.seed)
     (fit,) = fits(design, training, contract.model.penalties)
@@ -107,6 +127,21 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(night, tm
 
     assert len(both) == 42_531
     assert both.select((pl.col("pd") - expected).abs().max()).item() < 1e-9
+
+
+def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
+    """With a partition that has no loan among them."""
+    book = read_book(night)
+    penalties = night.contract.model.penalties
+    one, other = fitted(night, book, book.development, ["none", "oversample"], penalties)
+    few = book.development.where("fold = 0").select("loan.*")
+    parted = few.unionByName(few.where("false"))
+
+    both = cells_of(parted, [one, other])
+
+    assert both == [*cells_of(few, [one]), *cells_of(few, [other])]
+    assert both[0] != both[1]
+    assert cells_of(few.where("false"), [one, other]) == [[], []]
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])

@@ -59,7 +59,7 @@ def test_what_features_attain_is_kept_where_reasons_are_held_against_it(
     assert numbers["fico"]["low"] < numbers["fico"]["mean"] < numbers["fico"]["high"]
 
 
-def test_reasons_are_held_against_the_loans_own_mean_whatever_the_treatment(night, again) -> None:
+def test_means_and_medians_are_the_loans_own_whatever_the_treatment(night, again) -> None:
     told = night("train", again, "--treatments", "oversample,smote", "--json")
 
     assert told.code == 0, told.err
@@ -76,6 +76,11 @@ def test_reasons_are_held_against_the_loans_own_mean_whatever_the_treatment(nigh
         (fico,) = (term for term in each["features"] if term["name"] == "fico")
         values = [fico["imputed"] if value is None else value for value in learnt]
         assert fico["mean"] == pytest.approx(fmean(values), rel=1e-12)
+    first, *others = (
+        [(each["name"], each["imputed"]) for each in own["features"] if each["kind"] == "number"]
+        for own in documents
+    )
+    assert others == [first, first]
 
 
 def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_path) -> None:
@@ -342,6 +347,12 @@ def test_a_table_that_checks_something_else_is_told_before_anything_is_fitted(
     assert contents(again / "lending_club") == before
 
 
+def bins_of(model: ModelDocument) -> list[tuple[str, float, tuple[str, ...]]]:
+    return [
+        (level.text, level.mean, level.members) for each in model.features for level in each.levels
+    ]
+
+
 def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     night, again, spark, postgres, tmp_path
 ) -> None:
@@ -352,7 +363,8 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
         ('sql: "fico", expect: lowers_risk', 'sql: "fico", expect: increases_risk'),
     )
 
-    told = night("train", again, "--project", project, "--json")
+    asked = ("--treatments", "class_weight,oversample", "--json")
+    told = night("train", again, "--project", project, *asked)
 
     assert told.code == 0, told.err
     fit = told.summary["train"]
@@ -364,12 +376,13 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     assert 0.8 < fit["cv"]["mean_pd_over_observed"] < 1.25
     rows = arrow(again / "lending_club/metrics").to_pylist()
     assert {fit["model_version"], "linear"} <= {row["model_version"] for row in rows}
-    (row,) = (
-        each
-        for each in arrow(again / "lending_club/models").to_pylist()
-        if each["model_version"] == fit["model_version"]
-    )
-    model = ModelDocument.of(row["document"])
+    documents = {
+        row["model_version"]: ModelDocument.of(row["document"])
+        for row in arrow(again / "lending_club/models").to_pylist()
+    }
+    model, oversampled = (documents[each["model_version"]] for each in fit["treatments"])
+    # Bins and their shares are the loans' own.
+    assert bins_of(oversampled) == bins_of(model)
     contract = load_contract(PROJECT / "conf/portfolios/lending_club.yml")
     assert all(isinstance(each, Category) for each in model.features)
     assert {level.text for each in model.features for level in each.levels} >= {

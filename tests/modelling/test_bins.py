@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 from math import log
+from types import SimpleNamespace
 
 import pytest
+from pyspark.ml.functions import vector_to_array
 
-from credit_spark.modelling.binning import merged_texts
+from credit_spark.modelling.binning import binned, merged_texts
 from credit_spark.modelling.bins import (
     MISSING,
     Counted,
@@ -14,7 +16,9 @@ from credit_spark.modelling.bins import (
     evident,
     named,
 )
+from credit_spark.modelling.features import Definition
 from credit_spark.modelling.merging import cuts
+from credit_spark.modelling.pipeline import sql_columns
 
 LARGEST = "1.7976931348623157e308"
 COUNTS = [Counted(90, 10), Counted(80, 20), Counted(50, 50)]
@@ -108,3 +112,26 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
 )
 def test_where_nothing_can_be_told_apart_there_is_one_bin(good, bad) -> None:
     assert cuts(good, bad) == []
+
+
+def test_evidence_that_never_varies_is_zero(spark) -> None:
+    """Half a loan more in each bin leaves equal ones with evidence, which no weights may blow up."""
+    values = [None] * 15 + [1.0] * 15
+    rows = [(value, float(nth % 3 == 0)) for nth, value in enumerate(values)]
+    training = spark.createDataFrame(rows, "feature_x double, label double")
+    contract = SimpleNamespace(features={"x": SimpleNamespace(special=())})
+
+    design = binned(training, [Definition("x", "x", is_text=False)], contract)
+
+    vectors = design.stages.transform(training).select(vector_to_array("assembled"))
+    assert {tuple(row[0]) for row in vectors.collect()} == {(0.0,)}
+
+
+def test_a_text_may_be_the_name_that_a_statement_has_for_its_rows(spark) -> None:
+    rows = spark.createDataFrame([("__THIS__",), ("that",)], "w string")
+
+    found = sql_columns(["case when w in ('__THIS__') then 1 else 0 end as `is_it`"]).transform(
+        rows
+    )
+
+    assert [row["is_it"] for row in found.collect()] == [1, 0]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyspark
-from pyspark import SparkContext, StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
 
 from credit_spark.contract.errors import InputError
 
@@ -66,19 +66,6 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
         yield spark
     finally:
         spark.stop()
-
-
-@contextmanager
-def kept(frame: DataFrame) -> Iterator[DataFrame]:
-    """A frame that is computed once, however often it is asked for.
-
-    On disk, so that any number of rows takes the same memory.
-    """
-    kept_frame = frame.persist(StorageLevel.DISK_ONLY)
-    try:
-        yield kept_frame
-    finally:
-        kept_frame.unpersist()
 
 
 @contextmanager

@@ -46,23 +46,32 @@ PreBins = Mapping[str, Mapping[str, Counted]]
 def binned(training: DataFrame, features: Sequence[Definition], contract: Contract) -> Design:
     """The design of training rows: bins and their evidence are theirs."""
     bins = bins_by_feature(training, features, contract)
-    evidence = [f"evidence_{column_of(name)}" for name in bins]
-    told_apart = [
-        f"{evident(own, column_of(name))} as `{column}`"
-        for (name, own), column in zip(bins.items(), evidence, strict=True)
-    ]
-    weighing = sql_columns(told_apart)
-    assembler = VectorAssembler(inputCols=evidence, outputCol=ASSEMBLED)
+    # Less the commonest bin's: so evidence that never varies is zero, with no rounding of sums.
+    commonest = {name: max(own, key=lambda each: each.share).evidence for name, own in bins.items()}
+    columns = {name: f"evidence_{column_of(name)}" for name in bins}
+    weighing = sql_columns(
+        [
+            f"{evident(own, column_of(name))} - ({commonest[name]!r}d) as `{columns[name]}`"
+            for name, own in bins.items()
+        ]
+    )
+    assembler = VectorAssembler(inputCols=list(columns.values()), outputCol=ASSEMBLED)
 
     def told(slopes: Sequence[float], intercept: float) -> Equation:
-        of_features = zip(bins.items(), slopes, strict=True)
-        terms = [_category(name, slope, own, contract) for (name, own), slope in of_features]
-        # A term is zero at its mean.
-        means = [fsum(each.share * each.evidence for each in own) for own in bins.values()]
-        moved = fsum(slope * mean for slope, mean in zip(slopes, means, strict=True))
-        return Equation(tuple(terms), intercept + moved)
+        of_features = dict(zip(bins, slopes, strict=True))
+        terms = tuple(_category(name, of_features[name], bins[name], contract) for name in bins)
+        # A term is zero at its mean; the regression's own in the commonest bin.
+        moved = fsum(
+            slope * (_mean_evidence(bins[name]) - commonest[name])
+            for name, slope in of_features.items()
+        )
+        return Equation(terms, intercept + moved)
 
     return Design(PipelineModel([weighing, assembler]), told)
+
+
+def _mean_evidence(bins: Sequence[Bin]) -> float:
+    return fsum(each.share * each.evidence for each in bins)
 
 
 def bins_by_feature(

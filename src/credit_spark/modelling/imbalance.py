@@ -45,8 +45,8 @@ def treated(
 ) -> DataFrame:
     """Training rows with a `weight`, some of them repeated, or others made up beside them.
 
-    In come `loan_id`, `label` and feature columns; `seen` are the rows' classes. `smote` says how
-    rows are made up, and must be given for that treatment.
+    In come `loan_id`, `label` and whatever else; `seen` are the rows' classes. `smote` says how
+    rows are made up, and must be given for that treatment, which needs the feature columns.
     """
     if treatment == "smote":
         assert smote is not None

@@ -25,6 +25,8 @@ from credit_spark.modelling.features import Definition, column_of, feature_of
 from credit_spark.modelling.quantiles import quantiles
 
 ASSEMBLED, SCALED, INDEX = "assembled", "scaled", "index"
+# What a statement of Spark ML's calls the rows that it is given.
+TABLE = "__THIS__"
 
 
 class Slot(NamedTuple):
@@ -69,8 +71,10 @@ def _centring(medians: Mapping[str, float]) -> SQLTransformer:
 
 def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
     """A stage that adds columns, each an expression with its name."""
-    columns = ", ".join(["*", *definitions])
-    return SQLTransformer(statement=" ".join(["select", columns, "from __THIS__"]))
+    # The stage would put the table's name into a text, too.
+    escaped = [each.replace(TABLE, TABLE.replace("T", r"\u0054")) for each in definitions]
+    columns = ", ".join(["*", *escaped])
+    return SQLTransformer(statement=" ".join(["select", columns, "from", TABLE]))
 
 
 def _assembling(features: Sequence[Definition], numbers_are: str) -> list[Any]:

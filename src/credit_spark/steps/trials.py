@@ -14,7 +14,7 @@ from credit_spark.contract.models import Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, added, cells_of_tallies, tallied
 from credit_spark.evaluation.figures import pooled
 from credit_spark.modelling.document import HeldOut, ModelDocument
-from credit_spark.modelling.scoring import columns_read, scored
+from credit_spark.modelling.scoring import Scorer, columns_read
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
 from credit_spark.steps import Night
@@ -132,13 +132,18 @@ def cells_of(rows: DataFrame, documents: Sequence[ModelDocument]) -> list[list[C
     """Score loans by each document and count them, in the tasks that hold them."""
 
     def tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tallies = [
-            tallied(scored(loans, each, "outcome")).select(pl.lit(nth, pl.Int32).alias(BY), "*")
-            for loans in map(pl.DataFrame, batches)
-            for nth, each in enumerate(documents)
-        ]
-        if tallies:
-            yield from added(tallies, [BY]).to_arrow().to_batches()
+        scorers = [Scorer(each) for each in documents]
+        sums: list[pl.DataFrame] = []
+        for loans in map(pl.DataFrame, batches):
+            tallies = [tallied(each.scored(loans, ["outcome"])) for each in scorers]
+            by_document = [
+                each.select(pl.lit(nth, pl.Int32).alias(BY), "*")
+                for nth, each in enumerate(tallies)
+            ]
+            # Added as it goes: as many rows as scales have, however many batches.
+            sums = [added([*sums, *by_document], [BY])]
+        for each in sums:
+            yield from each.to_arrow().to_batches()
 
     columns = sorted({column for each in documents for column in columns_read(each)})
     counts = pl.DataFrame(rows.select(*columns, "outcome").mapInArrow(tally, TALLY).toArrow())
