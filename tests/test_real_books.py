@@ -1,6 +1,5 @@
 """LendingClub's real files, to the last line."""
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -20,16 +19,15 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.spool import spooling
 from credit_spark.contract.tables import loans
-from credit_spark.modelling.binning import binned
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.linear import Legend, linear
-from credit_spark.modelling.regression import fits, vectors
+from credit_spark.modelling.regression import fits
 from credit_spark.modelling.scoring import scored
 from credit_spark.steps import Night
+from credit_spark.steps.benchmarks import formed
 from credit_spark.steps.book import read_book
 from credit_spark.steps.clean import clean
-from credit_spark.steps.fitting import fitted
+from credit_spark.steps.fitting import fitted, training_set
 from credit_spark.steps.train import Asked, train
 from credit_spark.steps.trials import cells_of
 from tests.frames import stored
@@ -87,20 +85,6 @@ def test_the_books_figures_are_those_that_duckdb_reads(
         assert our == (their if isinstance(their, date) else pytest.approx(their, rel=1e-9))
 
 
-def formed(night, form):
-    """A night whose contract has a model of this form."""
-    plan = night.contract.model.model_copy(update={"form": form})
-    return replace(night, contract=night.contract.model_copy(update={"model": plan}))
-
-
-def design_of(night, book):
-    contract = night.contract
-    if contract.model.form == "binned":
-        return binned(book.development, book.features, contract)
-    reasons = {name: each.reason for name, each in contract.features.items()}
-    return linear(book.development, book.features, Legend(reasons, book.spreads))
-
-
 @pytest.mark.parametrize("form", ["linear", "binned"])
 def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     night, form, tmp_path
@@ -108,10 +92,9 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     night = formed(night, form)
     contract = night.contract
     book = read_book(night)
-    design = design_of(night, book)
-    untreated = vectors(design, book.development, "loan_id", "label")
-    training = treated(untreated, "class_weight", book.seen, contract.model.seed)
-    (fit,) = fits(design, training, contract.model.penalties)
+    learnt = training_set(contract, book, book.development)
+    training = treated(learnt.vectors, "class_weight", learnt.seen, contract.model.seed)
+    (fit,) = fits(learnt.design, training, contract.model.penalties)
     pipeline = stored(fit.pipeline, tmp_path)
     (document,) = fitted(night, book, book.development, ["class_weight"], contract.model.penalties)
     everything = night.tables.tonight(loans(contract), "clean")

@@ -103,7 +103,7 @@ def section(rows: int, runs: dict, apart: float) -> str:
     """The table, the goal, and what they were measured on."""
     about = [
         f"Written by `make bench-fit ROWS={rows}`: {rows:,} rows of {len(FEATURES)} features,",
-        f"{RUNS} runs of each; the coefficients are at most {apart:.0e} apart.",
+        f"{RUNS} run{'s' * (RUNS > 1)} of each; the coefficients are at most {apart:.0e} apart.",
     ]
     return "\n".join([*about, *tables(runs, [GOAL])])
 

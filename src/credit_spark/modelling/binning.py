@@ -44,7 +44,7 @@ PreBins = Mapping[str, Mapping[str, Counted]]
 
 
 def binned(training: DataFrame, features: Sequence[Definition], contract: Contract) -> Design:
-    """The design of training rows: bins and their evidence are theirs."""
+    """The design of training rows, features and `label`: bins and their evidence are theirs."""
     bins = bins_by_feature(training, features, contract)
     # Less the commonest bin's: so evidence that never varies is zero, with no rounding of sums.
     commonest = {name: max(own, key=lambda each: each.share).evidence for name, own in bins.items()}
@@ -71,6 +71,7 @@ def binned(training: DataFrame, features: Sequence[Definition], contract: Contra
 
 
 def _mean_evidence(bins: Sequence[Bin]) -> float:
+    """Of the loans that the bins were counted from."""
     return fsum(each.share * each.evidence for each in bins)
 
 

@@ -26,7 +26,7 @@ class Legend(NamedTuple):
 
 
 def linear(training: DataFrame, features: Sequence[Definition], legend: Legend) -> Design:
-    """The design of training rows: medians and levels are theirs."""
+    """The design of training rows, features: medians and levels are theirs."""
     stages = assembled(training, features)
     slots, medians = slots_of(stages, features), medians_of(stages.stages)
 

@@ -80,11 +80,16 @@ def binned(night: Night, book: Book) -> DataSets:
 
 
 def _of_form(night: Night, book: Book, form: Form) -> DataSets:
-    plan = night.contract.model.model_copy(update={"form": form})
-    other = replace(night, contract=night.contract.model_copy(update={"model": plan}))
+    other = formed(night, form)
     penalty = chosen_penalty(other, book).penalty
     _, (found,) = fitted_and_counted(other, book, ["none"], penalty)
     return found
+
+
+def formed(night: Night, form: Form) -> Night:
+    """The same night, with a contract whose model has another form."""
+    plan = night.contract.model.model_copy(update={"form": form})
+    return replace(night, contract=night.contract.model_copy(update={"model": plan}))
 
 
 def boosted_trees(night: Night, book: Book) -> DataSets:

@@ -38,7 +38,7 @@ def fitted(
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each treatment, and of each for each penalty, fitted on the same rows."""
-    learnt = _training_set(night.contract, book, rows)
+    learnt = training_set(night.contract, book, rows)
     return [
         document
         for treatment in treatments
@@ -46,7 +46,8 @@ def fitted(
     ]
 
 
-def _training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet:
+def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet:
+    """Rows of the book, all or some, made ready for a model of the contract's form."""
     if contract.model.form == "binned":
         design = binned(rows, book.features, contract)
     else:
