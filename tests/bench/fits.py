@@ -65,10 +65,10 @@ def beside(first: Beside, another: Beside) -> str:
     return (
         "Spark ML's own regression alone, on vectors that are scaled and cached, took "
         f"{first.theirs:.1f} seconds, and {another.theirs:.1f} when it was fitted again. With the "
-        f"same memory ({OPTIONS[DRIVER_MEMORY]}), our first "
-        f"fit of rows that are kept, medians and assembling included, took {first.ours:.1f}: "
-        f"{first.ratio:.2f} times that (goal {ALONE_GOAL:g}). Another fit of the same rows, as that "
-        f"of another treatment or penalty is, took {another.ours:.1f}: {another.ratio:.2f} times."
+        f"same memory ({OPTIONS[DRIVER_MEMORY]}), our first fit of rows that are kept, medians and "
+        f"assembling included, took {first.ours:.1f}: {first.ratio:.2f} times that (goal "
+        f"{ALONE_GOAL:g}). Another fit of the same rows, as that of another treatment or penalty "
+        f"is, took {another.ours:.1f}: {another.ratio:.2f} times."
     )
 
 
