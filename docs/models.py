@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 from write import filled
 
 from credit_spark.contract.models import Treatment
-from credit_spark.steps.benchmarks import BENCHMARKS
+from credit_spark.pipeline.benchmarks import BENCHMARKS
 
 DOCUMENT = Path(__file__).parent / "models.md"
 EVEN = 0.5

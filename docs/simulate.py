@@ -22,7 +22,6 @@ from credit_spark.evaluation.cells import cells_of_tallies, tallied
 from credit_spark.evaluation.drift import Bounds, Drift, Expected, Seen, drifts, worst
 from credit_spark.evaluation.metrics import auc
 from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
-from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.modelling.scoring import scored
 from credit_spark.modelling.watching import (
     named_bins,
@@ -31,6 +30,7 @@ from credit_spark.modelling.watching import (
     with_bins,
     with_counts,
 )
+from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.settings import resolve
 
 NIGHTS, CHANGE = 12, 6

@@ -4,7 +4,7 @@
 # where other JARs, or a file in pyspark's conf folder, stand on its class path.
 set -eu
 bin=$PWD/.venv/bin
-archive=$("$bin/python" -c 'from credit_spark.adapters.session import CLASS_ARCHIVE as a; print(a)')
+archive=$("$bin/python" -c 'from credit_spark.storage.session import CLASS_ARCHIVE as a; print(a)')
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import REASONS
-from credit_spark.modelling.document import ModelDocument
-from credit_spark.modelling.export import exported
-from credit_spark.modelling.plain import PlainScorer
 from credit_spark.modelling.scoring import scored
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.plain import PlainScorer
+from credit_spark.scoring.sql import exported
 from tests.postgres import Server
 
 DECIDED = ("points", "band", "decision", *REASONS)

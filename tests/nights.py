@@ -13,13 +13,13 @@ from pyspark.sql import SparkSession
 
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.logs import Log
-from credit_spark.adapters.models import Models
-from credit_spark.adapters.suites import Suites
-from credit_spark.adapters.tables import Tables
 from credit_spark.cli import main
 from credit_spark.contract.models import Contract
+from credit_spark.pipeline.context import RunContext, RunSummary
+from credit_spark.quality.suites import Suites
 from credit_spark.settings import resolve
-from credit_spark.steps import Ledger, Night
+from credit_spark.storage.models import Models
+from credit_spark.storage.tables import Tables
 
 PROJECT = Path(__file__).parents[1]
 
@@ -96,10 +96,10 @@ def frame(table: Path) -> pl.DataFrame:
 
 def night_of(
     spark: SparkSession, contract: Contract, place: Path, folder: Path, as_of: date
-) -> Night:
+) -> RunContext:
     """A night whose files stand in `place` and whose tables stand in `folder`."""
     tables = Tables(spark, str(folder), as_of, "run")
-    return Night(
+    return RunContext(
         spark=spark,
         as_of=as_of,
         contract=contract,
@@ -109,5 +109,5 @@ def night_of(
         models=Models(tables),
         suites=Suites(PROJECT / "expectations" / contract.portfolio),
         log=Log(folder / "logs", "run"),
-        ledger=Ledger(),
+        ledger=RunSummary(),
     )

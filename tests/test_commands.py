@@ -552,7 +552,7 @@ def test_a_settings_file_with_a_misspelt_key_is_refused(night, tmp_path) -> None
 
 
 def test_another_run_of_the_night_is_waited_for(night, tmp_path) -> None:
-    from credit_spark.adapters.places import only_run
+    from credit_spark.storage.paths import only_run
 
     folder = tmp_path / "w/lending_club"
     folder.mkdir(parents=True)

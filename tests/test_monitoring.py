@@ -11,11 +11,11 @@ import duckdb
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from credit_spark.adapters.lake import Lake
-from credit_spark.adapters.runs import complete_nights
 from credit_spark.contract.loading import load_contract
 from credit_spark.lookups.reports import facts_of
 from credit_spark.reporting.night import report
+from credit_spark.storage.reader import TableReader
+from credit_spark.storage.runs import complete_nights
 from tests.nights import AS_OF, arrow, run
 from tests.test_bad_books import SMALL, loans
 
@@ -187,7 +187,7 @@ def small(spark, capfd, tmp_path, monkeypatch):
 
 def charts_of(tmp_path: Path, as_of: str) -> dict:
     contract = load_contract(tmp_path / "small_lender.yml")
-    lake = Lake(str(tmp_path / "w/small_lender"))
+    lake = TableReader(str(tmp_path / "w/small_lender"))
     found = report(facts_of(contract, lake, date.fromisoformat(as_of)))
     return {each.name: each for section in found.sections for each in section.charts}
 

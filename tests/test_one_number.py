@@ -6,10 +6,10 @@ import pytest
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
-from credit_spark.modelling.document import Category, Level, ModelDocument, Number
-from credit_spark.modelling.plain import PlainScorer
 from credit_spark.modelling.refusals import refusals
-from credit_spark.modelling.scorecard import apportioned, parts
+from credit_spark.scoring.document import Category, Level, ModelDocument, Number
+from credit_spark.scoring.plain import PlainScorer
+from credit_spark.scoring.scorecard import apportioned, parts
 from tests.engines import (
     Scores,
     by_duckdb,

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from credit_spark.contract.loading import load_contract
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument
 from tests.engines import Parity, by_every_engine, by_night, parity, with_strange
 from tests.nights import REAL_BOOKS, arrow
 from tests.projects import PROJECT

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from credit_spark.adapters.tables import Tables
 from credit_spark.contract.tables import loans
+from credit_spark.storage.tables import Tables
 from tests.nights import AS_OF, arrow
 
 FALLBACKS = r"BatchEvalPython|ArrowEvalPython|MapInPandas|MapInArrow"

@@ -23,13 +23,13 @@ from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
 from credit_spark.modelling.regression import fits
 from credit_spark.modelling.scoring import scored
-from credit_spark.steps import Night
-from credit_spark.steps.benchmarks import formed
-from credit_spark.steps.book import read_book
-from credit_spark.steps.clean import clean
-from credit_spark.steps.fitting import fitted, training_set
-from credit_spark.steps.train import Asked, train
-from credit_spark.steps.trials import cells_of
+from credit_spark.pipeline.benchmarks import formed
+from credit_spark.pipeline.book import read_book
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.fitting import fitted, training_set
+from credit_spark.pipeline.ingest import clean
+from credit_spark.pipeline.train import Asked, train
+from credit_spark.pipeline.trials import cells_of
 from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
 from tests.projects import changed_project
@@ -40,7 +40,7 @@ AS_OF = date(2012, 1, 31)
 
 
 @pytest.fixture(scope="module")
-def night(spark, lending_club, real_data, tmp_path_factory) -> Night:
+def night(spark, lending_club, real_data, tmp_path_factory) -> RunContext:
     """The night of the complete book, cleaned."""
     folder = tmp_path_factory.mktemp("book")
     night = night_of(spark, lending_club, real_data / BOOK, folder, AS_OF)

@@ -11,11 +11,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as oracle_curve
 
-from credit_spark.adapters.lake import Lake
 from credit_spark.lookups.reports import facts_of, training_facts
 from credit_spark.reporting.charts import Chart
 from credit_spark.reporting.night import report
 from credit_spark.reporting.training import training_report
+from credit_spark.storage.reader import TableReader
 from tests.nights import AS_OF, arrow, run
 from tests.projects import PROJECT
 
@@ -26,7 +26,7 @@ PAPER = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True}
 
 @pytest.fixture(scope="module")
 def facts(done, lending_club):
-    return facts_of(lending_club, Lake(str(done)), NIGHT)
+    return facts_of(lending_club, TableReader(str(done)), NIGHT)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_a_training_has_its_own_report(capfd, done, tmp_path, monkeypatch, lendi
         "--out",
         "t.html",
     )
-    found = training_report(training_facts(lending_club, Lake(str(done)), NIGHT))
+    found = training_report(training_facts(lending_club, TableReader(str(done)), NIGHT))
     metrics = arrow(done / "metrics").to_pylist()
 
     assert told.code == 0, told.err

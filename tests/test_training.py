@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 
 from credit_spark.contract.loading import load_contract
-from credit_spark.modelling.document import Category, ModelDocument
+from credit_spark.scoring.document import Category, ModelDocument
 from tests.engines import by_every_engine, by_night, parity, with_strange
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import PROJECT, changed_project

@@ -14,7 +14,6 @@ from typing import Any, get_args
 import click
 
 from credit_spark.adapters.machine import machine_faults
-from credit_spark.adapters.suites import Suites
 from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
@@ -24,16 +23,17 @@ from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
 from credit_spark.lookups.reports import REPORTS
+from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark
+from credit_spark.pipeline.ingest import clean
+from credit_spark.pipeline.measure import measure
+from credit_spark.pipeline.monitor import monitor
+from credit_spark.pipeline.nightly import nightly
+from credit_spark.pipeline.promote import promote
+from credit_spark.pipeline.score import score
+from credit_spark.pipeline.train import Asked, train
+from credit_spark.pipeline.validate import check_suites, validate
+from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
-from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark
-from credit_spark.steps.clean import clean
-from credit_spark.steps.measure import measure
-from credit_spark.steps.monitor import monitor
-from credit_spark.steps.nightly import nightly
-from credit_spark.steps.promote import promote
-from credit_spark.steps.score import score
-from credit_spark.steps.train import Asked, train
-from credit_spark.steps.validate import check_suites, validate
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130

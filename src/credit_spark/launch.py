@@ -19,19 +19,19 @@ from rich.console import Console
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.lineage import About
 from credit_spark.adapters.logs import Log, java_trace
-from credit_spark.adapters.models import Models
-from credit_spark.adapters.places import local_folder, only_run, opened, url_of, writable
-from credit_spark.adapters.session import is_submitted, spark_session
-from credit_spark.adapters.suites import Suites, import_meanwhile
-from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.listeners import Listeners, followed
+from credit_spark.pipeline.attempt import attempt
+from credit_spark.pipeline.context import RunContext, RunSummary
+from credit_spark.quality.suites import Suites, import_meanwhile
 from credit_spark.reporting.charts import OfEach
 from credit_spark.settings import Settings, resolve
-from credit_spark.steps import Ledger, Night
-from credit_spark.steps.attempt import attempt
+from credit_spark.storage.models import Models
+from credit_spark.storage.paths import local_folder, only_run, opened, url_of, writable
+from credit_spark.storage.session import is_submitted, spark_session
+from credit_spark.storage.tables import Tables
 from credit_spark.summary import for_person
 
 
@@ -65,7 +65,7 @@ Publish = Mapping[str, Callable[[Contract, str, date, OfEach], str]]
 
 def launch(
     command: str,
-    action: Callable[[Night], object],
+    action: Callable[[RunContext], object],
     flags: Flags,
     publish: Publish = MappingProxyType({}),
 ) -> None:
@@ -83,7 +83,7 @@ def launch(
     writable(settings.storage.logs, "storage.logs in the settings")
     log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=_may_log_to_stderr(flags))
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
-    ledger = Ledger()
+    ledger = RunSummary()
     if command in JUDGING:
         # It takes as long as Spark takes to start.
         import_meanwhile()
@@ -106,9 +106,9 @@ def launch(
 
 
 def _attempted(
-    night: Night,
+    night: RunContext,
     command: str,
-    action: Callable[[Night], object],
+    action: Callable[[RunContext], object],
     publish: Callable[[Collection[str]], None],
 ) -> DriftError | None:
     """Take the steps; a change that is to be told after them is given back.
@@ -127,7 +127,7 @@ def _attempted(
     return None
 
 
-def _publish(publish: Publish, folder: str, night: Night, steps: Collection[str]) -> None:
+def _publish(publish: Publish, folder: str, night: RunContext, steps: Collection[str]) -> None:
     """Make the reports of those steps that were taken; one that can't be made undoes no night."""
     log, ledger, of_each = night.log, night.ledger, partial(night.spread, "draw charts")
     for step in [each for each in publish if each in steps and each in ledger.summary]:
@@ -154,12 +154,12 @@ def _night(
     flags: Flags,
     folder: str,
     log: Log,
-    ledger: Ledger,
-) -> Night:
+    ledger: RunSummary,
+) -> RunContext:
     opened(folder)
     tables = Tables(spark, folder, flags.as_of, log.run_id)
     source = url_of(settings.storage.landing.format(portfolio=contract.portfolio))
-    return Night(
+    return RunContext(
         spark=spark,
         as_of=flags.as_of,
         contract=contract,
@@ -205,7 +205,7 @@ def _faults_of_ours(log: Log) -> Iterator[None]:
         ) from error
 
 
-def _tell(command: str, contract: Contract, flags: Flags, folder: str, ledger: Ledger) -> None:
+def _tell(command: str, contract: Contract, flags: Flags, folder: str, ledger: RunSummary) -> None:
     place = _resolved(folder)
     about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
     if flags.as_json:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from credit_spark.adapters.lineage import About, Lineage
 from credit_spark.adapters.logs import Log
-from credit_spark.adapters.places import writable
 from credit_spark.contract.errors import Stop
-from credit_spark.steps import Ledger
+from credit_spark.pipeline.context import RunSummary
+from credit_spark.storage.paths import writable
 
 
 class Listeners(NamedTuple):
@@ -40,13 +40,13 @@ class Listeners(NamedTuple):
         if self.lineage:
             Lineage(self.lineage, self.about).tell("START", {})
 
-    def end(self, ledger: Ledger, why: str | None) -> None:
+    def end(self, ledger: RunSummary, why: str | None) -> None:
         """Say how it ended: `why` it did not come to its end, or None."""
         if self.lineage:
             state = "FAIL" if why else "COMPLETE"
             Lineage(self.lineage, self.about).tell(state, ledger.facts, why)
 
-    def write_figures(self, ledger: Ledger, why: str | None, seconds: float) -> None:
+    def write_figures(self, ledger: RunSummary, why: str | None, seconds: float) -> None:
         """Leave the night's figures."""
         if self.metrics_file:
             # It takes a while to import, and is seldom asked for.
@@ -59,7 +59,7 @@ class Listeners(NamedTuple):
 
 
 @contextmanager
-def followed(listeners: Listeners, log: Log, ledger: Ledger) -> Iterator[None]:
+def followed(listeners: Listeners, log: Log, ledger: RunSummary) -> Iterator[None]:
     """Tell the listeners how what is within goes."""
     listeners.check()
     began = monotonic()
@@ -81,7 +81,7 @@ def followed(listeners: Listeners, log: Log, ledger: Ledger) -> Iterator[None]:
         _tried(partial(listeners.write_figures, ledger, why, seconds), log, ledger)
 
 
-def _tried(tell: Callable[[], None], log: Log, ledger: Ledger) -> None:
+def _tried(tell: Callable[[], None], log: Log, ledger: RunSummary) -> None:
     try:
         tell()
     except Exception as error:

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 from rich.progress import track
 
-from credit_spark.adapters.places import writable
 from credit_spark.contract.errors import InputError
+from credit_spark.storage.paths import writable
 
 LANDING = Path("landing/lending_club")
 ROWS_A_FILE = 500_000

@@ -10,13 +10,13 @@ import pytest
 from great_expectations.execution_engine import SparkDFExecutionEngine
 
 from credit_spark.adapters.engine import question_of
-from credit_spark.adapters.suites import Suites
 from credit_spark.cleaning.superseding import ranges
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.tables import loans, scores
 from credit_spark.evaluation.questions import ROWS, UNIQUE, Question, Questionnaire
-from credit_spark.steps.counting import numbers_in, standing_with_others
-from credit_spark.steps.validate import answers_of, counted_now, seen_by_suites
+from credit_spark.pipeline.counting import numbers_in, standing_with_others
+from credit_spark.pipeline.validate import answers_of, counted_now, seen_by_suites
+from credit_spark.quality.suites import Suites
 from tests.nights import PROJECT, REAL_BOOKS, night_of
 
 TYPES = {"loan_id": "string", "grade": "string", "term": "int", "rate": "double"}

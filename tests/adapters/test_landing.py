@@ -11,8 +11,8 @@ from polars.testing import assert_frame_equal
 from credit_spark.adapters.delimited import BLOCK_BYTES, UnreadableError, blocks, stream_of
 from credit_spark.adapters.landing import END_BYTES, Landing, LandingFile, Piece, judged_piece
 from credit_spark.adapters.spool import spooling
-from credit_spark.cleaning.layouts import shape_of
 from credit_spark.contract.errors import LandingError
+from credit_spark.ingest.layouts import shape_of
 
 ABOVE = "Notes offered by Prospectus\n"
 HEADER = "id,loan_amnt,term,int_rate,annual_inc,issue_d,loan_status\n"

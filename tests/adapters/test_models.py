@@ -4,12 +4,12 @@ from datetime import date
 
 import pytest
 
-from credit_spark.adapters.models import FACTS, Gate, Models
-from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Decisions, ScorePlan
 from credit_spark.contract.tables import MODELS
-from credit_spark.modelling.document import Facts, ModelDocument
+from credit_spark.scoring.document import Facts, ModelDocument
+from credit_spark.storage.models import FACTS, Gate, Models
+from credit_spark.storage.tables import Tables
 
 PLAN = ScorePlan(bands={"all": 1.0}, decisions=Decisions(approve_below=0.1, decline_from=0.3))
 

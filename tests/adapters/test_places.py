@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.adapters.places import file_system, local_folder, url_of
 from credit_spark.contract.errors import InputError, TryAgainError
+from credit_spark.storage.paths import file_system, local_folder, url_of
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from credit_spark.adapters.suites import Suites
 from credit_spark.contract.errors import InputError
+from credit_spark.quality.suites import Suites
 
 COLUMNS = {"loans": {"loan_id", "amount", "is_bad"}}
 DDL = "loan_id string, amount double, is_bad double"

@@ -11,9 +11,9 @@ from py4j.protocol import Py4JJavaError
 
 from credit_spark.adapters import tables as tables_module
 from credit_spark.adapters.staging import BrokenPromiseError, Staged, blocks_of
-from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import InputError, TryAgainError
 from credit_spark.contract.tables import Field, Table
+from credit_spark.storage.tables import Tables
 from tests.frames import rows
 
 SHARES = Table(

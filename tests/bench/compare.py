@@ -19,7 +19,7 @@ from nightly import AS_OF, night, sample
 from processes import Run, run
 from reports import machine, write_section
 
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument
 
 RUNS = int(os.environ.get("RUNS", "3"))
 TRAINED_ON = 50_000

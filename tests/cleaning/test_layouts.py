@@ -1,6 +1,6 @@
 import pytest
 
-from credit_spark.cleaning.layouts import LayoutError, column_at, footer_of, key_of, shape_of
+from credit_spark.ingest.layouts import LayoutError, column_at, footer_of, key_of, shape_of
 
 
 def test_the_layout_with_the_most_names_fits(contract) -> None:

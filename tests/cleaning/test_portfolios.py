@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from credit_spark.adapters.delimited import blocks, stream_of
-from credit_spark.cleaning.layouts import LayoutError, shape_of
 from credit_spark.cleaning.lines import lines_of, without_head
 from credit_spark.cleaning.verdicts import Judge, Judged
 from credit_spark.contract import guards
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import Layout
+from credit_spark.ingest.layouts import LayoutError, shape_of
 
 PROJECT = Path(__file__).parents[2]
 BOOTCAMP = "bootcamp_lending/lending_data.csv"

@@ -14,10 +14,10 @@ from credit_spark.adapters.delimited import stream_of
 from credit_spark.adapters.landing import Landing, LandingFile, Piece, judged_piece
 from credit_spark.adapters.spool import Spool, spooling
 from credit_spark.cleaning.blocks import Summary
-from credit_spark.cleaning.layouts import footer_of, shape_of
 from credit_spark.contract.errors import LandingError
-from credit_spark.steps import clean as cleaning
-from credit_spark.steps.clean import clean as clean_step
+from credit_spark.ingest.layouts import footer_of, shape_of
+from credit_spark.pipeline.context import clean as cleaning
+from credit_spark.pipeline.ingest import clean as clean_step
 from tests.nights import frame, night_of
 
 HEADER = "id,amount,rate,income,home,opened,paid,status\n"

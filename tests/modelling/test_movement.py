@@ -5,10 +5,10 @@ from datetime import date
 import polars as pl
 import pytest
 
-from credit_spark.modelling.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.modelling.movement import BEFORE, moved, together
-from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scoring import scored
+from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
+from credit_spark.scoring.scale import scale_of
 
 FACTS = Facts(as_of=date(2026, 1, 1), treatment="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
 PLAN = {"bands": {"A": 1.0}, "decisions": {"approve_below": 0.1, "decline_from": 0.2}}

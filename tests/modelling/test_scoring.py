@@ -13,7 +13,13 @@ from sklearn.linear_model import LogisticRegression
 
 from credit_spark.contract.models import Decisions, Penalty, ScorePlan
 from credit_spark.contract.tables import MISSING
-from credit_spark.modelling.document import (
+from credit_spark.modelling.features import Definition, column_of, featured
+from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.linear import Legend, linear
+from credit_spark.modelling.pipeline import assembled, medians_of, scaled, spreads_of
+from credit_spark.modelling.regression import Fit, fits, vectors
+from credit_spark.modelling.scoring import columns_read, scored
+from credit_spark.scoring.document import (
     Category,
     Facts,
     Level,
@@ -21,13 +27,7 @@ from credit_spark.modelling.document import (
     Number,
     Refusal,
 )
-from credit_spark.modelling.features import Definition, column_of, featured
-from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.linear import Legend, linear
-from credit_spark.modelling.pipeline import assembled, medians_of, scaled, spreads_of
-from credit_spark.modelling.plain import PlainScorer
-from credit_spark.modelling.regression import Fit, fits, vectors
-from credit_spark.modelling.scoring import columns_read, scored
+from credit_spark.scoring.plain import PlainScorer
 from tests.frames import rows, stored
 
 PLAN = ScorePlan(

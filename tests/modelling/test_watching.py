@@ -8,7 +8,6 @@ import pytest
 
 from credit_spark.evaluation.cells import Cell, cells_of_tallies, tallied
 from credit_spark.evaluation.profiles import Bin, by_subject
-from credit_spark.modelling.document import Facts, ModelDocument, Watched
 from credit_spark.modelling.moments import correlations, moments
 from credit_spark.modelling.watching import (
     columns_watched,
@@ -20,6 +19,7 @@ from credit_spark.modelling.watching import (
     with_bins,
     with_counts,
 )
+from credit_spark.scoring.document import Facts, ModelDocument, Watched
 
 AMOUNT = Watched(role="feature", name="amount", sql="amount", edges=())
 HOME = Watched(role="segment", name="home", sql="home")

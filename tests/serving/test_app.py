@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from credit_spark.adapters.lake import Lake
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
-from credit_spark.modelling.document import ModelDocument
-from credit_spark.modelling.plain import PlainScorer
 from credit_spark.modelling.refusals import refusals
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.plain import PlainScorer
 from credit_spark.serving.answers import Answers
 from credit_spark.serving.app import LARGEST_BODY, application
 from credit_spark.serving.fields import fields_of
+from credit_spark.storage.reader import TableReader
 from tests.nights import arrow
 from tests.projects import PROJECT
 
@@ -35,7 +35,7 @@ def contract():
 
 @pytest.fixture(scope="module")
 def client(done, contract) -> FlaskClient:
-    return application(Answers(contract, Lake(str(done)))).test_client()
+    return application(Answers(contract, TableReader(str(done)))).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_form_and_its_json_give_one_answer(client) -> None:
 
 def test_an_applicant_who_equals_a_loan_gets_its_score(client, done, contract) -> None:
     """A rate is typed in percent, which moves its last digit at most."""
-    fields = Answers(contract, Lake(str(done))).fields()
+    fields = Answers(contract, TableReader(str(done))).fields()
     scores = {row["loan_id"]: row for row in arrow(done / "scores").to_pylist()}
     tried = 0
     for loan in arrow(done / "loans").to_pylist()[:200]:
@@ -183,7 +183,9 @@ def test_every_answer_has_its_guards(client) -> None:
 
 
 def test_with_a_token_nobody_else_is_answered(done, contract) -> None:
-    client = application(Answers(contract, Lake(str(done))), token="open sesame").test_client()
+    client = application(
+        Answers(contract, TableReader(str(done))), token="open sesame"
+    ).test_client()
 
     assert client.get("/").status_code == 401
     assert client.get("/", headers={"Authorization": "Bearer nonsense"}).status_code == 401
@@ -227,7 +229,7 @@ def test_a_night_that_is_being_written_is_answered_as_it_was(
 ) -> None:
     """Loans of a rerun are there, its scores not yet, and no attempt has ended."""
     shutil.copytree(done, tmp_path / "w")
-    client = application(Answers(contract, Lake(str(tmp_path / "w")))).test_client()
+    client = application(Answers(contract, TableReader(str(tmp_path / "w")))).test_client()
     loan_id = arrow(done / "loans")["loan_id"][0].as_py()
     before = client.get(f"/api/v1/loans/{loan_id}").get_json()
 
@@ -240,7 +242,9 @@ def test_a_night_that_is_being_written_is_answered_as_it_was(
 
 def test_a_refused_promotion_hides_no_night(night, done, contract, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
-    client = application(Answers(contract, Lake(str(tmp_path / "w/lending_club")))).test_client()
+    client = application(
+        Answers(contract, TableReader(str(tmp_path / "w/lending_club")))
+    ).test_client()
 
     assert night("promote", tmp_path / "w", "--model", "nothing").code == 2
 
@@ -248,7 +252,7 @@ def test_a_refused_promotion_hides_no_night(night, done, contract, tmp_path) -> 
 
 
 def test_a_warehouse_with_no_night_is_told(contract, tmp_path) -> None:
-    client = application(Answers(contract, Lake(str(tmp_path)))).test_client()
+    client = application(Answers(contract, TableReader(str(tmp_path)))).test_client()
 
     told = client.get("/api/v1/night")
 
@@ -265,7 +269,7 @@ def test_a_night_that_is_not_complete_is_not_shown(
     moments = count()
     monkeypatch.setattr("credit_spark.adapters.lake._moment", lambda: next(moments))
     shutil.copytree(done, tmp_path / "w/lending_club")
-    lake = Lake(str(tmp_path / "w/lending_club"))
+    lake = TableReader(str(tmp_path / "w/lending_club"))
     client = application(Answers(contract, lake)).test_client()
     before = client.get("/api/v1/night").get_json()
 
@@ -287,7 +291,7 @@ def test_the_openapi_document_names_every_field(client, contract, done) -> None:
         "application/json"
     ]["schema"]
     assert set(schema["properties"]) == {
-        field.name for field in Answers(contract, Lake(str(done))).fields()
+        field.name for field in Answers(contract, TableReader(str(done))).fields()
     }
     assert schema["required"] == ["loan_amount", "term_months", "annual_income"]
     assert json.dumps(told)
@@ -296,7 +300,7 @@ def test_the_openapi_document_names_every_field(client, contract, done) -> None:
 
 
 def test_a_fault_of_ours_is_a_sentence_without_values(done, contract, monkeypatch, caplog) -> None:
-    client = application(Answers(contract, Lake(str(done)))).test_client()
+    client = application(Answers(contract, TableReader(str(done)))).test_client()
 
     def broken(*_: object) -> None:
         raise RuntimeError("income 120000 of Jane")

@@ -28,11 +28,14 @@ from credit_spark.adapters.delimited import (
     stream_of_chunks,
 )
 from credit_spark.adapters.parts import Part, parts
-from credit_spark.adapters.places import file_system, literal, local_folder
 from credit_spark.adapters.spool import Spool
 from credit_spark.adapters.tasks import spread
 from credit_spark.cleaning.blocks import Summary, accepted_lines, quarantined_lines
-from credit_spark.cleaning.layouts import (
+from credit_spark.cleaning.lines import lines_of, without_head
+from credit_spark.cleaning.verdicts import Judge
+from credit_spark.contract.errors import LandingError, listed
+from credit_spark.contract.models import Contract
+from credit_spark.ingest.layouts import (
     ABOVE_THE_HEADER,
     LayoutError,
     Shape,
@@ -40,10 +43,7 @@ from credit_spark.cleaning.layouts import (
     footer_of,
     shape_of,
 )
-from credit_spark.cleaning.lines import lines_of, without_head
-from credit_spark.cleaning.verdicts import Judge
-from credit_spark.contract.errors import LandingError, listed
-from credit_spark.contract.models import Contract
+from credit_spark.storage.paths import file_system, literal, local_folder
 
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
 PACKED = (".gz", ".bz2")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from credit_spark.adapters.places import writable
 from credit_spark.contract.errors import InputError
+from credit_spark.storage.paths import writable
 
 PRODUCER = f"urn:credit-spark:{release('credit-spark')}"
 # Rows of a table, by what the ledger calls them.

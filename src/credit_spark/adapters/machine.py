@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyspark
 
-from credit_spark.adapters.places import writable
 from credit_spark.contract.errors import InputError
+from credit_spark.storage.paths import writable
 
 
 def machine_faults(warehouse: str) -> list[str]:

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import fs, ipc
 
-from credit_spark.adapters.places import local_folder, opened
+from credit_spark.storage.paths import local_folder, opened
 
 OLDEST = pl.CompatLevel.oldest()
 

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 from pyspark import TaskContext
 
-from credit_spark.adapters.places import opened
 from credit_spark.contract.tables import Table
 from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire, Told
+from credit_spark.storage.paths import opened
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "string": pa.string(),

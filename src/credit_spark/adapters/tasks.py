@@ -10,8 +10,8 @@ from zipimport import zipimporter
 
 from pyspark.sql import SparkSession
 
-from credit_spark.adapters.session import described
 from credit_spark.adapters.staging import BrokenPromiseError
+from credit_spark.storage.session import described
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

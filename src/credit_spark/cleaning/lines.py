@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 
 import polars as pl
 
-from credit_spark.cleaning.layouts import Shape, column_at, fields_of, key_of, parts_of, tidied
 from credit_spark.cleaning.parsing import PARSERS, given
 from credit_spark.contract.columns import dtype_of
 from credit_spark.contract.models import Contract, Layout, Promise
+from credit_spark.ingest.layouts import Shape, column_at, fields_of, key_of, parts_of, tidied
 
 
 def text_of(name: str) -> str:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from credit_spark.cleaning.layouts import Shape, key_of
 from credit_spark.cleaning.lines import is_footer, outside_of, raw, typed
 from credit_spark.cleaning.rules import Rule, outcome, reasons, rules_of, sound
 from credit_spark.contract.models import Contract
+from credit_spark.ingest.layouts import Shape, key_of
 
 ACCEPTED, QUARANTINED, SUPERSEDED, FOOTER = "accepted", "quarantined", "superseded", "footer"
 

@@ -4,18 +4,18 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from credit_spark.adapters.lake import Lake
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument
 from credit_spark.settings import resolve
+from credit_spark.storage.reader import TableReader
 
 
 class Place(NamedTuple):
     """A portfolio, and where its tables stand."""
 
     contract: Contract
-    lake: Lake
+    lake: TableReader
 
 
 def place_of(
@@ -26,7 +26,7 @@ def place_of(
     storage = {} if warehouse is None else {"warehouse": warehouse}
     settings = resolve(project / "conf/base.yml", settings_file, {"storage": storage})
     folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
-    return Place(contract, Lake(folder))
+    return Place(contract, TableReader(folder))
 
 
 def document_of(place: Place, version: str | None, as_of: date | None) -> ModelDocument:

@@ -12,7 +12,7 @@ from rich.table import Table
 from credit_spark.evaluation.cutoffs import Cutoff, curve, cutoff
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import document_of, place_of
-from credit_spark.modelling.export import Dialect, exported
+from credit_spark.scoring.sql import Dialect, exported
 
 BAR = 20
 

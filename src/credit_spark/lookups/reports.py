@@ -9,20 +9,20 @@ from typing import Any
 
 import click
 
-from credit_spark.adapters.lake import Lake
-from credit_spark.adapters.places import put, writable
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import place_of
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.reporting.charts import Chart, OfEach
 from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
 from credit_spark.reporting.sections import Report
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.storage.paths import put, writable
+from credit_spark.storage.reader import TableReader
 
 FIGURES = ("ks", "auc", "mean_pd", "observed_rate", "approval_rate")
 
@@ -80,17 +80,17 @@ def _written(text: str, folder: str, name: str, out: Path | None) -> str:
 
 def publish(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a night's report beside its tables, and say where it is."""
-    found = report_of(facts_of(contract, Lake(folder), night))
+    found = report_of(facts_of(contract, TableReader(folder), night))
     return _put_beside(folder, f"{night}.html", _page(found, of_each))
 
 
 def publish_training(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
     """Write a training's report beside its tables, and say where it is."""
-    found = training_report(training_facts(contract, Lake(folder), night))
+    found = training_report(training_facts(contract, TableReader(folder), night))
     return _put_beside(folder, f"train-{night}.html", _page(found, of_each))
 
 
-def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts:
+def training_facts(contract: Contract, lake: TableReader, night: date) -> TrainingFacts:
     """What the report of a night's training is made from.
 
     Raises:
@@ -117,7 +117,7 @@ def training_facts(contract: Contract, lake: Lake, night: date) -> TrainingFacts
 REPORTS = MappingProxyType({"train": publish_training, "measure": publish})
 
 
-def facts_of(contract: Contract, lake: Lake, night: date) -> NightFacts:
+def facts_of(contract: Contract, lake: TableReader, night: date) -> NightFacts:
     """What the report of a night is made from.
 
     Raises:

@@ -13,7 +13,7 @@ from credit_spark.contract.errors import InputError
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.output import in_three_ways, told
 from credit_spark.lookups.place import document_of, place_of
-from credit_spark.modelling.scorecard import scorecard as rows_of
+from credit_spark.scoring.scorecard import scorecard as rows_of
 from credit_spark.serving.answers import Answers
 
 BAR = 12

@@ -27,12 +27,12 @@ from credit_spark.modelling.bins import (
     evident,
     named,
 )
-from credit_spark.modelling.document import Category, Level
 from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.merging import cuts
 from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
 from credit_spark.modelling.quantiles import quantiles
 from credit_spark.modelling.regression import Design, Equation
+from credit_spark.scoring.document import Category, Level
 
 Item = TypeVar("Item")
 PRE_BINS = 40

@@ -18,7 +18,7 @@ from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, counted
 from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.pipeline import INDEX, imputed_and_indexed, named
-from credit_spark.modelling.scale import scale_of
+from credit_spark.scoring.scale import scale_of
 
 TREES, DEPTH, STEP = 60, 4, 0.15
 FEWEST_A_LEAF = 20

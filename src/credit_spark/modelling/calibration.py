@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.calibration import cox
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, Folds, by_risk
-from credit_spark.modelling.document import Recalibration
-from credit_spark.modelling.scale import Scale, scale_of
+from credit_spark.scoring.document import Recalibration
+from credit_spark.scoring.scale import Scale, scale_of
 
 # Chi-squared with two degrees of freedom, 95%: Wald's test.
 BEYOND_CHANCE = 5.99

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.modelling.document import Category, Level, Number
 from credit_spark.modelling.features import Definition
 from credit_spark.modelling.pipeline import Slot, Spread, assembled, medians_of, slots_of
 from credit_spark.modelling.quantiles import Ends
 from credit_spark.modelling.regression import Design, Equation
+from credit_spark.scoring.document import Category, Level, Number
 
 
 class Legend(NamedTuple):

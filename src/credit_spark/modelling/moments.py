@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from credit_spark.modelling.document import Watched
 from credit_spark.modelling.watching import numbers_of
+from credit_spark.scoring.document import Watched
 
 NEGLIGIBLE = 1e-9
 # Of a block of loans.

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from credit_spark.modelling.document import ModelDocument, Watched
-from credit_spark.modelling.scale import scale_of
 from credit_spark.modelling.scoring import terms_of
 from credit_spark.modelling.watching import places
+from credit_spark.scoring.document import ModelDocument, Watched
+from credit_spark.scoring.scale import scale_of
 
 WHOLE, SCALE = "all", "the model's constant"
 # The blank keeps it apart from any column of a contract.

@@ -2,7 +2,7 @@
 
 from credit_spark.contract.expressions import condition
 from credit_spark.contract.models import Contract
-from credit_spark.modelling.document import Refusal
+from credit_spark.scoring.document import Refusal
 
 
 def refusals(contract: Contract) -> tuple[Refusal, ...]:

@@ -12,9 +12,9 @@ from pyspark.ml.classification import LogisticRegression
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.models import Penalty
-from credit_spark.modelling.document import Category, Number
 from credit_spark.modelling.imbalance import WEIGHT
 from credit_spark.modelling.pipeline import ASSEMBLED
+from credit_spark.scoring.document import Category, Number
 
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.

@@ -19,9 +19,9 @@ from credit_spark.contract.logarithms import exp
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import DECISIONS, MISSING, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
-from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import Definition, column_of
-from credit_spark.modelling.scale import scale_of
+from credit_spark.scoring.document import Category, ModelDocument, Number
+from credit_spark.scoring.scale import scale_of
 
 DECIDED = ("log_odds", "pd", "points", "band", "decision")
 TERM = "term_"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from credit_spark.contract.models import Contract, Feature
-from credit_spark.modelling.document import Category, ModelDocument, Number
+from credit_spark.scoring.document import Category, ModelDocument, Number
 
 
 def wrong_signs(document: ModelDocument, contract: Contract) -> Iterator[str]:

@@ -16,8 +16,8 @@ from credit_spark.contract.evaluation import columns_of
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.modelling.document import ModelDocument, Role, Watched
 from credit_spark.modelling.features import Definition
+from credit_spark.scoring.document import ModelDocument, Role, Watched
 
 RANGES = 10
 SHARES = [nth / RANGES for nth in range(1, RANGES)]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from credit_spark.contract.tables import DECISIONS
-from credit_spark.modelling.plain import band_of
 from credit_spark.reporting.charts import Chart, Rate, bars, largest_first, nothing, rates
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent
+from credit_spark.scoring.plain import band_of
 
 MOST_REASONS = 12
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from credit_spark.contract.tables import MISSING
-from credit_spark.modelling.scorecard import scorecard
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted
+from credit_spark.scoring.scorecard import scorecard
 
 MOST_ROWS = 300
 OF_A_RUN = (

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from credit_spark.adapters.lake import Lake
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
-from credit_spark.modelling.document import ModelDocument
-from credit_spark.modelling.plain import PlainScorer, Score
-from credit_spark.modelling.scale import scale_of
-from credit_spark.modelling.scorecard import parts
 from credit_spark.modelling.scoring import columns_read
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.plain import PlainScorer, Score
+from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.scorecard import parts
 from credit_spark.serving.fields import Field, fields_of
+from credit_spark.storage.reader import TableReader
 
 GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
 HEADLINES = ("ks", "auc", "mean_pd", "observed_rate")
@@ -30,7 +30,7 @@ class Ready(NamedTuple):
 class Answers:
     """Answers on the newest complete night of one portfolio."""
 
-    def __init__(self, contract: Contract, lake: Lake) -> None:
+    def __init__(self, contract: Contract, lake: TableReader) -> None:
         self._contract, self._lake = contract, lake
         self._made_ready: Ready | None = None
         self._glances: dict[str, dict[str, Any]] = {}

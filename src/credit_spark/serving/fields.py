@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from credit_spark.contract.evaluation import columns_of
 from credit_spark.contract.models import TEXT_KINDS, Contract, Promise
 from credit_spark.contract.tables import MISSING
-from credit_spark.modelling.document import Category, ModelDocument
+from credit_spark.scoring.document import Category, ModelDocument
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 # A comma stands between thousands and nowhere else: 1,5 is not 15.

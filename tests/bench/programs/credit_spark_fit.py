@@ -14,15 +14,15 @@ from pathlib import Path
 from fit_book import FEATURES, REGULARISATION
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.session import spark_session
 from credit_spark.contract.models import Penalty
 from credit_spark.modelling.features import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
 from credit_spark.modelling.linear import Legend, linear
 from credit_spark.modelling.pipeline import scaled, spreads_of
 from credit_spark.modelling.regression import fits, vectors
+from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.settings import resolve
-from credit_spark.steps.book import FEWEST_PARTITIONS
+from credit_spark.storage.session import spark_session
 
 SETTINGS = Path(__file__).parents[3] / "conf/base.yml"
 

@@ -13,8 +13,8 @@ from deltalake import DeltaTable
 
 from credit_spark.adapters.staging import blocks_of
 from credit_spark.contract.tables import REASONS
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.scoring import Scorer, columns_read
+from credit_spark.scoring.document import ModelDocument
 
 
 class Silent(Scorer):

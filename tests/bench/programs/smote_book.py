@@ -7,11 +7,11 @@ from pathlib import Path
 from fit_book import FEATURES
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.session import spark_session
 from credit_spark.modelling.features import Definition, featured
 from credit_spark.modelling.imbalance import classes, treated
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.settings import resolve
+from credit_spark.storage.session import spark_session
 
 SETTINGS = Path(__file__).parents[3] / "conf/base.yml"
 

@@ -21,12 +21,12 @@ from credit_spark.modelling.boosting import boosted, counted_by_trees
 from credit_spark.modelling.features import featured
 from credit_spark.modelling.merging import optbinning
 from credit_spark.modelling.pipeline import SCALED, scaled
-from credit_spark.modelling.scale import scale_of
-from credit_spark.steps import Night
-from credit_spark.steps.assessment import CV, DataSets, Measured, assessed
-from credit_spark.steps.book import Book
-from credit_spark.steps.penalties import chosen_penalty
-from credit_spark.steps.trials import fitted_and_counted, in_each_fold
+from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
+from credit_spark.pipeline.book import Book
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.penalties import chosen_penalty
+from credit_spark.pipeline.trials import fitted_and_counted, in_each_fold
+from credit_spark.scoring.scale import scale_of
 
 Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.
@@ -34,13 +34,13 @@ MOST_ROWS_OF_LSTM = 50_000
 FEWEST_FOLDS_OF_LSTM = 3
 
 
-def benchmarked(night: Night, book: Book, name: Benchmark) -> Measured:
+def benchmarked(night: RunContext, book: Book, name: Benchmark) -> Measured:
     """A benchmark's cells and figures, held-out folds first."""
     found = assessed(BENCHMARKS[name](night, book), night.contract.score)
     return Measured(name, "none", found.cells, found.figures)
 
 
-def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> None:
+def check_benchmarks(night: RunContext, book: Book, names: Collection[Benchmark]) -> None:
     """Refuse, before anything is fitted, what could not be.
 
     Raises:
@@ -69,30 +69,30 @@ def check_benchmarks(night: Night, book: Book, names: Collection[Benchmark]) -> 
     keras()
 
 
-def linear(night: Night, book: Book) -> DataSets:
+def linear(night: RunContext, book: Book) -> DataSets:
     """Cells of a logistic regression along a line in each feature."""
     return _of_form(night, book, "linear")
 
 
-def binned(night: Night, book: Book) -> DataSets:
+def binned(night: RunContext, book: Book) -> DataSets:
     """Cells of a logistic regression on the weight of evidence of each feature's bins."""
     return _of_form(night, book, "binned")
 
 
-def _of_form(night: Night, book: Book, form: Form) -> DataSets:
+def _of_form(night: RunContext, book: Book, form: Form) -> DataSets:
     other = formed(night, form)
     penalty = chosen_penalty(other, book).penalty
     _, (found,) = fitted_and_counted(other, book, ["none"], penalty)
     return found
 
 
-def formed(night: Night, form: Form) -> Night:
+def formed(night: RunContext, form: Form) -> RunContext:
     """The same night, with a contract whose model has another form."""
     plan = night.contract.model.model_copy(update={"form": form})
     return replace(night, contract=night.contract.model_copy(update={"model": plan}))
 
 
-def boosted_trees(night: Night, book: Book) -> DataSets:
+def boosted_trees(night: RunContext, book: Book) -> DataSets:
     """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
     seed, plan = night.contract.model.seed, night.contract.score
 
@@ -117,7 +117,7 @@ def with_outcome(rows: DataFrame) -> DataFrame:
     return rows.withColumn("outcome", F.col("loan.outcome"))
 
 
-def lstm(night: Night, book: Book) -> DataSets:
+def lstm(night: RunContext, book: Book) -> DataSets:
     """Cells of a stacked LSTM: of the folds it is tested on, trained on, and validated on.
 
     A fold's network is tested on the fold, validated on the next one and trained on the others;
@@ -154,6 +154,6 @@ def _cells(network: Lstm, loans: Rows, plan: ScorePlan) -> list[Cell]:
     return plainly_counted(log_odds, loans.is_bad.tolist(), scale_of(plan).points)
 
 
-BENCHMARKS: Mapping[Benchmark, Callable[[Night, Book], DataSets]] = MappingProxyType(
+BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = MappingProxyType(
     {"linear": linear, "binned": binned, "boosted_trees": boosted_trees, "lstm": lstm}
 )

@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 from pyarrow.dataset import ParquetReadOptions
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from credit_spark.adapters.places import local_folder
-from credit_spark.adapters.runs import COMPLETE, WRITING, complete_nights
 from credit_spark.adapters.staging import BLOCK_ROWS
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Decisions
@@ -41,7 +39,9 @@ from credit_spark.contract.tables import (
 )
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.storage.paths import local_folder
+from credit_spark.storage.runs import COMPLETE, WRITING, complete_nights
 
 SCORES, LOANS = "scores", "loans"
 OUTCOMES = ("good", "bad", "open")
@@ -80,7 +80,7 @@ class Index(NamedTuple):
 A_LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
-class Lake:
+class TableReader:
     """A portfolio's tables in a folder or URL.
 
     Runs, models and where the rows of a night are (16 bytes each) are read once and kept for as

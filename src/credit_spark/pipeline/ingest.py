@@ -20,8 +20,8 @@ from credit_spark.contract.errors import GateError, LandingError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
-from credit_spark.steps import Night
-from credit_spark.steps.pieces import (
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.pieces import (
     Meetings,
     Written,
     contested_in,
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
     rows: int
 
 
-def clean(night: Night, asked: Questionnaire = NOTHING_ASKED) -> Sequence[Staged]:
+def clean(night: RunContext, asked: Questionnaire = NOTHING_ASKED) -> Sequence[Staged]:
     """Turn a night's landing files into loans, and set unsound lines aside.
 
     Out come the files of the loans, with what they tell of what is `asked`.
@@ -104,7 +104,7 @@ def sound_files(read: Sequence[Summary]) -> Sequence[Summary]:
 
 
 def contested_hashes(
-    night: Night, spool: Spool, read: Sequence[Summary]
+    night: RunContext, spool: Spool, read: Sequence[Summary]
 ) -> tuple[Hashes | None, int]:
     """The hashes that more than one accepted line has, and the lines; None: too many hashes."""
     look = partial(contested_in, most=MOST_CONTESTED, spool=spool, pieces=_numbers(read))
@@ -116,7 +116,7 @@ def contested_hashes(
 
 
 def write_loans(
-    night: Night,
+    night: RunContext,
     spool: Spool,
     read: Sequence[Summary],
     contested: Hashes | None,
@@ -139,7 +139,7 @@ def write_loans(
 
 
 def write_quarantine(
-    night: Night, spool: Spool, read: Sequence[Summary], meetings: Meetings
+    night: RunContext, spool: Spool, read: Sequence[Summary], meetings: Meetings
 ) -> Written:
     """Stage the lines that are set aside, which `write_loans` has sent to their parts."""
     stage = night.tables.stage(QUARANTINE)

@@ -8,14 +8,14 @@ from pyspark.sql import DataFrame
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.modelling.binning import binned
-from credit_spark.modelling.document import Facts, ModelDocument
 from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
 from credit_spark.modelling.linear import Legend, linear
 from credit_spark.modelling.refusals import refusals
 from credit_spark.modelling.regression import Design, fits, vectors
 from credit_spark.modelling.smote import SmotePlan
-from credit_spark.steps import Night
-from credit_spark.steps.book import Book, partitions_of
+from credit_spark.pipeline.book import Book, partitions_of
+from credit_spark.pipeline.context import RunContext
+from credit_spark.scoring.document import Facts, ModelDocument
 
 
 class TrainingSet(NamedTuple):
@@ -31,7 +31,7 @@ class TrainingSet(NamedTuple):
 
 
 def fitted(
-    night: Night,
+    night: RunContext,
     book: Book,
     rows: DataFrame,
     treatments: Sequence[Treatment],
@@ -57,7 +57,7 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
 
 
 def _fitted(
-    night: Night,
+    night: RunContext,
     book: Book,
     learnt: TrainingSet,
     treatment: Treatment,
@@ -85,7 +85,7 @@ def _fitted(
 
 
 def _treated(
-    night: Night, book: Book, learnt: TrainingSet, treatment: Treatment
+    night: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
 ) -> tuple[DataFrame, DataFrame]:
     """Treated vectors, and a frame with the same labels and weights."""
     seen, seed = learnt.seen, night.contract.model.seed
@@ -105,7 +105,7 @@ def _treated(
 
 
 def _facts(
-    night: Night, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
+    night: RunContext, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
 ) -> Facts:
     plan = night.contract.model
     return Facts(

@@ -9,12 +9,12 @@ from importlib.metadata import version
 from credit_spark.contract.errors import DriftError, GateError, LandingError, Stop
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.tables import RUNS, tables
-from credit_spark.steps import Night
+from credit_spark.pipeline.context import RunContext
 
 ENDS = {LandingError: "refused", GateError: "stopped"}
 
 
-def attempt(night: Night, command: str, action: Callable[[Night], object]) -> None:
+def attempt(night: RunContext, command: str, action: Callable[[RunContext], object]) -> None:
     """Take a command's steps, and write down how it went; errors go on to the caller.
 
     Where nothing was touched, since the command, the settings or the contract was wrong, or
@@ -39,7 +39,7 @@ def attempt(night: Night, command: str, action: Callable[[Night], object]) -> No
     _write(night, command, started_at, "complete", None)
 
 
-def _acted(night: Night, action: Callable[[Night], object]) -> None:
+def _acted(night: RunContext, action: Callable[[RunContext], object]) -> None:
     """Take the steps; where they break off, what waits to be committed is taken away."""
     try:
         action(night)
@@ -53,7 +53,7 @@ def _acted(night: Night, action: Callable[[Night], object]) -> None:
 
 
 def _write(
-    night: Night, command: str, started_at: datetime, status: str, message: str | None
+    night: RunContext, command: str, started_at: datetime, status: str, message: str | None
 ) -> None:
     versions = json.dumps(night.tables.versions, sort_keys=True)
     night.ledger.facts["table_versions"] = versions

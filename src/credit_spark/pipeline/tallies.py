@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import added, tallied
 from credit_spark.evaluation.vintages import VINTAGE, judged, tallied_vintages
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.moments import moments
 from credit_spark.modelling.watching import Profile, columns_watched, pairs, profiled
+from credit_spark.scoring.document import ModelDocument
 
 
 class Tally(NamedTuple):

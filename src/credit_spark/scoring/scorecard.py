@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from math import floor
 from typing import NamedTuple
 
-from credit_spark.modelling.document import ModelDocument, Number
-from credit_spark.modelling.plain import Score
-from credit_spark.modelling.scale import scale_of
+from credit_spark.scoring.document import ModelDocument, Number
+from credit_spark.scoring.plain import Score
+from credit_spark.scoring.scale import scale_of
 
 # Parts of a loan's points are told to a tenth.
 PARTS = 10

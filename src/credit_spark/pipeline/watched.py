@@ -8,7 +8,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.models import Contract
-from credit_spark.modelling.document import Watched
 from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import Classes
 from credit_spark.modelling.parts import part_of
@@ -20,6 +19,7 @@ from credit_spark.modelling.watching import (
     with_bins,
     with_counts,
 )
+from credit_spark.scoring.document import Watched
 
 
 def watched_in(

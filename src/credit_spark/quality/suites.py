@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.adapters.session import described
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.names import instead_of
 from credit_spark.evaluation.questions import Question
+from credit_spark.storage.session import described
 
 RESULT, HOLDS = "result_format", "BOOLEAN_ONLY"
 

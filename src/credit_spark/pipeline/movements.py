@@ -13,12 +13,12 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import loans
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.movement import BEFORE, Moved, moved, together
 from credit_spark.modelling.scoring import columns_read
 from credit_spark.modelling.watching import columns_watched
-from credit_spark.steps import Night
-from credit_spark.steps.measure import version_of
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.measure import version_of
+from credit_spark.scoring.document import ModelDocument
 
 # Of more loans, a part by a hash of their ids tells what moved their points.
 MOST_MOVED = 500_000
@@ -32,7 +32,9 @@ class Earlier(NamedTuple):
     accepted: int
 
 
-def moved_since(night: Night, document: ModelDocument, last: Earlier) -> list[Mapping[str, Any]]:
+def moved_since(
+    night: RunContext, document: ModelDocument, last: Earlier
+) -> list[Mapping[str, Any]]:
     """What moved the scores, as rows of the table; none where the last night can't be read now."""
     try:
         return [*movement(night, document, last)]
@@ -42,7 +44,9 @@ def moved_since(night: Night, document: ModelDocument, last: Earlier) -> list[Ma
         return []
 
 
-def movement(night: Night, document: ModelDocument, last: Earlier) -> Iterator[Mapping[str, Any]]:
+def movement(
+    night: RunContext, document: ModelDocument, last: Earlier
+) -> Iterator[Mapping[str, Any]]:
     """What moved the scores of loans that stood in the last night, too; nothing where none did."""
     before = night.tables.of_night(last.as_of)
     try:
@@ -75,7 +79,7 @@ def movement(night: Night, document: ModelDocument, last: Earlier) -> Iterator[M
 
 
 def same_loans(
-    night: Night, earlier_files: Sequence[str], needed: Sequence[str], parts: int
+    night: RunContext, earlier_files: Sequence[str], needed: Sequence[str], parts: int
 ) -> DataFrame:
     """Columns of loans that stand in both nights, then and now; of several parts the first."""
     table = loans(night.contract)

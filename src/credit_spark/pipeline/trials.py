@@ -13,14 +13,14 @@ from pyspark.sql import functions as F
 from credit_spark.contract.models import Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, added, cells_of_tallies, tallied
 from credit_spark.evaluation.figures import pooled
-from credit_spark.modelling.document import HeldOut, ModelDocument
 from credit_spark.modelling.scoring import Scorer, columns_read
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
-from credit_spark.steps import Night
-from credit_spark.steps.assessment import CV, DataSets, Measured, approval_rate, assessed
-from credit_spark.steps.book import Book
-from credit_spark.steps.fitting import fitted
+from credit_spark.pipeline.assessment import CV, DataSets, Measured, approval_rate, assessed
+from credit_spark.pipeline.book import Book
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.fitting import fitted
+from credit_spark.scoring.document import HeldOut, ModelDocument
 
 Made = TypeVar("Made")
 # Which of the documents counted.
@@ -36,7 +36,7 @@ class Trial(NamedTuple):
 
 
 def tried(
-    night: Night,
+    night: RunContext,
     book: Book,
     treatments: Sequence[Treatment],
     penalty: Penalty,
@@ -73,7 +73,7 @@ def _trial(book: Book, document: ModelDocument, raw: DataSets) -> Trial:
 
 
 def fitted_and_counted(
-    night: Night, book: Book, treatments: Sequence[Treatment], penalty: Penalty
+    night: RunContext, book: Book, treatments: Sequence[Treatment], penalty: Penalty
 ) -> tuple[list[ModelDocument], list[DataSets]]:
     """Fits, not yet recalibrated, and their cells: in the folds, of their own rows, out of time."""
     documents = fitted(night, book, book.development, treatments, [penalty])
@@ -89,7 +89,7 @@ def fitted_and_counted(
 
 
 def cross_validated(
-    night: Night, book: Book, treatments: Sequence[Treatment], penalties: Sequence[Penalty]
+    night: RunContext, book: Book, treatments: Sequence[Treatment], penalties: Sequence[Penalty]
 ) -> list[Folds]:
     """The cells of each fold, scored by models that were fitted, and treated, on the others.
 
@@ -106,7 +106,7 @@ def cross_validated(
 
 
 def in_each_fold(
-    night: Night, book: Book, function: Callable[[int], Made]
+    night: RunContext, book: Book, function: Callable[[int], Made]
 ) -> dict[int | None, Made]:
     """What a function makes of each fold's number, several at once."""
     folds = range(night.contract.model.folds)
@@ -116,7 +116,7 @@ def in_each_fold(
 
 
 def randomly_held_out(
-    night: Night, book: Book, treatments: Sequence[Treatment], penalty: Penalty
+    night: RunContext, book: Book, treatments: Sequence[Treatment], penalty: Penalty
 ) -> list[list[Cell]]:
     """A random quarter, scored by models, one a treatment, that were fitted on the rest.
 

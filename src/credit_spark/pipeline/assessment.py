@@ -8,8 +8,8 @@ from credit_spark.contract.tables import METRICS, SCORE_COUNTS
 from credit_spark.evaluation.cells import Cell, Folds, by_risk
 from credit_spark.evaluation.figures import ALL, Figure, before, figures, fold_figures, reliability
 from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
-from credit_spark.modelling.document import Recalibration
-from credit_spark.steps import Night
+from credit_spark.pipeline.context import RunContext
+from credit_spark.scoring.document import Recalibration
 
 CV = "cv"
 ANY_BAD_AT = 0.5
@@ -80,7 +80,7 @@ def pooled_cells(folds: Folds) -> list[Cell]:
     return by_risk(cell for cells in folds.values() for cell in cells)
 
 
-def write_measured(night: Night, models: Sequence[Measured], within: str) -> None:
+def write_measured(night: RunContext, models: Sequence[Measured], within: str) -> None:
     """Replace tonight's rows `within` a condition in `score_counts` and `metrics`."""
     count_rows = [
         {**each.about, "dataset": dataset, "fold": fold, **cell._asdict()}

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from credit_spark.adapters.landing import Landing
     from credit_spark.adapters.logs import Log
-    from credit_spark.adapters.models import Models
-    from credit_spark.adapters.suites import Suites
-    from credit_spark.adapters.tables import Tables
     from credit_spark.contract.models import Contract
+    from credit_spark.quality.suites import Suites
     from credit_spark.settings import Settings
+    from credit_spark.storage.models import Models
+    from credit_spark.storage.tables import Tables
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
 @dataclass
-class Ledger:
+class RunSummary:
     """What an attempt has come to so far: facts for its row in `runs` and its summary."""
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Night:
+class RunContext:
     """One logical date of one portfolio: all that a step may use."""
 
     spark: "SparkSession"
@@ -53,15 +53,17 @@ class Night:
     models: "Models"
     suites: "Suites"
     log: "Log"
-    ledger: Ledger
+    ledger: RunSummary
 
-    def step(self, name: str, function: "Callable[[Night], Made]") -> "Made":
+    def step(self, name: str, function: "Callable[[RunContext], Made]") -> "Made":
         """Take one step, and say when it is done and how long it took."""
         with self.log.progress(name, self._how_far):
             return self._timed(name, function)
 
     @contextmanager
-    def meanwhile(self, name: str, function: "Callable[[Night], Made]") -> "Iterator[Future[Made]]":
+    def meanwhile(
+        self, name: str, function: "Callable[[RunContext], Made]"
+    ) -> "Iterator[Future[Made]]":
         """Take one step beside those within.
 
         Raises:
@@ -86,7 +88,7 @@ class Night:
         far = f"{done} of {tasks} tasks"
         return f"{far}, about {rows * done // tasks:,} of {rows:,} loans" if rows else far
 
-    def _timed(self, name: str, function: "Callable[[Night], Made]") -> "Made":
+    def _timed(self, name: str, function: "Callable[[RunContext], Made]") -> "Made":
         began = monotonic()
         made = function(self)
         self.log.event("step", step=name, seconds=round(monotonic() - began, 1))

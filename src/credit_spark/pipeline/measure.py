@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from credit_spark.adapters.staging import blocks_of
-from credit_spark.adapters.tables import Tables
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, PROFILES, loans, scores
 from credit_spark.evaluation.cells import (
@@ -21,13 +20,14 @@ from credit_spark.evaluation.cells import (
 from credit_spark.evaluation.figures import ALL, Figure, figures, pooled, reliability
 from credit_spark.evaluation.swaps import APPROVED_BY, Swap, swap_figures
 from credit_spark.evaluation.vintages import judged, vintage_figures, vintages
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.moments import correlations
 from credit_spark.modelling.scoring import columns_read, scored
 from credit_spark.modelling.watching import named_bins, pairs
-from credit_spark.steps import Night
-from credit_spark.steps.assessment import Measured, approval_rate, thresholds_of, write_measured
-from credit_spark.steps.tallies import Tallier, Tally
+from credit_spark.pipeline.assessment import Measured, approval_rate, thresholds_of, write_measured
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.tallies import Tallier, Tally
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.storage.tables import Tables
 
 NIGHT, SHADOW = "night", "shadow"
 OF_A_NIGHT = f"dataset in ('{NIGHT}', '{SHADOW}')"
@@ -36,7 +36,7 @@ BY_BOTH = ("champions", "decision")
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 
-def measure(night: Night, tally: Tally | None = None) -> None:
+def measure(night: RunContext, tally: Tally | None = None) -> None:
     """Count tonight's scores, and compute every metric on those with a known outcome.
 
     Outcomes of loans younger than the contract's `performance_months` count as not known.
@@ -126,7 +126,7 @@ def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> M
     return Measured(document.version, treatment, {dataset: {None: cells}}, {dataset: figures_})
 
 
-def _in_shadow(night: Night, champion: ModelDocument, challenger: ModelDocument) -> Measured:
+def _in_shadow(night: RunContext, champion: ModelDocument, challenger: ModelDocument) -> Measured:
     """The challenger on the loans that the champion has scored, and whom only one approves.
 
     Both score a loan in one pass, since their scores hang on nothing but the loan.

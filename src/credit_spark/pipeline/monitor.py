@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from credit_spark.adapters.runs import complete_nights
 from credit_spark.contract.errors import DriftError, InputError, listed
 from credit_spark.contract.tables import (
     DRIFT,
@@ -29,11 +28,12 @@ from credit_spark.evaluation.drift import (
 from credit_spark.evaluation.figures import ALL
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.movement import WHOLE
-from credit_spark.steps import Night
-from credit_spark.steps.measure import NIGHT, version_of
-from credit_spark.steps.movements import Earlier, moved_since
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.measure import NIGHT, version_of
+from credit_spark.pipeline.movements import Earlier, moved_since
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.storage.runs import complete_nights
 
 OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
 # The newest months are judged each by itself.
@@ -41,7 +41,7 @@ MOST_MONTHS = 24
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def monitor(night: Night, *, fail_on: Status | None = None) -> None:
+def monitor(night: RunContext, *, fail_on: Status | None = None) -> None:
     """Hold tonight against the loans that the model learnt from, and say what has changed.
 
     What moved the scores since the last night is told, too, where both nights have loans in
@@ -71,7 +71,7 @@ def expected(document: ModelDocument) -> Expected:
     return Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
 
 
-def seen(night: Night, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
+def seen(night: RunContext, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
     """Tonight's profile and figures.
 
     Raises:
@@ -120,7 +120,7 @@ def fresh(figures: Figures, document: ModelDocument) -> Iterator[Outcomes]:
             yield Outcomes(of, known, round(bad["value"] * known), pd["value"] * known)
 
 
-def earlier_nights(night: Night) -> list[Earlier]:
+def earlier_nights(night: RunContext) -> list[Earlier]:
     """The last nights before this one that were scored and are complete, in order."""
     if not night.tables.exists(RUNS):
         return []

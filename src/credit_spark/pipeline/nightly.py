@@ -5,17 +5,17 @@ from functools import partial
 from credit_spark.contract.errors import GateError
 from credit_spark.contract.tables import loans
 from credit_spark.evaluation.drift import Status
-from credit_spark.steps import Night
-from credit_spark.steps.clean import clean
-from credit_spark.steps.measure import measure
-from credit_spark.steps.monitor import monitor
-from credit_spark.steps.promote import promote
-from credit_spark.steps.score import score
-from credit_spark.steps.train import train
-from credit_spark.steps.validate import Counted, asked_of, check_suites, validate
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.ingest import clean
+from credit_spark.pipeline.measure import measure
+from credit_spark.pipeline.monitor import monitor
+from credit_spark.pipeline.promote import promote
+from credit_spark.pipeline.score import score
+from credit_spark.pipeline.train import train
+from credit_spark.pipeline.validate import Counted, asked_of, check_suites, validate
 
 
-def nightly(night: Night, *, retrain: bool = False, fail_on: Status | None = None) -> None:
+def nightly(night: RunContext, *, retrain: bool = False, fail_on: Status | None = None) -> None:
     """Clean, validate, train where there is no champion yet, score, measure, monitor one night."""
     check_suites(night.suites, night.contract)
     table = loans(night.contract)
@@ -31,7 +31,7 @@ def nightly(night: Night, *, retrain: bool = False, fail_on: Status | None = Non
     night.step("monitor", partial(monitor, fail_on=fail_on))
 
 
-def renew(night: Night) -> None:
+def renew(night: RunContext) -> None:
     """Train, and promote what passes its gates; where there is a champion, it may stay.
 
     Raises:

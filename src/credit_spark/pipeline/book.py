@@ -12,15 +12,15 @@ from credit_spark.contract.errors import GateError, InputError, Stop, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.modelling.collinearity import inflations
-from credit_spark.modelling.document import LeftOut, Watched
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.pipeline import Slot, Spread, scaled, spreads_of
 from credit_spark.modelling.quantiles import Ends, ends
 from credit_spark.modelling.splits import fold, out_of_time_from
-from credit_spark.steps import Night
-from credit_spark.steps.watched import watched_in
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.watched import watched_in
+from credit_spark.scoring.document import LeftOut, Watched
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
@@ -59,7 +59,7 @@ class Book:
     remarks: tuple[str, ...]
 
 
-def read_book(night: Night) -> Book:
+def read_book(night: RunContext) -> Book:
     """Tonight's loans with a known outcome, as features, split by time.
 
     Raises:
@@ -87,7 +87,7 @@ def read_book(night: Night) -> Book:
 
 
 def _looked_at(
-    night: Night, development: DataFrame, cutoff: date | None, out_of_time: DataFrame | None
+    night: RunContext, development: DataFrame, cutoff: date | None, out_of_time: DataFrame | None
 ) -> Book:
     """The book of prepared rows, where it can be learnt from."""
     contract = night.contract
@@ -118,7 +118,7 @@ def _looked_at(
     )
 
 
-def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
+def prepared(night: RunContext, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
     """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
 
     The partitions and the order in them hang on the loans alone, and a sum of two partitions'
@@ -136,7 +136,7 @@ def prepared(night: Night, rows: DataFrame, features: Sequence[Definition]) -> D
     return frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id").persist()
 
 
-def partitions_of(night: Night, rows: int) -> int:
+def partitions_of(night: RunContext, rows: int) -> int:
     """In how many partitions so many training rows are kept."""
     return max(FEWEST_PARTITIONS, -(-rows // night.settings.training.rows_per_partition))
 
@@ -183,7 +183,7 @@ def _useless(low: float | str, high: float | str, values: int, texts: int) -> st
     return ""
 
 
-def accepted_leaks(night: Night, aucs: Mapping[str, float]) -> list[str]:
+def accepted_leaks(night: RunContext, aucs: Mapping[str, float]) -> list[str]:
     """Remarks on features that give the outcome away, where the contract accepts them.
 
     Raises:
@@ -215,7 +215,7 @@ def accepted_leaks(night: Night, aucs: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _known_late(night: Night) -> list[str]:
+def _known_late(night: RunContext) -> list[str]:
     return [name for name in night.contract.features if any(known_late(night.contract, name))]
 
 
@@ -250,7 +250,7 @@ def _enough_in_the_folds(development: DataFrame) -> None:
         )
 
 
-def _enough(night: Night, seen: Classes, where: str) -> None:
+def _enough(night: RunContext, seen: Classes, where: str) -> None:
     if min(seen) >= FEWEST_OF_A_CLASS:
         return
     unnamed = unnamed_outcomes(night)
@@ -267,7 +267,7 @@ def _enough(night: Night, seen: Classes, where: str) -> None:
     )
 
 
-def unnamed_outcomes(night: Night) -> int:
+def unnamed_outcomes(night: RunContext) -> int:
     """Tonight's lines in quarantine whose outcome stands in no list of the contract."""
     try:
         quarantine = night.tables.tonight(QUARANTINE, "clean")

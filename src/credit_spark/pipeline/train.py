@@ -5,21 +5,21 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
-from credit_spark.adapters.models import Gate
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Treatment
 from credit_spark.contract.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
-from credit_spark.modelling.document import ModelDocument
 from credit_spark.modelling.signs import wrong_signs
-from credit_spark.steps import Night
-from credit_spark.steps.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
-from credit_spark.steps.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
-from credit_spark.steps.book import Book, read_book
-from credit_spark.steps.penalties import Choice, chosen_penalty
-from credit_spark.steps.trials import Trial, tried
+from credit_spark.pipeline.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
+from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
+from credit_spark.pipeline.book import Book, read_book
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.penalties import Choice, chosen_penalty
+from credit_spark.pipeline.trials import Trial, tried
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
 # What a training measures; the others are a night's.
@@ -52,7 +52,7 @@ class Asked(NamedTuple):
 NO_MORE = Asked()
 
 
-def train(night: Night, asked: Asked = NO_MORE) -> ModelDocument:
+def train(night: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
     """Fit models on tonight's loans with a known outcome, and test them on folds and out of time.
 
     The first treatment's document is given back.
@@ -91,7 +91,7 @@ def beside(contract: Contract, benchmarks: Sequence[Benchmark]) -> list[Benchmar
     return list(dict.fromkeys(asked))
 
 
-def judged(night: Night, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
+def judged(night: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
     """The fit against its gates: out of time where there is such a test, else in the folds.
 
     A slope may lie beyond its bounds by twice its standard error, as it will on a few loans.
@@ -111,7 +111,7 @@ def judged(night: Night, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]
     ]
 
 
-def summary(night: Night, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
+def summary(night: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
     """What a person wants to know of a fit."""
     document = trial.document
     facts = document.facts
@@ -155,7 +155,11 @@ def reports(trial: Trial) -> list[dict[str, str]]:
 
 
 def _write(
-    night: Night, book: Book, choice: Choice, trials: Sequence[Trial], others: Sequence[Measured]
+    night: RunContext,
+    book: Book,
+    choice: Choice,
+    trials: Sequence[Trial],
+    others: Sequence[Measured],
 ) -> None:
     """Replace the figures of what was fitted now; those of another contract's fits go, too."""
     first, *rest = [each.measured for each in trials]
@@ -174,7 +178,7 @@ def _write(
     write_measured(night, [first, *rest, *others], f"dataset in {TRAINED} and ({is_asked})")
 
 
-def measured_by_another_contract(night: Night) -> bool:
+def measured_by_another_contract(night: RunContext) -> bool:
     """Whether figures of tonight's trainings are not all of fits by the contract as it stands.
 
     They were made on other features or folds, and would stand beside those that are made now.

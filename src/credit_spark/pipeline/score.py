@@ -13,9 +13,9 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Loss
 from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, Table, loans, scores
 from credit_spark.modelling.scoring import columns_read, scored
-from credit_spark.steps import Night
-from credit_spark.steps.tallies import Tallier, Tally
-from credit_spark.steps.validate import Counted, asked_of, check, check_suites
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.tallies import Tallier, Tally
+from credit_spark.pipeline.validate import Counted, asked_of, check, check_suites
 
 
 class Part(NamedTuple):
@@ -33,7 +33,7 @@ class Scored(NamedTuple):
     tally: Tally
 
 
-def score(night: Night, gate: Future[None] | None = None) -> Tally:
+def score(night: RunContext, gate: Future[None] | None = None) -> Tally:
     """Score every loan of the night, and write the scores where they pass their suite.
 
     Where the loans are still being judged, nothing is written before they have passed their `gate`.
@@ -95,7 +95,7 @@ def _expected_loss(exposure: pl.Series, loss: Loss) -> pl.Expr:
     return (pl.col("pd") * exposure * loss.given_default).alias(EXPECTED_LOSS)
 
 
-def _judged(night: Night, table: Table, counted: Counted, gate: Future[None] | None) -> None:
+def _judged(night: RunContext, table: Table, counted: Counted, gate: Future[None] | None) -> None:
     """Judge scores while their loans are judged: what the loans fail is told first.
 
     Raises:

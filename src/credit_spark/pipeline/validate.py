@@ -13,14 +13,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.adapters.staging import Staged
-from credit_spark.adapters.suites import Suites
 from credit_spark.cleaning.superseding import HASHES_AT_ONCE, ranges
 from credit_spark.contract.errors import GateError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import Table, loans, scores
 from credit_spark.evaluation.questions import ROWS, Answers, Questionnaire, Told
-from credit_spark.steps import Night
-from credit_spark.steps.counting import numbers_in, standing_with_others
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.counting import numbers_in, standing_with_others
+from credit_spark.quality.suites import Suites
 
 IS_BAD, AGE = "is_bad", "age_days"
 
@@ -47,7 +47,7 @@ class Counted(NamedTuple):
         return cls(asked, files, [each.told for each in staged])
 
 
-def validate(night: Night, counted: Counted | None = None) -> None:
+def validate(night: RunContext, counted: Counted | None = None) -> None:
     """Let Great Expectations judge tonight's loans; what fails its suite is not scored.
 
     Loans that were not `counted` when they were written are counted now.
@@ -67,7 +67,7 @@ def check_suites(suites: Suites, contract: Contract) -> None:
     suites.check({table.name: {*table.columns, *_named(table, contract)} for table in judged})
 
 
-def asked_of(night: Night, table: Table) -> Questionnaire:
+def asked_of(night: RunContext, table: Table) -> Questionnaire:
     """What the suite of a table asks of its rows, as far as tasks can tell it."""
     beside = _beside(table, night.contract, night.as_of)
     types = {name: each.type for name, each in table.columns.items()}
@@ -76,7 +76,7 @@ def asked_of(night: Night, table: Table) -> Questionnaire:
     return Questionnaire.of(night.suites.questions(table.name), types, exprs)
 
 
-def check(night: Night, table: Table, counted: Counted) -> None:
+def check(night: RunContext, table: Table, counted: Counted) -> None:
     """Judge files that are in a table, or are to be, where it has a suite.
 
     Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not judged where
@@ -102,7 +102,7 @@ def check(night: Night, table: Table, counted: Counted) -> None:
         raise GateError(listed(headline, map(str, failures)))
 
 
-def counted_now(night: Night, table: Table) -> Counted:
+def counted_now(night: RunContext, table: Table) -> Counted:
     """Tonight's files of a table, counted by reading them again, where there is what to count."""
     files, asked = night.tables.files(table, "clean"), asked_of(night, table)
     if not asked.questions:
@@ -111,7 +111,7 @@ def counted_now(night: Night, table: Table) -> Counted:
     return Counted(asked, files, night.spread(f"count {table.name}", count, files))
 
 
-def answers_of(night: Night, counted: Counted) -> Answers:
+def answers_of(night: RunContext, counted: Counted) -> Answers:
     """What all rows tell; of columns that are to be unique, their texts are put side by side."""
     answers = counted.asked.answers(counted.told)
     rows = int(answers.get(ROWS) or 0)
@@ -122,7 +122,7 @@ def answers_of(night: Night, counted: Counted) -> Answers:
     return answers
 
 
-def seen_by_suites(night: Night, table: Table, files: Sequence[str]) -> DataFrame:
+def seen_by_suites(night: RunContext, table: Table, files: Sequence[str]) -> DataFrame:
     """Files of a table as suites see them."""
     beside = _beside(table, night.contract, night.as_of)
     seen = {name: F.expr(each.sql) for name, each in beside.items()}

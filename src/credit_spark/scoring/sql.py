@@ -16,9 +16,9 @@ from sqlglot import exp
 from credit_spark.contract.models import Kind
 from credit_spark.contract.tables import MISSING, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
-from credit_spark.modelling.document import Category, ModelDocument, Number
 from credit_spark.modelling.features import LARGEST
-from credit_spark.modelling.scale import scale_of
+from credit_spark.scoring.document import Category, ModelDocument, Number
+from credit_spark.scoring.scale import scale_of
 
 Dialect = Literal["spark", "duckdb", "postgres"]
 # PostgreSQL would else put each part's expressions into the next, and again into the one after.

@@ -7,9 +7,9 @@ from credit_spark.evaluation.calibration import log_loss
 from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.figures import ALL, Figure
 from credit_spark.evaluation.metrics import auc
-from credit_spark.steps import Night
-from credit_spark.steps.book import Book
-from credit_spark.steps.trials import cross_validated
+from credit_spark.pipeline.book import Book
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.trials import cross_validated
 
 
 class Choice(NamedTuple):
@@ -19,7 +19,7 @@ class Choice(NamedTuple):
     figures: tuple[Figure, ...]
 
 
-def chosen_penalty(night: Night, book: Book) -> Choice:
+def chosen_penalty(night: RunContext, book: Book) -> Choice:
     """The penalty with the least log loss in the folds, of equals the strongest.
 
     Fitted with no treatment, whose log-odds need no calibration.

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
-from credit_spark.adapters.tables import Tables
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.names import instead_of
 from credit_spark.contract.tables import MODELS
-from credit_spark.modelling.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.storage.tables import Tables
 
 # Of a fit, all but its texts.
 FACTS = ("model_version", "fitted_as_of", "treatment", "status", "champion_from")

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from credit_spark.adapters.models import Gate
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.names import instead_of
-from credit_spark.steps import Night
+from credit_spark.pipeline.context import RunContext
+from credit_spark.storage.models import Gate
 
 
 def promote(
-    night: Night, version: str | None = None, overruled: Sequence[str] = (), reason: str = ""
+    night: RunContext, version: str | None = None, overruled: Sequence[str] = (), reason: str = ""
 ) -> None:
     """Make a fit the champion from the night on; the newest challenger where none is named.
 

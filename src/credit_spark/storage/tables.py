@@ -17,11 +17,11 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 from pyspark.sql import DataFrame, SparkSession
 
-from credit_spark.adapters.places import literal, url_of, url_of_tables
 from credit_spark.adapters.staging import ARROW_TYPES, Stage, Staged, discard
 from credit_spark.contract.errors import InputError, TryAgainError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
+from credit_spark.storage.paths import literal, url_of, url_of_tables
 
 CHECK = "delta.constraints."
 # In the log, what names a commit of ours.

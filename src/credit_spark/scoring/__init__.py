@@ -1,0 +1,1 @@
+"""The model document, its SQL, the scorecard."""

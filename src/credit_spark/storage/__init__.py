@@ -1,0 +1,1 @@
+"""Spark session, Delta tables, model registry, paths; reading without Spark."""
