@@ -22,7 +22,7 @@ class LandingError(CreditSparkError):
 
 
 class GateError(CreditSparkError):
-    """A gate stopped the run: expectations, or a model that may not go live. Nothing is published."""
+    """A gate stopped the run: expectations, or a model that may not go live."""
 
     exit_code = 11
 

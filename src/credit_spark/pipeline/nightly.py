@@ -16,7 +16,7 @@ from credit_spark.pipeline.validate import check_suites, validate, validate_tabl
 
 
 def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = None) -> None:
-    """Clean, validate, train where there is no champion yet, score, measure and monitor one date."""
+    """Clean, validate, train if there is no champion yet, score, measure and monitor one date."""
     check_suites(run.suites, run.contract)
     run.step("clean", ingest)
     run.step("validate", validate)
