@@ -4,6 +4,7 @@ A `Table` declares columns, keys and constraints. An existing table is compared 
 new is added, what is no longer declared stays, and a changed type or meaning is refused.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 CONSTRAINT = "delta.constraints."
 # The kind of a contract's column: in Delta a rate and an amount of money have the same type.
 KIND = "credit_spark.kind."
+WORD = re.compile(r"\w+")
 # Delta keeps no bounds of these types.
 WITHOUT_BOUNDS = ("array", "map", "struct")
 
@@ -76,6 +78,7 @@ def evolve(spark: SparkSession, path: str, table: Table) -> list[str]:
     return [
         *existing.add_columns(),
         *existing.allow_nulls(),
+        *existing.drop_constraints(),
         *existing.change_constraints(),
         *existing.set_properties(),
     ]
@@ -129,6 +132,15 @@ class ExistingTable:
             if not field.nullable and name not in required:
                 self._alter(f"ALTER COLUMN `{name}` DROP NOT NULL")
                 yield f"{self._table.name}: column '{name}' may be null from now on"
+
+    def drop_constraints(self) -> Iterator[str]:
+        """Drop constraints on columns that are null from now on, since nulls would break them."""
+        gone = self._found.keys() - all_columns(self._table).keys()
+        for key, check in self._properties.items():
+            name = key.removeprefix(CONSTRAINT)
+            if key != name and name not in self._table.checks and gone & {*WORD.findall(check)}:
+                self._alter(f"DROP CONSTRAINT IF EXISTS {name}")
+                yield f"{self._table.name}: constraint '{name}' is dropped with its column"
 
     def change_constraints(self) -> Iterator[str]:
         """Add new constraints, and replace changed ones; those of others stay."""
