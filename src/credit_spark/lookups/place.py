@@ -15,7 +15,7 @@ class Place(NamedTuple):
     """A portfolio, and where its tables stand."""
 
     contract: Contract
-    lake: TableReader
+    reader: TableReader
 
 
 def place_of(
@@ -32,5 +32,5 @@ def place_of(
 def document_of(place: Place, version: str | None, as_of: date | None) -> ModelDocument:
     """A model by its version, or the one that scored a night."""
     if version:
-        return place.lake.document(version)
-    return place.lake.model_of(as_of or place.lake.latest())
+        return place.reader.document(version)
+    return place.reader.model_of(as_of or place.reader.latest())

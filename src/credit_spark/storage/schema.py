@@ -98,7 +98,8 @@ class ExistingTable:
 
     @cached_property
     def _properties(self) -> dict[str, str]:
-        return {key: value for key, value in self._sql_rows("SHOW TBLPROPERTIES")}
+        found = self._spark.sql(f"SHOW TBLPROPERTIES {self._name}").collect()
+        return {row["key"]: row["value"] for row in found}
 
     @cached_property
     def _new_constraints(self) -> dict[str, str]:
@@ -192,9 +193,6 @@ class ExistingTable:
 
     def _alter(self, change: str) -> None:
         self._spark.sql(f"ALTER TABLE {self._name} {change}")
-
-    def _sql_rows(self, command: str) -> list[tuple[str, str]]:
-        return [tuple(row) for row in self._spark.sql(f"{command} {self._name}").collect()]  # type: ignore[misc]
 
 
 def _required(table: Table) -> set[str]:

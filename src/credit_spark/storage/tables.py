@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import date
 from itertools import count
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from delta.exceptions import DeltaConcurrentModificationException
@@ -125,7 +126,7 @@ class Tables:
         self._staged[table.name] = Staged(table, together, both)
 
     def read(self, table: Table, written_by: str) -> DataFrame:
-        """This date's rows with the declared columns, staged ones in the place of those they replace.
+        """This date's rows with the declared columns; what is staged replaces what is published.
 
         Raises:
             InputError: there are none; `written_by` is the command that writes them.
@@ -171,8 +172,9 @@ class Tables:
         self.discard()
 
     def with_publish(self, action: Callable[[], object]) -> None:
-        """Let an action follow the next publish."""
-        self._with_publish.append(action)
+        """Let an action follow the next publish, once."""
+        if action not in self._with_publish:
+            self._with_publish.append(action)
 
     def discard(self) -> None:
         """Forget what is staged."""
@@ -252,7 +254,7 @@ class Tables:
         table: Table,
         frame: DataFrame,
         condition: str | None,
-        fencing: Mapping[str, str] = {},  # noqa: B006 - it is only read
+        fencing: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         """Append rows, or replace those for which a condition holds; their number.
 
@@ -304,7 +306,6 @@ class Tables:
     def _version(self, table: Table) -> int:
         history = DeltaTable.forPath(self.spark, self.path(table)).history(1)
         return int(history.select("version").collect()[0][0])
-
 
     def _check_claim(self) -> None:
         """Raise TryAgainError where a newer run has claimed the date."""
