@@ -279,7 +279,8 @@ class Tables:
 
     def _found_commit(self, table: Table, name: str) -> Row | None:
         history = DeltaTable.forPath(self.spark, self.path(table)).history(LAST_COMMITS)
-        return history.where(F.col("userMetadata") == name).first()
+        found: list[Row] = history.where(F.col("userMetadata") == name).collect()
+        return found[0] if found else None
 
     def _rewrite_once(
         self,
