@@ -97,8 +97,8 @@ def asked(folder: Path, port: int) -> Iterator[Goal]:
     yield Goal("the first look-up", first, 10, "s")
     yield Goal("a look-up, 99th percentile", 1000 * percentile(look_ups), 1000, "ms")
     applicants = [client.score() for _ in range(SCORED)]
-    yield Goal("an applicant, median", 1000 * median(applicants), 50, "ms")
-    yield Goal("applicants a second, several clients", rate(port, Client.score), 20, "", True)
+    yield Goal("an applicant, median", 1000 * median(applicants), 5, "ms")
+    yield Goal("applicants a second, several clients", rate(port, Client.score), 200, "", True)
     loans = cycle(drawn)
     yield Goal(
         "look-ups a second, several clients",
