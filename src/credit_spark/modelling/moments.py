@@ -1,56 +1,62 @@
-"""How the numeric features hang together: sums of products in the tasks, correlations from them."""
+"""Correlations of the numeric features of a batch date's loans, by Spark ML on a sample."""
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import isnan
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+from pyspark.ml.feature import VectorAssembler
+from pyspark.ml.stat import Correlation
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
-from credit_spark.modelling.watching import numbers_of
+from credit_spark.modelling.sampling import sample_by_id
+from credit_spark.modelling.watching import number
 from credit_spark.scoring.document import Watched
 
-NEGLIGIBLE = 1e-9
-# Of a block of loans.
-ENOUGH = 10_000
+VECTOR = "features"
 
 
 def numeric(watched: Sequence[Watched]) -> list[Watched]:
     """The features that are numbers."""
-    return [each for each in watched if each.role == "feature" and each.edges is not None]
-
-
-def moments(loans: pl.DataFrame, watched: Sequence[Watched]) -> NDArray[np.float64]:
-    """The matrix X'X of loans, X being a column of ones and the numeric features.
-
-    They are taken from about their median, which also stands for what is missing. Of many loans,
-    every so many-th stands for the others.
-    """
-    step = max(1, loans.height // ENOUGH)
-    part = loans.gather_every(step)
-    columns = [np.ones(part.height)]
-    for each in numeric(watched):
-        middle = each.edges[len(each.edges) // 2] if each.edges else 0.0
-        values = numbers_of(part, each.sql)
-        columns.append(np.where(np.isfinite(values), values - middle, 0.0))
-    rows = np.column_stack(columns)
-    return np.asarray(step * (rows.T @ rows))
+    return [each for each in watched if each.role == "feature" and not each.is_text]
 
 
 def correlations(
-    sums: NDArray[np.float64], watched: Sequence[Watched]
+    loans: DataFrame, rows: int, watched: Sequence[Watched]
 ) -> Iterator[tuple[str, str, float]]:
-    """Pearson's correlation of each two numeric features that vary."""
-    loans, totals = sums[0, 0], sums[0, 1:]
-    if not loans:
-        return
-    covariances = sums[1:, 1:] / loans - np.outer(totals, totals) / loans**2
-    variances = np.diag(covariances)
-    # What is below is no more than what digits lose: the feature is the same for every loan.
-    varies = variances > NEGLIGIBLE * (variances + (totals / loans) ** 2)
-    spreads = np.sqrt(np.maximum(variances, 0.0))
-    names = [each.name for each in numeric(watched)]
-    for a, one in enumerate(names):
-        for b, other in enumerate(names[:a]):
-            if varies[a] and varies[b]:
-                value = covariances[a, b] / (spreads[a] * spreads[b])
-                yield other, one, float(np.clip(value, -1, 1))
+    """Pearson's correlation of each two numeric features that vary.
+
+    Args:
+        loans: `loan_id`, and the columns that the features read.
+        rows: How many loans there are; of many, a sample by `loan_id` represents them.
+        watched: The model's monitored subjects; a missing value counts as about the median.
+    """
+    numbers = numeric(watched)
+    names = [f"{nth}" for nth in range(len(numbers))]
+    values = [_centred(each).alias(name) for each, name in zip(numbers, names, strict=True)]
+    # In one partition and in order, so that sums are the same on every run, to the last bit.
+    sample = sample_by_id(loans, rows).select("loan_id", *values)
+    sample = sample.repartition(1).sortWithinPartitions("loan_id").persist()
+    varying = _varying(sample, names)
+    if len(varying) > 1:
+        vectors = VectorAssembler(inputCols=varying, outputCol=VECTOR).transform(sample)
+        matrix = Correlation.corr(vectors, VECTOR).head()[0].toArray()
+        for (a, one), (b, other) in combinations(enumerate(varying), 2):
+            if not isnan(matrix[a, b]):
+                yield numbers[int(one)].name, numbers[int(other)].name, float(matrix[a, b])
+    sample.unpersist()
+
+
+def _centred(watched: Watched) -> Column:
+    """A number less its middle edge, which also stands for what is missing."""
+    edges = watched.edges or (0.0,)
+    middle = edges[len(edges) // 2]
+    return F.coalesce(number(watched.sql) - middle, F.lit(0.0))
+
+
+def _varying(sample: DataFrame, names: Sequence[str]) -> list[str]:
+    """The columns with more than one value; of others, a variance is only what rounding leaves."""
+    if not names:
+        return []
+    differs = sample.agg(*[(F.min(each) < F.max(each)).alias(each) for each in names]).first()
+    return [each for each in names if differs and differs[each]]
