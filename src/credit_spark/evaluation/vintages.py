@@ -14,8 +14,8 @@ from credit_spark.evaluation.cells import Cell, by_risk, counted
 from credit_spark.evaluation.figures import ALL, Figure
 from credit_spark.evaluation.metrics import METRICS
 
-# The blank keeps it apart from any column of a contract.
-VINTAGE = "the vintage"
+# The underscore keeps it apart from any column of a contract.
+VINTAGE = "_vintage"
 OF_A_VINTAGE = "vintage="
 # Cells of vintages are twentieths of log-odds: AUC is within a few thousandths all the same.
 STEPS = 20

@@ -1,6 +1,6 @@
 """Correlations of the numeric features of a batch date's loans, by Spark ML on a sample."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from math import isnan
 
@@ -23,7 +23,7 @@ def numeric(watched: Sequence[Watched]) -> list[Watched]:
 
 def correlations(
     loans: DataFrame, rows: int, watched: Sequence[Watched]
-) -> Iterator[tuple[str, str, float]]:
+) -> list[tuple[str, str, float]]:
     """Pearson's correlation of each two numeric features that vary.
 
     Args:
@@ -37,14 +37,14 @@ def correlations(
     # In one partition and in order, so that sums are the same on every run, to the last bit.
     sample = sample_by_id(loans, rows).select("loan_id", *values)
     sample = sample.repartition(1).sortWithinPartitions("loan_id").persist()
-    varying = _varying(sample, names)
-    if len(varying) > 1:
-        vectors = VectorAssembler(inputCols=varying, outputCol=VECTOR).transform(sample)
-        matrix = Correlation.corr(vectors, VECTOR).head()[0].toArray()
-        for (a, one), (b, other) in combinations(enumerate(varying), 2):
-            if not isnan(matrix[a, b]):
-                yield numbers[int(one)].name, numbers[int(other)].name, float(matrix[a, b])
+    varying = [nth for nth, differs in enumerate(_differ(sample, names)) if differs]
+    matrix = _matrix(sample, [names[nth] for nth in varying])
     sample.unpersist()
+    return [
+        (numbers[one].name, numbers[other].name, matrix[a][b])
+        for (a, one), (b, other) in combinations(enumerate(varying), 2)
+        if not isnan(matrix[a][b])
+    ]
 
 
 def _centred(watched: Watched) -> Column:
@@ -54,9 +54,20 @@ def _centred(watched: Watched) -> Column:
     return F.coalesce(number(watched.sql) - middle, F.lit(0.0))
 
 
-def _varying(sample: DataFrame, names: Sequence[str]) -> list[str]:
-    """The columns with more than one value; of others, a variance is only what rounding leaves."""
+def _differ(sample: DataFrame, names: Sequence[str]) -> list[bool]:
+    """Which columns have two values; of others, a variance is only what rounding leaves."""
     if not names:
         return []
-    differs = sample.agg(*[(F.min(each) < F.max(each)).alias(each) for each in names]).first()
-    return [each for each in names if differs and differs[each]]
+    row = sample.agg(*[F.min(each) < F.max(each) for each in names]).first()
+    return [bool(each) for each in row or ()]
+
+
+def _matrix(sample: DataFrame, names: Sequence[str]) -> list[list[float]]:
+    """The correlation of each column with each, NaN where it is not defined."""
+    if len(names) < 2:
+        return []
+    vectors = VectorAssembler(inputCols=list(names), outputCol=VECTOR).transform(sample)
+    row = Correlation.corr(vectors, VECTOR).first()
+    assert row is not None
+    found: list[list[float]] = row[0].toArray().tolist()
+    return found

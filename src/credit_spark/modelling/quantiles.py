@@ -1,4 +1,4 @@
-"""Quantiles of the numeric features: imputation values, the range attained, where pre-bins begin."""
+"""Quantiles of the numeric features: imputation values, attained ranges, edges of pre-bins."""
 
 from collections.abc import Mapping, Sequence
 

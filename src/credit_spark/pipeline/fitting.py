@@ -31,18 +31,18 @@ class TrainingSet(NamedTuple):
 
 
 def fitted(
-    night: RunContext,
+    run: RunContext,
     book: Book,
     rows: DataFrame,
     treatments: Sequence[Treatment],
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each treatment, and of each for each penalty, fitted on the same rows."""
-    learnt = training_set(night.contract, book, rows)
+    learnt = training_set(run.contract, book, rows)
     return [
         document
         for treatment in treatments
-        for document in _fitted(night, book, learnt, treatment, penalties)
+        for document in _fitted(run, book, learnt, treatment, penalties)
     ]
 
 
@@ -57,15 +57,15 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
 
 
 def _fitted(
-    night: RunContext,
+    run: RunContext,
     book: Book,
     learnt: TrainingSet,
     treatment: Treatment,
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each penalty; what the treatment has shifted the odds by is taken off."""
-    contract, seen = night.contract, learnt.seen
-    training, labels = _treated(night, book, learnt, treatment)
+    contract, seen = run.contract, learnt.seen
+    training, labels = _treated(run, book, learnt, treatment)
     found = fits(learnt.design, training, penalties)
     shift = offset(seen, weights(labels))
     return [
@@ -78,17 +78,17 @@ def _fitted(
             offset=shift,
             score=contract.score,
             refusals=refusals(contract),
-            facts=_facts(night, book, seen, treatment, penalty),
+            facts=_facts(run, book, seen, treatment, penalty),
         )
         for each, penalty in zip(found, penalties, strict=True)
     ]
 
 
 def _treated(
-    night: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
+    run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
 ) -> tuple[DataFrame, DataFrame]:
     """Treated vectors, and a frame with the same labels and weights."""
-    seen, seed = learnt.seen, night.contract.model.seed
+    seen, seed = learnt.seen, run.contract.model.seed
     if treatment != "smote":
         # Where only labels are asked for, vectors need not be read.
         labels = learnt.rows.select("loan_id", "label")
@@ -97,19 +97,19 @@ def _treated(
             treated(labels, treatment, seen, seed),
         )
     # Rows are made up between features, not between vectors, where a text is several numbers.
-    after_smote = partitions_of(night, int(2 * max(seen)))
-    plan = SmotePlan(book.features, night.settings.training.smote_rows, after_smote)
+    after_smote = partitions_of(run, int(2 * max(seen)))
+    plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
     made_equal = treated(learnt.rows, treatment, seen, seed, plan)
     training = vectors(learnt.design, made_equal, "label", WEIGHT)
     return training, training
 
 
 def _facts(
-    night: RunContext, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
+    run: RunContext, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
 ) -> Facts:
-    plan = night.contract.model
+    plan = run.contract.model
     return Facts(
-        as_of=night.as_of,
+        as_of=run.as_of,
         treatment=treatment,
         rows=int(seen.good + seen.bad),
         good=int(seen.good),
