@@ -15,7 +15,7 @@ import click
 
 from credit_spark.adapters.machine import machine_faults
 from credit_spark.contract.columns import check_sql
-from credit_spark.contract.errors import InputError, Stop, listed
+from credit_spark.contract.errors import CreditSparkError, InputError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
 from credit_spark.evaluation.drift import Status
@@ -210,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return INTERRUPTED
-    except Stop as stop:
+    except CreditSparkError as stop:
         click.echo(f"credit-spark: {stop}", err=True)
         return stop.exit_code
     return 0

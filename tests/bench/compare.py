@@ -76,7 +76,7 @@ def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def check(program: str, ours: Path, theirs: Path) -> None:
-    """Stop where a program's tables say something else than ours."""
+    """CreditSparkError where a program's tables say something else than ours."""
     if program != BARE:
         differing = differences(str(ours), str(theirs))
         assert not differing, f"{program}: {'; '.join(differing)}"

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.cleaning.rules import OUTCOME_RULE
-from credit_spark.contract.errors import GateError, InputError, Stop, listed
+from credit_spark.contract.errors import CreditSparkError, GateError, InputError, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.modelling.collinearity import inflations
@@ -79,7 +79,7 @@ def read_book(run: RunContext) -> Book:
     development = prepared(run, rows, definitions(contract))
     try:
         return _looked_at(run, development, cutoff, held_out if cutoff else None)
-    except Stop:
+    except CreditSparkError:
         development.unpersist()
         raise
 
