@@ -1,6 +1,7 @@
-"""What is watched from night to night: where its bins lie, and what loans come to in each.
+"""Monitored subjects: the edges of their bins, and how many loans are in each bin.
 
-Bins are found once, when a model is fitted, so that nights can be held against it and each other.
+Bins are set once, when a model is trained, so that batch dates compare with the training data and
+with each other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from credit_spark.contract.expressions import columns_of, expression
+from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.modelling.features import LARGEST, Definition
@@ -121,12 +122,6 @@ def watched_score(cells: Sequence[Cell]) -> Watched:
     return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=counts, bads=bads)
 
 
-def columns_watched(watched: Sequence[Watched]) -> list[str]:
-    """The columns of `loans` that are read, in order of name."""
-    needed = frozenset[str]().union(*[columns_of(each.sql) for each in watched])
-    return sorted(needed - {"log_odds"})
-
-
 def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int]]:
     """The places of analyses that are shown against each other."""
     places = {each.name: nth for nth, each in enumerate(watched) if each.role == "analysis"}
@@ -145,8 +140,8 @@ def profiled(
     """What loans come to in each bin of every subject, then of every pair, in one aggregation.
 
     Args:
-        loans: `columns_watched`; `log_odds` where the score is watched; `pd`; and `outcome`, which
-            is open where it is neither good nor bad.
+        loans: The columns that the subjects read, `log_odds` for the score among them; `pd`; and
+            `outcome`, which is open where it is neither good nor bad.
         watched: The subjects, with their bins.
         paired: The places of two subjects each.
 
