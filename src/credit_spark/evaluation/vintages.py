@@ -1,4 +1,4 @@
-"""Loans by the month of their date, and how old they are: what a model may be judged by.
+"""Loans by the month of their date, and whether they are old enough for their outcome to count.
 
 A young loan tells little: of those of one month, the bad ones are known before the good.
 """

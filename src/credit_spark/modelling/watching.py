@@ -137,7 +137,7 @@ def profiled(
     watched: Sequence[Watched],
     paired: Sequence[tuple[int, int]] = (),
 ) -> Profile:
-    """What loans come to in each bin of every subject, then of every pair, in one aggregation.
+    """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.
 
     Args:
         loans: The columns that the subjects read, `log_odds` for the score among them; `pd`; and

@@ -1,4 +1,4 @@
-"""What a model came to on each data set: its cells calibrated, and every figure of them."""
+"""A model's results on each data set: its calibrated cells, and every figure of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

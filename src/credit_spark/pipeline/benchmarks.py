@@ -50,7 +50,7 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
         optbinning()
     if "lstm" not in names:
         return
-    rows = int(book.seen.good + book.seen.bad)
+    rows = int(book.counts.good + book.counts.bad)
     if rows > MOST_ROWS_OF_LSTM:
         raise InputError(
             f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "

@@ -49,7 +49,7 @@ class Book:
     development: DataFrame
     out_of_time: DataFrame | None
     cutoff: date | None
-    seen: Classes
+    counts: Classes
     features: tuple[Definition, ...]
     left_out: tuple[LeftOut, ...]
     spreads: Mapping[Slot, Spread]
@@ -89,8 +89,8 @@ def _looked_at(
 ) -> Book:
     """The book of prepared rows, where it can be learnt from."""
     contract = run.contract
-    seen = classes(development)
-    _enough(run, seen, f"before {cutoff}" if cutoff else "in the book")
+    counts = classes(development)
+    _enough(run, counts, f"before {cutoff}" if cutoff else "in the book")
     _enough_in_the_folds(development)
     features, left_out, missing = usable(development, definitions(contract))
     if not features:
@@ -105,13 +105,13 @@ def _looked_at(
         development=development,
         out_of_time=out_of_time,
         cutoff=cutoff,
-        seen=seen,
+        counts=counts,
         features=features,
         left_out=left_out,
         spreads=spreads_of(scaling, features),
         attained=ends(development, features) if contract.score.reference == "best" else {},
         inflations=found,
-        watched=watched_in(contract, features, development.select("loan.*"), seen),
+        watched=watched_in(contract, features, development.select("loan.*"), counts),
         remarks=(*leaks, *_sparse(missing), *_collinear(found)),
     )
 
@@ -248,8 +248,8 @@ def _enough_in_the_folds(development: DataFrame) -> None:
         )
 
 
-def _enough(run: RunContext, seen: Classes, where: str) -> None:
-    if min(seen) >= FEWEST_OF_A_CLASS:
+def _enough(run: RunContext, counts: Classes, where: str) -> None:
+    if min(counts) >= FEWEST_OF_A_CLASS:
         return
     unnamed = unnamed_outcomes(run)
     advice = (
@@ -259,7 +259,7 @@ def _enough(run: RunContext, seen: Classes, where: str) -> None:
         else ""
     )
     raise GateError(
-        f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
+        f"there are {counts.good:,} good and {counts.bad:,} bad loans {where}: too few to train "
         f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a date with more "
         f"known outcomes{advice}; nothing was scored"
     )

@@ -25,7 +25,7 @@ class TrainingSet(NamedTuple):
     """
 
     rows: DataFrame
-    seen: Classes
+    counts: Classes
     design: Design
     vectors: DataFrame
 
@@ -64,10 +64,10 @@ def _fitted(
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each penalty; what the treatment has shifted the odds by is taken off."""
-    contract, seen = run.contract, learnt.seen
+    contract, counts = run.contract, learnt.counts
     training, labels = _treated(run, book, learnt, treatment)
     found = fits(learnt.design, training, penalties)
-    shift = offset(seen, weights(labels))
+    shift = offset(counts, weights(labels))
     return [
         ModelDocument(
             portfolio=contract.portfolio,
@@ -78,7 +78,7 @@ def _fitted(
             offset=shift,
             score=contract.score,
             refusals=refusals(contract),
-            facts=_facts(run, book, seen, treatment, penalty),
+            facts=_facts(run, book, counts, treatment, penalty),
         )
         for each, penalty in zip(found, penalties, strict=True)
     ]
@@ -88,32 +88,32 @@ def _treated(
     run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
 ) -> tuple[DataFrame, DataFrame]:
     """Treated vectors, and a frame with the same labels and weights."""
-    seen, seed = learnt.seen, run.contract.model.seed
+    counts, seed = learnt.counts, run.contract.model.seed
     if treatment != "smote":
         # Where only labels are asked for, vectors need not be read.
         labels = learnt.rows.select("loan_id", "label")
         return (
-            treated(learnt.vectors, treatment, seen, seed),
-            treated(labels, treatment, seen, seed),
+            treated(learnt.vectors, treatment, counts, seed),
+            treated(labels, treatment, counts, seed),
         )
     # Rows are made up between features, not between vectors, where a text is several numbers.
-    after_smote = partitions_of(run, int(2 * max(seen)))
+    after_smote = partitions_of(run, int(2 * max(counts)))
     plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
-    made_equal = treated(learnt.rows, treatment, seen, seed, plan)
+    made_equal = treated(learnt.rows, treatment, counts, seed, plan)
     training = vectors(learnt.design, made_equal, "label", WEIGHT)
     return training, training
 
 
 def _facts(
-    run: RunContext, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
+    run: RunContext, book: Book, counts: Classes, treatment: Treatment, penalty: Penalty
 ) -> Facts:
     plan = run.contract.model
     return Facts(
         as_of=run.as_of,
         treatment=treatment,
-        rows=int(seen.good + seen.bad),
-        good=int(seen.good),
-        bad=int(seen.bad),
+        rows=int(counts.good + counts.bad),
+        good=int(counts.good),
+        bad=int(counts.bad),
         out_of_time_from=book.cutoff,
         folds=plan.folds,
         seed=plan.seed,

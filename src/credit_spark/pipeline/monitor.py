@@ -31,7 +31,7 @@ from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import NIGHT, version_of
 from credit_spark.pipeline.movements import Earlier, score_changes
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.storage.runs import complete_nights
+from credit_spark.storage.runs import complete_dates
 
 OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
 # Each of the newest months is a figure of its own.
@@ -128,7 +128,7 @@ def earlier_batches(run: RunContext) -> list[Earlier]:
     columns = ("as_of", "command", "status", "ended_at", "rows_accepted", "model_version")
     ended = f"as_of < date '{run.as_of}' and ended_at is not null"
     runs = run.tables.rows(RUNS, columns, ended)
-    known = complete_nights(sorted(runs, key=lambda each: each["ended_at"]))
+    known = complete_dates(sorted(runs, key=lambda each: each["ended_at"]))
     scored = [
         Earlier(as_of, each["rows_accepted"])
         for as_of, each in known.items()

@@ -13,7 +13,7 @@ from credit_spark.pipeline.trials import cross_validated
 
 
 class Choice(NamedTuple):
-    """The penalty that does best on held-out loans, and what each of them came to."""
+    """The penalty that does best on held-out loans, and the figures of each."""
 
     penalty: Penalty
     figures: tuple[Figure, ...]
@@ -33,7 +33,7 @@ def chosen_penalty(run: RunContext, book: Book) -> Choice:
         for folds in cross_validated(run, book, ["none"], penalties)
     ]
     losses = [log_loss(each) or 0.0 for each in cells]
-    rows = int(book.seen.good + book.seen.bad)
+    rows = int(book.counts.good + book.counts.bad)
     figures = [
         Figure(None, ALL, None, metric.__name__, metric(each), rows, str(penalty))
         for penalty, each in zip(penalties, cells, strict=True)

@@ -66,30 +66,32 @@ def train(run: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
     finally:
         book.development.unpersist()
     _write(run, book, choice, trials, others)
-    gates = [judged(run, each.measured.figures) for each in trials]
+    gates = [gates_of(run, each.measured.figures) for each in trials]
     for each, its_gates in zip(trials, gates, strict=True):
         run.models.save(each.document, its_gates)
-    told = [
+    summaries = [
         summary(run, book, each, its_gates) for each, its_gates in zip(trials, gates, strict=True)
     ]
     if asked.report:
-        told = [fit | {"reports": reports(each)} for fit, each in zip(told, trials, strict=True)]
+        summaries = [
+            fit | {"reports": reports(each)} for fit, each in zip(summaries, trials, strict=True)
+        ]
     first = trials[0].document
     run.ledger.facts["model_version"] = first.version
     shown = [{"name": each.model_version, **_shown(each)} for each in others]
-    run.ledger.note("train", {**told[0], "treatments": told, "benchmarks": shown})
+    run.ledger.note("train", {**summaries[0], "treatments": summaries, "benchmarks": shown})
     return first
 
 
 def beside(contract: Contract, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    """The benchmarks asked for; beside a binned model the linear one always stands."""
-    asked = [*benchmarks]
+    """The benchmarks requested; beside a binned model always the linear one."""
+    requested = [*benchmarks]
     if contract.model.form == "binned":
-        asked.append("linear")
-    return list(dict.fromkeys(asked))
+        requested.append("linear")
+    return list(dict.fromkeys(requested))
 
 
-def judged(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
+def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
     """The fit against its gates: out of time where there is such a test, else in the folds.
 
     A slope may lie beyond its bounds by twice its standard error, as it will on a few loans.
@@ -110,7 +112,7 @@ def judged(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Ga
 
 
 def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
-    """What a person wants to know of a fit."""
+    """What the user is shown of a fit."""
     document = trial.document
     facts = document.facts
     remarks = [*book.remarks, *wrong_signs(document, run.contract)]
@@ -172,8 +174,8 @@ def _write(
     if others:
         made = ", ".join(f"'{each.model_version}'" for each in others)
         fitted_now = f"({fitted_now}) or model_version in ({made})"
-    is_asked = "true" if measured_by_another_contract(run) else fitted_now
-    write_measured(run, [first, *rest, *others], f"dataset in {TRAINED} and ({is_asked})")
+    replaced = "true" if measured_by_another_contract(run) else fitted_now
+    write_measured(run, [first, *rest, *others], f"dataset in {TRAINED} and ({replaced})")
 
 
 def measured_by_another_contract(run: RunContext) -> bool:
@@ -191,7 +193,7 @@ def measured_by_another_contract(run: RunContext) -> bool:
 
 def inflation_figures(book: Book) -> list[Figure]:
     """Each feature's variance inflation."""
-    rows = int(book.seen.good + book.seen.bad)
+    rows = int(book.counts.good + book.counts.bad)
     return [
         Figure(None, "all", None, "variance_inflation", value, rows, f"feature={name}")
         for name, value in book.inflations.items()

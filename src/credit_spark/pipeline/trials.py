@@ -24,7 +24,7 @@ Made = TypeVar("Made")
 
 
 class Trial(NamedTuple):
-    """A model, and what it came to on every data set."""
+    """A model, and its results on every data set."""
 
     document: ModelDocument
     measured: Measured
@@ -41,7 +41,7 @@ def tried(
     """A fit with each treatment, measured on every data set.
 
     The folds' fits are held against their held-out loans, each fold's log-odds recalibrated by
-    what the other folds came to; the model itself by what all of them came to.
+    the outcomes of the other folds; the model itself by those of all folds.
     """
     documents, raw = fitted_and_counted(run, book, treatments, penalty)
     if random_split:
