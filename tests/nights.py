@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.logs import Log
+from credit_spark.storage.logs import Log
 from credit_spark.cli import main
 from credit_spark.contract.models import Contract
 from credit_spark.pipeline.context import RunContext, RunSummary

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import click
 
-from credit_spark.adapters.machine import machine_faults
+from credit_spark.storage.machine import machine_faults
 from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract

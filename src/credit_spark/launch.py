@@ -18,7 +18,7 @@ from rich.console import Console
 
 from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.lineage import About
-from credit_spark.adapters.logs import Log, java_trace
+from credit_spark.storage.logs import Log, java_trace
 from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract

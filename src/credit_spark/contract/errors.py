@@ -28,9 +28,9 @@ class GateError(Stop):
 
 
 class DriftError(Stop):
-    """The night is complete, and what it shows has changed beyond what its user accepts."""
+    """The run is complete, and a monitored figure asks for action."""
 
-    exit_code = 11
+    exit_code = 12
 
 
 class TryAgainError(Stop):

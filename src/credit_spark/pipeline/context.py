@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from credit_spark.adapters.landing import Landing
-    from credit_spark.adapters.logs import Log
+    from credit_spark.storage.logs import Log
     from credit_spark.contract.models import Contract
     from credit_spark.quality.suites import Suites
     from credit_spark.settings import Settings
