@@ -140,11 +140,16 @@ def suite_of(name: str, expectations: Expectations) -> Any:
     return library().ExpectationSuite(name=name, expectations=[dict(each) for each in expectations])
 
 
-def _batch(table: str, frame: DataFrame) -> Any:
+@lru_cache(maxsize=1)
+def _context() -> Any:
     context = library().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    # The frame is persisted already, or read once.
-    source = context.data_sources.add_or_update_spark(table, persist=False)
+    return context
+
+
+def _batch(table: str, frame: DataFrame) -> Any:
+    # The frame is persisted where it is read more than once.
+    source = _context().data_sources.add_or_update_spark(table, persist=False)
     asset = source.add_dataframe_asset(table)
     definition = asset.add_batch_definition_whole_dataframe("all")
     return definition.get_batch(batch_parameters={"dataframe": frame})

@@ -24,9 +24,9 @@ JAVA_FRAMES = 15
 LOOK_EVERY = 0.5
 
 # The first line of a Java exception, its condition, and the constraint or the column that is
-# violated. Spark prefixes the first of them with its own condition.
+# violated. py4j prefixes the first with a colon.
 THROWN = re.compile(
-    r"(?:Caused by: )?((?:\w+\.)+[\w$]*(?:Exception|Error|UnknownHost)\w*)"
+    r"(?:Caused by: |: )?((?:\w+\.)+[\w$]*(?:Exception|Error)\w*)"
     r"(?:: \[([A-Z]\w*(?:\.\w+)*)\])?"
     r"(?: CHECK constraint (\w+) | NOT NULL constraint violated for column: (\w+))?"
 )
