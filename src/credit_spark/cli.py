@@ -13,7 +13,6 @@ from typing import Any, get_args
 
 import click
 
-from credit_spark.adapters.machine import machine_faults
 from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import CreditSparkError, InputError, listed
 from credit_spark.contract.loading import find_contract, load_contract
@@ -34,6 +33,7 @@ from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.validate import check_suites, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
+from credit_spark.storage.machine import machine_faults
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130

@@ -252,7 +252,7 @@ class Tables:
         table: Table,
         frame: DataFrame,
         condition: str | None,
-        fencing: Mapping[str, str] = {},  # noqa: B006 - it is only read
+        fencing: Mapping[str, str] = {},
     ) -> int:
         """Append rows, or replace those for which a condition holds; their number.
 
