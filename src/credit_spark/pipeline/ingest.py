@@ -66,7 +66,7 @@ def ingest(run: "RunContext") -> None:
     written = run.tables.replace(QUARANTINE, aside.withColumn("status", F.lit("open")))
     counts = counted(account, written)
     run.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
-    run.ledger.note("ingest", {**counts._asdict(), "reasons": failed, "files": len(files)})
+    run.ledger.note("clean", {**counts._asdict(), "reasons": failed, "files": len(files)})
 
 
 def deduplicated(records: Records, contract: Contract) -> DataFrame:
