@@ -51,11 +51,12 @@ def scoring_sql(
     further feature costs points); `expected_loss` where the contract has a `loss`;
     `model_version`. `kinds` are those of the contract's columns.
     """
+    carried = [*map(quoted(dialect), keep), *([EXPOSURE] if loss else []), *_rules(document)]
     steps = {
         **_term_steps(document, kinds, dialect, keep, loss),
         "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
         "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
-        **_cost_steps(document),
+        **_cost_steps(document, [*carried, "log_odds", "pd"]),
     }
     columns = [
         *map(quoted(dialect), keep),
@@ -236,26 +237,32 @@ def _summed(document: ModelDocument) -> str:
     return f"greatest(least({total}, {_number(WIDEST_LOG_ODDS)}), {_number(-WIDEST_LOG_ODDS)})"
 
 
-def _cost_steps(document: ModelDocument) -> Steps:
-    """Two steps a reason: the highest cost of the features not chosen yet, and whose it is.
+def _cost_steps(document: ModelDocument, carried: Sequence[str]) -> Steps:
+    """Of each reason: the highest cost, whose it is, and the costs without it.
 
-    Of equal costs the first in the contract's order is taken, then the next.
+    Of equal costs the first in the contract's order is chosen, then the next. A chosen cost becomes
+    0, which is no reason, not null: Spark's code for values that are never null is half as long.
     """
-    costs = list(_costs(document))
-    steps: Steps = {}
-    before = "judged"
-    for nth in range(1, len(REASONS) + 1):
-        left = [_left(cost, place, nth) for place, cost in enumerate(costs, start=1)]
-        top = f"greatest({', '.join(left)})" if len(left) > 1 else left[0]
-        steps[f"dearest_{nth}"] = [f"select *, {top} as _cost_{nth}", f"from {before}"]
-        cases = [
-            f"when {expression} = _cost_{nth} then {place}"
-            for place, expression in enumerate(left, start=1)
-        ]
+    costs, steps, source = list(_costs(document)) or ["0e0"], {}, "judged"
+    chosen: list[str] = []
+    for nth, _ in enumerate(REASONS, start=1):
+        top, place = f"_cost_{nth}", f"_place_{nth}"
+        highest = f"greatest({', '.join(costs)})" if len(costs) > 1 else costs[0]
+        cases = [f"when {cost} = {top} then {at}" for at, cost in enumerate(costs, start=1)]
+        steps[f"dearest_{nth}"] = [f"select *, {highest} as {top}", f"from {source}"]
         steps[f"placed_{nth}"] = [
-            *_listed("select *, case", cases, f"end as _place_{nth} from dearest_{nth}", between=""),
+            *_listed("select *, case", cases, f"else 0 end as {place}", between=""),
+            f"from dearest_{nth}",
         ]
-        before = f"placed_{nth}"
+        chosen += [top, place]
+        left = [
+            f"case when {place} = {at} then 0e0 else {cost} end as _left_{at}"
+            for at, cost in enumerate(costs, start=1)
+        ]
+        source = f"left_{nth}"
+        steps[source] = [*_listed("select", [*carried, *chosen, *left], f"from placed_{nth}")]
+        costs = [f"_left_{at}" for at in range(1, len(left) + 1)]
+    del steps[source]
     return steps
 
 
@@ -264,14 +271,6 @@ def _costs(document: ModelDocument) -> Iterator[str]:
     for term, held in zip(document.terms, document.references, strict=True):
         own = column_of(term)
         yield f"({own} - {_number(held)})" if held else own
-
-
-def _left(cost: str, place: int, nth: int) -> str:
-    """What a feature costs, or null where it was chosen before."""
-    if nth == 1:
-        return cost
-    chosen = " or ".join(f"_place_{before} = {place}" for before in range(1, nth))
-    return f"case when {chosen} then null else {cost} end"
 
 
 def _decided(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
