@@ -4,6 +4,7 @@ Lines go to stderr where it is no terminal, and to the day's file always; traces
 """
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,12 +12,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 from deltalake.exceptions import DeltaError
-from py4j.java_gateway import is_instance_of
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -24,6 +22,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 JAVA_FRAMES = 15
 # Seconds between two looks at how far a step is.
 LOOK_EVERY = 0.5
+
+# The first line of a Java exception, its condition, and the constraint or the column that is
+# violated. py4j prefixes the first with a colon.
+THROWN = re.compile(
+    r"(?:Caused by: |: )?((?:\w+\.)+[\w$]*(?:Exception|Error)\w*)"
+    r"(?:: \[([A-Z]\w*(?:\.\w+)*)\])?"
+    r"(?: CHECK constraint (\w+) | NOT NULL constraint violated for column: (\w+))?"
+)
+FRAME = re.compile(r"\s+(at [\w.$/<>]+\((?:\w+\.\w+:\d+|Native Method|Unknown Source)\))$")
 
 # Their texts hold the rows that they are about.
 HIDDEN = (PySparkException, Py4JJavaError, DeltaError)
@@ -113,25 +120,24 @@ def _said(error: BaseException) -> str:
 
 
 def java_trace(error: BaseException) -> str:
-    """A Java exception and its causes: their classes, Spark's names for what happened, the frames.
+    """Where a failure of Spark comes from, without its messages, which can hold rows' values.
 
-    Messages are left out. Empty for an error that is not of Java.
+    A line an exception of the chain: class, Spark's error condition, the constraint or column that
+    was violated; below it the first frames. Empty for an error that Spark did not raise.
     """
-    thrown = getattr(error, "java_exception", getattr(error, "_origin", None))
-    lines = []
-    while thrown is not None:
-        lines.append(f"{thrown.getClass().getName()} {_condition(thrown)}".strip())
-        lines += [
-            f"  at {frame.toString()}" for frame in list(thrown.getStackTrace())[:JAVA_FRAMES]
-        ]
-        thrown = thrown.getCause()
-    return "\n".join(lines)
-
-
-def _condition(thrown: Any) -> str:
-    """Spark's name for what happened, and the name of the check where one was broken."""
-    if not is_instance_of(SparkContext._gateway, thrown, "org.apache.spark.SparkThrowable"):
+    if not isinstance(error, PySparkException | Py4JJavaError):
         return ""
-    parameters = thrown.getMessageParameters()
-    check = parameters.get("constraintName") or ""
-    return f"{thrown.getCondition()} {check}".strip()
+    return "\n".join(_without_messages(str(error)))
+
+
+def _without_messages(text: str) -> Iterator[str]:
+    """The lines of a printed Java exception that hold names only, each cut down to them."""
+    frames = 0
+    for line in text.splitlines():
+        if found := THROWN.match(line):
+            frames = 0
+            yield " ".join(filter(None, found.groups()))
+        elif found := FRAME.match(line):
+            frames += 1
+            if frames <= JAVA_FRAMES:
+                yield f"  {found[1]}"
