@@ -44,6 +44,10 @@ class ConstraintError(Exception):
     """A row breaks a constraint of its table, which has its name here but none of the values."""
 
 
+class ConflictError(TryAgainError):
+    """Another run has written to the table at the same moment: the same commit may succeed now."""
+
+
 class Staged(NamedTuple):
     """Rows that replace a batch date's rows at the next publish: all of them, or those `within`."""
 
@@ -189,7 +193,11 @@ class Tables:
             ConstraintError: a row breaks a constraint of the table.
         """
         condition = f"as_of = date'{self.as_of}'" + (f" and ({within})" if within else "")
-        return self._commit(table, self._stamped(table, frame), condition, self._fencing())
+        rows, fencing = self._stamped(table, frame), self._fencing()
+        if not fencing:
+            return self._commit(table, rows, condition)
+        # What is in the way is an older run of the date, which the fence stops, or another date's.
+        return _retried(lambda: self._commit(table, rows, condition, fencing))
 
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add a few rows at once; their number."""
@@ -317,9 +325,9 @@ class Tables:
 
 
 def _retried(commit: Callable[[], Result]) -> Result:
-    """Commit to a table that runs of other dates write to, too."""
+    """Commit, and again where another run has written to the table at the same moment."""
     for _ in range(MOST_TRIES - 1):
-        with suppress(TryAgainError):
+        with suppress(ConflictError):
             return commit()
     return commit()
 
@@ -347,8 +355,8 @@ def _some(rows: DataFrame, columns: Collection[str], where: str | None) -> DataF
     return (rows.where(where) if where else rows).select(*columns)
 
 
-def _overtaken(table: Table) -> TryAgainError:
-    return TryAgainError(
+def _overtaken(table: Table) -> ConflictError:
+    return ConflictError(
         f"another run wrote to '{table.name}' at the same moment; run the same command again"
     )
 
