@@ -34,8 +34,8 @@ from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.validate import check_suites, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
-from credit_spark.storage.migrations import migrate
 from credit_spark.storage.machine import machine_faults
+from credit_spark.storage.migrations import migrate
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130
