@@ -1,14 +1,15 @@
 """Delta tables written by Spark, read again by Spark and by deltalake."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from deltalake import DeltaTable
 
 from credit_spark.contract.errors import InputError, TryAgainError
 from credit_spark.contract.tables import RUNS, Field, Table
+from credit_spark.storage.commits import ConstraintError
 from credit_spark.storage.runs import claim, finish
-from credit_spark.storage.tables import ConstraintError, Tables
+from credit_spark.storage.tables import Tables
 from tests.frames import rows
 
 SHARES = Table(
@@ -112,6 +113,8 @@ def test_an_older_run_cannot_overwrite_a_newer_one(tables_of) -> None:
     finish(newer, "complete", {"rows_accepted": 1, "message": None})
 
     assert by_deltalake(newer) == [(2, "D", 0.4)]
+    (times,) = newer.rows(RUNS, ["started_at", "ended_at"], "run_id = 'newer'")
+    assert timedelta(0) < times["ended_at"] - times["started_at"] < timedelta(minutes=9)
     found = newer.rows(RUNS, ["run_id", "status", "rows_accepted"])
     assert sorted(map(tuple, (each.values() for each in found))) == [
         ("newer", "complete", 1),

@@ -239,10 +239,8 @@ class TableReader:
         The statistics of files and row groups leave out those that cannot have the row.
         """
         is_loan = pc.field("loan_id") == loan_id
-        for fragment in self._dataset(table, as_of).get_fragments(filter=is_loan):
-            if not fragment.count_rows(filter=is_loan):
-                continue
-            for group in fragment.split_by_row_group(filter=is_loan):
+        for file in self._dataset(table, as_of).get_fragments(filter=is_loan):
+            for group in file.split_by_row_group(filter=is_loan):
                 if group.count_rows(filter=is_loan):
                     (row,) = group.to_table(columns=columns, filter=is_loan).to_pylist()
                     return dict(row)

@@ -7,7 +7,8 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from credit_spark.contract.tables import RUNS
-from credit_spark.storage.tables import Tables, taken_over
+from credit_spark.storage.commits import taken_over
+from credit_spark.storage.tables import Tables
 
 STARTED, COMPLETE, ABANDONED = "started", "complete", "abandoned"
 # Commands that write a date's rows: the others neither complete a date nor break it.

@@ -30,9 +30,9 @@ def all_columns(table: Table) -> dict[str, Field]:
     return {**table.columns, **added, "run_id": RUN_ID}
 
 
-def ddl(table: Table) -> str:
-    """The declared columns with their types, as Spark's `createDataFrame` takes them."""
-    return ", ".join(f"`{name}` {field.type}" for name, field in table.columns.items())
+def ddl(columns: Mapping[str, Field]) -> str:
+    """Columns with their types, as Spark's `createDataFrame` takes them."""
+    return ", ".join(f"`{name}` {field.type}" for name, field in columns.items())
 
 
 def sql_name(path: str) -> str:
@@ -223,8 +223,8 @@ def _properties(table: Table) -> dict[str, str]:
 
 
 def _types(table: Table) -> dict[str, DataType]:
-    text = ", ".join(f"`{name}` {field.type}" for name, field in all_columns(table).items())
-    return {field.name: field.dataType for field in StructType.fromDDL(text)}  # type: ignore[attr-defined]
+    declared = StructType.fromDDL(ddl(all_columns(table)))
+    return {field.name: field.dataType for field in declared}  # type: ignore[attr-defined]
 
 
 def _quoted(text: str) -> str:

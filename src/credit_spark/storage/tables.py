@@ -7,45 +7,25 @@ skips a commit whose fence is lower than one that it has seen.
 """
 
 import json
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from datetime import date
 from itertools import count
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError, TryAgainError
-from credit_spark.contract.tables import RUNS, Table
-from credit_spark.storage import schema
+from credit_spark.contract.errors import InputError
+from credit_spark.contract.tables import RUNS, Field, Table
+from credit_spark.storage import commits, schema
+from credit_spark.storage.commits import delta_errors, retried, taken_over
 from credit_spark.storage.paths import url_of
 
-# More runs than may write to one table between a commit and the look at it.
-LAST_COMMITS = 20
-# Of a commit to a table that runs of other dates write to at the same moment.
-MOST_TRIES = 5
 # One commit waits for the storage while another's tasks run.
 PARALLEL_COMMITS = 2
-# The commits that one run may make before they reach the next run's numbers.
-COMMITS_OF_A_RUN = 2**20
-Result = TypeVar("Result")
-BROKEN = re.compile(r"CHECK constraint (\w+)|NOT NULL constraint violated for column: (\w+)")
-
-
-class ConstraintError(Exception):
-    """A row breaks a constraint of its table, which has its name here but none of the values."""
-
-
-class ConflictError(TryAgainError):
-    """Another run has written to the table at the same moment: the same commit may succeed now."""
+RowsChange = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 
 class Staged(NamedTuple):
@@ -93,7 +73,7 @@ class Tables:
             TryAgainError: another run creates it at the same moment.
         """
         if not self.exists(table):
-            with _delta_errors(table):
+            with delta_errors(self.path(table)):
                 schema.create(self.spark, self.path(table), table)
 
     def evolve(self, table: Table) -> list[str]:
@@ -106,7 +86,7 @@ class Tables:
         """
         if not self.exists(table):
             return []
-        with _delta_errors(table):
+        with delta_errors(self.path(table)):
             return schema.evolve(self.spark, self.path(table), table)
 
     def stage(self, table: Table, frame: DataFrame) -> None:
@@ -193,22 +173,22 @@ class Tables:
             ConstraintError: a row breaks a constraint of the table.
         """
         condition = f"as_of = date'{self.as_of}'" + (f" and ({within})" if within else "")
-        rows, fencing = self._stamped(table, frame), self._fencing()
-        if not fencing:
+        rows, fence = self._stamped(table, frame), self._fence()
+        if not fence:
             return self._commit(table, rows, condition)
         # What is in the way is an older run of the date, which the fence stops, or another date's.
-        return _retried(lambda: self._commit(table, rows, condition, fencing))
+        return retried(lambda: self._commit(table, rows, condition, fence))
 
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add a few rows at once; their number."""
         frame = self._stamped(table, self.frame(table, rows))
-        _retried(lambda: self._commit(table, frame, None))
+        retried(lambda: self._commit(table, frame, None))
         return len(rows)
 
     def rewrite(
         self,
         table: Table,
-        change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+        change: RowsChange,
         key: str,
     ) -> None:
         """Change rows of a small table that has no batch dates, in one commit.
@@ -217,23 +197,24 @@ class Tables:
         `key`. It is called again where another run has rewritten the table meanwhile.
         """
         self.create(table)
-        _retried(lambda: self._rewrite_once(table, change, key))
+        retried(lambda: self._rewrite_once(table, change, key))
 
     def update(self, table: Table, where: str, values: Mapping[str, Any]) -> None:
         """Set columns of the rows for which a condition holds at the time of the one commit."""
         types = {name: field.type for name, field in table.columns.items()}
-        literals = {name: F.lit(value).cast(types[name]) for name, value in values.items()}
+        literals = {
+            name: F.lit(value).cast(types[name]) for name, value in values.items() if name in types
+        }
 
         def updated() -> None:
-            with _delta_errors(table):
+            with delta_errors(self.path(table)):
                 DeltaTable.forPath(self.spark, self.path(table)).update(where, literals)
 
-        _retried(updated)
+        retried(updated)
 
     def frame(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         """A few rows, given by their columns, as a frame with the declared columns."""
-        values = [tuple(row.get(name) for name in table.columns) for row in rows]
-        return self.spark.createDataFrame(values, schema.ddl(table)).coalesce(1)
+        return self._rows(table.columns, rows)
 
     def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
@@ -250,71 +231,48 @@ class Tables:
         stamps = {"as_of": F.lit(self.as_of)} if table.is_nightly else {}
         return _declared(table, frame).withColumns({**stamps, "run_id": F.lit(self.run_id)})
 
-    def _fencing(self) -> dict[str, str]:
+    def _fence(self) -> Mapping[str, str]:
         """Options by which Delta skips a commit of a run that a newer one of its date overtook."""
         if not self.fence:
-            return {}
-        number = self.fence * COMMITS_OF_A_RUN + next(self._numbers)
-        return {"txnAppId": str(self.as_of), "txnVersion": str(number)}
+            return commits.NO_FENCE
+        number = self.fence * commits.COMMITS_OF_A_RUN + next(self._numbers)
+        return commits.fencing(self.as_of, number)
 
     def _commit(
         self,
         table: Table,
-        frame: DataFrame,
-        condition: str | None,
-        fencing: Mapping[str, str] = MappingProxyType({}),
+        rows: DataFrame,
+        where: str | None,
+        fence: Mapping[str, str] = commits.NO_FENCE,
     ) -> int:
-        """Append rows, or replace those for which a condition holds; their number.
-
-        The commit itself has counted the rows that it wrote.
-        """
         self.create(table)
+        path = self.path(table)
         name = json.dumps({"run_id": self.run_id, "commit": next(self._numbers)})
-        writer = frame.write.format("delta").option("userMetadata", name).options(**fencing)
-        writer = writer.mode("overwrite" if condition else "append")
-        with _delta_errors(table):
-            (writer.option("replaceWhere", condition) if condition else writer).save(
-                self.path(table)
-            )
-        commit = self._found_commit(table, name)
-        if commit is None:
-            # With a fence Delta makes a commit in any case; without, not where nothing changes.
-            if fencing:
-                raise taken_over(self.as_of) if table.is_nightly else _overtaken(table)
+        made = commits.commit(path, rows, name, where, fence)
+        if made is None:
+            if fence:
+                raise taken_over(self.as_of) if table.is_nightly else commits.conflict(path)
             return 0
-        self.versions[table.name] = commit["version"]
-        return int(commit["operationMetrics"].get("numOutputRows", 0))
+        self.versions[table.name] = made.version
+        return made.rows
 
-    def _found_commit(self, table: Table, name: str) -> Row | None:
-        history = DeltaTable.forPath(self.spark, self.path(table)).history(LAST_COMMITS)
-        found: list[Row] = history.where(F.col("userMetadata") == name).collect()
-        return found[0] if found else None
-
-    def _rewrite_once(
-        self,
-        table: Table,
-        change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
-        key: str,
-    ) -> None:
-        version = self._version(table)
+    def _rewrite_once(self, table: Table, change: RowsChange, key: str) -> None:
+        version = commits.version(self.spark, self.path(table))
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         before = [row.asDict() for row in reader.load(self.path(table)).collect()]
-        # Of a new row, the run is this one.
+        # A new row is of this run.
         after = [{"run_id": self.run_id, **row} for row in change([dict(row) for row in before])]
         changed = [row for row in after if row not in before]
         if changed:
-            columns = schema.all_columns(table)
-            types = ", ".join(f"`{name}` {field.type}" for name, field in columns.items())
-            values = [tuple(row.get(name) for name in columns) for row in changed]
             keys = ", ".join(f"'{row[key]}'" for row in changed)
-            frame = self.spark.createDataFrame(values, types).coalesce(1)
-            # Of two runs that read the same version, one is skipped, and reads again.
-            once = {"txnAppId": table.name, "txnVersion": str(version + 1)}
-            self._commit(table, frame, f"{key} in ({keys})", once)
+            # Of two runs that have read the same version, one is skipped, and reads again.
+            fence = commits.fencing(table.name, version + 1)
+            rows = self._rows(schema.all_columns(table), changed)
+            self._commit(table, rows, f"{key} in ({keys})", fence)
 
-    def _version(self, table: Table) -> int:
-        history = DeltaTable.forPath(self.spark, self.path(table)).history(1)
-        return int(history.select("version").collect()[0][0])
+    def _rows(self, columns: Mapping[str, Field], rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+        values = [tuple(row.get(name) for name in columns) for row in rows]
+        return self.spark.createDataFrame(values, schema.ddl(columns)).coalesce(1)
 
     def _check_claim(self) -> None:
         """Raise TryAgainError where a newer run has claimed the date."""
@@ -322,22 +280,6 @@ class Tables:
             own = self.rows(RUNS, ["status"], f"run_id = '{self.run_id}'")
             if [row["status"] for row in own] != ["started"]:
                 raise taken_over(self.as_of)
-
-
-def _retried(commit: Callable[[], Result]) -> Result:
-    """Commit, and again where another run has written to the table at the same moment."""
-    for _ in range(MOST_TRIES - 1):
-        with suppress(ConflictError):
-            return commit()
-    return commit()
-
-
-def taken_over(as_of: date) -> TryAgainError:
-    """What a run is told whose batch date another run has claimed."""
-    return TryAgainError(
-        f"another run of {as_of} has started since and took over; look at its end before you run "
-        "the same command again"
-    )
 
 
 def _declared(table: Table, frame: DataFrame) -> DataFrame:
@@ -353,24 +295,3 @@ def _outside(rows: DataFrame, within: str | None) -> DataFrame:
 
 def _some(rows: DataFrame, columns: Collection[str], where: str | None) -> DataFrame:
     return (rows.where(where) if where else rows).select(*columns)
-
-
-def _overtaken(table: Table) -> ConflictError:
-    return ConflictError(
-        f"another run wrote to '{table.name}' at the same moment; run the same command again"
-    )
-
-
-@contextmanager
-def _delta_errors(table: Table) -> Iterator[None]:
-    """Turn conflicts into TryAgainError, and a broken constraint into its name."""
-    try:
-        yield
-    except DeltaConcurrentModificationException:
-        raise _overtaken(table) from None
-    except (PySparkException, Py4JJavaError) as error:
-        broken = BROKEN.search(str(error))
-        if broken is None:
-            raise
-        name = broken[1] or f"{broken[2]} is never null"
-        raise ConstraintError(f"a row of '{table.name}' breaks the constraint {name}") from None
