@@ -16,7 +16,7 @@ from credit_spark.contract.tables import REASONS
 from credit_spark.modelling.scoring import scored
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.plain import PlainScorer
-from credit_spark.scoring.sql import exported
+from credit_spark.scoring.sql import scoring_sql
 from tests.postgres import Server
 
 DECIDED = ("points", "band", "decision", *REASONS)
@@ -85,7 +85,7 @@ def by_duckdb(book: pa.Table, model: ModelDocument, contract: Contract) -> Score
     """As DuckDB scores by the exported SELECT."""
     with duckdb.connect() as connection:
         connection.register("loans", book)
-        rows = connection.sql(exported(model, kinds_of(contract), "duckdb"))
+        rows = connection.sql(scoring_sql(model, kinds_of(contract), "duckdb"))
         return _by_id(rows.fetch_arrow_table().to_pylist())
 
 
@@ -95,7 +95,7 @@ def by_spark(
     """As Spark's SQL scores by the exported SELECT."""
     pq.write_table(book, folder / "loans.parquet")
     spark.read.parquet(str(folder / "loans.parquet")).createOrReplaceTempView("loans")
-    rows = spark.sql(exported(model, kinds_of(contract), "spark")).collect()
+    rows = spark.sql(scoring_sql(model, kinds_of(contract), "spark")).collect()
     return _by_id([row.asDict() for row in rows])
 
 
@@ -106,7 +106,7 @@ def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: 
     )
     server.run(f"drop table if exists loans; create table loans ({columns})")
     server.copy("loans", book)
-    rows = server.rows(exported(model, kinds_of(contract), "postgres"))
+    rows = server.rows(scoring_sql(model, kinds_of(contract), "postgres"))
     return _by_id([{**row, "pd": float(row["pd"]), "points": int(row["points"])} for row in rows])
 
 

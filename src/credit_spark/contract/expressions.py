@@ -6,6 +6,7 @@ all arithmetic is in doubles. Only what stands in ALLOWED may be written.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import sqlglot
@@ -54,6 +55,12 @@ def expression(sql: str, kinds: Mapping[str, Kind]) -> Expression:
     if isinstance(_bare(tree), CONDITIONS):
         tree = exp.Case().when(tree, "1").when(exp.not_(tree.copy()), "0")
     return Expression(_spark(tree, kinds), columns, is_text)
+
+
+@lru_cache(maxsize=1024)
+def columns_of(sql: str) -> frozenset[str]:
+    """The columns that a compiled expression reads."""
+    return _columns(sqlglot.parse_one(sql, dialect="spark"))
 
 
 def valued(sql: str, kinds: Mapping[str, Kind]) -> str:

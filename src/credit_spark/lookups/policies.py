@@ -12,7 +12,7 @@ from rich.table import Table
 from credit_spark.evaluation.cutoffs import Cutoff, curve, cutoff
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import document_of, place_of
-from credit_spark.scoring.sql import Dialect, exported
+from credit_spark.scoring.sql import Dialect, scoring_sql
 
 BAR = 20
 
@@ -70,4 +70,5 @@ def export(*, dialect: Dialect, version: str | None, as_of: date | None, **where
     """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
     place = place_of(**where)
     kinds = {name: promise.kind for name, promise in place.contract.columns.items()}
-    print(exported(document_of(place, version, as_of), kinds, dialect), end="")
+    document = document_of(place, version, as_of)
+    print(scoring_sql(document, kinds, dialect, loss=place.contract.loss), end="")

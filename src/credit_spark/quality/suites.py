@@ -121,7 +121,7 @@ class Suites:
         return [_unjudged(each) if each.kwargs.get("column") in unknown else each for each in found]
 
 
-def import_meanwhile() -> None:
+def import_in_background() -> None:
     """Begin to import Great Expectations, which takes seconds; the first user waits for the rest."""
     Thread(target=library, daemon=True).start()
 

@@ -1,8 +1,8 @@
-"""A model document as one readable SELECT, for a warehouse that has its own SQL.
+"""The SQL of a model document: what the batch runs on Spark and `export` writes for other engines.
 
-From a table `loans` with the columns of ours come loan_id, pd, points, band, decision and four
-reasons, the same as the night's. Each step stands in a part of its own, in the order of the score:
-features, what is known of them, terms of the log-odds, their sum, the dearest terms one by one.
+The input is a table `loans` with the contract's columns; the output has one row per loan. Each
+common table expression is one step of the score: features, known values, terms of the log-odds,
+their sum, the PD, and the most costly features one by one. Every row hangs on its own loan only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,84 +12,185 @@ from typing import Literal
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.tokens import TokenType
 
-from credit_spark.contract.models import Kind
-from credit_spark.contract.tables import MISSING, REASONS
+from credit_spark.contract.expressions import columns_of
+from credit_spark.contract.models import Kind, Loss
+from credit_spark.contract.tables import EXPECTED_LOSS, MISSING, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.modelling.features import LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.scale import scale_of
 
 Dialect = Literal["spark", "duckdb", "postgres"]
-# PostgreSQL would else put each part's expressions into the next, and again into the one after.
+# PostgreSQL would else put each step's expressions into the next, and again into the one after.
 AS: Mapping[Dialect, str] = MappingProxyType(
     {"spark": "as", "duckdb": "as", "postgres": "as materialized"}
 )
 DOUBLES: Mapping[Dialect, str] = MappingProxyType(
     {"spark": "double", "duckdb": "double", "postgres": "double precision"}
 )
+LOAN_ID = ("loan_id",)
+# A contract's column begins with a letter, so no column that is kept has this name.
+EXPOSURE = "_exposure"
 Term = Number | Category
+Steps = dict[str, Sequence[str]]
 
 
-def exported(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
-    """The SELECT; `kinds` are those of the contract's columns."""
-    parts = {
-        "features": [
-            "-- the contract's features and hard rules",
-            *_features(document, kinds, dialect),
-        ],
-        "known": [
-            "-- a number that is not finite is null, a text that is null is a level of its own",
-            *_known(document, dialect),
-        ],
-        "terms": [
-            "-- what each feature adds to the log-odds of bad; zero at the portfolio's mean",
-            *_terms(document, dialect),
-        ],
+def scoring_sql(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str] = LOAN_ID,
+    loss: Loss | None = None,
+) -> str:
+    """The SELECT that scores a table `loans`.
+
+    Columns: those of `keep` as they are in `loans`; `log_odds` of bad, within WIDEST_LOG_ODDS;
+    `pd` (0 to 1), `points` (int), `band`, `decision`, `reason_1` to `reason_4` (null where no
+    further feature costs points); `expected_loss` where the contract has a `loss`;
+    `model_version`. `kinds` are those of the contract's columns.
+    """
+    carried = [*map(quoted(dialect), keep), *([EXPOSURE] if loss else []), *_rules(document)]
+    steps = {
+        **_term_steps(document, kinds, dialect, keep, loss),
         "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
         "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
-        **_dearest(document),
+        **_cost_steps(document, [*carried, "log_odds", "pd"]),
     }
-    head = [
-        f"-- {document.portfolio}: model {document.version}, fitted on the night of "
-        f"{document.facts.as_of}.",
-        "-- From a table loans with the columns of credit-spark's; one row comes out a loan.",
+    columns = [
+        *map(quoted(dialect), keep),
+        "log_odds",
+        "pd",
+        *_decided(document, dialect),
+        *([f"pd * {EXPOSURE} * {_number(loss.given_default)} as {EXPECTED_LOSS}"] if loss else []),
+        f"{_text(document.version, dialect)} as model_version",
     ]
-    begin = AS[dialect]
-    withs = ",\n".join(f"{name} {begin} (\n{_indented(lines)}\n)" for name, lines in parts.items())
-    return "\n".join([*head, f"with {withs}", *_select(document, dialect)]) + "\n"
+    return _query(document, dialect, steps, columns, f"from placed_{len(REASONS)}")
+
+
+def terms_sql(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str] = LOAN_ID,
+) -> str:
+    """The SELECT of what each feature adds to the log-odds of bad: `keep`, then `f_<feature>`."""
+    steps = _term_steps(document, kinds, dialect, keep)
+    columns = [*map(quoted(dialect), keep), *map(column_of, document.terms)]
+    return _query(document, dialect, steps, columns, "from terms")
+
+
+def values_sql(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str] = LOAN_ID,
+) -> str:
+    """The SELECT of each feature's value: `keep`, then `f_<feature>`.
+
+    A number that is null or not finite is null; a text that is null is MISSING.
+    """
+    steps = _term_steps(document, kinds, dialect, keep)
+    columns = [*map(quoted(dialect), keep), *map(column_of, document.terms)]
+    return _query(document, dialect, steps, columns, "from known", until="known")
+
+
+def columns_read(document: ModelDocument) -> list[str]:
+    """The columns of `loans` that a document's features and hard rules read, in order of name."""
+    pieces = [*document.features, *document.refusals]
+    return sorted(frozenset[str]().union(*[columns_of(each.sql) for each in pieces]))
+
+
+def column_of(term: Term) -> str:
+    """The column of a feature's value or term."""
+    return f"f_{term.name}"
+
+
+def quoted(dialect: Dialect) -> "partial[str]":
+    """A function from a column's name to its SQL, quoted where it is a key word."""
+    return partial(_identifier, dialect=dialect)
+
+
+def _identifier(name: str, dialect: Dialect) -> str:
+    (token,) = sqlglot.tokenize(name, read=dialect)
+    is_plain = token.token_type == TokenType.VAR
+    return str(exp.to_identifier(name, quoted=not is_plain).sql(dialect=dialect))
+
+
+def _query(
+    document: ModelDocument,
+    dialect: Dialect,
+    steps: Mapping[str, Sequence[str]],
+    columns: Sequence[str],
+    source: str,
+    until: str | None = None,
+) -> str:
+    """The steps as common table expressions, the last of them `until`, and the final SELECT."""
+    head = [
+        f"-- {document.portfolio}: model {document.version}, fitted as of {document.facts.as_of}.",
+        "-- The input is a table loans with the columns of the contract; one row comes out a loan.",
+    ]
+    names = list(steps)
+    used = names[: names.index(until) + 1] if until else names
+    withs = ",\n".join(f"{name} {AS[dialect]} (\n{_indented(steps[name])}\n)" for name in used)
+    return "\n".join([*head, f"with {withs}", *_listed("select", columns, source)]) + "\n"
 
 
 def _indented(lines: Sequence[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
+def _term_steps(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str],
+    loss: Loss | None = None,
+) -> Steps:
+    """The steps from `loans` to each feature's term."""
+    kept = [quoted(dialect)(name) for name in keep]
+    exposure = [f"{quoted(dialect)(loss.exposure)} as {EXPOSURE}"] if loss else []
+    features = [*kept, *exposure, *_features(document, kinds, dialect)]
+    carried = [*kept, *([EXPOSURE] if loss else []), *_rules(document)]
+    return {
+        "features": [
+            "-- the contract's features and hard rules",
+            *_listed("select", features, "from loans"),
+        ],
+        "known": [
+            "-- a number that is not finite is null, a text that is null is a level of its own",
+            *_listed("select", [*carried, *_known(document, dialect)], "from features"),
+        ],
+        "terms": [
+            "-- what each feature adds to the log-odds of bad; zero at the portfolio's mean",
+            *_listed("select", [*carried, *_terms(document, dialect)], "from known"),
+        ],
+    }
+
+
 def _features(
     document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect
 ) -> Iterator[str]:
-    columns = [
-        f"{_translated(each.sql, kinds, dialect)} as {_own(each)}" for each in document.terms
-    ]
-    rules = [
-        f"case when {_translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
-        for rule, name in zip(document.refusals, _rules(document), strict=True)
-    ]
-    yield from _listed("select loan_id", [*columns, *rules], "from loans")
+    for each in document.terms:
+        yield f"{_translated(each.sql, kinds, dialect)} as {column_of(each)}"
+    for rule, name in zip(document.refusals, _rules(document), strict=True):
+        yield f"case when {_translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
 
 
 def _rules(document: ModelDocument) -> list[str]:
     """The columns that say whether a hard rule holds."""
-    return [f"refused_{nth}" for nth in range(1, len(document.refusals) + 1)]
+    return [f"_refused_{nth}" for nth in range(1, len(document.refusals) + 1)]
 
 
 def _translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
     """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
-    tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_decided, kinds=kinds))
+    tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_portable, kinds=kinds))
     return str(tree.sql(dialect=dialect))
 
 
-def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
-    """What Spark would leave open is decided in compiled SQL: a wrong cast, a zero below."""
+def _portable(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
+    """A node without what a translation would leave open: a failing cast, zero as a divisor."""
     if isinstance(node, exp.Div):
         node.set("safe", False)
     if isinstance(node, exp.TryCast):
@@ -105,109 +206,100 @@ def _one_or_zero(value: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
 
 def _known(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
     largest = f"{LARGEST!r}".replace("e+", "e")
-    columns = [
-        f"case when {own} between -{largest} and {largest} then {own} end as {own}"
-        if isinstance(each, Number)
-        else f"coalesce({own}, {_text(MISSING, dialect)}) as {own}"
-        for each, own in ((each, _own(each)) for each in document.terms)
-    ]
-    yield from _listed("select loan_id", [*columns, *_rules(document)], "from features")
+    for each in document.terms:
+        own = column_of(each)
+        if isinstance(each, Number):
+            yield f"case when {own} between -{largest} and {largest} then {own} end as {own}"
+        else:
+            yield f"coalesce({own}, {_text(MISSING, dialect)}) as {own}"
 
 
 def _terms(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
-    columns = [f"{_term(each, dialect)} as {_own(each)}" for each in document.terms]
-    yield from _listed("select loan_id", [*columns, *_rules(document)], "from known")
+    return (f"{_term(each, dialect)} as {column_of(each)}" for each in document.terms)
 
 
 def _term(term: Term, dialect: Dialect) -> str:
+    own = column_of(term)
     if isinstance(term, Number):
-        known = f"coalesce({_own(term)}, {_number(term.imputed)})"
+        known = f"coalesce({own}, {_number(term.imputed)})"
         return f"({known} - {_number(term.mean)}) * {_number(term.slope)}"
     cases = " ".join(
         f"when {_text(level.text, dialect)} then {_number(term.unseen + level.slope)}"
         for level in term.levels
     )
     unseen = _number(term.unseen)
-    chosen = f"case {_own(term)} {cases} else {unseen} end" if cases else unseen
+    chosen = f"case {own} {cases} else {unseen} end" if cases else unseen
     return f"cast({chosen} as {DOUBLES[dialect]})"
 
 
 def _summed(document: ModelDocument) -> str:
-    names = " + ".join(_own(each) for each in document.terms)
-    total = f"{_number(document.constant)} + {names}" if names else _number(document.constant)
+    total = " + ".join([_number(document.constant), *map(column_of, document.terms)])
     return f"greatest(least({total}, {_number(WIDEST_LOG_ODDS)}), {_number(-WIDEST_LOG_ODDS)})"
 
 
-def _dearest(document: ModelDocument) -> Mapping[str, list[str]]:
-    """Two parts a reason: the dearest feature of those not named yet, and which it is.
+def _cost_steps(document: ModelDocument, carried: Sequence[str]) -> Steps:
+    """Of each reason: the highest cost, whose it is, and the costs without it.
 
-    Of equally dear ones the first in the contract's order is taken, then the next.
+    Of equal costs the first in the contract's order is chosen, then the next. A chosen cost becomes
+    0, which is no reason, not null: Spark's code for values that are never null is half as long.
     """
-    costs = list(_costs(document))
-    parts: dict[str, list[str]] = {}
-    before = "judged"
-    for nth in range(1, len(REASONS) + 1):
-        left = [_left(cost, place, nth) for place, cost in enumerate(costs, start=1)]
-        top = f"greatest({', '.join(left)})" if len(left) > 1 else left[0]
-        parts[f"dearest_{nth}"] = [f"select *, {top} as cost_{nth}", f"from {before}"]
-        cases = [
-            f"when {expression} = cost_{nth} then {place}"
-            for place, expression in enumerate(left, start=1)
-        ]
-        parts[f"placed_{nth}"] = [
-            *_listed("select *, case", cases, f"end as place_{nth}", between=""),
+    costs, steps, source = list(_costs(document)) or ["0e0"], {}, "judged"
+    chosen: list[str] = []
+    for nth, _ in enumerate(REASONS, start=1):
+        top, place = f"_cost_{nth}", f"_place_{nth}"
+        highest = f"greatest({', '.join(costs)})" if len(costs) > 1 else costs[0]
+        cases = [f"when {cost} = {top} then {at}" for at, cost in enumerate(costs, start=1)]
+        steps[f"dearest_{nth}"] = [f"select *, {highest} as {top}", f"from {source}"]
+        steps[f"placed_{nth}"] = [
+            *_listed("select *, case", cases, f"else 0 end as {place}", between=""),
             f"from dearest_{nth}",
         ]
-        before = f"placed_{nth}"
-    return parts
+        chosen += [top, place]
+        left = [
+            f"case when {place} = {at} then 0e0 else {cost} end as _left_{at}"
+            for at, cost in enumerate(costs, start=1)
+        ]
+        source = f"left_{nth}"
+        steps[source] = [*_listed("select", [*carried, *chosen, *left], f"from placed_{nth}")]
+        costs = [f"_left_{at}" for at in range(1, len(left) + 1)]
+    del steps[source]
+    return steps
 
 
 def _costs(document: ModelDocument) -> Iterator[str]:
     """What each feature costs: its term, less that of the contract's reference."""
     for term, held in zip(document.terms, document.references, strict=True):
-        yield f"({_own(term)} - {_number(held)})" if held else _own(term)
+        own = column_of(term)
+        yield f"({own} - {_number(held)})" if held else own
 
 
-def _left(cost: str, place: int, nth: int) -> str:
-    """What a feature costs, or null where it was the dearest before."""
-    if nth == 1:
-        return cost
-    named = " or ".join(f"place_{before} = {place}" for before in range(1, nth))
-    return f"case when {named} then null else {cost} end"
-
-
-def _select(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
+def _decided(document: ModelDocument, dialect: Dialect) -> Iterator[str]:
+    """Points, band, decision and reasons."""
     scale, plan = scale_of(document.score), document.score
     exact = f"{_number(scale.at_even_odds)} - {_number(scale.a_unit)} * log_odds"
+    yield f"cast(floor({exact} + 0.5e0) as integer) as points"
     *lower, (last, _) = plan.bands.items()
     bands = " ".join(
         f"when pd < {_number(below)} then {_text(name, dialect)}" for name, below in lower
     )
-    band = f"case {bands} else {_text(last, dialect)} end" if bands else _text(last, dialect)
-    approve, decline = plan.decisions.approve_below, plan.decisions.decline_from
-    decision = (
-        f"case when pd < {_number(approve)} then 'approve' "
-        f"when pd >= {_number(decline)} then 'decline' else 'review' end"
-    )
+    last_band = _text(last, dialect)
+    yield f"{f'case {bands} else {last_band} end' if bands else last_band} as band"
     rules = _rules(document)
-    if rules:
-        decision = f"case when {' + '.join(rules)} > 0 then 'decline' else {decision} end"
-    reasons = [_reason(document, nth, name, dialect) for nth, name in enumerate(REASONS, start=1)]
-    columns = [
-        "pd",
-        f"cast(floor({exact} + 0.5e0) as integer) as points",
-        f"{band} as band",
-        f"{decision} as decision",
-        *reasons,
-    ]
-    yield from _listed("select loan_id", columns, f"from placed_{len(REASONS)}")
+    refused = f"when {' + '.join(rules)} > 0 then 'decline' " if rules else ""
+    yield (
+        f"case {refused}when pd < {_number(plan.decisions.approve_below)} then 'approve' "
+        f"when pd >= {_number(plan.decisions.decline_from)} then 'decline' else 'review' end "
+        "as decision"
+    )
+    for nth, name in enumerate(REASONS, start=1):
+        yield f"{_reason(document, nth, dialect)} as {name}"
 
 
-def _reason(document: ModelDocument, nth: int, name: str, dialect: Dialect) -> str:
-    """The nth reason: of the hard rules that hold, in their order, then of the dearest terms."""
+def _reason(document: ModelDocument, nth: int, dialect: Dialect) -> str:
+    """The nth reason: of the hard rules that hold, in their order, then of the highest costs."""
     rules = _rules(document)
     if not rules:
-        return f"{_cost(document.terms, nth, dialect)} as {name}"
+        return _cost(document.terms, nth, dialect)
     held = [" + ".join(rules[:until]) for until in range(1, len(rules) + 1)]
     refused = " ".join(
         f"when {rule} = 1 and {before} = {nth} then {_text(each.reason, dialect)}"
@@ -217,29 +309,24 @@ def _reason(document: ModelDocument, nth: int, name: str, dialect: Dialect) -> s
         f"when {held[-1]} = {count} then {_cost(document.terms, nth - count, dialect)}"
         for count in range(min(nth, len(rules) + 1))
     )
-    return f"case {refused} {after} end as {name}"
+    return f"case {refused} {after} end"
 
 
 def _cost(terms: Sequence[Term], nth: int, dialect: Dialect) -> str:
-    """The reason of the nth dearest term, null where it costs nothing."""
+    """The reason of the nth highest cost, null where it costs nothing."""
     texts = " ".join(
         f"when {place} then {_text(each.reason, dialect)}" for place, each in enumerate(terms, 1)
     )
-    return f"case when cost_{nth} > 0 then case place_{nth} {texts} end end"
+    return f"case when _cost_{nth} > 0 then case _place_{nth} {texts} end end"
 
 
 def _listed(head: str, columns: Sequence[str], tail: str, between: str = ",") -> Iterator[str]:
     """A head, columns on lines of their own, a tail."""
-    yield head + between
+    yield head
     *others, last = columns
     yield from (f"  {each}{between}" for each in others)
     yield f"  {last}"
     yield tail
-
-
-def _own(term: Term) -> str:
-    """A feature's column, under a name that no keyword and no other column has."""
-    return f"f_{term.name}"
 
 
 def _number(value: float) -> str:

@@ -1,11 +1,11 @@
-"""Medians and other quantiles of many rows, told from a part of them."""
+"""Medians and other quantiles of many rows, from a sample of them."""
 
 from statistics import median
 
 import numpy as np
 import pytest
 
-from credit_spark.modelling import parts
+from credit_spark.modelling import sampling
 from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.pipeline import imputed_and_indexed
 from credit_spark.modelling.quantiles import quantiles
@@ -33,7 +33,7 @@ def medians(training) -> dict[str, float]:
 
 @pytest.mark.parametrize("most", [ROWS, 2000])
 def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) -> None:
-    monkeypatch.setattr(parts, "ENOUGH", most)
+    monkeypatch.setattr(sampling, "ENOUGH", most)
 
     found = medians(training)
 
@@ -44,8 +44,8 @@ def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) ->
 
 
 @pytest.mark.parametrize(("most", "apart"), [(ROWS, 0.002), (2000, 0.05)])
-def test_quantiles_are_told_of_each_number(training, monkeypatch, most, apart) -> None:
-    monkeypatch.setattr(parts, "ENOUGH", most)
+def test_quantiles_are_those_of_each_number(training, monkeypatch, most, apart) -> None:
+    monkeypatch.setattr(sampling, "ENOUGH", most)
 
     found = quantiles(training, ["dense", "sparse"], [0.25, 0.75])
 
@@ -57,11 +57,28 @@ def test_there_are_no_quantiles_of_no_number(training) -> None:
     assert quantiles(training, [], [0.5]) == {}
 
 
-def test_the_quantiles_of_a_part_are_numpys_of_it(training, monkeypatch) -> None:
-    monkeypatch.setattr(parts, "ENOUGH", 2000)
-    part = parts.part_of(training, ROWS).toPandas()[column_of("dense")]
+def test_the_quantiles_of_a_sample_are_numpys_of_it(training, monkeypatch) -> None:
+    monkeypatch.setattr(sampling, "ENOUGH", 2000)
+    part = sampling.sample_of(training, ROWS).toPandas()[column_of("dense")]
 
     found = quantiles(training, ["dense"], [0.05, 0.5, 0.95])
 
     assert 1800 < len(part) < 2200
     assert found["dense"] == list(np.quantile(part, [0.05, 0.5, 0.95], method="nearest"))
+
+
+def test_a_loan_is_in_the_sample_of_every_date_or_of_none(spark) -> None:
+    ids = [(f"loan {nth}",) for nth in range(3000)]
+    first, second = (
+        spark.createDataFrame(own, "loan_id string") for own in (ids[:2000], ids[1000:][::-1])
+    )
+
+    sampled = [
+        {row[0] for row in sampling.sample_by_id(each, 3000, 1000).collect()}
+        for each in (first, second)
+    ]
+
+    both = {each[0] for each in ids[1000:2000]}
+    assert sampled[0] & both == sampled[1] & both
+    assert all(500 < len(each) < 850 for each in sampled)
+    assert sampling.sample_by_id(first, 1000, 1000) is first
