@@ -14,7 +14,7 @@ from typing import Any, get_args
 import click
 
 from credit_spark.adapters.machine import machine_faults
-from credit_spark.contract.columns import check_sql
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.contract.errors import InputError, Stop, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment

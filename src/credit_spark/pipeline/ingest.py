@@ -15,7 +15,7 @@ from credit_spark.cleaning.blocks import Summary, counted
 from credit_spark.cleaning.rules import OUTCOME_RULE
 from credit_spark.cleaning.superseding import HASHES_AT_ONCE, Hashes, ranges
 from credit_spark.cleaning.verdicts import ACCEPTED, FOOTER, QUARANTINED, SUPERSEDED
-from credit_spark.contract.columns import check_sql
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.contract.errors import GateError, LandingError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans

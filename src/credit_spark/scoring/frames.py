@@ -1,0 +1,44 @@
+"""A model document's SQL run by Spark: a DataFrame of loans in, one of scores or terms out."""
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame
+
+from credit_spark.contract.models import Contract, Kind
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.sql import scoring_sql, terms_sql
+
+Kinds = Mapping[str, Kind]
+
+
+def kinds_of(contract: Contract) -> Kinds:
+    """The kind of each column of the contract."""
+    return {name: each.kind for name, each in contract.columns.items()}
+
+
+def scores_of(
+    loans: DataFrame, document: ModelDocument, kinds: Kinds, keep: Sequence[str]
+) -> DataFrame:
+    """Each loan's `keep` columns and score, the columns of `scoring_sql`.
+
+    `loans` has the contract's columns, of such `kinds`.
+    """
+    return selected(loans, scoring_sql(document, kinds, "spark", keep))
+
+
+def terms_of(
+    loans: DataFrame, document: ModelDocument, kinds: Kinds, keep: Sequence[str]
+) -> DataFrame:
+    """Each loan's `keep` columns, and what each feature adds to its log-odds, as `f_<feature>`."""
+    return selected(loans, terms_sql(document, kinds, "spark", keep))
+
+
+def selected(loans: DataFrame, sql: str) -> DataFrame:
+    """The rows of a SELECT from a table `loans`, which this frame is.
+
+    The name is bound in this statement only: scoring in several threads needs no shared view.
+    """
+    # Spark's formatter replaces {loans}, and must leave the braces of a contract's texts alone.
+    text = sql.replace("{", "{{").replace("}", "}}")
+    statement = "\n".join(["with loans as (select * from {loans}) select * from (", text, ")"])
+    return loans.sparkSession.sql(statement, loans=loans)
