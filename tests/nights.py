@@ -6,19 +6,18 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.logs import Log
 from credit_spark.cli import main
 from credit_spark.contract.models import Contract
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.quality.suites import Suites
 from credit_spark.settings import resolve
+from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
+from credit_spark.storage.paths import url_of
 from credit_spark.storage.tables import Tables
 
 PROJECT = Path(__file__).parents[1]
@@ -90,10 +89,6 @@ def arrow(table: Path) -> pa.Table:
     return DeltaTable(table).to_pyarrow_table()
 
 
-def frame(table: Path) -> pl.DataFrame:
-    return pl.DataFrame(arrow(table))
-
-
 def night_of(
     spark: SparkSession, contract: Contract, place: Path, folder: Path, as_of: date
 ) -> RunContext:
@@ -104,7 +99,7 @@ def night_of(
         as_of=as_of,
         contract=contract,
         settings=resolve(PROJECT / "conf/base.yml", None, {}),
-        landing=Landing(spark, contract, str(place), as_of),
+        landing=url_of(str(place)),
         tables=tables,
         models=Models(tables),
         suites=Suites(PROJECT / "expectations" / contract.portfolio),

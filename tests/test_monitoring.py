@@ -198,7 +198,7 @@ def test_a_change_is_told_and_ends_the_command_where_it_is_asked_to(small, tmp_p
 
     told = small(SECOND, poorer, "--fail-on", "act", "--metrics-file", tmp_path / "m.txt")
 
-    assert told.code == 11
+    assert told.code == 12
     monitored = told.summary["monitor"]
     assert monitored["status"] == "act"
     assert any("psi of amount_to_income" in each for each in monitored["changed"])

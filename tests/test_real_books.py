@@ -93,7 +93,7 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     contract = night.contract
     book = read_book(night)
     learnt = training_set(contract, book, book.development)
-    training = treated(learnt.vectors, "class_weight", learnt.seen, contract.model.seed)
+    training = treated(learnt.vectors, "class_weight", learnt.counts, contract.model.seed)
     (fit,) = fits(learnt.design, training, contract.model.penalties)
     pipeline = stored(fit.pipeline, tmp_path)
     (document,) = fitted(night, book, book.development, ["class_weight"], contract.model.penalties)

@@ -1,4 +1,4 @@
-"""A command on one night: everything it needs is opened, and what came of it is printed."""
+"""A command for one batch date: opens everything a run needs, runs it and prints its summary."""
 
 import json
 import sys
@@ -12,24 +12,27 @@ from time import monotonic
 from types import MappingProxyType
 from uuid import uuid4
 
-from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from credit_spark.adapters.landing import Landing
 from credit_spark.adapters.lineage import About
-from credit_spark.adapters.logs import Log, java_trace
-from credit_spark.contract.errors import DriftError, GateError, Stop, TryAgainError, listed
+from credit_spark.contract.errors import (
+    CreditSparkError,
+    DriftError,
+    GateError,
+    TryAgainError,
+    listed,
+)
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.listeners import Listeners, followed
 from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
-from credit_spark.quality.suites import Suites, import_meanwhile
-from credit_spark.reporting.charts import OfEach
+from credit_spark.quality.suites import Suites, import_in_background
 from credit_spark.settings import Settings, resolve
+from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
-from credit_spark.storage.paths import local_folder, only_run, opened, url_of, writable
+from credit_spark.storage.paths import local_folder, only_run, url_of, writable
 from credit_spark.storage.session import is_submitted, spark_session
 from credit_spark.storage.tables import Tables
 from credit_spark.summary import for_person
@@ -37,7 +40,7 @@ from credit_spark.summary import for_person
 
 @dataclass(frozen=True)
 class Flags:
-    """What every command of a night is told."""
+    """The flags of every command that runs a step."""
 
     portfolio: str
     as_of: date
@@ -50,31 +53,33 @@ class Flags:
     lineage: str | None = None
 
 
-JUDGING = ("nightly", "validate", "score")
-STORAGE_AWAY = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
-                "java.net.NoRouteToHost")  # fmt: skip
+VALIDATING = ("nightly", "validate", "score")
+# In the text of an error of Spark's, Hadoop's or Delta's: the storage does not answer, or is full.
+STORAGE_FAULTS = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
+                  "java.net.NoRouteToHost", "No space left on device",
+                  "java.io.FileNotFoundException", "FAILED_READ_FILE.FILE_NOT_EXIST")  # fmt: skip
 
 
-class OurFaultError(Stop):
-    """Something broke that should not: the trace is in the log."""
+class InternalError(CreditSparkError):
+    """An unexpected error: its trace is in the log."""
 
 
-# What makes a report of what is in the tables after a step, and says where it is.
-Publish = Mapping[str, Callable[[Contract, str, date, OfEach], str]]
+# The report that is written after a step: from the contract, the tables' folder and the date.
+Reports = Mapping[str, Callable[[Contract, str, date], str]]
 
 
 def launch(
     command: str,
     action: Callable[[RunContext], object],
     flags: Flags,
-    publish: Publish = MappingProxyType({}),
+    reports: Reports = MappingProxyType({}),
 ) -> None:
-    """Take the steps of a command on one night, and print what came of it.
+    """Run the steps of a command for one batch date, and print the summary.
 
-    `publish` makes the reports, each after its step.
+    `reports` are written after the run, each where its step has run.
 
     Raises:
-        Stop: the command ended early, with its exit code.
+        CreditSparkError: the command ended early, with its exit code.
     """
     contract = load_contract(find_contract(flags.portfolio, flags.project / "conf/portfolios"))
     settings = _settings(flags)
@@ -84,61 +89,61 @@ def launch(
     log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=_may_log_to_stderr(flags))
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
     ledger = RunSummary()
-    if command in JUDGING:
-        # It takes as long as Spark takes to start.
-        import_meanwhile()
-    what = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
-    listeners = Listeners(what, flags.metrics_file, flags.lineage)
-    options, noise = settings.spark.options(), Path(settings.storage.logs) / "java.log"
-    with _faults_of_ours(log), only_run(folder, str(flags.as_of)), ExitStack() as listening:
+    if command in VALIDATING:
+        # The import takes as long as Spark takes to start.
+        import_in_background()
+    about = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
+    listeners = Listeners(about, flags.metrics_file, flags.lineage)
+    options, java_log = settings.spark.options(), Path(settings.storage.logs) / "java.log"
+    lock = only_run(folder, str(flags.as_of), is_locked=settings.storage.lock)
+    with _logged_errors(log), lock, ExitStack() as listening:
         listening.enter_context(followed(listeners, log, ledger))
-        with spark_session(options, noise) as spark:
-            night = _night(spark, contract, settings, flags, folder, log, ledger)
-            made = partial(_publish, publish, _resolved(folder), night)
-            change = _attempted(night, command, action, made)
-            # The night is over; its report is made of its tables.
+        with spark_session(options, java_log) as spark:
+            run = _context(spark, contract, settings, flags, folder, log, ledger)
+            write_reports = partial(_write_reports, reports, _resolved(folder), run)
+            change = _attempted(run, command, action, write_reports)
+            # The run has ended: its report is made from its tables.
             listening.close()
-            made(publish)
+            write_reports(reports)
     log.event("end", command=command)
-    _tell(command, contract, flags, folder, ledger)
+    _print_summary(command, contract, flags, folder, ledger)
     if change:
         raise change
 
 
 def _attempted(
-    night: RunContext,
+    run: RunContext,
     command: str,
     action: Callable[[RunContext], object],
-    publish: Callable[[Collection[str]], None],
+    write_reports: Callable[[Collection[str]], None],
 ) -> DriftError | None:
-    """Take the steps; a change that is to be told after them is given back.
+    """Run the steps; a drift that is reported after them is returned.
 
     Raises:
-        Stop: they ended early. What failed its gates is what a modeller wants to look at.
+        CreditSparkError: a step ended the run. A model that fails its gates has a report.
     """
     try:
-        attempt(night, command, action)
+        attempt(run, command, action)
     except DriftError as change:
         return change
     except GateError as error:
-        publish(["train"])
-        file = night.ledger.summary.get("report of train", {}).get("file")
+        write_reports(["train"])
+        file = run.ledger.summary.get("report of train", {}).get("file")
         raise GateError(listed(str(error), [f"see {file}"] if file else [])) from error
     return None
 
 
-def _publish(publish: Publish, folder: str, night: RunContext, steps: Collection[str]) -> None:
-    """Make the reports of those steps that were taken; one that can't be made undoes no night."""
-    log, ledger, of_each = night.log, night.ledger, partial(night.spread, "draw charts")
-    for step in [each for each in publish if each in steps and each in ledger.summary]:
+def _write_reports(reports: Reports, folder: str, run: RunContext, steps: Collection[str]) -> None:
+    """Write the reports of the steps that have run; a report that fails does not undo the run."""
+    for step in [each for each in reports if each in steps and each in run.ledger.summary]:
         began, file = monotonic(), None
         try:
-            file = publish[step](night.contract, folder, night.as_of, of_each)
+            file = reports[step](run.contract, folder, run.as_of)
         except Exception as error:
-            log.event("report failed", error=type(error).__name__)
-            log.trace(error)
-        log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
-        ledger.note(f"report of {step}", {"file": file})
+            run.log.event("report failed", error=type(error).__name__)
+            run.log.trace(error)
+        run.log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
+        run.ledger.note(f"report of {step}", {"file": file})
 
 
 def _settings(flags: Flags) -> Settings:
@@ -147,7 +152,7 @@ def _settings(flags: Flags) -> Settings:
     return resolve(flags.project / "conf/base.yml", flags.settings_file, {"storage": storage})
 
 
-def _night(
+def _context(
     spark: SparkSession,
     contract: Contract,
     settings: Settings,
@@ -156,15 +161,13 @@ def _night(
     log: Log,
     ledger: RunSummary,
 ) -> RunContext:
-    opened(folder)
     tables = Tables(spark, folder, flags.as_of, log.run_id)
-    source = url_of(settings.storage.landing.format(portfolio=contract.portfolio))
     return RunContext(
         spark=spark,
         as_of=flags.as_of,
         contract=contract,
         settings=settings,
-        landing=Landing(spark, contract, source, flags.as_of),
+        landing=url_of(settings.storage.landing.format(portfolio=contract.portfolio)),
         tables=tables,
         models=Models(tables),
         suites=Suites(flags.project / "expectations" / contract.portfolio),
@@ -179,33 +182,32 @@ def _may_log_to_stderr(flags: Flags) -> bool | None:
 
 
 @contextmanager
-def _faults_of_ours(log: Log) -> Iterator[None]:
-    """Keep every trace in the log's file, and tell the user in a sentence."""
+def _logged_errors(log: Log) -> Iterator[None]:
+    """Keep every trace in the log's file, and raise an error that has a sentence for the user."""
     try:
         yield
-    except Stop as stop:
-        log.event("stopped", exit_code=stop.exit_code)
-        log.trace(stop)
+    except CreditSparkError as error:
+        log.event("stopped", exit_code=error.exit_code)
+        log.trace(error)
         raise
     except Exception as error:
         log.event("failed", error=type(error).__name__)
         log.trace(error)
-        is_of_storage = isinstance(error, OSError) or (
-            isinstance(error, DeltaError) and "error performing" in str(error).lower()
-        )
-        if is_of_storage or any(sign in java_trace(error) for sign in STORAGE_AWAY):
+        if isinstance(error, OSError) or any(sign in str(error) for sign in STORAGE_FAULTS):
             raise TryAgainError(
-                "the storage went away meanwhile, is full or has lost a file; the earlier nights "
-                "stand. Run the same command again when it answers, or the whole night where a "
-                f"table's file is gone; the trace is in {log.file}"
+                "the storage does not answer, is full or has lost a file; the earlier dates are "
+                "unchanged. Run the same command again when it answers, or the whole nightly run "
+                f"where a file of a table is gone; the trace is in {log.file}"
             ) from error
-        raise OurFaultError(
-            f"this is a fault of ours ({type(error).__name__}); the earlier nights stand as they "
-            f"were, and the trace is in {log.file}"
+        raise InternalError(
+            f"internal error ({type(error).__name__}); the earlier dates are unchanged, and the "
+            f"trace is in {log.file}"
         ) from error
 
 
-def _tell(command: str, contract: Contract, flags: Flags, folder: str, ledger: RunSummary) -> None:
+def _print_summary(
+    command: str, contract: Contract, flags: Flags, folder: str, ledger: RunSummary
+) -> None:
     place = _resolved(folder)
     about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
     if flags.as_json:

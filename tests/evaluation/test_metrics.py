@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from random import Random
 
 import numpy as np
-import polars as pl
 import pytest
 from imblearn.metrics import classification_report_imbalanced
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +17,7 @@ from sklearn.metrics import (
 )
 
 from credit_spark.evaluation import calibration, metrics
-from credit_spark.evaluation.cells import Cell, by_risk, cells_of_tallies, counted, tallied
+from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.classification import printed, report
 from credit_spark.evaluation.figures import figures, fold_figures, pooled
 from tests.frames import rows
@@ -239,26 +238,17 @@ def test_scores_are_counted_by_cell_points_and_outcome(spark) -> None:
     assert sorted(rows(cells)) == COUNTED
 
 
-def in_polars(scored: list[tuple]) -> pl.DataFrame:
-    schema = {"log_odds": pl.Float64, "points": pl.Int32, "outcome": pl.String}
-    return pl.DataFrame(scored, schema, orient="row")
+def test_scores_are_counted_by_other_columns_too(spark) -> None:
+    scored = [(*row, decision) for decision in "ab" for row in SCORED[:3]]
+    columns = "log_odds double, points int, outcome string, decision string"
+
+    counts = counted(spark.createDataFrame(scored, columns), ["decision"])
+
+    assert sorted(rows(counts)) == [("a", -1000, 600, 1, 1, 1), ("b", -1000, 600, 1, 1, 1)]
 
 
-def test_polars_counts_as_spark_does_in_parts_or_at_once() -> None:
-    tally = tallied(in_polars(SCORED))
-    parts = [tallied(in_polars(SCORED[nth::3])) for nth in range(3)]
+def test_cells_are_collected_in_order(spark) -> None:
+    scored = spark.createDataFrame(SCORED, "log_odds double, points int, outcome string")
 
-    assert sorted(tally.rows()) == COUNTED
-    assert cells_of_tallies(parts) == [Cell(*each) for each in COUNTED]
-    assert cells_of_tallies([]) == cells_of_tallies([tallied(in_polars([]))]) == []
-    whole = pl.Int64
-    assert tally.schema == {"cell": pl.Int32, "points": pl.Int32, "good": whole, "bad": whole, "open": whole}  # fmt: skip
-
-
-def test_scores_are_counted_by_other_columns_too() -> None:
-    scored = in_polars(SCORED[:3] * 2).with_columns(decision=pl.Series(["a"] * 3 + ["b"] * 3))
-
-    tally = tallied(scored, ["decision"])
-
-    assert sorted(tally.rows()) == [("a", -1000, 600, 1, 1, 1), ("b", -1000, 600, 1, 1, 1)]
-    assert cells_of_tallies([tally]) == [Cell(-1000, 600, 2, 2, 2)]
+    assert collected(counted(scored)) == [Cell(*each) for each in COUNTED]
+    assert collected(counted(scored.where("points < 0"))) == []

@@ -1,40 +1,40 @@
-"""Why a command ends early: one class an exit code, each with words for the person who ran it."""
+"""Why a command ends early: one class per exit code, each with a message for its user."""
 
 from collections.abc import Iterable
 
 
-class Stop(Exception):  # noqa: N818 - it ends a command, as StopIteration ends a loop
-    """The command ends here; the text is for its user and holds no borrower's values."""
+class CreditSparkError(Exception):
+    """A command ends early; the message is for its user and holds no borrower's values."""
 
     exit_code = 1
 
 
-class InputError(Stop):
+class InputError(CreditSparkError):
     """The command, the settings or the contract is wrong: nothing was touched."""
 
     exit_code = 2
 
 
-class LandingError(Stop):
-    """The night's files break the contract as a whole."""
+class LandingError(CreditSparkError):
+    """The landing files of a batch date break the contract as a whole."""
 
     exit_code = 10
 
 
-class GateError(Stop):
-    """A gate stopped the night: expectations, or a model that may not go live."""
+class GateError(CreditSparkError):
+    """A gate stopped the run: expectations, or a model that may not go live."""
 
     exit_code = 11
 
 
-class DriftError(Stop):
-    """The night is complete, and what it shows has changed beyond what its user accepts."""
+class DriftError(CreditSparkError):
+    """The run is complete, and a monitored figure asks for action."""
 
-    exit_code = 11
+    exit_code = 12
 
 
-class TryAgainError(Stop):
-    """Another run or a storage fault is in the way: the same command may pass later."""
+class TryAgainError(CreditSparkError):
+    """Another run or a storage fault is in the way: the same command may succeed later."""
 
     exit_code = 20
 

@@ -30,10 +30,15 @@ TYPES: Mapping[Kind, str] = MappingProxyType(
 
 
 class Field(NamedTuple):
-    """A column: its Spark type and what it holds, units included."""
+    """A column: its Spark type and what it holds, units included.
+
+    `kind` is that of a contract's column whose values would mean something else under another
+    kind, such as a rate. An existing column keeps its type and its kind.
+    """
 
     type: str
     meaning: str
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Table:
     """One Delta table: what a row stands for, its columns, what always holds.
 
     Every column of `keys` is never null. Where `is_nightly`, a rerun replaces the night's rows.
+    Delta keeps the bounds of the columns of `filtered_by` for each file, so that a reader who
+    filters by them skips files; where it is empty, those of the keys.
     """
 
     name: str
@@ -49,6 +56,7 @@ class Table:
     keys: tuple[str, ...]
     checks: Mapping[str, str] = field(default_factory=dict)
     is_nightly: bool = True
+    filtered_by: tuple[str, ...] = ()
 
 
 AS_OF = Field("date", "the night: the logical date that the rows belong to")
@@ -73,6 +81,7 @@ MEASURES = (
 # What bins and levels are called that hold null, or any text that has none of its own.
 MISSING, OTHER = "(missing)", "(other)"
 STATUSES = ("stable", "watch", "act")
+RUN_STATUSES = ("started", "complete", "refused", "stopped", "failed", "abandoned")
 DECISIONS = ("approve", "review", "decline")
 EXPECTED_LOSS = "expected_loss"
 EXPECTED_LOSS_OF_A_LOAN = Field(
@@ -86,7 +95,7 @@ OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
 def loans(contract: Contract) -> Table:
     """The table of a portfolio's accepted loans, with the contract's columns."""
     promised = {
-        name: Field(TYPES[each.kind], f"{each.kind}, known at the {each.known} stage")
+        name: _field(each.kind, f"{each.kind}, known at the {each.known} stage")
         for name, each in contract.columns.items()
     }
     return Table(
@@ -100,13 +109,14 @@ def loans(contract: Contract) -> Table:
         },
         keys=("loan_id",),
         checks={"outcome_is_known": OUTCOME_IS_KNOWN},
+        filtered_by=("loan_id", "outcome", "source_file"),
     )
 
 
 def scores(contract: Contract) -> Table:
     """The table of a portfolio's scored loans, with the contract's segments."""
     segments = {
-        name: Field(TYPES[contract.columns[name].kind], "a segment of the contract")
+        name: _field(contract.columns[name].kind, "a segment of the contract")
         for name in contract.segments
     }
     nth = ("first", "second", "third", "fourth")
@@ -136,7 +146,12 @@ def scores(contract: Contract) -> Table:
             "decision_is_known": f"decision in {DECISIONS}",
             "outcome_is_known": OUTCOME_IS_KNOWN,
         },
+        filtered_by=("loan_id", "pd", "points", "band", "decision", "model_version", "outcome"),
     )
+
+
+def _field(kind: Kind, meaning: str) -> Field:
+    return Field(TYPES[kind], meaning, None if TYPES[kind] == "string" else kind)
 
 
 QUARANTINE = Table(
@@ -152,6 +167,7 @@ QUARANTINE = Table(
         "status": Field("string", "'open' or 'replayed'"),
     },
     keys=("reasons", "raw", "source_file", "status"),
+    filtered_by=("loan_id", "source_file", "status"),
     checks={"status_is_known": "status in ('open', 'replayed')"},
 )
 
@@ -269,17 +285,23 @@ MODELS = Table(
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
     checks={"status_is_known": "status in ('challenger', 'champion', 'retired')"},
     is_nightly=False,
+    filtered_by=("model_version", "fitted_as_of", "status"),
 )
 
 RUNS = Table(
     name="runs",
-    grain="an attempt of a night that came to an end",
+    grain="a run of a batch date, from its start",
     columns={
         "as_of": AS_OF,
         "command": Field("string", "the step, or 'nightly'"),
-        "status": Field("string", "'complete', 'refused', 'stopped' or 'failed'"),
+        "status": Field(
+            "string",
+            "'started'; 'complete'; 'refused': the landing files break the contract; 'stopped': by "
+            "a gate or an error that has a message; 'failed': by an unexpected error; 'abandoned': "
+            "killed, or another run of the batch date took over",
+        ),
         "started_at": Field("timestamp", "UTC"),
-        "ended_at": Field("timestamp", "UTC"),
+        "ended_at": Field("timestamp", "UTC; null: the run is under way or was abandoned"),
         "rows_read": Field("bigint", "lines of loans in the night's files"),
         "rows_accepted": Field("bigint", "lines that became loans"),
         "rows_quarantined": Field("bigint", "lines set aside"),
@@ -296,8 +318,31 @@ RUNS = Table(
         "table_versions": Field("string", "Delta version of each table written, as JSON"),
         "message": Field("string", "why it ended early, or what has changed; null: nothing to say"),
     },
-    keys=("as_of", "command", "status", "started_at", "ended_at"),
-    checks={"status_is_known": "status in ('complete', 'refused', 'stopped', 'failed')"},
+    keys=("as_of", "command", "status", "started_at"),
+    checks={"status_is_known": f"status in {RUN_STATUSES}"},
+    is_nightly=False,
+)
+
+
+VALIDATIONS = Table(
+    name="validations",
+    grain="an expectation of a suite, as a run found it",
+    columns={
+        "as_of": AS_OF,
+        "suite": Field("string", "name of the suite, as in its file"),
+        "table_name": Field("string", "the table that was validated: 'loans' or 'scores'"),
+        "expectation": Field("string", "type of the expectation, as Great Expectations names it"),
+        "column": Field("string", "the column, or columns with commas; null: the whole table"),
+        "kwargs": Field("string", "the expectation's kwargs as its suite states them, as JSON"),
+        "success": Field("boolean", "whether it holds; null: not judged, no row has a value"),
+        "observed_value": Field(
+            "double", "the figure that was computed; null: the expectation judges each row"
+        ),
+        "element_count": Field("bigint", "rows that were judged; null: it holds, or has no rows"),
+        "unexpected_count": Field("bigint", "of those, the rows that fail it"),
+        "error": Field("string", "Spark's error condition where it could not be computed"),
+    },
+    keys=("as_of", "suite", "table_name", "expectation", "kwargs"),
     is_nightly=False,
 )
 
@@ -305,6 +350,6 @@ RUNS = Table(
 def tables(contract: Contract) -> tuple[Table, ...]:
     """Every table of a portfolio, in the order in which a night writes them."""
     return (
-        loans(contract), QUARANTINE, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
+        loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
         MOVEMENTS, MODELS, RUNS,
     )  # fmt: skip

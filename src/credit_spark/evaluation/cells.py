@@ -9,7 +9,6 @@ from itertools import accumulate, groupby
 from math import exp
 from typing import NamedTuple
 
-import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -43,36 +42,20 @@ class Cell(NamedTuple):
         return self.good + self.bad
 
 
-COUNTS = ("good", "bad", "open")
 Folds = Mapping[int | None, Sequence[Cell]]
 
 
-def tallied(scored: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
-    """Loans counted by `by`, `cell` (Int32) and `points`: `good`, `bad`, `open` (Int64).
-
-    In come `log_odds` (within WIDEST_LOG_ODDS), `points` and `outcome`; none at all is open. A
-    cell is rounded half away from zero.
-    """
-    in_thousandths = pl.col("log_odds") * PER_LOG_ODDS
-    cell = in_thousandths.round(mode="half_away_from_zero").cast(pl.Int32).alias("cell")
-    outcome = pl.col("outcome").fill_null("open")
-    are = [(outcome == each).cast(pl.Int64).alias(each) for each in COUNTS]
-    return added([scored.select(*by, cell, "points", *are)], by)
-
-
-def added(tallies: Iterable[pl.DataFrame], by: Sequence[str] = ()) -> pl.DataFrame:
-    """Tallies of parts of the loans, one at least, as the tally of them all."""
-    return pl.concat(tallies).group_by(*by, "cell", "points").agg(pl.col(COUNTS).sum())
-
-
-def cells_of_tallies(parts: Iterable[pl.DataFrame]) -> list[Cell]:
-    """The cells of all parts' tallies, in order: as many as the scale has, not the book."""
-    tallies = list(parts)
-    return sorted(Cell(*row) for row in added(tallies).rows()) if tallies else []
-
-
 def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
-    """The same as `tallied` of loans that Spark holds."""
+    """Loans counted by `by`, `cell` and `points`: `good`, `bad`, `open`.
+
+    Args:
+        scored: Columns `log_odds` (within WIDEST_LOG_ODDS), `points`, and `outcome`, where null
+            counts as open.
+        by: More columns to group by; they come first.
+
+    Returns:
+        One row a group. A cell is rounded half away from zero, as Spark's `round` does.
+    """
     outcome = F.col("outcome")
     cell = F.round(F.col("log_odds") * PER_LOG_ODDS).cast("int").alias("cell")
     return scored.groupBy(*by, cell, "points").agg(
@@ -83,14 +66,14 @@ def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
 
 
 def collected(counts: DataFrame) -> list[Cell]:
-    """Counted cells as plain values: as many as the scale has, not the book."""
+    """Counted cells as plain values, in order: as many as the scale has, not as the loans."""
     return sorted(Cell(*row) for row in counts.collect())
 
 
 def plainly_counted(
     log_odds: Iterable[float], is_bad: Iterable[float], points: Callable[[float], int]
 ) -> list[Cell]:
-    """The same of a few loans that Python holds, all with a known outcome (1 bad, 0 good)."""
+    """Cells of a few loans that Python holds, all with a known outcome (1 bad, 0 good)."""
     bounded = [max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, each)) for each in log_odds]
     cells = [
         Cell(round(each * PER_LOG_ODDS), points(each), int(not bad), int(bad), 0)

@@ -1,4 +1,4 @@
-"""Loans by the month of their date, and how old they are: what a model may be judged by.
+"""Loans by the month of their date, and whether they are old enough for their outcome to count.
 
 A young loan tells little: of those of one month, the bad ones are known before the good.
 """
@@ -7,14 +7,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from credit_spark.evaluation.cells import Cell, by_risk, tallied
+from credit_spark.evaluation.cells import Cell, by_risk, counted
 from credit_spark.evaluation.figures import ALL, Figure
 from credit_spark.evaluation.metrics import METRICS
 
-# A column of tallies; the blank keeps it apart from any column of a contract.
-VINTAGE = "the vintage"
+# The underscore keeps it apart from any column of a contract.
+VINTAGE = "_vintage"
 OF_A_VINTAGE = "vintage="
 # Cells of vintages are twentieths of log-odds: AUC is within a few thousandths all the same.
 STEPS = 20
@@ -22,20 +23,29 @@ SHOWN = ("ks", "auc", "gini", "mean_pd", "observed_rate")
 Vintages = Mapping[int | None, Sequence[Cell]]
 
 
-def judged(loans: pl.DataFrame, observed_on: str | None, as_of: date, months: int) -> pl.DataFrame:
-    """Loans with their vintage (months since year 0, null where unknown), and their `outcome`.
+def with_vintage(loans: DataFrame, observed_on: str | None, as_of: date, months: int) -> DataFrame:
+    """Loans with their vintage, and with the `outcome` of those that are too young set to open.
 
-    It is open where the loan is younger than `months` at the night, or its date is not known.
+    Args:
+        loans: `outcome`, and the date column `observed_on`.
+        observed_on: The column that dates a loan; None: the contract has none, so there are no
+            vintages, and every outcome counts.
+        as_of: The batch date, at which a loan's age is taken.
+        months: Full months that a loan must be old for its outcome to count; 0: every outcome
+            counts. A loan with no date is too young.
+
+    Returns:
+        The same columns and VINTAGE: months since year 0, null where the date is.
     """
     if observed_on is None:
-        return loans.with_columns(pl.lit(None, pl.Int32).alias(VINTAGE))
-    observed = pl.col(observed_on)
-    vintage = (observed.dt.year() * 12 + observed.dt.month() - 1).cast(pl.Int32)
-    month_is_not_full = (observed.dt.day() > as_of.day).cast(pl.Int32)
+        return loans.withColumn(VINTAGE, F.lit(None).cast("int"))
+    observed = F.col(observed_on)
+    vintage = F.year(observed) * 12 + F.month(observed) - 1
+    month_is_not_full = (F.day(observed) > as_of.day).cast("int")
     age = number_of(as_of) - vintage - month_is_not_full
-    is_old_enough = (age >= months).fill_null(value=False) if months else pl.lit(value=True)
-    outcome = pl.when(is_old_enough).then(pl.col("outcome")).otherwise(pl.lit("open"))
-    return loans.with_columns(vintage.alias(VINTAGE), outcome.alias("outcome"))
+    is_old_enough = F.coalesce(age >= months, F.lit(False)) if months else F.lit(True)
+    outcome = F.when(is_old_enough, F.col("outcome")).otherwise("open")
+    return loans.withColumns({VINTAGE: vintage, "outcome": outcome})
 
 
 def number_of(month: date) -> int:
@@ -52,16 +62,17 @@ def month_of(vintage: int) -> str:
     return f"{vintage // 12:04d}-{vintage % 12 + 1:02d}"
 
 
-def tallied_vintages(scored: pl.DataFrame) -> pl.DataFrame:
-    """Loans counted by `vintage` and coarse cells: `cell`, `points` (0), `good`, `bad`, `open`."""
-    coarse = (pl.col("log_odds") * STEPS).round() / STEPS
-    return tallied(scored.with_columns(coarse.alias("log_odds"), points=pl.lit(0)), [VINTAGE])
+def counted_vintages(scored: DataFrame) -> DataFrame:
+    """Loans counted by VINTAGE and coarse cells: `cell`, `points` (0), `good`, `bad`, `open`."""
+    # Half to even, where cells of thousandths are rounded half away from zero.
+    coarse = F.rint(F.col("log_odds") * STEPS) / STEPS
+    return counted(scored.withColumns({"log_odds": coarse, "points": F.lit(0)}), [VINTAGE])
 
 
-def vintages(tally: pl.DataFrame) -> Vintages:
+def collected_vintages(counts: DataFrame) -> Vintages:
     """The cells of each vintage, in order; those of loans with no date last."""
     found: dict[int | None, list[Cell]] = defaultdict(list)
-    for vintage, *cell in tally.rows():
+    for vintage, *cell in counts.collect():
         found[vintage].append(Cell(*cell))
     ordered = sorted(found, key=lambda each: (each is None, each or 0))
     return {each: by_risk(found[each]) for each in ordered}

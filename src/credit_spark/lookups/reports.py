@@ -15,7 +15,7 @@ from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import place_of
-from credit_spark.reporting.charts import Chart, OfEach
+from credit_spark.reporting.charts import Chart
 from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
 from credit_spark.reporting.sections import Report
@@ -63,11 +63,11 @@ def report(
         click.echo(f"{count} charts in {charts_folder}")
 
 
-def _page(found: Report, of_each: OfEach = map) -> str:
+def _page(found: Report) -> str:
     # Only who makes a report needs what it is made with.
     from credit_spark.reporting.page import page
 
-    return page(found, of_each)
+    return page(found)
 
 
 def _written(text: str, folder: str, name: str, out: Path | None) -> str:
@@ -78,16 +78,16 @@ def _written(text: str, folder: str, name: str, out: Path | None) -> str:
     return str(out)
 
 
-def publish(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
+def publish(contract: Contract, folder: str, night: date) -> str:
     """Write a night's report beside its tables, and say where it is."""
     found = report_of(facts_of(contract, TableReader(folder), night))
-    return _put_beside(folder, f"{night}.html", _page(found, of_each))
+    return _put_beside(folder, f"{night}.html", _page(found))
 
 
-def publish_training(contract: Contract, folder: str, night: date, of_each: OfEach) -> str:
+def publish_training(contract: Contract, folder: str, night: date) -> str:
     """Write a training's report beside its tables, and say where it is."""
     found = training_report(training_facts(contract, TableReader(folder), night))
-    return _put_beside(folder, f"train-{night}.html", _page(found, of_each))
+    return _put_beside(folder, f"train-{night}.html", _page(found))
 
 
 def training_facts(contract: Contract, lake: TableReader, night: date) -> TrainingFacts:

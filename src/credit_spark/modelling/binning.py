@@ -3,18 +3,16 @@
 In come the same training rows as for a linear design; its terms are texts, a level a bin.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import fsum
 from typing import TypeVar
 
 import numpy as np
-import polars as pl
-import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.expressions import expression, valued
@@ -32,12 +30,12 @@ from credit_spark.modelling.merging import cuts
 from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
 from credit_spark.modelling.quantiles import quantiles
 from credit_spark.modelling.regression import Design, Equation
+from credit_spark.modelling.watching import edges_reached
 from credit_spark.scoring.document import Category, Level
 
 Item = TypeVar("Item")
 PRE_BINS = 40
 SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
-COUNTS = "feature string, bin string, good bigint, bad bigint"
 MISSING_PLACE, SPECIAL = "missing", "special "
 Edges = Mapping[str, tuple[float, ...]]
 PreBins = Mapping[str, Mapping[str, Counted]]
@@ -100,44 +98,39 @@ def pre_counted(
     edges: Edges,
     specials: Mapping[str, Sequence[float]],
 ) -> PreBins:
-    """Good and bad training rows of every feature's pre-bins, counted where the rows are."""
+    """Good and bad training rows of every feature's pre-bins, in one aggregation.
 
-    def counted_in(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        found: Counter[tuple[str, str, bool]] = Counter()
-        for batch in batches:
-            rows = pl.DataFrame(batch)
-            is_bad = rows["label"] == 1
-            for each in features:
-                values = rows[column_of(each.name)]
-                if not each.is_text:
-                    values = _placed(values, edges[each.name], specials[each.name])
-                pairs = pl.DataFrame({"bin": values, "bad": is_bad}).group_by("bin", "bad").len()
-                found.update({(each.name, place, bad): count for place, bad, count in pairs.rows()})
-        keys = sorted({(name, place) for name, place, _ in found})
-        yield pa.RecordBatch.from_pydict({
-            "feature": pa.array([name for name, _ in keys], pa.string()),
-            "bin": pa.array([place for _, place in keys], pa.string()),
-            "good": pa.array([found[(*key, False)] for key in keys], pa.int64()),
-            "bad": pa.array([found[(*key, True)] for key in keys], pa.int64()),
-        })  # fmt: skip
-
-    columns = [column_of(each.name) for each in features]
-    parts = training.select("label", *columns).mapInArrow(counted_in, COUNTS)
+    Returns:
+        By feature, then by pre-bin: the text; of a number how many edges it has reached, as a
+        text, MISSING_PLACE, or SPECIAL and the value.
+    """
+    bins = [
+        F.struct(
+            F.lit(each.name).alias("feature"),
+            _pre_bin(each, edges.get(each.name, ()), specials[each.name]).alias("bin"),
+        )
+        for each in features
+    ]
+    counts = (
+        training.select("label", F.inline(F.array(*bins)))
+        .groupBy("feature", "bin")
+        .agg(F.count_if(F.col("label") == 0), F.count_if(F.col("label") == 1))
+    )
     counted: dict[str, dict[str, Counted]] = defaultdict(dict)
-    for name, place, good, bad in (
-        parts.groupBy("feature", "bin").agg(F.sum("good"), F.sum("bad")).collect()
-    ):
+    for name, place, good, bad in counts.collect():
         counted[name][place] = Counted(good, bad)
     return counted
 
 
-def _placed(values: pl.Series, edges: Sequence[float], specials: Sequence[float]) -> pl.Series:
-    """The place of each value's pre-bin; what is missing or special stands apart."""
-    places = np.searchsorted(edges, values.fill_null(0).to_numpy(), side="right")
-    found = pl.Series(places).cast(pl.String).set(values.is_null(), MISSING_PLACE)
+def _pre_bin(feature: Definition, edges: Sequence[float], specials: Sequence[float]) -> Column:
+    """The pre-bin of each row; what is missing or special stands apart."""
+    value = F.col(column_of(feature.name))
+    if feature.is_text:
+        return value
+    place = F.when(value.isNull(), MISSING_PLACE)
     for special in specials:
-        found = found.set((values == special).fill_null(value=False), f"{SPECIAL}{special!r}")
-    return found
+        place = place.when(value == special, f"{SPECIAL}{special!r}")
+    return place.otherwise(edges_reached(value, edges).cast("string"))
 
 
 def merged_numbers(

@@ -1,14 +1,14 @@
-"""Quantiles of the numeric features: medians that stand for null, ends, where bins begin."""
+"""Quantiles of the numeric features: imputation values, attained ranges, edges of pre-bins."""
 
 from collections.abc import Mapping, Sequence
 
-import polars as pl
+import numpy as np
 from pyspark.sql import DataFrame
 
 from credit_spark.modelling.features import Definition, column_of
-from credit_spark.modelling.parts import part_of
+from credit_spark.modelling.sampling import sample_of
 
-# A share of the rows that has a value; with fewer, a part could have hardly any.
+# A share of the rows that has a value; with fewer, a sample could have hardly any.
 DENSE = 0.5
 # What a feature attains lies between these shares of its values: outliers would be no reference.
 ATTAINED = (0.05, 0.95)
@@ -28,28 +28,28 @@ def quantiles(
 ) -> dict[str, list[float]]:
     """Of each numeric feature the values below which such shares of the rows lie.
 
-    All rows tell, within a thousandth of the rows; of many a part, but for a feature that few of
-    it have. Empty where no row has a value.
+    Of all rows, within a thousandth of the rows; of many rows, those of a sample, but for a
+    feature of which the sample has few values. Empty where no row has a value.
     """
     columns = [column_of(each) for each in numbers]
     if not columns:
         return {}
     rows = training.count()
-    part = part_of(training, rows)
-    found = {} if part is training else _of_the_dense(part.select(*columns), shares)
+    sample = sample_of(training, rows)
+    found = {} if sample is training else _of_the_dense(sample.select(*columns), shares)
     left = [each for each in columns if each not in found]
     if left:
-        told = training.approxQuantile(left, list(shares), RANK_ERROR)
-        found |= dict(zip(left, told, strict=True))
+        approximate = training.approxQuantile(left, list(shares), RANK_ERROR)
+        found |= dict(zip(left, approximate, strict=True))
     return {each: found[column_of(each)] for each in numbers}
 
 
-def _of_the_dense(part: DataFrame, shares: Sequence[float]) -> dict[str, list[float]]:
-    """Quantiles of those columns that enough rows of a part have: values that stand in it."""
-    rows = pl.DataFrame(part.toArrow()).select(pl.all().sort(nulls_last=True))
-    values = {each.name: each.head(each.len() - each.null_count()) for each in rows}
+def _of_the_dense(sample: DataFrame, shares: Sequence[float]) -> dict[str, list[float]]:
+    """Quantiles of those columns that enough rows of a sample have: values that occur in it."""
+    table = sample.toArrow()
+    values = {name: np.sort(table[name].drop_null().to_numpy()) for name in table.column_names}
     return {
-        name: [own[round(share * (own.len() - 1))] for share in shares]
+        name: [float(own[round(share * (len(own) - 1))]) for share in shares]
         for name, own in values.items()
-        if own.len() >= max(1, DENSE * rows.height)
+        if len(own) >= max(1, DENSE * table.num_rows)
     }

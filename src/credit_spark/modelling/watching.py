@@ -1,22 +1,23 @@
-"""What is watched from night to night: where its bins lie, and what loans come to in each.
+"""Monitored subjects: the edges of their bins, and how many loans are in each bin.
 
-Bins are found once, when a model is fitted, so that nights can be held against it and each other.
+Bins are set once, when a model is trained, so that batch dates compare with the training data and
+with each other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from math import floor, log10
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
 
-from credit_spark.contract.columns import column
-from credit_spark.contract.evaluation import columns_of
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.modelling.features import Definition
+from credit_spark.modelling.features import LARGEST, Definition
 from credit_spark.scoring.document import ModelDocument, Role, Watched
 
 RANGES = 10
@@ -27,11 +28,12 @@ DIGITS = 3
 MOST_LEVELS = 40
 # No feature can be named so.
 SCORE = "the score"
-# Those that are known stand first.
-OUTCOMES = ("good", "bad", "open")
 # A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
 # PDs of all, of the known.
 COUNTS = 5
+# PDs are added as whole numbers of such a unit: the sum is the same in any order of the rows. There
+# is room for the PDs of 2**27 loans that are certain to default, in one bin.
+PD_UNITS = 2**36
 Profile = NDArray[np.float64]
 
 
@@ -52,33 +54,54 @@ def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watch
     ]
 
 
-def with_bins(watched: Sequence[Watched], sample: pl.DataFrame) -> list[Watched]:
-    """What is watched, with bins found in a sample of loans.
+def with_bins(watched: Sequence[Watched], sample: DataFrame) -> list[Watched]:
+    """What is watched, with bins found in a sample of loans that fits in the driver's memory.
 
     Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
     between them, or its values where they are few; of a text, its most frequent levels.
     """
-    return [_with_bins(each, sample) for each in watched]
+    texts = [nth for nth, each in enumerate(watched) if each.is_text]
+    numbers = [nth for nth, each in enumerate(watched) if not each.is_text]
+    levels = dict(zip(texts, _frequent([watched[nth] for nth in texts], sample), strict=True))
+    edges = dict(zip(numbers, _tenths([watched[nth] for nth in numbers], sample), strict=True))
+    return [
+        each.model_copy(update={"levels": levels[nth]} if each.is_text else {"edges": edges[nth]})
+        for nth, each in enumerate(watched)
+    ]
 
 
-def _with_bins(watched: Watched, sample: pl.DataFrame) -> Watched:
-    if watched.is_text:
-        texts = _values(sample, watched.sql).cast(pl.String).alias("text").drop_nulls()
-        frequent = texts.value_counts().sort("count", "text", descending=[True, False])
-        levels = tuple(sorted(frequent["text"].head(MOST_LEVELS)))
-        return watched.model_copy(update={"levels": levels})
-    numbers = numbers_of(sample, watched.sql)
-    known = numbers[np.isfinite(numbers)]
-    if not len(known):
-        return watched
-    values = np.unique(known)
-    if len(values) <= RANGES:
-        return watched.model_copy(update={"edges": tuple(values[1:].tolist())})
-    ends = np.quantile(known, SHARES, method="higher")
+def _tenths(numbers: Sequence[Watched], sample: DataFrame) -> list[tuple[float, ...]]:
+    """The edges of each number's bins."""
+    columns = [number(each.sql).alias(f"{nth}") for nth, each in enumerate(numbers)]
+    return [edges_of(each.drop_null().to_numpy()) for each in sample.select(*columns).toArrow()]
+
+
+def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Where the bins of finite numbers begin, but the first; in order."""
+    distinct = np.unique(values)
+    if len(distinct) <= RANGES:
+        return tuple(distinct[1:].tolist())
+    ends = np.quantile(values, SHARES, method="higher")
     digits = DIGITS - 1 - floor(log10(ends[-1] - ends[0])) if ends[-1] > ends[0] else None
     rounded = sorted({float(each if digits is None else round(each, digits)) for each in ends})
-    edges = tuple(each for each in rounded if each > known.min())
-    return watched.model_copy(update={"edges": edges})
+    return tuple(each for each in rounded if each > distinct[0])
+
+
+def _frequent(texts: Sequence[Watched], sample: DataFrame) -> list[tuple[str, ...]]:
+    """The most frequent levels of each text, in order; of equally frequent ones the first."""
+    if not texts:
+        return []
+    pairs = [
+        F.struct(F.lit(nth).alias("nth"), F.expr(each.sql).cast("string").alias("text"))
+        for nth, each in enumerate(texts)
+    ]
+    counts = sample.select(F.inline(F.array(*pairs))).dropna().groupBy("nth", "text").count()
+    by_frequency = Window.partitionBy("nth").orderBy(F.desc("count"), F.asc("text"))
+    ranked = counts.withColumn("place", F.row_number().over(by_frequency))
+    rows = ranked.where(F.col("place") <= MOST_LEVELS).collect()
+    return [
+        tuple(sorted(row["text"] for row in rows if row["nth"] == nth)) for nth in range(len(texts))
+    ]
 
 
 def watched_score(cells: Sequence[Cell]) -> Watched:
@@ -99,12 +122,6 @@ def watched_score(cells: Sequence[Cell]) -> Watched:
     return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=counts, bads=bads)
 
 
-def columns_watched(watched: Sequence[Watched]) -> list[str]:
-    """The columns of `loans` that are read, in order of name."""
-    needed = frozenset[str]().union(*[columns_of(each.sql) for each in watched])
-    return sorted(needed - {"log_odds"})
-
-
 def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int]]:
     """The places of analyses that are shown against each other."""
     places = {each.name: nth for nth, each in enumerate(watched) if each.role == "analysis"}
@@ -116,63 +133,96 @@ def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int
 
 
 def profiled(
-    loans: pl.DataFrame,
+    loans: DataFrame,
     watched: Sequence[Watched],
     paired: Sequence[tuple[int, int]] = (),
 ) -> Profile:
-    """What loans come to in each bin of every subject, then of every pair.
+    """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.
 
-    In come `columns_watched`, `log_odds`, `pd`, and `outcome`: open where nothing hangs on it.
+    Args:
+        loans: The columns that the subjects read, `log_odds` for the score among them; `pd`; and
+            `outcome`, which is open where it is neither good nor bad.
+        watched: The subjects, with their bins.
+        paired: The places of two subjects each.
+
+    Returns:
+        A row a bin, subjects and pairs one after the other, and COUNTS columns.
     """
-    pd = loans["pd"].to_numpy()
-    outcome = loans["outcome"].replace_strict(
-        dict(zip(OUTCOMES, range(3), strict=True)), default=2, return_dtype=pl.Int64
-    )
-    codes = outcome.to_numpy()
-    # At once: what several subjects have in common is computed once.
-    values = loans.select(column(each.sql).alias(f"{nth}") for nth, each in enumerate(watched))
-    bins = [placed(values[f"{nth}"], each) for nth, each in enumerate(watched)]
+    outcome = F.when(F.col("outcome") == "good", 0).when(F.col("outcome") == "bad", 1).otherwise(2)
+    units = (F.col("pd") * PD_UNITS).cast("bigint")
+    beside = [outcome.alias("outcome"), units.alias("pd")]
     sizes = [len(each.labels) for each in watched]
-    for one, other in paired:
-        bins.append(bins[one] * sizes[other] + bins[other])
-        sizes.append(sizes[one] * sizes[other])
-    return np.concatenate(
-        [_counts(own, size, codes, pd) for own, size in zip(bins, sizes, strict=True)]
+    sizes += [sizes[one] * sizes[other] for one, other in paired]
+    found = np.zeros((sum(sizes), COUNTS), np.int64)
+    for place, of, count, pds in (
+        binned(loans, watched, beside)
+        .select("outcome", "pd", F.explode(_places(sizes, len(watched), paired)).alias("place"))
+        .groupBy("place", "outcome")
+        .agg(F.count("*"), F.sum("pd"))
+        .collect()
+    ):
+        found[place, of] = count
+        found[place, 3:] += pds, pds if of < 2 else 0
+    return found / [1, 1, 1, PD_UNITS, PD_UNITS]
+
+
+def _places(sizes: Sequence[int], subjects: int, paired: Sequence[tuple[int, int]]) -> Column:
+    """A loan's rows of the profile, from its bin of each subject."""
+    bins = [F.col(bin_column(nth)) for nth in range(subjects)]
+    bins += [bins[one] * sizes[other] + bins[other] for one, other in paired]
+    begins = accumulate([0, *sizes[:-1]])
+    return F.array(*[own + begin for own, begin in zip(bins, begins, strict=True)])
+
+
+def binned(loans: DataFrame, watched: Sequence[Watched], beside: Sequence[Column]) -> DataFrame:
+    """The columns `beside`, then each loan's bin of each subject, by `bin_column`.
+
+    In two moves, so that a subject's SQL is evaluated once though its value is compared often.
+    """
+    valued = loans.select(
+        *beside, *[_value(each).alias(bin_column(nth)) for nth, each in enumerate(watched)]
+    )
+    names = [bin_column(nth) for nth in range(len(watched))]
+    return valued.withColumns(
+        {name: bin_of(F.col(name), each) for name, each in zip(names, watched, strict=True)}
     )
 
 
-def _counts(
-    bins: NDArray[np.int64], size: int, codes: NDArray[np.int64], pd: NDArray[np.float64]
-) -> Profile:
-    of_outcomes = len(OUTCOMES)
-    each = bins * of_outcomes + codes
-    loans, pds = (
-        np.bincount(each, weights, minlength=size * of_outcomes).reshape(size, of_outcomes)
-        for weights in (None, pd)
-    )
-    return np.column_stack([loans, pds.sum(axis=1), pds[:, :-1].sum(axis=1)])
+def _value(watched: Watched) -> Column:
+    return F.expr(watched.sql).cast("string") if watched.is_text else number(watched.sql)
 
 
-def places(loans: pl.DataFrame, watched: Watched) -> NDArray[np.int64]:
-    """Each loan's bin."""
-    return placed(_values(loans, watched.sql), watched)
+def bin_column(nth: int) -> str:
+    """The column of the nth subject's bin; no column of a contract begins with an underscore."""
+    return f"_bin_{nth}"
 
 
-def placed(values: pl.Series, watched: Watched) -> NDArray[np.int64]:
-    """Each value's bin."""
-    if watched.is_text:
-        found = {text: nth for nth, text in enumerate(watched.levels)}
-        texts = values.cast(pl.String)
-        other = len(watched.levels)
-        numbered = texts.replace_strict(found, default=other, return_dtype=pl.Int64)
-        return numbered.set(texts.is_null(), other + 1).to_numpy()
-    assert watched.edges is not None
-    numbers = _as_numbers(values)
-    # Edges are few: to count those that are reached takes a tenth of a search's time.
-    reached = np.zeros(len(numbers), np.int16)
-    for edge in watched.edges:
-        reached += numbers >= edge
-    return np.where(np.isfinite(numbers), reached, len(watched.edges) + 1).astype(np.int64)
+def bin_of(value: Column, watched: Watched) -> Column:
+    """The bin of a value: a text, or a finite number; null is missing."""
+    missing = len(watched.labels) - 1
+    if watched.edges is not None:
+        return F.when(value.isNull(), missing).otherwise(edges_reached(value, watched.edges))
+    found = F.when(value.isNull(), missing)
+    for nth, level in enumerate(watched.levels):
+        found = found.when(value == level, nth)
+    return found.otherwise(len(watched.levels))
+
+
+def edges_reached(value: Column, edges: Sequence[float]) -> Column:
+    """How many of the edges, which are in order, a number has reached."""
+    if not edges:
+        return F.lit(0)
+    first, *others = edges
+    reached = F.when(value < first, 0)
+    for nth, edge in enumerate(others, start=1):
+        reached = reached.when(value < edge, nth)
+    return reached.otherwise(len(edges))
+
+
+def number(sql: str) -> Column:
+    """A number as a double; null where it is not finite."""
+    value = F.expr(sql).cast("double")
+    return F.when(value.between(-LARGEST, LARGEST), value)
 
 
 def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
@@ -209,16 +259,3 @@ def named_bins(
                 "reference": own.counts[nth] if own else None,
                 "reference_bad": own.bads[nth] if own else None,
             }  # fmt: skip
-
-
-def _values(loans: pl.DataFrame, sql: str) -> pl.Series:
-    return loans.with_columns(column(sql).alias("value"))["value"]
-
-
-def numbers_of(loans: pl.DataFrame, sql: str) -> NDArray[np.float64]:
-    """A number of each loan; NaN where it is missing."""
-    return _as_numbers(_values(loans, sql))
-
-
-def _as_numbers(values: pl.Series) -> NDArray[np.float64]:
-    return values.cast(pl.Float64).fill_null(np.nan).to_numpy()

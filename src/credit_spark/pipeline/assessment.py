@@ -1,4 +1,4 @@
-"""What a model came to on each data set: its cells calibrated, and every figure of them."""
+"""A model's results on each data set: its calibrated cells, and every figure of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -80,8 +80,8 @@ def pooled_cells(folds: Folds) -> list[Cell]:
     return by_risk(cell for cells in folds.values() for cell in cells)
 
 
-def write_measured(night: RunContext, models: Sequence[Measured], within: str) -> None:
-    """Replace tonight's rows `within` a condition in `score_counts` and `metrics`."""
+def write_measured(run: RunContext, models: Sequence[Measured], within: str) -> None:
+    """Replace the date's rows `within` a condition in `score_counts` and `metrics`."""
     count_rows = [
         {**each.about, "dataset": dataset, "fold": fold, **cell._asdict()}
         for each in models
@@ -95,8 +95,8 @@ def write_measured(night: RunContext, models: Sequence[Measured], within: str) -
         for dataset, figures_ in each.figures.items()
         for figure in figures_
     ]
-    night.tables.write(SCORE_COUNTS, count_rows, within)
-    night.tables.write(METRICS, metric_rows, within)
+    run.tables.write(SCORE_COUNTS, count_rows, within)
+    run.tables.write(METRICS, metric_rows, within)
 
 
 def _measured(folds: Folds, thresholds: Sequence[float]) -> list[Figure]:

@@ -1,72 +1,58 @@
-"""One attempt of a night, and its row in `runs`: written last, whatever the end."""
+"""One run and its row in `runs`: written first as `started`, and last as what the run came to."""
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
 from importlib.metadata import version
 
-from credit_spark.contract.errors import DriftError, GateError, LandingError, Stop
+from credit_spark.contract.errors import CreditSparkError, DriftError, GateError, LandingError
 from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.tables import RUNS, tables
+from credit_spark.contract.tables import tables
 from credit_spark.pipeline.context import RunContext
+from credit_spark.storage.runs import claim, finish
 
-ENDS = {LandingError: "refused", GateError: "stopped"}
+STATUS_OF = {LandingError: "refused", GateError: "stopped"}
 
 
-def attempt(night: RunContext, command: str, action: Callable[[RunContext], object]) -> None:
-    """Take a command's steps, and write down how it went; errors go on to the caller.
+def attempt(run: RunContext, command: str, action: Callable[[RunContext], object]) -> None:
+    """Run the steps of a command, publish what they staged, and record how the run ended.
 
-    Where nothing was touched, since the command, the settings or the contract was wrong, or
-    another run was in the way, nothing is written here.
+    Staged rows are written only where every gate has passed. After an error nothing that is
+    still staged is written, and the error goes on to the caller.
+
+    Raises:
+        InputError: an existing table has a column of another type than the contract declares.
+        TryAgainError: another run of the same batch date took over.
     """
-    started_at = datetime.now(UTC)
-    for table in tables(night.contract):
-        night.tables.compare(table)
+    added = [change for table in tables(run.contract) for change in run.tables.evolve(table)]
+    if added:
+        run.ledger.note("schema changes", {"changes": added})
+    claim(run.tables, command, _facts(run))
     try:
-        _acted(night, action)
+        action(run)
+        run.tables.publish()
     except DriftError as change:
-        _write(night, command, started_at, "complete", str(change))
+        _finish(run, "complete", str(change))
         raise
-    except Stop as stop:
-        if type(stop) in ENDS or night.tables.versions:
-            _write(night, command, started_at, ENDS.get(type(stop), "stopped"), str(stop))
+    except CreditSparkError as error:
+        _finish(run, STATUS_OF.get(type(error), "stopped"), str(error))
         raise
     except Exception as error:
-        # Its text may hold a borrower's values: the log's file has it, the table does not.
-        _write(night, command, started_at, "failed", type(error).__name__)
+        # The text of an unexpected error may hold a borrower's values: only its type is recorded.
+        _finish(run, "failed", type(error).__name__)
         raise
-    _write(night, command, started_at, "complete", None)
+    _finish(run, "complete", None)
 
 
-def _acted(night: RunContext, action: Callable[[RunContext], object]) -> None:
-    """Take the steps; where they break off, what waits to be committed is taken away."""
-    try:
-        action(night)
-    except DriftError:
-        raise
-    except BaseException:
-        # What can't be taken away now is seen by nobody either.
-        with suppress(OSError):
-            night.tables.discard()
-        raise
+def _finish(run: RunContext, status: str, message: str | None) -> None:
+    run.tables.discard()
+    run.ledger.facts["table_versions"] = json.dumps(run.tables.versions, sort_keys=True)
+    finish(run.tables, status, {**run.ledger.facts, "message": message})
 
 
-def _write(
-    night: RunContext, command: str, started_at: datetime, status: str, message: str | None
-) -> None:
-    versions = json.dumps(night.tables.versions, sort_keys=True)
-    night.ledger.facts["table_versions"] = versions
-    row = {
-        **night.ledger.facts,
-        "as_of": night.as_of,
-        "command": command,
-        "status": status,
-        "started_at": started_at,
-        "ended_at": datetime.now(UTC),
-        "contract_hash": contract_hash(night.contract),
-        "settings": night.settings.as_json(),
+def _facts(run: RunContext) -> dict[str, str]:
+    """What is known of a run when it begins."""
+    return {
+        "contract_hash": contract_hash(run.contract),
+        "settings": run.settings.as_json(),
         "code_version": version("credit-spark"),
-        "message": message,
     }
-    night.tables.append(RUNS, [row])

@@ -34,34 +34,34 @@ MOST_ROWS_OF_LSTM = 50_000
 FEWEST_FOLDS_OF_LSTM = 3
 
 
-def benchmarked(night: RunContext, book: Book, name: Benchmark) -> Measured:
+def benchmarked(run: RunContext, book: Book, name: Benchmark) -> Measured:
     """A benchmark's cells and figures, held-out folds first."""
-    found = assessed(BENCHMARKS[name](night, book), night.contract.score)
+    found = assessed(BENCHMARKS[name](run, book), run.contract.score)
     return Measured(name, "none", found.cells, found.figures)
 
 
-def check_benchmarks(night: RunContext, book: Book, names: Collection[Benchmark]) -> None:
+def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) -> None:
     """Refuse, before anything is fitted, what could not be.
 
     Raises:
         InputError: it needs what is not installed, or cannot hold the book.
     """
-    if "binned" in (*names, night.contract.model.form):
+    if "binned" in (*names, run.contract.model.form):
         optbinning()
     if "lstm" not in names:
         return
-    rows = int(book.seen.good + book.seen.bad)
+    rows = int(book.counts.good + book.counts.bad)
     if rows > MOST_ROWS_OF_LSTM:
         raise InputError(
             f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
             f"loans; this book has {rows:,}. Train without it"
         )
-    if night.contract.model.folds < FEWEST_FOLDS_OF_LSTM:
+    if run.contract.model.folds < FEWEST_FOLDS_OF_LSTM:
         raise InputError(
             "the LSTM is trained, validated and tested on folds of its own: model.folds must be "
             f"{FEWEST_FOLDS_OF_LSTM} at least"
         )
-    if book.development.select("fold").distinct().count() < night.contract.model.folds:
+    if book.development.select("fold").distinct().count() < run.contract.model.folds:
         raise InputError(
             "the LSTM is trained, validated and tested on folds of its own, and a fold has no "
             "loan: too few borrowers, or too few loans that differ. Train without it"
@@ -69,32 +69,32 @@ def check_benchmarks(night: RunContext, book: Book, names: Collection[Benchmark]
     keras()
 
 
-def linear(night: RunContext, book: Book) -> DataSets:
+def linear(run: RunContext, book: Book) -> DataSets:
     """Cells of a logistic regression along a line in each feature."""
-    return _of_form(night, book, "linear")
+    return _of_form(run, book, "linear")
 
 
-def binned(night: RunContext, book: Book) -> DataSets:
+def binned(run: RunContext, book: Book) -> DataSets:
     """Cells of a logistic regression on the weight of evidence of each feature's bins."""
-    return _of_form(night, book, "binned")
+    return _of_form(run, book, "binned")
 
 
-def _of_form(night: RunContext, book: Book, form: Form) -> DataSets:
-    other = formed(night, form)
+def _of_form(run: RunContext, book: Book, form: Form) -> DataSets:
+    other = formed(run, form)
     penalty = chosen_penalty(other, book).penalty
     _, (found,) = fitted_and_counted(other, book, ["none"], penalty)
     return found
 
 
-def formed(night: RunContext, form: Form) -> RunContext:
-    """The same night, with a contract whose model has another form."""
-    plan = night.contract.model.model_copy(update={"form": form})
-    return replace(night, contract=night.contract.model_copy(update={"model": plan}))
+def formed(run: RunContext, form: Form) -> RunContext:
+    """The same run, with a contract whose model has another form."""
+    plan = run.contract.model.model_copy(update={"form": form})
+    return replace(run, contract=run.contract.model_copy(update={"model": plan}))
 
 
-def boosted_trees(night: RunContext, book: Book) -> DataSets:
+def boosted_trees(run: RunContext, book: Book) -> DataSets:
     """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
-    seed, plan = night.contract.model.seed, night.contract.score
+    seed, plan = run.contract.model.seed, run.contract.score
 
     def held_out(number: int) -> list[Cell]:
         others = book.development.where(F.col("fold") != number)
@@ -102,7 +102,7 @@ def boosted_trees(night: RunContext, book: Book) -> DataSets:
         rows = book.development.where(F.col("fold") == number)
         return collected(counted_by_trees(trees, with_outcome(rows), plan))
 
-    folds = in_each_fold(night, book, held_out)
+    folds = in_each_fold(run, book, held_out)
     trees = boosted(book.development, book.features, seed)
     own = collected(counted_by_trees(trees, with_outcome(book.development), plan))
     found: dict[str, Folds] = {CV: folds, "train": {None: own}}
@@ -117,13 +117,13 @@ def with_outcome(rows: DataFrame) -> DataFrame:
     return rows.withColumn("outcome", F.col("loan.outcome"))
 
 
-def lstm(night: RunContext, book: Book) -> DataSets:
+def lstm(run: RunContext, book: Book) -> DataSets:
     """Cells of a stacked LSTM: of the folds it is tested on, trained on, and validated on.
 
     A fold's network is tested on the fold, validated on the next one and trained on the others;
     each set's cells are those of all networks together.
     """
-    plan = night.contract.model
+    plan = run.contract.model
     fold_of = F.col("fold").alias("fold")
     found: dict[str, dict[int | None, list[Cell]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
@@ -145,7 +145,7 @@ def lstm(night: RunContext, book: Book) -> DataSets:
         }
         network = Lstm(given["train"], plan.seed)
         for name, loans in given.items():
-            found[name][tested] = _cells(network, loans, night.contract.score)
+            found[name][tested] = _cells(network, loans, run.contract.score)
     return found
 
 

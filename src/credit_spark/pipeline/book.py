@@ -1,4 +1,4 @@
-"""Tonight's loans with a known outcome, made ready to learn from: split, featured, looked at."""
+"""Training data: a batch date's loans with a known outcome, as features, split, and checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.cleaning.rules import OUTCOME_RULE
-from credit_spark.contract.errors import GateError, InputError, Stop, listed
+from credit_spark.ingest.rules import OUTCOME_RULE
+from credit_spark.contract.errors import CreditSparkError, GateError, InputError, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.modelling.collinearity import inflations
@@ -49,7 +49,7 @@ class Book:
     development: DataFrame
     out_of_time: DataFrame | None
     cutoff: date | None
-    seen: Classes
+    counts: Classes
     features: tuple[Definition, ...]
     left_out: tuple[LeftOut, ...]
     spreads: Mapping[Slot, Spread]
@@ -59,17 +59,15 @@ class Book:
     remarks: tuple[str, ...]
 
 
-def read_book(night: RunContext) -> Book:
-    """Tonight's loans with a known outcome, as features, split by time.
+def read_book(run: RunContext) -> Book:
+    """The batch date's loans with a known outcome, as features, split by time.
 
     Raises:
         GateError: too few are good or bad, or a feature gives the outcome away.
     """
-    contract = night.contract
-    cutoff = out_of_time_from(contract, night.as_of)
-    known = night.tables.tonight(loans(contract), "clean").where(
-        F.col("outcome").isin("good", "bad")
-    )
+    contract = run.contract
+    cutoff = out_of_time_from(contract, run.as_of)
+    known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
     columns = set(contract.columns)
     later = (
         F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
@@ -78,21 +76,21 @@ def read_book(night: RunContext) -> Book:
     )
     learnt, held_out = known.where(~later), known.where(later)
     rows = learnt.select("loan_id", "outcome", *columns)
-    development = prepared(night, rows, definitions(contract))
+    development = prepared(run, rows, definitions(contract))
     try:
-        return _looked_at(night, development, cutoff, held_out if cutoff else None)
-    except Stop:
+        return _looked_at(run, development, cutoff, held_out if cutoff else None)
+    except CreditSparkError:
         development.unpersist()
         raise
 
 
 def _looked_at(
-    night: RunContext, development: DataFrame, cutoff: date | None, out_of_time: DataFrame | None
+    run: RunContext, development: DataFrame, cutoff: date | None, out_of_time: DataFrame | None
 ) -> Book:
     """The book of prepared rows, where it can be learnt from."""
-    contract = night.contract
-    seen = classes(development)
-    _enough(night, seen, f"before {cutoff}" if cutoff else "in the book")
+    contract = run.contract
+    counts = classes(development)
+    _enough(run, counts, f"before {cutoff}" if cutoff else "in the book")
     _enough_in_the_folds(development)
     features, left_out, missing = usable(development, definitions(contract))
     if not features:
@@ -100,45 +98,45 @@ def _looked_at(
             "no feature of the contract has enough values that differ: there is nothing to learn "
             f"from. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
         )
-    leaks = accepted_leaks(night, single_aucs(development, features))
+    leaks = accepted_leaks(run, single_aucs(development, features))
     scaling = scaled(development, features)
     found = inflations(scaling, development, features)
     return Book(
         development=development,
         out_of_time=out_of_time,
         cutoff=cutoff,
-        seen=seen,
+        counts=counts,
         features=features,
         left_out=left_out,
         spreads=spreads_of(scaling, features),
         attained=ends(development, features) if contract.score.reference == "best" else {},
         inflations=found,
-        watched=watched_in(contract, features, development.select("loan.*"), seen),
+        watched=watched_in(contract, features, development.select("loan.*"), counts),
         remarks=(*leaks, *_sparse(missing), *_collinear(found)),
     )
 
 
-def prepared(night: RunContext, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
+def prepared(run: RunContext, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
     """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
 
     The partitions and the order in them hang on the loans alone, and a sum of two partitions'
     sums is the same in either order: so the coefficients are the same on every run, to the last
     bit. Of more than two partitions, Spark adds in the order in which they happen to be done.
     """
-    partitions = partitions_of(night, rows.count())
+    partitions = partitions_of(run, rows.count())
     beside = {
         "loan_id": F.col("loan_id"),
         "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
-        "fold": fold(night.contract),
+        "fold": fold(run.contract),
         "loan": F.struct(*rows.columns),
     }
     frame = featured(rows, features, beside)
     return frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id").persist()
 
 
-def partitions_of(night: RunContext, rows: int) -> int:
+def partitions_of(run: RunContext, rows: int) -> int:
     """In how many partitions so many training rows are kept."""
-    return max(FEWEST_PARTITIONS, -(-rows // night.settings.training.rows_per_partition))
+    return max(FEWEST_PARTITIONS, -(-rows // run.settings.training.rows_per_partition))
 
 
 def usable(
@@ -183,13 +181,13 @@ def _useless(low: float | str, high: float | str, values: int, texts: int) -> st
     return ""
 
 
-def accepted_leaks(night: RunContext, aucs: Mapping[str, float]) -> list[str]:
+def accepted_leaks(run: RunContext, aucs: Mapping[str, float]) -> list[str]:
     """Remarks on features that give the outcome away, where the contract accepts them.
 
     Raises:
         InputError: with every such feature that the contract does not accept.
     """
-    contract = night.contract
+    contract = run.contract
     bound = contract.model.gates.single_feature_auc
     found = {
         name: f"it separates good from bad almost alone (AUC {value:.3f})"
@@ -207,7 +205,7 @@ def accepted_leaks(night: RunContext, aucs: Mapping[str, float]) -> list[str]:
             "say in accepted_leak why they are none"
         )
         raise InputError(listed(headline, refused))
-    late = dict.fromkeys(_known_late(night), "it is known only after a loan is scored")
+    late = dict.fromkeys(_known_late(run), "it is known only after a loan is scored")
     return [
         f"{name}: {why}, and these figures are no forecast where it leaks; accepted: "
         f"{contract.features[name].accepted_leak}"
@@ -215,8 +213,8 @@ def accepted_leaks(night: RunContext, aucs: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _known_late(night: RunContext) -> list[str]:
-    return [name for name in night.contract.features if any(known_late(night.contract, name))]
+def _known_late(run: RunContext) -> list[str]:
+    return [name for name in run.contract.features if any(known_late(run.contract, name))]
 
 
 def _sparse(missing: Mapping[str, float]) -> Iterator[str]:
@@ -250,10 +248,10 @@ def _enough_in_the_folds(development: DataFrame) -> None:
         )
 
 
-def _enough(night: RunContext, seen: Classes, where: str) -> None:
-    if min(seen) >= FEWEST_OF_A_CLASS:
+def _enough(run: RunContext, counts: Classes, where: str) -> None:
+    if min(counts) >= FEWEST_OF_A_CLASS:
         return
-    unnamed = unnamed_outcomes(night)
+    unnamed = unnamed_outcomes(run)
     advice = (
         f", or name the outcomes of {unnamed:,} lines in quarantine (see its reasons) in the "
         "contract, and run 'clean' again"
@@ -261,16 +259,16 @@ def _enough(night: RunContext, seen: Classes, where: str) -> None:
         else ""
     )
     raise GateError(
-        f"there are {seen.good:,} good and {seen.bad:,} bad loans {where}: too few to train "
-        f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a night with more "
+        f"there are {counts.good:,} good and {counts.bad:,} bad loans {where}: too few to train "
+        f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a date with more "
         f"known outcomes{advice}; nothing was scored"
     )
 
 
-def unnamed_outcomes(night: RunContext) -> int:
-    """Tonight's lines in quarantine whose outcome stands in no list of the contract."""
+def unnamed_outcomes(run: RunContext) -> int:
+    """Lines in quarantine whose outcome is in no list of the contract."""
     try:
-        quarantine = night.tables.tonight(QUARANTINE, "clean")
+        quarantine = run.tables.read(QUARANTINE, "clean")
     except InputError:
         return 0
     is_unnamed = F.exists("reasons", lambda reason: F.split(reason, ": ")[0] == OUTCOME_RULE)

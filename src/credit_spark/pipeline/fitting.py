@@ -25,24 +25,24 @@ class TrainingSet(NamedTuple):
     """
 
     rows: DataFrame
-    seen: Classes
+    counts: Classes
     design: Design
     vectors: DataFrame
 
 
 def fitted(
-    night: RunContext,
+    run: RunContext,
     book: Book,
     rows: DataFrame,
     treatments: Sequence[Treatment],
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each treatment, and of each for each penalty, fitted on the same rows."""
-    learnt = training_set(night.contract, book, rows)
+    learnt = training_set(run.contract, book, rows)
     return [
         document
         for treatment in treatments
-        for document in _fitted(night, book, learnt, treatment, penalties)
+        for document in _fitted(run, book, learnt, treatment, penalties)
     ]
 
 
@@ -57,17 +57,17 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
 
 
 def _fitted(
-    night: RunContext,
+    run: RunContext,
     book: Book,
     learnt: TrainingSet,
     treatment: Treatment,
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each penalty; what the treatment has shifted the odds by is taken off."""
-    contract, seen = night.contract, learnt.seen
-    training, labels = _treated(night, book, learnt, treatment)
+    contract, counts = run.contract, learnt.counts
+    training, labels = _treated(run, book, learnt, treatment)
     found = fits(learnt.design, training, penalties)
-    shift = offset(seen, weights(labels))
+    shift = offset(counts, weights(labels))
     return [
         ModelDocument(
             portfolio=contract.portfolio,
@@ -78,42 +78,42 @@ def _fitted(
             offset=shift,
             score=contract.score,
             refusals=refusals(contract),
-            facts=_facts(night, book, seen, treatment, penalty),
+            facts=_facts(run, book, counts, treatment, penalty),
         )
         for each, penalty in zip(found, penalties, strict=True)
     ]
 
 
 def _treated(
-    night: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
+    run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
 ) -> tuple[DataFrame, DataFrame]:
     """Treated vectors, and a frame with the same labels and weights."""
-    seen, seed = learnt.seen, night.contract.model.seed
+    counts, seed = learnt.counts, run.contract.model.seed
     if treatment != "smote":
         # Where only labels are asked for, vectors need not be read.
         labels = learnt.rows.select("loan_id", "label")
         return (
-            treated(learnt.vectors, treatment, seen, seed),
-            treated(labels, treatment, seen, seed),
+            treated(learnt.vectors, treatment, counts, seed),
+            treated(labels, treatment, counts, seed),
         )
     # Rows are made up between features, not between vectors, where a text is several numbers.
-    after_smote = partitions_of(night, int(2 * max(seen)))
-    plan = SmotePlan(book.features, night.settings.training.smote_rows, after_smote)
-    made_equal = treated(learnt.rows, treatment, seen, seed, plan)
+    after_smote = partitions_of(run, int(2 * max(counts)))
+    plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
+    made_equal = treated(learnt.rows, treatment, counts, seed, plan)
     training = vectors(learnt.design, made_equal, "label", WEIGHT)
     return training, training
 
 
 def _facts(
-    night: RunContext, book: Book, seen: Classes, treatment: Treatment, penalty: Penalty
+    run: RunContext, book: Book, counts: Classes, treatment: Treatment, penalty: Penalty
 ) -> Facts:
-    plan = night.contract.model
+    plan = run.contract.model
     return Facts(
-        as_of=night.as_of,
+        as_of=run.as_of,
         treatment=treatment,
-        rows=int(seen.good + seen.bad),
-        good=int(seen.good),
-        bad=int(seen.bad),
+        rows=int(counts.good + counts.bad),
+        good=int(counts.good),
+        bad=int(counts.bad),
         out_of_time_from=book.cutoff,
         folds=plan.folds,
         seed=plan.seed,

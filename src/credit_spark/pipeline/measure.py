@@ -1,122 +1,107 @@
-"""Scores -> score_counts, metrics; and the challenger in the shadow of the champion."""
+"""Scores -> score_counts, metrics, profiles; and the challenger in the shadow of the champion."""
 
-from collections.abc import Sequence
-from datetime import date
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from credit_spark.adapters.staging import blocks_of
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, PROFILES, loans, scores
-from credit_spark.evaluation.cells import (
-    Cell,
-    added,
-    by_risk,
-    cells_of_tallies,
-    tallied,
-)
+from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.figures import ALL, Figure, figures, pooled, reliability
 from credit_spark.evaluation.swaps import APPROVED_BY, Swap, swap_figures
-from credit_spark.evaluation.vintages import judged, vintage_figures, vintages
-from credit_spark.modelling.moments import correlations
-from credit_spark.modelling.scoring import columns_read, scored
-from credit_spark.modelling.watching import named_bins, pairs
+from credit_spark.evaluation.vintages import (
+    collected_vintages,
+    counted_vintages,
+    vintage_figures,
+    with_vintage,
+)
+from credit_spark.modelling.correlations import correlations
+from credit_spark.modelling.watching import named_bins, pairs, profiled
 from credit_spark.pipeline.assessment import Measured, approval_rate, thresholds_of, write_measured
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.tallies import Tallier, Tally
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.frames import kinds_of, scores_of
 from credit_spark.storage.tables import Tables
 
+if TYPE_CHECKING:
+    from credit_spark.pipeline.score import Scored
+
 NIGHT, SHADOW = "night", "shadow"
-OF_A_NIGHT = f"dataset in ('{NIGHT}', '{SHADOW}')"
+OF_A_BATCH = f"dataset in ('{NIGHT}', '{SHADOW}')"
 APPROVE = DECISIONS[0]
-BY_BOTH = ("champions", "decision")
+CHAMPIONS = "champions"
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 
-def measure(night: RunContext, tally: Tally | None = None) -> None:
-    """Count tonight's scores, and compute every metric on those with a known outcome.
+def measure(run: RunContext, scored: "Scored | None" = None) -> None:
+    """Count the batch date's scores, and compute every metric on those with a known outcome.
 
-    Outcomes of loans younger than the contract's `performance_months` count as not known.
+    Outcomes of loans younger than the contract's `performance_months` count as not known. Where a
+    challenger waits, it scores the same loans in the shadow: nothing but metrics comes of it.
 
-    Whoever has just written the scores gives their `tally`, so that loans are not scored again.
-    Where a challenger waits, it scores the same loans in the shadow: nothing but metrics comes
-    of it.
+    Args:
+        run: The batch; it publishes what is measured.
+        scored: The loans with their scores, where the score step has just made them; else they
+            are scored again by the model that made the date's scores.
+
+    Raises:
+        InputError: The date has no scores.
     """
-    champion = night.models.document(version_of(night.tables, night.contract))
-    if tally is None:
-        count = partial(_tally, tallier=Tallier(champion, night.contract, night.as_of))
-        loan_files = night.tables.files(loans(night.contract), "clean")
-        tally = Tally.together(night.spread("count scores", count, loan_files))
-    measured = _measured(champion, NIGHT, cells_of_tallies([tally.scores]))
-    approved = approval_rate(measured.cells[NIGHT][None], champion.score)
-    figures_ = [
-        *measured.figures[NIGHT],
-        Figure(None, ALL, None, "approval_rate", approved, loans_in(tally)),
-        *watched_figures(champion, tally),
-    ]
-    measured = measured._replace(figures={NIGHT: figures_})
-    challenger = night.models.shadow(night.as_of, champion.version)
-    in_shadow = [_in_shadow(night, champion, challenger)] if challenger else []
-    write_measured(night, [measured, *in_shadow], OF_A_NIGHT)
-    paired = pairs(night.contract, champion.watched)
-    rows = [*named_bins(champion, paired, tally.profile)]
-    night.tables.write(PROFILES, rows, "true")
-    told = {"old_enough": night.contract.performance_months, **_told(measured, NIGHT)}
+    champion = run.models.document(version_of(run.tables, run.contract))
+    contract, frame = run.contract, scored.frame if scored else scored_again(run, champion)
+    by_age = with_vintage(frame, contract.observed_on, run.as_of, contract.performance_months)
+    measured = _of_batch(champion, by_age)
+    challenger = run.models.shadow(run.as_of, champion.version)
+    in_shadow = [_in_shadow(run, by_age, challenger)] if challenger else []
+    write_measured(run, [measured, *in_shadow], OF_A_BATCH)
+    paired = pairs(contract, champion.watched)
+    profile = profiled(by_age, champion.watched, paired)
+    run.tables.write(PROFILES, [*named_bins(champion, paired, profile)], "true")
+    run.tables.publish()
+    shown = {"old_enough": contract.performance_months, **_summary(measured, NIGHT)}
     if in_shadow:
-        told["shadow"] = _told(in_shadow[0], SHADOW)
-    night.ledger.note("measure", told)
+        shown["shadow"] = _summary(in_shadow[0], SHADOW)
+    run.ledger.note("measure", shown)
 
 
 def version_of(tables: Tables, contract: Contract) -> str:
-    """The model that made a night's scores.
+    """The model that made a batch date's scores.
 
     Raises:
-        InputError: there are none.
+        InputError: There are none.
     """
-    files = tables.files(scores(contract), "score")
-    return str(next(blocks_of(files[0], ["model_version"]))["model_version"][0])
+    row = tables.read(scores(contract), "score").select("model_version").first()
+    assert row is not None
+    return str(row["model_version"])
 
 
-def _tally(file: str, tallier: Tallier) -> Tally:
-    """The loans of a file, counted as when they were scored."""
-    needed = sorted({*columns_read(tallier.document), *tallier.columns})
-    return Tally.together(
-        tallier.tally(block, scored(block, tallier.document)) for block in blocks_of(file, needed)
-    )
+def scored_again(run: RunContext, document: ModelDocument) -> DataFrame:
+    """The batch date's loans, all columns, with their scores by a model."""
+    found = run.tables.read(loans(run.contract), "clean")
+    return scores_of(found, document, kinds_of(run.contract), found.columns)
 
 
-def loans_in(tally: Tally) -> int:
-    """All loans that were counted."""
-    return int(tally.scores.select("good", "bad", "open").sum().sum_horizontal().item())
+def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
+    """The champion's cells and every figure of them, of vintages and of correlations."""
+    measured = _measured(champion, NIGHT, collected(counted(by_age)))
+    cells = measured.cells[NIGHT][None]
+    rows = sum(each.known + each.open for each in cells)
+    approved = approval_rate(cells, champion.score)
+    return measured._replace(
+        figures={NIGHT: [
+            *measured.figures[NIGHT],
+            Figure(None, ALL, None, "approval_rate", approved, rows),
+            *vintage_figures(collected_vintages(counted_vintages(by_age))),
+            *_correlation_figures(correlations(by_age, rows, champion.watched), rows),
+        ]}
+    )  # fmt: skip
 
 
-def watched_figures(document: ModelDocument, tally: Tally) -> list[Figure]:
-    """What `metrics` has of vintages, and of how features hang together."""
-    loans_ = int(tally.moments[0, 0])
-    hang_together = [
-        Figure(None, ALL, None, "correlation", value, loans_, f"features={one},{other}")
-        for one, other, value in correlations(tally.moments, document.watched)
-    ]
-    return [*vintage_figures(vintages(tally.vintages)), *hang_together]
-
-
-def _tally_both(
-    file: str, champion: ModelDocument, challenger: ModelDocument, contract: Contract, as_of: date
-) -> pl.DataFrame:
-    """The loans of a file by the challenger's score and what each of both models would do."""
-    observed_on, months = contract.observed_on, contract.performance_months
-    dated = [observed_on] if observed_on else []
-    needed = sorted({*columns_read(champion), *columns_read(challenger), "outcome", *dated})
-    tallies = []
-    for block in blocks_of(file, needed):
-        champions = scored(block, champion)["decision"].alias("champions")
-        old = judged(block.with_columns(champions), observed_on, as_of, months)
-        by_both = scored(old, challenger, "outcome", "champions")
-        tallies.append(tallied(by_both, BY_BOTH))
-    return added(tallies, BY_BOTH)
+def _correlation_figures(found: Iterable[tuple[str, str, float]], rows: int) -> Iterable[Figure]:
+    for one, other, value in found:
+        yield Figure(None, ALL, None, "correlation", value, rows, f"features={one},{other}")
 
 
 def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> Measured:
@@ -126,31 +111,20 @@ def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> M
     return Measured(document.version, treatment, {dataset: {None: cells}}, {dataset: figures_})
 
 
-def _in_shadow(night: RunContext, champion: ModelDocument, challenger: ModelDocument) -> Measured:
-    """The challenger on the loans that the champion has scored, and whom only one approves.
-
-    Both score a loan in one pass, since their scores hang on nothing but the loan.
-    """
-    tally = partial(
-        _tally_both,
-        champion=champion,
-        challenger=challenger,
-        contract=night.contract,
-        as_of=night.as_of,
-    )
-    files = night.tables.files(loans(night.contract), "clean")
-    counts = (
-        added(night.spread("score in the shadow", tally, files), BY_BOTH)
-        .sort(*BY_BOTH, "cell", "points")
-        .rows()
-    )
+def _in_shadow(run: RunContext, by_age: DataFrame, challenger: ModelDocument) -> Measured:
+    """The challenger on the loans that the champion has scored, and whom only one approves."""
+    rows = by_age.select(*run.contract.columns, "outcome", F.col("decision").alias(CHAMPIONS))
+    by_challenger = scores_of(rows, challenger, kinds_of(run.contract), ["outcome", CHAMPIONS])
+    by_both = (CHAMPIONS, "decision")
+    counts = counted(by_challenger, by_both).orderBy(*by_both, "cell", "points").collect()
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]
     measured = _measured(challenger, SHADOW, by_risk(each.cell for each in swaps))
     with_swaps = [*measured.figures[SHADOW], *swap_figures(swaps)]
     return measured._replace(figures={SHADOW: with_swaps})
 
 
-def _told(measured: Measured, dataset: str) -> dict[str, Any]:
+def _summary(measured: Measured, dataset: str) -> Mapping[str, Any]:
+    """What the user is shown of a model's figures."""
     rows = measured.figures[dataset]
     return {
         "model_version": measured.model_version,

@@ -1,9 +1,7 @@
-"""Tonight against what the model learnt from, and against last night -> drift, movements."""
+"""This batch date against the training data, and against the earlier date -> drift, movements."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import pyarrow.compute as pc
 
 from credit_spark.contract.errors import DriftError, InputError, listed
 from credit_spark.contract.tables import (
@@ -31,35 +29,44 @@ from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.modelling.movement import WHOLE
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import NIGHT, version_of
-from credit_spark.pipeline.movements import Earlier, moved_since
+from credit_spark.pipeline.movements import Earlier, score_changes
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.storage.runs import complete_nights
+from credit_spark.storage.runs import complete_dates
 
 OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
-# The newest months are judged each by itself.
+# Each of the newest months is a figure of its own.
 MOST_MONTHS = 24
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def monitor(night: RunContext, *, fail_on: Status | None = None) -> None:
-    """Hold tonight against the loans that the model learnt from, and say what has changed.
+def monitor(run: RunContext, *, fail_on: Status | None = None) -> None:
+    """Compare the batch date with the loans that the model was trained on, and report changes.
 
-    What moved the scores since the last night is told, too, where both nights have loans in
-    common. With `fail_on`, a change of that status or a graver one ends the command with exit code
-    11; all tables of the night are complete then.
+    What moved the scores since the earlier batch date is reported, too, where both dates have
+    loans in common.
+
+    Args:
+        run: The batch; it publishes what is found.
+        fail_on: A figure of that status or a graver one ends the command; all tables of the date
+            are complete then.
+
+    Raises:
+        InputError: The date was not measured.
+        DriftError: A figure asks for action, by `fail_on`.
     """
-    document = night.models.document(version_of(night.tables, night.contract))
-    earlier = earlier_nights(night)
-    bounds = Bounds(**night.settings.monitor.model_dump(exclude={"nights"}))
-    found = drifts(seen(night, document, earlier), expected(document), bounds)
+    document = run.models.document(version_of(run.tables, run.contract))
+    earlier = earlier_batches(run)
+    bounds = Bounds(**run.settings.monitor.model_dump(exclude={"nights"}))
+    found = drifts(observed(run, document, earlier), expected(document), bounds)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
-    night.tables.write(DRIFT, rows, "true")
-    moves = moved_since(night, document, earlier[-1]) if earlier else []
-    night.tables.write(MOVEMENTS, moves, "true")
-    night.ledger.note("monitor", told(found, moves))
+    run.tables.write(DRIFT, rows, "true")
+    changes = score_changes(run, document, earlier[-1]) if earlier else []
+    run.tables.write(MOVEMENTS, changes, "true")
+    run.tables.publish()
+    run.ledger.note("monitor", summary(found, changes))
     if fail_on and worst(found) in ("act", fail_on):
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
-        headline = "the night is complete, and what it shows has changed"
+        headline = "the run is complete, and monitored figures have changed"
         raise DriftError(listed(headline, gravest))
 
 
@@ -71,27 +78,21 @@ def expected(document: ModelDocument) -> Expected:
     return Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
 
 
-def seen(night: RunContext, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
-    """Tonight's profile and figures.
+def observed(run: RunContext, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
+    """The profile and the figures of the batch date.
 
     Raises:
-        InputError: the night was not measured.
+        InputError: The date was not measured.
     """
-    tonight = pc.field("as_of") == night.as_of
-    own = tonight & (pc.field("model_version") == document.version)
-    bins = night.tables.rows(PROFILES, Bin._fields, own)
+    own = f"as_of = date '{run.as_of}' and model_version = '{document.version}'"
+    bins = run.tables.rows(PROFILES, Bin._fields, own)
     if not bins:
-        raise InputError(f"the night of {night.as_of} is not measured yet; run 'measure' for it")
+        raise InputError(f"{run.as_of} is not measured yet; run 'measure' for it")
+    columns = ("segment", "metric", "value", "rows")
+    of_loans = f"dataset = '{NIGHT}' and threshold is null and metric in {OF_ALL + OF_A_MONTH}"
     figures = {
         (row["segment"], row["metric"]): row
-        for row in night.tables.rows(
-            METRICS,
-            ("segment", "metric", "value", "rows"),
-            own
-            & (pc.field("dataset") == NIGHT)
-            & pc.field("threshold").is_null()
-            & pc.field("metric").isin([*OF_ALL, *OF_A_MONTH]),
-        )
+        for row in run.tables.rows(METRICS, columns, f"{own} and {of_loans}")
     }
     return Seen(
         by_subject(Bin.of(row) for row in bins),
@@ -120,39 +121,40 @@ def fresh(figures: Figures, document: ModelDocument) -> Iterator[Outcomes]:
             yield Outcomes(of, known, round(bad["value"] * known), pd["value"] * known)
 
 
-def earlier_nights(night: RunContext) -> list[Earlier]:
-    """The last nights before this one that were scored and are complete, in order."""
-    if not night.tables.exists(RUNS):
+def earlier_batches(run: RunContext) -> list[Earlier]:
+    """The last batch dates before this one that were scored and are complete, in order."""
+    if not run.tables.exists(RUNS):
         return []
     columns = ("as_of", "command", "status", "ended_at", "rows_accepted", "model_version")
-    runs = night.tables.rows(RUNS, columns, pc.field("as_of") < night.as_of)
-    known = complete_nights(sorted(runs, key=lambda run: run["ended_at"]))
+    ended = f"as_of < date '{run.as_of}' and ended_at is not null"
+    runs = run.tables.rows(RUNS, columns, ended)
+    known = complete_dates(sorted(runs, key=lambda each: each["ended_at"]))
     scored = [
-        Earlier(as_of, run["rows_accepted"])
-        for as_of, run in known.items()
-        if run["rows_accepted"] and run["model_version"]
+        Earlier(as_of, each["rows_accepted"])
+        for as_of, each in known.items()
+        if each["rows_accepted"] and each["model_version"]
     ]
-    return scored[-night.settings.monitor.nights :]
+    return scored[-run.settings.monitor.nights :]
 
 
-def told(found: Sequence[Drift], moves: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What a person wants to know: the gravest first."""
+def summary(found: Sequence[Drift], changes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What the user is shown: the gravest first."""
     counts = {status: sum(each.status == status for each in found) for status in ("watch", "act")}
     gravest = sorted(found, key=lambda each: -STATUSES.index(each.status))
     changed = [sentence(each) for each in gravest if each.status != "stable"]
-    whole = next((each for each in moves if each["part"] == WHOLE), None)
+    whole = next((each for each in changes if each["part"] == WHOLE), None)
     since = {"since": str(whole["since"])} if whole else {}
-    moved_ = {name: whole[name] for name in ("loans", "by_inputs", "by_model")} if whole else {}
+    moved = {name: whole[name] for name in ("loans", "by_inputs", "by_model")} if whole else {}
     return {
         "status": worst(found), "figures": len(found), **counts, "changed": changed,
-        **advice(found)._asdict(), "moved": {**since, **moved_} or None,
+        **advice(found)._asdict(), "moved": {**since, **moved} or None,
     }  # fmt: skip
 
 
 def sentence(each: Drift) -> str:
     """A change in words."""
-    seen_, held = (f"{value:,.4g}" for value in (each.value, each.reference))
+    value, reference = (f"{value:,.4g}" for value in (each.value, each.reference))
     return (
-        f"{each.status}: {each.measure.replace('_', ' ')} of {each.subject} is {seen_}, expected "
-        f"{held}; by chance it would be off by {each.chance:.2g} at most"
+        f"{each.status}: {each.measure.replace('_', ' ')} of {each.subject} is {value}, expected "
+        f"{reference}; by chance it would be off by {each.chance:.2g} at most"
     )

@@ -1,47 +1,45 @@
-"""The whole night. Loans are judged while they are scored; no score is seen before they pass."""
+"""The nightly run: every step in order; nothing is published before both gates have passed."""
 
 from functools import partial
 
 from credit_spark.contract.errors import GateError
-from credit_spark.contract.tables import loans
+from credit_spark.contract.tables import scores
 from credit_spark.evaluation.drift import Status
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.ingest import clean
+from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.promote import promote
 from credit_spark.pipeline.score import score
 from credit_spark.pipeline.train import train
-from credit_spark.pipeline.validate import Counted, asked_of, check_suites, validate
+from credit_spark.pipeline.validate import check_suites, validate, validate_table
 
 
-def nightly(night: RunContext, *, retrain: bool = False, fail_on: Status | None = None) -> None:
-    """Clean, validate, train where there is no champion yet, score, measure, monitor one night."""
-    check_suites(night.suites, night.contract)
-    table = loans(night.contract)
-    asked = asked_of(night, table)
-    staged = night.step("clean", partial(clean, asked=asked))
-    counted = Counted.when_staged(asked, night.tables.path(table), staged)
-    with night.meanwhile("validate", partial(validate, counted=counted)) as gate:
-        if retrain or night.models.champion(night.as_of) is None:
-            gate.result()
-            renew(night)
-        tally = night.step("score", partial(score, gate=gate))
-    night.step("measure", partial(measure, tally=tally))
-    night.step("monitor", partial(monitor, fail_on=fail_on))
+def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = None) -> None:
+    """Clean, validate, train if there is no champion yet, score, measure and monitor one date."""
+    check_suites(run.suites, run.contract)
+    run.step("clean", ingest)
+    run.step("validate", validate)
+    if retrain or run.models.champion(run.as_of) is None:
+        renew(run)
+    scored = run.step("score", score)
+    run.step("validate scores", partial(validate_table, table=scores(run.contract)))
+    run.step("publish", lambda run: run.tables.publish())
+    run.step("measure", partial(measure, scored=scored))
+    run.step("monitor", partial(monitor, fail_on=fail_on))
 
 
-def renew(night: RunContext) -> None:
-    """Train, and promote what passes its gates; where there is a champion, it may stay.
+def renew(run: RunContext) -> None:
+    """Train a model and promote it where it passes its gates; else an existing champion stays.
 
     Raises:
-        GateError: the fit did not pass, and there is no champion to stay.
+        GateError: the model fails its gates, and there is no champion.
     """
-    champion = night.models.champion(night.as_of)
+    champion = run.models.champion(run.as_of)
     try:
-        fitted = night.step("train", train)
-        night.step("promote", partial(promote, version=fitted.version))
+        fitted = run.step("train", train)
+        run.step("promote", partial(promote, version=fitted.version))
     except GateError:
         if champion is None:
             raise
-        night.ledger.note("kept", {"model_version": champion.version})
+        run.ledger.note("kept", {"model_version": champion.version})

@@ -13,27 +13,27 @@ from credit_spark.pipeline.trials import cross_validated
 
 
 class Choice(NamedTuple):
-    """The penalty that does best on held-out loans, and what each of them came to."""
+    """The penalty that does best on held-out loans, and the figures of each."""
 
     penalty: Penalty
     figures: tuple[Figure, ...]
 
 
-def chosen_penalty(night: RunContext, book: Book) -> Choice:
+def chosen_penalty(run: RunContext, book: Book) -> Choice:
     """The penalty with the least log loss in the folds, of equals the strongest.
 
     Fitted with no treatment, whose log-odds need no calibration.
     """
-    penalties = night.contract.model.penalties
+    penalties = run.contract.model.penalties
     if len(penalties) == 1:
         return Choice(penalties[0], ())
 
     cells = [
         by_risk(cell for fold in folds.values() for cell in fold)
-        for folds in cross_validated(night, book, ["none"], penalties)
+        for folds in cross_validated(run, book, ["none"], penalties)
     ]
     losses = [log_loss(each) or 0.0 for each in cells]
-    rows = int(book.seen.good + book.seen.bad)
+    rows = int(book.counts.good + book.counts.bad)
     figures = [
         Figure(None, ALL, None, metric.__name__, metric(each), rows, str(penalty))
         for penalty, each in zip(penalties, cells, strict=True)

@@ -9,14 +9,14 @@ from credit_spark.storage.models import Gate
 
 
 def promote(
-    night: RunContext, version: str | None = None, overruled: Sequence[str] = (), reason: str = ""
+    run: RunContext, version: str | None = None, overruled: Sequence[str] = (), reason: str = ""
 ) -> None:
-    """Make a fit the champion from the night on; the newest challenger where none is named.
+    """Make a fit the champion from the batch date on; the newest challenger where none is named.
 
     Failed gates that are `overruled` by name, for a `reason`, do not hinder it; both are kept.
     """
-    chosen = version or night.models.newest_challenger(night.as_of)
-    gates = night.models.gates(chosen)
+    chosen = version or run.models.newest_challenger(run.as_of)
+    gates = run.models.gates(chosen)
     _can_be_overruled(gates, overruled, reason)
     failed = [each for each in gates if not each.is_passed]
     if hindering := [str(each) for each in failed if each.name not in overruled]:
@@ -26,9 +26,9 @@ def promote(
         )
         raise GateError(listed(headline, hindering))
     needed = [each.name for each in failed]
-    night.models.promote(chosen, night.as_of, needed, reason)
-    night.ledger.facts["model_version"] = chosen
-    night.ledger.note("promote", {"model_version": chosen, "overruled": needed})
+    run.models.promote(chosen, run.as_of, needed, reason)
+    run.ledger.facts["model_version"] = chosen
+    run.ledger.note("promote", {"model_version": chosen, "overruled": needed})
 
 
 def _can_be_overruled(gates: Sequence[Gate], overruled: Sequence[str], reason: str) -> None:

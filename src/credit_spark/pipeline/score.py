@@ -5,6 +5,7 @@ measuring needs: loans are read and scored once a run.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
@@ -16,8 +17,8 @@ from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.validate import check_suites, validate_table
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.frames import kinds_of, selected
-from credit_spark.scoring.sql import columns_read, scoring_sql
+from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.sql import columns_read
 
 
 class Scored(NamedTuple):
@@ -31,15 +32,11 @@ class Scored(NamedTuple):
     rows: int
 
 
-def score_and_publish(run: RunContext) -> None:
+def score_and_validate(run: RunContext) -> None:
     """Score every loan of a batch date, and publish the scores where they pass their suite."""
     check_suites(run.suites, run.contract)
-    scored = score(run)
-    try:
-        validate_table(run, scores(run.contract))
-        run.tables.publish()
-    finally:
-        scored.frame.unpersist()
+    score(run)
+    run.step("validate scores", partial(validate_table, table=scores(run.contract)))
 
 
 def score(run: RunContext) -> Scored:
@@ -58,9 +55,8 @@ def score(run: RunContext) -> Scored:
     accepted = run.tables.read(loans(contract), "clean")
     needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
     keep = [name for name in accepted.columns if name in needed]
-    sql = scoring_sql(champion, kinds_of(contract), "spark", keep, contract.loss)
     # Served from memory: counting here, the suite, the writer, every aggregation of measuring.
-    scored = selected(accepted, sql).persist()
+    scored = scores_of(accepted, champion, kinds_of(contract), keep, contract.loss).persist()
     decided = decisions_of(scored)
     rows = sum(decided.values())
     expected = run.ledger.facts.get("rows_accepted", rows)

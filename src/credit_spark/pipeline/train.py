@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import pyarrow.compute as pc
-
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Treatment
 from credit_spark.contract.tables import METRICS
@@ -22,7 +20,7 @@ from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
-# What a training measures; the others are a night's.
+# What a training measures; the other data sets are a batch's.
 TRAINED = (CV, "train", "out_of_time", "random_split", "validation", PENALTIES)
 SHOWN = {
     CV: (
@@ -52,52 +50,54 @@ class Asked(NamedTuple):
 NO_MORE = Asked()
 
 
-def train(night: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
-    """Fit models on tonight's loans with a known outcome, and test them on folds and out of time.
+def train(run: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
+    """Fit models on the date's loans with a known outcome, and test them on folds and out of time.
 
     The first treatment's document is given back.
     """
-    book = read_book(night)
+    book = read_book(run)
     try:
-        benchmarks = beside(night.contract, asked.benchmarks)
-        check_benchmarks(night, book, benchmarks)
-        choice = chosen_penalty(night, book)
-        treatments = asked.treatments or [night.contract.model.imbalance]
-        trials = tried(night, book, treatments, choice.penalty, random_split=asked.random_split)
-        others = [benchmarked(night, book, each) for each in benchmarks]
+        benchmarks = beside(run.contract, asked.benchmarks)
+        check_benchmarks(run, book, benchmarks)
+        choice = chosen_penalty(run, book)
+        treatments = asked.treatments or [run.contract.model.imbalance]
+        trials = tried(run, book, treatments, choice.penalty, random_split=asked.random_split)
+        others = [benchmarked(run, book, each) for each in benchmarks]
     finally:
         book.development.unpersist()
-    _write(night, book, choice, trials, others)
-    gates = [judged(night, each.measured.figures) for each in trials]
+    _write(run, book, choice, trials, others)
+    gates = [gates_of(run, each.measured.figures) for each in trials]
     for each, its_gates in zip(trials, gates, strict=True):
-        night.models.save(each.document, its_gates)
-    told = [
-        summary(night, book, each, its_gates) for each, its_gates in zip(trials, gates, strict=True)
+        run.models.save(each.document, its_gates)
+    summaries = [
+        summary(run, book, each, its_gates) for each, its_gates in zip(trials, gates, strict=True)
     ]
     if asked.report:
-        told = [fit | {"reports": reports(each)} for fit, each in zip(told, trials, strict=True)]
+        summaries = [
+            fit | {"reports": reports(each)} for fit, each in zip(summaries, trials, strict=True)
+        ]
     first = trials[0].document
-    night.ledger.facts["model_version"] = first.version
+    run.ledger.facts["model_version"] = first.version
     shown = [{"name": each.model_version, **_shown(each)} for each in others]
-    night.ledger.note("train", {**told[0], "treatments": told, "benchmarks": shown})
+    run.ledger.note("train", {**summaries[0], "treatments": summaries, "benchmarks": shown})
     return first
 
 
 def beside(contract: Contract, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    """The benchmarks asked for; beside a binned model the linear one always stands."""
-    asked = [*benchmarks]
+    """The benchmarks requested; beside a binned model always the linear one."""
+    requested = [*benchmarks]
     if contract.model.form == "binned":
-        asked.append("linear")
-    return list(dict.fromkeys(asked))
+        requested.append("linear")
+    return list(dict.fromkeys(requested))
 
 
-def judged(night: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
+def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
     """The fit against its gates: out of time where there is such a test, else in the folds.
 
     A slope may lie beyond its bounds by twice its standard error, as it will on a few loans.
     """
     dataset = "out_of_time" if "out_of_time" in measured else CV
-    plan = night.contract.model.gates
+    plan = run.contract.model.gates
     low, high = plan.calibration_slope
     chance = 2 * (pooled(measured[dataset], "calibration_slope_error") or 0.0)
     bounds = {
@@ -111,11 +111,11 @@ def judged(night: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[
     ]
 
 
-def summary(night: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
-    """What a person wants to know of a fit."""
+def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
+    """What the user is shown of a fit."""
     document = trial.document
     facts = document.facts
-    remarks = [*book.remarks, *wrong_signs(document, night.contract)]
+    remarks = [*book.remarks, *wrong_signs(document, run.contract)]
     return {
         "model_version": document.version,
         "treatment": facts.treatment,
@@ -155,7 +155,7 @@ def reports(trial: Trial) -> list[dict[str, str]]:
 
 
 def _write(
-    night: RunContext,
+    run: RunContext,
     book: Book,
     choice: Choice,
     trials: Sequence[Trial],
@@ -174,26 +174,26 @@ def _write(
     if others:
         made = ", ".join(f"'{each.model_version}'" for each in others)
         fitted_now = f"({fitted_now}) or model_version in ({made})"
-    is_asked = "true" if measured_by_another_contract(night) else fitted_now
-    write_measured(night, [first, *rest, *others], f"dataset in {TRAINED} and ({is_asked})")
+    replaced = "true" if measured_by_another_contract(run) else fitted_now
+    write_measured(run, [first, *rest, *others], f"dataset in {TRAINED} and ({replaced})")
 
 
-def measured_by_another_contract(night: RunContext) -> bool:
-    """Whether figures of tonight's trainings are not all of fits by the contract as it stands.
+def measured_by_another_contract(run: RunContext) -> bool:
+    """Whether figures of the date's trainings are not all of fits by the contract as it is now.
 
     They were made on other features or folds, and would stand beside those that are made now.
     """
-    if not night.tables.exists(METRICS):
+    if not run.tables.exists(METRICS):
         return False
-    of_folds = (pc.field("as_of") == night.as_of) & (pc.field("dataset") == CV)
-    rows = night.tables.rows(METRICS, ["model_version"], of_folds)
+    of_folds = f"as_of = date '{run.as_of}' and dataset = '{CV}'"
+    rows = run.tables.rows(METRICS, ["model_version"], of_folds)
     measured = {row["model_version"] for row in rows} - {*BENCHMARKS}
-    return not measured <= night.models.fitted_by(contract_hash(night.contract), night.as_of)
+    return not measured <= run.models.fitted_by(contract_hash(run.contract), run.as_of)
 
 
 def inflation_figures(book: Book) -> list[Figure]:
     """Each feature's variance inflation."""
-    rows = int(book.seen.good + book.seen.bad)
+    rows = int(book.counts.good + book.counts.bad)
     return [
         Figure(None, "all", None, "variance_inflation", value, rows, f"feature={name}")
         for name, value in book.inflations.items()

@@ -1,43 +1,30 @@
-"""Loans to learn from -> what their model is to watch, with the loans that it learnt from."""
+"""Training data -> the monitoring baseline: bins of each subject, and the loans in them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-import polars as pl
-import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract
 from credit_spark.modelling.features import Definition
 from credit_spark.modelling.imbalance import Classes
-from credit_spark.modelling.parts import part_of
-from credit_spark.modelling.watching import (
-    COUNTS,
-    columns_watched,
-    profiled,
-    watched_of,
-    with_bins,
-    with_counts,
-)
+from credit_spark.modelling.sampling import sample_of
+from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts
 from credit_spark.scoring.document import Watched
 
 
 def watched_in(
-    contract: Contract, features: Sequence[Definition], learnt: DataFrame, seen: Classes
+    contract: Contract, features: Sequence[Definition], training: DataFrame, classes: Classes
 ) -> tuple[Watched, ...]:
-    """What the model is to watch but its score, with the loans learnt from in each bin.
+    """What the model is to watch but its score, with the loans of the training data in each bin.
 
-    Bins are found in a part of many loans; all are counted, in the tasks that hold them.
+    Args:
+        contract: Names segments and analyses.
+        features: The features of the model.
+        training: The loans' own columns and `outcome`.
+        classes: How many of them are good and bad; of many, bins are found in a sample, and all
+            are counted.
     """
-    unbinned = watched_of(contract, features)
-    rows, many = learnt.select(*columns_watched(unbinned), "outcome"), seen.good + seen.bad
-    watched = with_bins(unbinned, pl.DataFrame(part_of(rows, many).toArrow()))
-
-    def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        blocks = (pl.DataFrame(batch).with_columns(pd=pl.lit(0.0)) for batch in batches)
-        profiles = [profiled(block, watched) for block in blocks]
-        if profiles:
-            yield pa.RecordBatch.from_pydict({"profile": [np.sum(profiles, axis=0).ravel()]})
-
-    parts = rows.mapInArrow(counted, "profile array<double>").toArrow()["profile"].to_pylist()
-    return tuple(with_counts(watched, np.sum(parts, axis=0).reshape(-1, COUNTS)))
+    sample = sample_of(training, classes.good + classes.bad)
+    watched = with_bins(watched_of(contract, features), sample)
+    return tuple(with_counts(watched, profiled(training.withColumn("pd", F.lit(0.0)), watched)))

@@ -1,6 +1,6 @@
 """A chart is data and a sentence that says what it shows; drawing.py draws it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from credit_spark.evaluation.curves import interval
@@ -42,8 +42,6 @@ class Rate(NamedTuple):
         return self.bad / self.known if self.known else None
 
 
-# What a function makes of each chart, in their order: one after the other, as `map`, or at once.
-OfEach = Callable[[Callable[[Chart], str], Sequence[Chart]], Iterable[str]]
 MOST_BARS = 40
 NOT_ENOUGH = "Not enough data: {}."
 

@@ -6,14 +6,14 @@ from importlib.resources import files
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from credit_spark.reporting.charts import Chart, OfEach
+from credit_spark.reporting.charts import Chart
 from credit_spark.reporting.sections import Report
 
 
-def page(report: Report, of_each: OfEach = map) -> str:
-    """The report as a page, its charts drawn by `of_each`."""
+def page(report: Report) -> str:
+    """The report as a page."""
     charts = [chart for section in report.sections for chart in section.charts if chart.data]
-    drawn = zip(charts, of_each(_drawn, charts), strict=True)
+    drawn = zip(charts, map(_drawn, charts), strict=True)
     # What is drawn is ours: the library escapes the texts in it.
     pictures = {chart.name: Markup(svg) for chart, svg in drawn}  # noqa: S704
     return _template().render(report=report, pictures=pictures)

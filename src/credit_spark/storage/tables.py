@@ -1,326 +1,366 @@
-"""The one adapter to Delta tables: a night's rows are replaced in one commit each.
+"""The Delta tables of one portfolio, read and written by Spark.
 
-Large tables come as files that tasks have staged, small ones as rows. Delta's log is read and
-written by deltalake: no job of Spark's is needed for it.
+What a run makes is staged, and written by `publish` after its gates: one commit replaces a batch
+date's rows of a table. An older run of the same date cannot overwrite a newer one, on storage
+without locks either: each commit carries the run's fence (`txnAppId`, `txnVersion`), and Delta
+skips a commit whose fence is lower than one that it has seen.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import date
-from typing import Any
-from urllib.parse import unquote
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
 
-import pyarrow as pa
-import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction, RemoveAction
-from pyspark.sql import DataFrame, SparkSession
+from delta.exceptions import DeltaConcurrentModificationException
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
-from credit_spark.adapters.staging import ARROW_TYPES, Stage, Staged, discard
-from credit_spark.contract.errors import InputError, TryAgainError, listed
-from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
-from credit_spark.evaluation.questions import NOTHING_ASKED, Questionnaire
-from credit_spark.storage.paths import literal, url_of, url_of_tables
+from credit_spark.contract.errors import InputError, TryAgainError
+from credit_spark.contract.tables import RUNS, Table
+from credit_spark.storage import schema
+from credit_spark.storage.paths import url_of
 
-CHECK = "delta.constraints."
-# In the log, what names a commit of ours.
-COMMITTED_BY = "committed_by"
-# As many runs as may write to one table while one of them looks at its own commit.
+# More runs than may write to one table between a commit and the look at it.
 LAST_COMMITS = 20
-# Of other nights' runs on the same table at the same moment.
+# Of a commit to a table that runs of other dates write to at the same moment.
 MOST_TRIES = 5
-# Delta's types as Spark has them.
-SPARK_TYPES = {"integer": "int", "long": "bigint"}
+# One commit waits for the storage while another's tasks run.
+PARALLEL_COMMITS = 2
+# The commits that one run may make before they reach the next run's numbers.
+COMMITS_OF_A_RUN = 2**20
+Result = TypeVar("Result")
+BROKEN = re.compile(r"CHECK constraint (\w+)|NOT NULL constraint violated for column: (\w+)")
+
+
+class ConstraintError(Exception):
+    """A row breaks a constraint of its table, which has its name here but none of the values."""
+
+
+class Staged(NamedTuple):
+    """Rows that replace a batch date's rows at the next publish: all of them, or those `within`."""
+
+    table: Table
+    rows: DataFrame
+    within: str | None
 
 
 class Tables:
-    """The tables of one portfolio, as one run of one night sees and writes them.
+    """The tables of one portfolio, as one run of one batch date sees and writes them.
 
-    `versions` has the Delta version of each table that this run has written.
+    `versions` has the Delta version of each table that this run has written. `fence` is the
+    version of `runs` at which the run claimed its date; 0: it has claimed none.
     """
 
     def __init__(self, spark: SparkSession, folder: str, as_of: date, run_id: str) -> None:
-        self._spark = spark
-        self.folder = url_of_tables(folder)
-        self._as_of = as_of
-        self._run_id = run_id
-        self._commits = 0
-        self._stages: dict[str, Stage] = {}
+        self.spark = spark
+        self.folder = url_of(folder)
+        self.as_of = as_of
+        self.run_id = run_id
+        self.fence = 0
         self.versions: dict[str, int] = {}
+        self._numbers = count(1)
+        self._staged: dict[str, Staged] = {}
+        self._with_publish: list[Callable[[], object]] = []
 
-    def of_night(self, as_of: date) -> "Tables":
-        """The same tables as another night's."""
-        return Tables(self._spark, self.folder, as_of, self._run_id)
+    def of_date(self, as_of: date) -> "Tables":
+        """The same tables for another batch date."""
+        return Tables(self.spark, self.folder, as_of, self.run_id)
 
     def path(self, table: Table) -> str:
-        """The folder or URL of a table."""
+        """The URL of a table."""
         return f"{self.folder}/{table.name}"
 
-    def stage(self, table: Table, asked: Questionnaire = NOTHING_ASKED) -> Stage:
-        """Where tasks write this night's files of a table, and what is asked of their rows."""
-        stage = Stage(self.path(table), table, self._as_of, self._run_id, asked)
-        self._stages[table.name] = stage
-        return stage
-
-    def discard(self) -> None:
-        """Take away the files that this run has staged and not committed."""
-        for stage in self._stages.values():
-            known = self._files(stage.table) if self.exists(stage.table) else []
-            discard(stage, [each.removeprefix(f"{stage.folder}/") for each in known])
-
     def exists(self, table: Table) -> bool:
-        """Whether the table was ever written."""
-        return DeltaTable.is_deltatable(self.path(table))
-
-    def files(self, table: Table, written_by: str) -> list[str]:
-        """This night's files of a table, at least one.
-
-        Raises:
-            InputError: there are none; `written_by` is the command that writes them.
-        """
-        found = self._files(table)
-        if not found:
-            raise InputError(
-                f"there are no {table.name} of {self._as_of} yet; run '{written_by}' for that "
-                "night first"
-            )
-        return found
-
-    def tonight(self, table: Table, written_by: str) -> DataFrame:
-        """This night's rows of a table, at least one.
-
-        Raises:
-            InputError: there are none; `written_by` is the command that writes them.
-        """
-        return self.frame(table, self.files(table, written_by))
-
-    def frame(self, table: Table, files: Sequence[str]) -> DataFrame:
-        """The rows of files of a table, staged ones too, with its declared columns."""
-        schema = ", ".join(f"{name} {field.type}" for name, field in table.columns.items())
-        return self._spark.read.schema(schema).parquet(*[literal(url_of(file)) for file in files])
-
-    def rows(
-        self, table: Table, columns: Collection[str], only: ds.Expression | None = None
-    ) -> list[dict[str, Any]]:
-        """Some rows of a small table, of whatever night.
-
-        Raises:
-            InputError: the table was never written.
-        """
-        found = self._delta(table).to_pyarrow_dataset().to_table(list(columns), filter=only)
-        return list(found.to_pylist())
-
-    def replace(self, table: Table, staged: Sequence[Staged]) -> int:
-        """Put staged files in the place of this night's, in one commit, and count their rows.
-
-        Raises:
-            TryAgainError: another run wrote the same night at the same moment.
-        """
-        self.create(table)
-        partition = {"as_of": str(self._as_of)}
-        added: list[AddAction | RemoveAction] = [
-            AddAction(each.path, each.size, partition, 0, data_change=True, stats=each.stats)
-            for each in staged
-        ]
-
-        def commit(delta: DeltaTable, named: CommitProperties) -> None:
-            delta.create_write_transaction(
-                added,
-                "overwrite",
-                delta.schema(),
-                ["as_of"],
-                [("as_of", "=", str(self._as_of))],
-                commit_properties=named,
-            )
-
-        # Delta sees no conflict between two first commits of one night: both would stand. On one
-        # machine only the run that has the night's lock comes here.
-        for _ in range(MOST_TRIES):
-            self._committed(table, commit)
-            if len(self._files(table)) == len(staged):
-                return sum(each.rows for each in staged)
-        raise _in_the_way(table)
-
-    def write(self, table: Table, rows: Sequence[Mapping[str, Any]], within: str) -> int:
-        """Replace this night's rows that `within`, a condition, holds for, by a few others.
-
-        Every new row must keep to it. In one commit; the rows are counted.
-
-        Raises:
-            TryAgainError: another run wrote the same rows meanwhile.
-        """
-        self.create(table)
-        tonight = f"as_of = '{self._as_of}' and ({within})"
-        values = self._arrow(table, rows)
-
-        def commit(delta: DeltaTable, named: CommitProperties) -> None:
-            write_deltalake(
-                delta, values, mode="overwrite", predicate=tonight, commit_properties=named
-            )
-
-        self._committed(table, commit)
-        return len(rows)
-
-    def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Add a few rows, given by their columns, in one commit."""
-        self.create(table)
-        values = self._arrow(table, rows)
-        self._committed(
-            table,
-            lambda delta, named: write_deltalake(
-                delta, values, mode="append", commit_properties=named
-            ),
-        )
-        return len(rows)
-
-    def rewrite(self, table: Table, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
-        """Set columns of every row of a small table to what a function of the row gives.
-
-        In one commit, of the rows as they stood right before it.
-        """
-
-        def commit(delta: DeltaTable, named: CommitProperties) -> None:
-            rows = [row | change(row) for row in delta.to_pyarrow_table().to_pylist()]
-            values = pa.Table.from_pylist(rows, _schema(table))
-            write_deltalake(delta, values, mode="overwrite", commit_properties=named)
-
-        self._committed(table, commit)
+        """Whether the table has been created."""
+        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
     def create(self, table: Table) -> None:
-        """Make the table where it is not there yet, with its checks."""
-        if self.exists(table):
-            return
-        with suppress(CommitFailedError):
-            # Where another run makes it at the same moment, it is there as well.
-            self._make(table)
-        self._delta(table)
-
-    def _make(self, table: Table) -> None:
-        checks = {f"{CHECK}{name}": condition for name, condition in table.checks.items()}
-        DeltaTable.create(
-            self.path(table),
-            _schema(table),
-            mode="ignore",
-            partition_by=["as_of"] if table.is_nightly else None,
-            configuration={
-                **checks,
-                # The first version of writers that keeps checks.
-                "delta.minWriterVersion": "3",
-                # Deletion vectors would lock out readers without Spark.
-                "delta.enableDeletionVectors": "false",
-                # The bounds of every column would take long, and tell a reader little of a table
-                # that is in no order.
-                "delta.dataSkippingNumIndexedCols": "1",
-            },
-            raise_if_key_not_exists=False,
-        )
-
-    def compare(self, table: Table) -> None:
-        """Make sure that a table, where it is there, has the columns and checks that are declared.
+        """Create a table that does not exist yet, with its comments and constraints.
 
         Raises:
-            InputError: it has others, and every difference.
+            TryAgainError: another run creates it at the same moment.
         """
         if not self.exists(table):
-            return
-        delta = self._delta(table)
-        wanted = {name: field.type for name, field in _all_columns(table).items()}
-        found = {field.name: _spark_type(field.type) for field in delta.schema().fields}
-        faults = [
-            f"{name}: {found.get(name, 'missing')} in the table, "
-            f"{wanted.get(name, 'missing')} in the contract"
-            for name in sorted(wanted.keys() | found.keys())
-            if wanted.get(name) != found.get(name)
-        ]
-        # Those that others have added, too: who writes to the table has to keep them.
-        kept = {
-            name.removeprefix(CHECK): condition
-            for name, condition in delta.metadata().configuration.items()
-            if name.startswith(CHECK)
-        }
-        faults += [
-            f"{name}: the table checks '{kept.get(name)}', this version checks "
-            f"'{table.checks.get(name)}'"
-            for name in sorted(kept.keys() | table.checks.keys())
-            if kept.get(name) != table.checks.get(name)
-        ]
-        if faults:
-            headline = (
-                f"the table '{table.name}' at {self.path(table)} has other columns or checks than "
-                "the contract and this version have; mend the contract, or write to another "
-                "--warehouse"
-            )
-            raise InputError(listed(headline, faults))
+            with _delta_errors(table):
+                schema.create(self.spark, self.path(table), table)
 
-    def _delta(self, table: Table) -> DeltaTable:
+    def evolve(self, table: Table) -> list[str]:
+        """Add new columns and constraints of the declaration to an existing table.
+
+        The result says what was added, a sentence each.
+
+        Raises:
+            InputError: a type or a meaning has changed, or rows break a new constraint.
+        """
+        if not self.exists(table):
+            return []
+        with _delta_errors(table):
+            return schema.evolve(self.spark, self.path(table), table)
+
+    def stage(self, table: Table, frame: DataFrame) -> None:
+        """Let `frame` replace this date's rows at the next publish.
+
+        It has the table's columns; `as_of` and `run_id` are added.
+        """
+        self._staged[table.name] = Staged(table, _declared(table, frame), None)
+
+    def write(self, table: Table, rows: Sequence[Mapping[str, Any]], within: str) -> None:
+        """Let a few rows replace this date's rows at the next publish for which `within` holds.
+
+        `within` is a condition in Spark SQL, which holds for each of `rows`.
+        """
+        new, before = self.frame(table, rows), self._staged.get(table.name)
+        if before is None:
+            self._staged[table.name] = Staged(table, new, within)
+            return
+        together = _outside(before.rows, within).union(new)
+        both = before.within and f"({before.within}) or ({within})"
+        self._staged[table.name] = Staged(table, together, both)
+
+    def read(self, table: Table, written_by: str) -> DataFrame:
+        """This date's rows with the declared columns, staged ones in the place of those they replace.
+
+        Raises:
+            InputError: there are none; `written_by` is the command that writes them.
+        """
+        staged = self._staged.get(table.name)
+        if staged and staged.within is None:
+            return staged.rows
+        if staged:
+            if not self.exists(table):
+                return staged.rows
+            return _outside(self._published(table), staged.within).union(staged.rows)
+        if not self.exists(table) or (rows := self._published(table)).isEmpty():
+            raise InputError(
+                f"there are no {table.name} of {self.as_of} in {self.folder} yet; run "
+                f"'{written_by}' for that date first"
+            )
+        return rows
+
+    def rows(
+        self, table: Table, columns: Collection[str], where: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Published rows of a small table, of any date, for which `where` (Spark SQL) holds.
+
+        Raises:
+            InputError: the table does not exist.
+        """
+        return [row.asDict() for row in _some(self._load(table), columns, where).collect()]
+
+    def publish(self) -> None:
+        """Write everything that is staged, one commit a table, in the order of staging.
+
+        Raises:
+            TryAgainError: another run of the date has taken over.
+            ConstraintError: a row breaks a constraint of its table.
+        """
+        if not self._staged and not self._with_publish:
+            return
+        self._check_claim()
+        with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
+            list(threads.map(lambda each: self.replace(*each), self._staged.values()))
+        for action in self._with_publish:
+            action()
+        self.discard()
+
+    def with_publish(self, action: Callable[[], object]) -> None:
+        """Let an action follow the next publish."""
+        self._with_publish.append(action)
+
+    def discard(self) -> None:
+        """Forget what is staged."""
+        self._staged.clear()
+        self._with_publish.clear()
+
+    def replace(self, table: Table, frame: DataFrame, within: str | None = None) -> int:
+        """Replace this date's rows at once, or those of them `within`; the number of new rows.
+
+        Raises:
+            TryAgainError: another run of the date has taken over.
+            ConstraintError: a row breaks a constraint of the table.
+        """
+        condition = f"as_of = date'{self.as_of}'" + (f" and ({within})" if within else "")
+        return self._commit(table, self._stamped(table, frame), condition, self._fencing())
+
+    def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add a few rows at once; their number."""
+        frame = self._stamped(table, self.frame(table, rows))
+        _retried(lambda: self._commit(table, frame, None))
+        return len(rows)
+
+    def rewrite(
+        self,
+        table: Table,
+        change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+        key: str,
+    ) -> None:
+        """Change rows of a small table that has no batch dates, in one commit.
+
+        `change` is given all rows and returns all rows; those that differ are written, found by
+        `key`. It is called again where another run has rewritten the table meanwhile.
+        """
+        self.create(table)
+        _retried(lambda: self._rewrite_once(table, change, key))
+
+    def update(self, table: Table, where: str, values: Mapping[str, Any]) -> None:
+        """Set columns of the rows for which a condition holds at the time of the one commit."""
+        types = {name: field.type for name, field in table.columns.items()}
+        literals = {name: F.lit(value).cast(types[name]) for name, value in values.items()}
+
+        def updated() -> None:
+            with _delta_errors(table):
+                DeltaTable.forPath(self.spark, self.path(table)).update(where, literals)
+
+        _retried(updated)
+
+    def frame(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+        """A few rows, given by their columns, as a frame with the declared columns."""
+        values = [tuple(row.get(name) for name in table.columns) for row in rows]
+        return self.spark.createDataFrame(values, schema.ddl(table)).coalesce(1)
+
+    def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
             raise InputError(
-                f"there is no table '{table.name}' at {self.path(table)} yet; run the step that "
-                "writes it first, or name the right --warehouse"
+                f"there is no table '{table.name}' in {self.folder} yet; run the step that writes "
+                "it first, or name the right --warehouse"
             )
-        return DeltaTable(self.path(table))
+        return self.spark.read.format("delta").load(self.path(table))
 
-    def _files(self, table: Table) -> list[str]:
-        tonight = [("as_of", "=", str(self._as_of))]
-        found = self._delta(table).file_uris(file_pruning_predicate=tonight)
-        # Its words for the table's folder are not those of every reader: blanks, brackets.
-        below = (unquote("/".join(each.split("/")[-2:])) for each in found)
-        return sorted(f"{self.path(table)}/{each}" for each in below)
+    def _published(self, table: Table) -> DataFrame:
+        return self._load(table).where(f"as_of = date'{self.as_of}'").select(*table.columns)
 
-    def _arrow(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-        stamps = {"run_id": self._run_id} | ({"as_of": self._as_of} if table.is_nightly else {})
-        return pa.Table.from_pylist([{**row, **stamps} for row in rows], _schema(table))
+    def _stamped(self, table: Table, frame: DataFrame) -> DataFrame:
+        stamps = {"as_of": F.lit(self.as_of)} if table.is_nightly else {}
+        return _declared(table, frame).withColumns({**stamps, "run_id": F.lit(self.run_id)})
 
-    def _committed(
-        self, table: Table, commit: Callable[[DeltaTable, CommitProperties], None]
-    ) -> None:
-        """Commit under a name of its own, on the table as it stands; again where others were first.
+    def _fencing(self) -> dict[str, str]:
+        """Options by which Delta skips a commit of a run that a newer one of its date overtook."""
+        if not self.fence:
+            return {}
+        number = self.fence * COMMITS_OF_A_RUN + next(self._numbers)
+        return {"txnAppId": str(self.as_of), "txnVersion": str(number)}
 
-        Raises:
-            TryAgainError: others were first every time.
+    def _commit(
+        self,
+        table: Table,
+        frame: DataFrame,
+        condition: str | None,
+        fencing: Mapping[str, str] = {},
+    ) -> int:
+        """Append rows, or replace those for which a condition holds; their number.
+
+        The commit itself has counted the rows that it wrote.
         """
-        self._commits += 1
-        name = f"{self._run_id} {self._commits}"
-        for _ in range(MOST_TRIES):
-            delta = self._delta(table)
-            try:
-                commit(delta, CommitProperties(custom_metadata={COMMITTED_BY: name}))
-            except CommitFailedError:
-                continue
-            self.versions[table.name] = self._version(table, name)
-            return
-        raise _in_the_way(table)
+        self.create(table)
+        name = json.dumps({"run_id": self.run_id, "commit": next(self._numbers)})
+        writer = frame.write.format("delta").option("userMetadata", name).options(**fencing)
+        writer = writer.mode("overwrite" if condition else "append")
+        with _delta_errors(table):
+            (writer.option("replaceWhere", condition) if condition else writer).save(
+                self.path(table)
+            )
+        commit = self._found_commit(table, name)
+        if commit is None:
+            # With a fence Delta makes a commit in any case; without, not where nothing changes.
+            if fencing:
+                raise taken_over(self.as_of) if table.is_nightly else _overtaken(table)
+            return 0
+        self.versions[table.name] = commit["version"]
+        return int(commit["operationMetrics"].get("numOutputRows", 0))
 
-    def _version(self, table: Table, name: str) -> int:
-        """The version that the commit of a name has made: others may have come since."""
-        commits = self._delta(table).history(LAST_COMMITS)
-        return next(int(each["version"]) for each in commits if each.get(COMMITTED_BY) == name)
+    def _found_commit(self, table: Table, name: str) -> Row | None:
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(LAST_COMMITS)
+        return history.where(F.col("userMetadata") == name).first()
+
+    def _rewrite_once(
+        self,
+        table: Table,
+        change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+        key: str,
+    ) -> None:
+        version = self._version(table)
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        before = [row.asDict() for row in reader.load(self.path(table)).collect()]
+        # Of a new row, the run is this one.
+        after = [{"run_id": self.run_id, **row} for row in change([dict(row) for row in before])]
+        changed = [row for row in after if row not in before]
+        if changed:
+            columns = schema.all_columns(table)
+            types = ", ".join(f"`{name}` {field.type}" for name, field in columns.items())
+            values = [tuple(row.get(name) for name in columns) for row in changed]
+            keys = ", ".join(f"'{row[key]}'" for row in changed)
+            frame = self.spark.createDataFrame(values, types).coalesce(1)
+            # Of two runs that read the same version, one is skipped, and reads again.
+            once = {"txnAppId": table.name, "txnVersion": str(version + 1)}
+            self._commit(table, frame, f"{key} in ({keys})", once)
+
+    def _version(self, table: Table) -> int:
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(1)
+        return int(history.select("version").collect()[0][0])
 
 
-def _in_the_way(table: Table) -> TryAgainError:
+    def _check_claim(self) -> None:
+        """Raise TryAgainError where a newer run has claimed the date."""
+        if self.fence:
+            own = self.rows(RUNS, ["status"], f"run_id = '{self.run_id}'")
+            if [row["status"] for row in own] != ["started"]:
+                raise taken_over(self.as_of)
+
+
+def _retried(commit: Callable[[], Result]) -> Result:
+    """Commit to a table that runs of other dates write to, too."""
+    for _ in range(MOST_TRIES - 1):
+        with suppress(TryAgainError):
+            return commit()
+    return commit()
+
+
+def taken_over(as_of: date) -> TryAgainError:
+    """What a run is told whose batch date another run has claimed."""
+    return TryAgainError(
+        f"another run of {as_of} has started since and took over; look at its end before you run "
+        "the same command again"
+    )
+
+
+def _declared(table: Table, frame: DataFrame) -> DataFrame:
+    """The declared columns with the declared types, in their order."""
+    return frame.select(
+        *[F.col(name).cast(field.type).alias(name) for name, field in table.columns.items()]
+    )
+
+
+def _outside(rows: DataFrame, within: str | None) -> DataFrame:
+    return rows.where(f"not coalesce({within}, false)")
+
+
+def _some(rows: DataFrame, columns: Collection[str], where: str | None) -> DataFrame:
+    return (rows.where(where) if where else rows).select(*columns)
+
+
+def _overtaken(table: Table) -> TryAgainError:
     return TryAgainError(
         f"another run wrote to '{table.name}' at the same moment; run the same command again"
     )
 
 
-def _all_columns(table: Table) -> dict[str, Field]:
-    stamps = {"as_of": AS_OF} if table.is_nightly else {}
-    return {**table.columns, **stamps, "run_id": RUN_ID}
-
-
-def _schema(table: Table) -> pa.Schema:
-    never_null = (*table.keys, "as_of", "run_id")
-    return pa.schema(
-        [
-            pa.field(name, ARROW_TYPES[field.type], nullable=name not in never_null)
-            for name, field in _all_columns(table).items()
-        ]
-    )
-
-
-def _spark_type(type_: Any) -> str:
-    """A type of Delta's as Spark writes it."""
-    if hasattr(type_, "element_type"):
-        return f"array<{_spark_type(type_.element_type)}>"
-    return str(SPARK_TYPES.get(type_.type, type_.type))
+@contextmanager
+def _delta_errors(table: Table) -> Iterator[None]:
+    """Turn conflicts into TryAgainError, and a broken constraint into its name."""
+    try:
+        yield
+    except DeltaConcurrentModificationException:
+        raise _overtaken(table) from None
+    except (PySparkException, Py4JJavaError) as error:
+        broken = BROKEN.search(str(error))
+        if broken is None:
+            raise
+        name = broken[1] or f"{broken[2]} is never null"
+        raise ConstraintError(f"a row of '{table.name}' breaks the constraint {name}") from None

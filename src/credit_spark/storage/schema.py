@@ -1,0 +1,225 @@
+"""The schema of a Delta table: its creation, and its evolution when the declaration changes.
+
+A `Table` declares columns, keys and constraints. An existing table is compared with it: what is
+new is added, what is no longer declared stays, and a changed type or meaning is refused.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, StructField, StructType
+
+from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
+
+CONSTRAINT = "delta.constraints."
+# The kind of a contract's column: in Delta a rate and an amount of money have the same type.
+KIND = "credit_spark.kind."
+WORD = re.compile(r"\w+")
+# Delta keeps no bounds of these types.
+WITHOUT_BOUNDS = ("array", "map", "struct")
+
+
+def all_columns(table: Table) -> dict[str, Field]:
+    """The declared columns, and those that are added to every row: `as_of` and `run_id`."""
+    added = {"as_of": AS_OF} if table.is_nightly else {}
+    return {**table.columns, **added, "run_id": RUN_ID}
+
+
+def ddl(table: Table) -> str:
+    """The declared columns with their types, as Spark's `createDataFrame` takes them."""
+    return ", ".join(f"`{name}` {field.type}" for name, field in table.columns.items())
+
+
+def sql_name(path: str) -> str:
+    """A table's name in Spark SQL."""
+    escaped = path.replace("`", "``")
+    return f"delta.`{escaped}`"
+
+
+def create(spark: SparkSession, path: str, table: Table) -> None:
+    """Create a table with columns, comments and constraints; an existing table stays as it is.
+
+    Constraints are given as properties: one commit, where ALTER TABLE makes one for each.
+    """
+    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
+    required = _required(table)
+    for name, field in all_columns(table).items():
+        nullable = name not in required
+        builder = builder.addColumn(name, field.type, nullable=nullable, comment=field.meaning)
+    constraints = {f"{CONSTRAINT}{name}": check for name, check in table.checks.items()}
+    for key, value in (_properties(table) | constraints).items():
+        builder = builder.property(key, value)
+    if table.is_nightly:
+        builder = builder.partitionedBy("as_of")
+    builder.execute()
+
+
+def evolve(spark: SparkSession, path: str, table: Table) -> list[str]:
+    """Add what is new in the declaration to an existing table, and say what that is.
+
+    Raises:
+        InputError: a type or a meaning has changed, or rows break a new constraint: every
+            difference. The table is unchanged.
+    """
+    existing = ExistingTable(spark, path, table)
+    if refused := existing.refused():
+        raise InputError(
+            listed(
+                f"the table '{table.name}' at {path} cannot take this contract; give a changed "
+                "column another name",
+                refused,
+            )
+        )
+    return [
+        *existing.add_columns(),
+        *existing.allow_nulls(),
+        *existing.drop_constraints(),
+        *existing.change_constraints(),
+        *existing.set_properties(),
+    ]
+
+
+class ExistingTable:
+    """A Delta table that may differ from its declaration."""
+
+    def __init__(self, spark: SparkSession, path: str, table: Table) -> None:
+        self._spark, self._table = spark, table
+        self._name = sql_name(path)
+        self._rows = spark.read.format("delta").load(path)
+        self._found: Mapping[str, StructField] = {each.name: each for each in self._rows.schema}
+        self._new = {
+            name: field for name, field in all_columns(table).items() if name not in self._found
+        }
+
+    @cached_property
+    def _properties(self) -> dict[str, str]:
+        return {key: value for key, value in self._sql_rows("SHOW TBLPROPERTIES")}
+
+    @cached_property
+    def _new_constraints(self) -> dict[str, str]:
+        kept = {key.lower(): value for key, value in self._properties.items()}
+        return {
+            name: check
+            for name, check in self._table.checks.items()
+            if kept.get(f"{CONSTRAINT}{name}".lower()) != check
+        }
+
+    def refused(self) -> list[str]:
+        """The differences that would change what existing rows mean."""
+        return [*self._other_types(), *self._other_kinds()] or [*self._broken_constraints()]
+
+    def add_columns(self) -> Iterator[str]:
+        """Add new columns; a key, too, is null in the rows that were there before."""
+        if not self._new:
+            return
+        columns = ", ".join(
+            f"`{name}` {field.type} COMMENT {_quoted(field.meaning)}"
+            for name, field in self._new.items()
+        )
+        self._alter(f"ADD COLUMNS ({columns})")
+        for name, field in self._new.items():
+            yield f"{self._table.name}: new column '{name}' ({field.type}), null in earlier rows"
+
+    def allow_nulls(self) -> Iterator[str]:
+        """Let columns be null that are no longer declared, or no longer a key."""
+        required = _required(self._table)
+        for name, field in self._found.items():
+            if not field.nullable and name not in required:
+                self._alter(f"ALTER COLUMN `{name}` DROP NOT NULL")
+                yield f"{self._table.name}: column '{name}' may be null from now on"
+
+    def drop_constraints(self) -> Iterator[str]:
+        """Drop constraints on columns that are null from now on, since nulls would break them."""
+        gone = self._found.keys() - all_columns(self._table).keys()
+        for key, check in self._properties.items():
+            name = key.removeprefix(CONSTRAINT)
+            if key != name and name not in self._table.checks and gone & {*WORD.findall(check)}:
+                self._alter(f"DROP CONSTRAINT IF EXISTS {name}")
+                yield f"{self._table.name}: constraint '{name}' is dropped with its column"
+
+    def change_constraints(self) -> Iterator[str]:
+        """Add new constraints, and replace changed ones; those of others stay."""
+        for name, check in self._new_constraints.items():
+            self._alter(f"DROP CONSTRAINT IF EXISTS {name}")
+            self._alter(f"ADD CONSTRAINT {name} CHECK ({check})")
+            yield f"{self._table.name}: constraint '{name}' is now '{check}'"
+
+    def set_properties(self) -> Iterator[str]:
+        """Set what readers are helped by; it changes no rows, and is not reported."""
+        wanted = _properties(self._table)
+        changed = {key: text for key, text in wanted.items() if self._properties.get(key) != text}
+        if changed:
+            pairs = ", ".join(f"{_quoted(key)} = {_quoted(text)}" for key, text in changed.items())
+            self._alter(f"SET TBLPROPERTIES ({pairs})")
+        yield from ()
+
+    def set_comments(self) -> None:
+        """Write the declaration's comments."""
+        columns = ", ".join(
+            f"`{name}` COMMENT {_quoted(field.meaning)}"
+            for name, field in all_columns(self._table).items()
+        )
+        self._alter(f"ALTER COLUMN {columns}")
+        self._alter(f"SET TBLPROPERTIES ('comment' = {_quoted(self._table.grain)})")
+
+    def _other_types(self) -> Iterator[str]:
+        for name, wanted in _types(self._table).items():
+            there = self._found.get(name)
+            if there and there.dataType != wanted:
+                types = f"{there.dataType.simpleString()} in the table, {wanted.simpleString()}"
+                yield f"{name}: {types} in the contract"
+
+    def _other_kinds(self) -> Iterator[str]:
+        for name, field in self._table.columns.items():
+            before = self._properties.get(f"{KIND}{name}", field.kind)
+            if field.kind and before != field.kind:
+                yield f"{name}: of kind {before} in the table, of kind {field.kind} in the contract"
+
+    def _broken_constraints(self) -> Iterator[str]:
+        for name, check in self._new_constraints.items():
+            # As Delta has it: a condition that is null is not kept.
+            if not self._evolved_rows().where(f"not coalesce({check}, false)").isEmpty():
+                yield f"{name}: rows of the table break '{check}'"
+
+    def _evolved_rows(self) -> DataFrame:
+        types = _types(self._table)
+        return self._rows.withColumns({name: F.lit(None).cast(types[name]) for name in self._new})
+
+    def _alter(self, change: str) -> None:
+        self._spark.sql(f"ALTER TABLE {self._name} {change}")
+
+    def _sql_rows(self, command: str) -> list[tuple[str, str]]:
+        return [tuple(row) for row in self._spark.sql(f"{command} {self._name}").collect()]  # type: ignore[misc]
+
+
+def _required(table: Table) -> set[str]:
+    """The columns that are NOT NULL in a new table."""
+    return {*table.keys, "run_id"} | ({"as_of"} if table.is_nightly else set())
+
+
+def _properties(table: Table) -> dict[str, str]:
+    """The properties of a table, its constraints apart."""
+    filtered = table.filtered_by or table.keys
+    bounded = [name for name in filtered if not table.columns[name].type.startswith(WITHOUT_BOUNDS)]
+    kinds = {f"{KIND}{name}": field.kind for name, field in table.columns.items() if field.kind}
+    return {
+        # Readers without Spark do not all know deletion vectors.
+        "delta.enableDeletionVectors": "false",
+        "delta.dataSkippingStatsColumns": ",".join(bounded),
+        **kinds,
+    }
+
+
+def _types(table: Table) -> dict[str, DataType]:
+    text = ", ".join(f"`{name}` {field.type}" for name, field in all_columns(table).items())
+    return {field.name: field.dataType for field in StructType.fromDDL(text)}  # type: ignore[attr-defined]
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

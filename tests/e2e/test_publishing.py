@@ -1,0 +1,87 @@
+"""What readers find after a run that ended early: the date as the last complete run left it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from tests.nights import AS_OF, arrow, contents, run
+from tests.projects import changed_project
+
+# Tables that a stopped run may write: they say why it stopped.
+OF_EVERY_RUN = {"runs", "quarantine", "validations"}
+
+
+@pytest.fixture(autouse=True)
+def logs_elsewhere(spark, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def warehouse(done, tmp_path) -> Path:
+    shutil.copytree(done, tmp_path / "w/lending_club")
+    return tmp_path / "w"
+
+
+def published(warehouse: Path) -> dict[str, list[str]]:
+    tables = contents(warehouse / "lending_club")
+    return {name: rows for name, rows in tables.items() if name not in OF_EVERY_RUN}
+
+
+def versions(warehouse: Path) -> dict[str, int]:
+    return {
+        path.name: DeltaTable(path).version()
+        for path in (warehouse / "lending_club").iterdir()
+        if (path / "_delta_log").is_dir() and path.name not in OF_EVERY_RUN
+    }
+
+
+def statuses(warehouse: Path) -> list[str]:
+    rows = arrow(warehouse / "lending_club/runs").to_pylist()
+    return [row["status"] for row in sorted(rows, key=lambda row: row["started_at"])]
+
+
+@pytest.mark.parametrize(
+    ("suite", "old", "new"),
+    [
+        ("loans", '"min_value": 0.02, "max_value": 0.4', '"min_value": 0.5, "max_value": 0.6'),
+        ("scores", '"max_value": 0.4}', '"max_value": 0.04}'),
+    ],
+)
+def test_a_rerun_that_a_gate_stops_changes_no_published_table(
+    night, warehouse, landing, tmp_path, suite, old, new
+) -> None:
+    project = changed_project(tmp_path)
+    path = project / f"expectations/lending_club/{suite}.json"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    before, at = published(warehouse), versions(warehouse)
+
+    ended = night("nightly", warehouse, "--project", project, "--retrain")
+
+    assert ended.code == 11
+    assert published(warehouse).keys() == before.keys()
+    assert {name for name in at if versions(warehouse)[name] != at[name]} <= {"models"}
+    assert {n for n, rows in published(warehouse).items() if rows != before[n]} <= {"models"}
+    assert statuses(warehouse) == ["complete", "stopped"]
+    failed = [
+        row["expectation"]
+        for row in arrow(warehouse / "lending_club/validations").to_pylist()
+        if not row["success"]
+    ]
+    assert failed == ["expect_column_mean_to_be_between"]
+
+
+def test_a_refused_rerun_does_not_hide_the_complete_run(capfd, night, warehouse, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    flags = ("--portfolio", "lending_club", "--warehouse", warehouse)
+
+    refused = run(capfd, "nightly", *flags, "--as-of", AS_OF, "--landing", tmp_path / "empty")
+
+    assert refused.code == 10
+    assert statuses(warehouse) == ["complete", "refused"]
+    loan_id = arrow(warehouse / "lending_club/scores")["loan_id"][0].as_py()
+    assert "complete" in run(capfd, "status", *flags).out
+    assert run(capfd, "explain", loan_id, *flags).code == 0

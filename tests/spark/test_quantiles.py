@@ -1,0 +1,84 @@
+"""Medians and other quantiles of many rows, from a sample of them."""
+
+from statistics import median
+
+import numpy as np
+import pytest
+
+from credit_spark.modelling import sampling
+from credit_spark.modelling.features import Definition, column_of
+from credit_spark.modelling.pipeline import imputed_and_indexed
+from credit_spark.modelling.quantiles import quantiles
+
+ROWS = 20_000
+FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]
+
+
+@pytest.fixture
+def training(spark):
+    """A number that every row has, and one that but fifty have: a part could have none of it."""
+    rows = [
+        (float(nth * 7919 % ROWS), float(nth) if nth % 400 == 0 else None) for nth in range(ROWS)
+    ]
+    columns = [f"{column_of(each.name)} double" for each in FEATURES]
+    return spark.createDataFrame(rows, ", ".join(columns)).repartition(2).persist()
+
+
+def medians(training) -> dict[str, float]:
+    found = {}
+    for imputing in imputed_and_indexed(training, FEATURES):
+        found |= imputing.surrogateDF.first().asDict()
+    return {name: found[column_of(name)] for name in ("dense", "sparse")}
+
+
+@pytest.mark.parametrize("most", [ROWS, 2000])
+def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) -> None:
+    monkeypatch.setattr(sampling, "ENOUGH", most)
+
+    found = medians(training)
+
+    # Of a part of 2,000, the standard error of the rank is 1.1% of the rows: five of them.
+    assert found["dense"] == pytest.approx(ROWS / 2, abs=0.055 * ROWS)
+    assert found["sparse"] == pytest.approx(median(range(0, ROWS, 400)), abs=400)
+    assert medians(training) == found
+
+
+@pytest.mark.parametrize(("most", "apart"), [(ROWS, 0.002), (2000, 0.05)])
+def test_quantiles_are_those_of_each_number(training, monkeypatch, most, apart) -> None:
+    monkeypatch.setattr(sampling, "ENOUGH", most)
+
+    found = quantiles(training, ["dense", "sparse"], [0.25, 0.75])
+
+    assert found["dense"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=apart * ROWS)
+    assert found["sparse"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=400)
+
+
+def test_there_are_no_quantiles_of_no_number(training) -> None:
+    assert quantiles(training, [], [0.5]) == {}
+
+
+def test_the_quantiles_of_a_sample_are_numpys_of_it(training, monkeypatch) -> None:
+    monkeypatch.setattr(sampling, "ENOUGH", 2000)
+    part = sampling.sample_of(training, ROWS).toPandas()[column_of("dense")]
+
+    found = quantiles(training, ["dense"], [0.05, 0.5, 0.95])
+
+    assert 1800 < len(part) < 2200
+    assert found["dense"] == list(np.quantile(part, [0.05, 0.5, 0.95], method="nearest"))
+
+
+def test_a_loan_is_in_the_sample_of_every_date_or_of_none(spark) -> None:
+    ids = [(f"loan {nth}",) for nth in range(3000)]
+    first, second = (
+        spark.createDataFrame(own, "loan_id string") for own in (ids[:2000], ids[1000:][::-1])
+    )
+
+    sampled = [
+        {row[0] for row in sampling.sample_by_id(each, 3000, 1000).collect()}
+        for each in (first, second)
+    ]
+
+    both = {each[0] for each in ids[1000:2000]}
+    assert sampled[0] & both == sampled[1] & both
+    assert all(500 < len(each) < 850 for each in sampled)
+    assert sampling.sample_by_id(first, 1000, 1000) is first
