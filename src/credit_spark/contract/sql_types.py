@@ -21,7 +21,13 @@ from credit_spark.contract.models import Contract, Kind
 from credit_spark.contract.tables import TYPES
 
 DUCKDB_TYPES: Mapping[str, str] = MappingProxyType(
-    {"string": "varchar", "int": "integer", "double": "double", "date": "date", "boolean": "boolean"}
+    {
+        "string": "varchar",
+        "int": "integer",
+        "double": "double",
+        "date": "date",
+        "boolean": "boolean",
+    }
 )
 TEXT, NUMBER, DATE, TRUTH = "text", "number", "date", "truth value"
 FAMILIES: Mapping[str, str] = MappingProxyType(
@@ -168,7 +174,7 @@ def _family(node: exp.Expr, connection: duckdb.DuckDBPyConnection) -> str | None
         duckdb.Error: DuckDB cannot compute it.
     """
     sql = node.transform(_as_date).sql(dialect="duckdb")
-    described = connection.execute(f"select {sql} from loans").description
+    described = connection.execute(f"select {sql} from loans").description  # noqa: S608
     assert described
     return FAMILIES.get(str(described[0][1]).strip('"'))
 

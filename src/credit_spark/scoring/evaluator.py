@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import duckdb
 
 from credit_spark.contract.models import Kind
+from credit_spark.contract.sql_types import duckdb_type
 from credit_spark.contract.tables import REASONS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.sql import columns_read, quoted, record_sql
-from credit_spark.contract.sql_types import duckdb_type
 
 
 class Contribution(NamedTuple):
@@ -71,7 +71,7 @@ class RecordScorer:
         ]
         columns = ", ".join(["cast(null as varchar) as loan_id", *given])
         scored = record_sql(self._document, kinds, "duckdb")
-        return f"with loans as (select {columns}) select * from (\n{scored})"
+        return f"with loans as (select {columns}) select * from (\n{scored})"  # noqa: S608
 
     def _score_of(self, row: Mapping[str, Any]) -> Score:
         terms, references = self._document.terms, self._document.references
@@ -85,6 +85,12 @@ class RecordScorer:
             )
             for each, held in zip(terms, references, strict=True)
         ]
-        decided = (row[name] for name in ("log_odds", "pd", "points", "band", "decision"))
-        reasons = tuple(row[name] for name in REASONS if row[name] is not None)
-        return Score(*decided, reasons, tuple(contributions))
+        return Score(
+            row["log_odds"],
+            row["pd"],
+            row["points"],
+            row["band"],
+            row["decision"],
+            tuple(row[name] for name in REASONS if row[name] is not None),
+            tuple(contributions),
+        )

@@ -12,7 +12,7 @@ from typing import Literal
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from credit_spark.contract.expressions import columns_of
 from credit_spark.contract.models import Kind, Loss
@@ -256,7 +256,8 @@ def _cost_steps(document: ModelDocument, carried: Sequence[str]) -> Steps:
     Of equal costs the first in the contract's order is chosen, then the next. A chosen cost becomes
     0, which is no reason, not null: Spark's code for values that are never null is half as long.
     """
-    costs, steps, source = list(_costs(document)) or ["0e0"], {}, "judged"
+    costs, source = list(_costs(document)) or ["0e0"], "judged"
+    steps: Steps = {}
     chosen: list[str] = []
     for nth, _ in enumerate(REASONS, start=1):
         top, place = f"_cost_{nth}", f"_place_{nth}"
