@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.columns import check_sql
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.guards import RESERVED
 from credit_spark.contract.loading import contract_hash, find_contract, load_contract
