@@ -46,7 +46,9 @@ def _comet() -> dict[str, str]:
     """The options of conf/comet.yml, with its JAR's whole path."""
     given = load_yaml(PROJECT / "conf/comet.yml")["spark"]["conf"]
     jar = f"{PROJECT}/{given['spark.jars']}"
-    texts = {key: str(value).lower() if value in (True, False) else value for key, value in given.items()}
+    texts = {
+        key: str(value).lower() if value in (True, False) else value for key, value in given.items()
+    }
     return texts | dict.fromkeys(("spark.jars", "spark.driver.extraClassPath"), jar)
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import date
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -27,12 +26,22 @@ def ingested(spark, contract, tmp_path):
         for nth, text in enumerate(texts):
             (tmp_path / f"f{nth}.csv").write_bytes(text.encode())
         changed = contract.model_copy(
-            update={"source": contract.source.model_copy(update={"path": "{landing}/f*.csv"} | (change or {}))}
+            update={
+                "source": contract.source.model_copy(
+                    update={"path": "{landing}/f*.csv"} | (change or {})
+                )
+            }
         )
         files = landing_files(spark, changed, f"file:{tmp_path}", AS_OF)
         records = read_records(spark, files, changed, AS_OF)
         rows = records.frame.select(
-            SOURCE_FILE, STATUS, "_key", "amount", F.col("opened_on").cast("string"), "status", LINE_COUNT
+            SOURCE_FILE,
+            STATUS,
+            "_key",
+            "amount",
+            F.col("opened_on").cast("string"),
+            "status",
+            LINE_COUNT,
         ).collect()
         aside = records.quarantined(records.frame.where(F.col(STATUS) == QUARANTINED))
         raws = [row[0] for row in aside.select("raw").collect()]
@@ -40,8 +49,12 @@ def ingested(spark, contract, tmp_path):
         lines = Counter()
         for row in rows:
             lines[row[STATUS]] += row[LINE_COUNT]
-        assert sum(lines.values()) == records.observed == sum(
-            len(text.replace("\r\n", "\n").split("\n")) - text.endswith("\n") for text in texts
+        assert (
+            sum(lines.values())
+            == records.observed
+            == sum(
+                len(text.replace("\r\n", "\n").split("\n")) - text.endswith("\n") for text in texts
+            )
         )
         accepted = sorted(tuple(row)[2:6] for row in rows if row[STATUS] == ACCEPTED)
         return accepted, dict(lines), raws
@@ -144,7 +157,9 @@ def test_a_file_that_ends_inside_quotes_is_refused(ingested, end) -> None:
 
 
 def test_records_that_straddle_blocks_are_whole(ingested, in_small_blocks) -> None:
-    lines = [loan(f"L{nth}", f'"text {nth},\n\nof it"' if nth % 3 else "", nth) for nth in range(40)]
+    lines = [
+        loan(f"L{nth}", f'"text {nth},\n\nof it"' if nth % 3 else "", nth) for nth in range(40)
+    ]
     long = loan("LONG", '"' + "\n".join(["word"] * 200) + '"', 2)
 
     accepted, counts, _ = ingested(text_of(*lines, long, *lines[:3]), text_of(*lines))

@@ -71,7 +71,9 @@ def test_an_api_with_one_place_is_used_there_alone(path: Path) -> None:
 def test_no_second_engine_and_no_hand_made_commit(path: Path) -> None:
     imported = modules_of(path.read_text(encoding="utf-8"))
 
-    assert [each for each in imported if f"{each}.".startswith(tuple(f"{no}." for no in NO_IMPORT))] == []
+    assert [
+        each for each in imported if f"{each}.".startswith(tuple(f"{no}." for no in NO_IMPORT))
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -84,5 +86,8 @@ def test_use_of_a_forbidden_api_is_seen(text: str) -> None:
 
 
 def test_a_word_is_no_api() -> None:
-    assert used_in('"""Neither rdd nor _jvm."""\n# parallelize\nrdd = "mapPartitions"') & NEVER == set()
+    assert (
+        used_in('"""Neither rdd nor _jvm."""\n# parallelize\nrdd = "mapPartitions"') & NEVER
+        == set()
+    )
     assert list(modules_of("def f():\n    import polars as pl")) == ["polars"]

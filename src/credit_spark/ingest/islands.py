@@ -12,8 +12,20 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from credit_spark.ingest.lines import (
-    BLANK, BLOCK, BROKEN_LINE, FOOTER, IS_CUT_OFF, KIND, LINE, LINE_COUNT, LOAN, PARTIAL, PARTS,
-    SOURCE_FILE, TEXT, Grammar,
+    BLANK,
+    BLOCK,
+    BROKEN_LINE,
+    FOOTER,
+    IS_CUT_OFF,
+    KIND,
+    LINE,
+    LINE_COUNT,
+    LOAN,
+    PARTIAL,
+    PARTS,
+    SOURCE_FILE,
+    TEXT,
+    Grammar,
 )  # fmt: skip
 from credit_spark.ingest.rules import IS_TEXT
 
@@ -192,9 +204,7 @@ def _in_chunks(lines: DataFrame) -> DataFrame:
     marked = lines.withColumns({"_chunk": chunk, "_is_outside": _is_outside(order)})
     cut = F.when(F.col("_is_outside"), F.col("_chunk"))
     last_cut = F.max(cut).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    return marked.withColumn(
-        "_chunk", F.greatest(last_cut, F.col("_chunk") - MOST_CHUNKS)
-    )
+    return marked.withColumn("_chunk", F.greatest(last_cut, F.col("_chunk") - MOST_CHUNKS))
 
 
 def _records(lines: Column, grammar: Grammar) -> Column:
@@ -280,7 +290,10 @@ def _one_by_one(found: Column) -> Column:
     lines = F.transform(
         F.sequence(found["first"], found["last"]),
         lambda nth: F.struct(
-            nth.alias("first"), nth.alias("last"), F.lit(False).alias("is_record"), found["is_open"].alias("is_open")
+            nth.alias("first"),
+            nth.alias("last"),
+            F.lit(False).alias("is_record"),
+            found["is_open"].alias("is_open"),
         ),
     )
     return F.when(found["is_record"], F.array(found)).otherwise(lines)

@@ -127,9 +127,7 @@ def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar)
     preamble = [each for file in files for each in file.head[:-1]]
     header = [file.head[-1] for file in files if file.head]
     parts = lines.withColumn(PARTS, F.when(~has_quote, grammar.tidied_parts(text)))
-    is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(
-        F.size(PARTS) == grammar.width
-    )
+    is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(F.size(PARTS) == grammar.width)
     kind = (
         F.when(_is_one_of(text, header), HEADER)
         .when(_is_one_of(text, preamble), PREAMBLE)

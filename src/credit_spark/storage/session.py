@@ -123,7 +123,9 @@ def _context(spark: SparkSession) -> SparkContext | None:
 def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
     if missing := _missing_jars(options):
         raise InputError(
-            listed("these JARs of the settings are not there; 'make comet' fetches Comet's", missing)
+            listed(
+                "these JARs of the settings are not there; 'make comet' fetches Comet's", missing
+            )
         )
     try:
         with _stderr_to(noise):
