@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity pictures models months monitoring lock
+.PHONY: help setup comet nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity pictures models months monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -17,8 +17,11 @@ setup: $(READY)  ## .venv from the lock, Java, Delta's JARs: what is missing of 
 $(READY): requirements.lock pyproject.toml conf/delta-jars.txt $(wildcard setup/*)
 	@setup/java.sh
 	@setup/python.sh
-	@$(BIN)/python setup/delta_jars.py
+	@$(BIN)/python setup/jars.py conf/delta-jars.txt
 	@touch $@
+
+comet: setup  ## DataFusion Comet's JAR, for --settings conf/comet.yml (docs/comet.md)
+	@$(BIN)/python setup/jars.py conf/comet-jars.txt jars
 
 nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the landing files to the scores
 	@$(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF)

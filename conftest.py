@@ -16,7 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from credit_spark.cli import main
-from credit_spark.contract.loading import load_contract
+from credit_spark.contract.loading import load_contract, load_yaml
 from credit_spark.contract.models import Contract
 from credit_spark.sample import write_sample
 from credit_spark.storage.session import spark_session
@@ -38,10 +38,28 @@ SMALL = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--comet", action="store_true", help="Run on DataFusion Comet (make comet).")
+
+
+def _comet() -> dict[str, str]:
+    """The options of conf/comet.yml, with its JAR's whole path."""
+    given = load_yaml(PROJECT / "conf/comet.yml")["spark"]["conf"]
+    jar = f"{PROJECT}/{given['spark.jars']}"
+    texts = {
+        key: str(value).lower() if value in (True, False) else value for key, value in given.items()
+    }
+    return texts | dict.fromkeys(("spark.jars", "spark.driver.extraClassPath"), jar)
+
+
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+def spark(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SparkSession]:
+    """A session for all tests; with --comet, on Comet."""
     folder = tmp_path_factory.mktemp("spark")
     options = SMALL | {"spark.sql.warehouse.dir": str(folder / "tables")}
+    options |= _comet() if request.config.getoption("--comet") else {}
     with spark_session(options, folder / "java.log") as session:
         yield session
 

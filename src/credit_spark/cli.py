@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 import click
 
-from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import CreditSparkError, InputError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night, of_a_portfolio
 from credit_spark.launch import Flags, launch
@@ -24,6 +24,7 @@ from credit_spark.lookups import LOOKUPS
 from credit_spark.lookups.place import contract_and_settings
 from credit_spark.lookups.reports import REPORTS
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark
+from credit_spark.pipeline.data_docs import data_docs
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
@@ -34,6 +35,7 @@ from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.validate import check_suites, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
+from credit_spark.settings import resolve
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
 
@@ -42,19 +44,20 @@ INTERRUPTED = 130
 EXIT_CODES = """
 \b
 Exit codes:
-  0   done; the tables of that night are complete
-  1   a fault of ours; the log has the trace, the earlier nights stand
+  0   complete
+  1   internal error; the log has the trace, earlier dates are unchanged
   2   the command, the settings or the contract is wrong: nothing was touched
   10  the landing files break the contract as a whole
-  11  a gate stopped the night: expectations, a model that may not go live, or --fail-on
-  20  try again: another run of the same night, a conflict, storage away
+  11  a gate stopped the run: expectations, or a model that may not go live; nothing was published
+  12  complete, and a monitored figure asks for action (--fail-on)
+  20  retry: another run of the same date, a conflict, storage not answering
 """
 
 
 FAIL_ON = click.option(
     "--fail-on",
     type=click.Choice(["watch", "act"]),
-    help="End with exit code 11 where what the night shows has changed so much.",
+    help="End with exit code 12 where a monitored figure has this status, or a worse one.",
 )
 
 
@@ -171,6 +174,33 @@ def check(portfolio: str, project: Path) -> None:
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
         f"{len(contract.features)} features, {len(contract.source.layouts)} layouts"
     )
+
+
+@cli.command("data-docs")
+@click.option("--as-of", type=Day(), required=True, help="The batch date.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data-docs"),
+    show_default=True,
+    help="Folder of the site.",
+)
+@of_a_portfolio
+def _data_docs(
+    *,
+    portfolio: str,
+    warehouse: str | None,
+    settings_file: Path | None,
+    project: Path,
+    as_of: date,
+    out: Path,
+) -> None:
+    """Build Great Expectations' own site: the suites, and what they find in a batch date."""
+    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    storage = {} if warehouse is None else {"warehouse": warehouse}
+    settings = resolve(project / "conf/base.yml", settings_file, {"storage": storage})
+    suites = Suites(project / "expectations" / contract.portfolio)
+    click.echo(data_docs(contract, settings, suites, as_of, out))
 
 
 @cli.command()

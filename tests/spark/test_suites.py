@@ -10,6 +10,7 @@ from credit_spark.contract.errors import GateError
 from credit_spark.contract.tables import VALIDATIONS, loans
 from credit_spark.pipeline.context import RunSummary
 from credit_spark.pipeline.validate import seen_by_suites, validate_table
+from credit_spark.quality.data_docs import build_site
 from credit_spark.quality.suites import Outcome, Suites
 from credit_spark.storage.tables import Tables
 
@@ -140,3 +141,15 @@ def test_suites_see_the_outcome_as_a_number_and_the_age(spark, contract) -> None
         ("good", 0.0, 1),
         ("open", None, 1),
     ]
+
+
+def test_data_docs_are_a_site_of_files_with_figures_and_no_rows(spark, suites, tmp_path) -> None:
+    frame = spark.createDataFrame([("ANNA", 2.0, 0.0), ("ANNA", 7777.0, 1.0)], DDL)
+    given = suites((BETWEEN, {"column": "amount", "max_value": 9}), (MEAN, {"column": "is_bad", "max_value": 0.1}), (UNIQUE, {"column": "loan_id"}))  # fmt: skip
+
+    index = build_site(given, {"loans": frame}, tmp_path / "docs")
+
+    pages = {path: path.read_text() for path in index.parent.rglob("*.html")}
+    assert "small.loans" in pages[index]
+    assert any("validations" in path.parts for path in pages)
+    assert not any("ANNA" in text or "7777" in text for text in pages.values())

@@ -18,7 +18,17 @@ from credit_spark.contract.names import instead_of
 from credit_spark.quality.kinds import Kind, in_words, kind_of_type, kind_of_value
 
 Columns = Mapping[str, str]
-COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.NullSafeEQ)
+COMPARISONS = (
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.In,
+    exp.Between,
+    exp.NullSafeEQ,
+)
 NO_CONDITION = (exp.Literal, exp.Binary, exp.Neg)
 CONDITIONS = (exp.Predicate, exp.And, exp.Or, exp.Xor)
 # Of the language of Great Expectations, what Spark SQL writes otherwise.

@@ -152,9 +152,7 @@ def _unknown_columns(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
 
 
 def _kinds(kwargs: Kwargs, columns: Columns) -> dict[str, Kind]:
-    return {
-        each: kind_of_type(columns[each]) for each in _columns_in(kwargs) if each in columns
-    }
+    return {each: kind_of_type(columns[each]) for each in _columns_in(kwargs) if each in columns}
 
 
 def _wrong_kinds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:

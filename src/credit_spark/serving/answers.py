@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
-from credit_spark.modelling.scoring import columns_read
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.plain import PlainScorer, Score
+from credit_spark.scoring.evaluator import RecordScorer, Score
+from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.scorecard import parts
+from credit_spark.scoring.sql import columns_read
 from credit_spark.serving.fields import Field, fields_of
 from credit_spark.storage.reader import TableReader
 
@@ -23,7 +24,7 @@ class Ready(NamedTuple):
 
     document: ModelDocument
     version: str
-    scorer: PlainScorer
+    scorer: RecordScorer
     fields: list[Field]
 
 
@@ -83,7 +84,8 @@ class Answers:
         ready = self._made_ready
         if ready is None or ready.document is not document:
             fields = fields_of(self._contract, document)
-            ready = Ready(document, document.version, PlainScorer(document), fields)
+            scorer = RecordScorer(document, kinds_of(self._contract))
+            ready = Ready(document, document.version, scorer, fields)
             self._made_ready = ready
         return ready
 

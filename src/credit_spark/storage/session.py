@@ -5,6 +5,7 @@ opened already, and over Spark Connect, which has no SparkContext.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -47,6 +48,8 @@ OF_SPARK_SUBMIT = ("spark.master", "spark.app.", "spark.driver.", "spark.executo
 OF_PLUGINS = ("spark.databricks.", "spark.comet.")
 # pyspark prints each error to stderr as it is raised, with the values in it.
 LOGGERS_OF_ERRORS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+# Options that name JARs; a plugin in one that is not there keeps Spark from starting.
+JARS = ("spark.jars", "spark.driver.extraClassPath")
 JOB_DESCRIPTION = "spark.job.description"
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
@@ -118,6 +121,12 @@ def _context(spark: SparkSession) -> SparkContext | None:
 
 
 def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
+    if missing := _missing_jars(options):
+        raise InputError(
+            listed(
+                "these JARs of the settings are not there; 'make comet' fetches Comet's", missing
+            )
+        )
     try:
         with _stderr_to(noise):
             return _builder({**AT_START, **TUNING, **options, **MEANING}).getOrCreate()
@@ -127,6 +136,13 @@ def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
             "Spark did not start. Run 'credit-spark doctor', which looks at Java, the JARs and the "
             f"folders; what Java printed is in {noise}"
         ) from error
+
+
+def _missing_jars(options: Mapping[str, str]) -> list[str]:
+    named = {jar for key in JARS for jar in re.split("[,:]", options.get(key, "")) if jar}
+    # With a scheme it is on some other storage, which Spark reads by itself.
+    is_url = any("://" in options.get(key, "") for key in JARS)
+    return [] if is_url else sorted(jar for jar in named if not Path(jar).exists())
 
 
 def _submitted(options: Mapping[str, str]) -> SparkSession:
