@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from pyspark.ml.functions import vector_to_array
 
-from credit_spark.modelling.binning import binned, merged_texts
+from credit_spark.modelling.binning import binned, merged_texts, pre_counted
 from credit_spark.modelling.bins import (
     MISSING,
     Counted,
@@ -112,6 +112,24 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
 )
 def test_where_nothing_can_be_told_apart_there_is_one_bin(good, bad) -> None:
     assert cuts(good, bad) == []
+
+
+def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> None:
+    rows = [(None, "a", 1.0), (-1.0, "a", 0.0), (0.5, "b", 0.0), (1.0, "b", 1.0), (1.5, "b", 0.0), (2.0, "b", 1.0)]  # fmt: skip
+    training = spark.createDataFrame(rows, "feature_x double, feature_t string, label double")
+    features = [Definition("x", "x", is_text=False), Definition("t", "t", is_text=True)]
+
+    found = pre_counted(training, features, {"x": (1.0, 2.0)}, {"x": (-1.0, 7.0), "t": ()})
+    undivided = pre_counted(training, features[:1], {"x": ()}, {"x": ()})
+
+    assert found == {
+        "x": {
+            "missing": Counted(0, 1), "special -1.0": Counted(1, 0), "0": Counted(1, 0),
+            "1": Counted(1, 1), "2": Counted(0, 1),
+        },
+        "t": {"a": Counted(1, 1), "b": Counted(2, 2)},
+    }  # fmt: skip
+    assert undivided == {"x": {"missing": Counted(0, 1), "0": Counted(3, 2)}}
 
 
 def test_evidence_that_never_varies_is_zero(spark) -> None:

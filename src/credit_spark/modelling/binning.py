@@ -30,13 +30,13 @@ from credit_spark.modelling.merging import cuts
 from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
 from credit_spark.modelling.quantiles import quantiles
 from credit_spark.modelling.regression import Design, Equation
-from credit_spark.modelling.watching import edges_reached
+from credit_spark.modelling.watching import bucketed
 from credit_spark.scoring.document import Category, Level
 
 Item = TypeVar("Item")
 PRE_BINS = 40
 SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
-MISSING_PLACE, SPECIAL = "missing", "special "
+MISSING_PLACE, SPECIAL, APART = "missing", "special ", "apart_"
 Edges = Mapping[str, tuple[float, ...]]
 PreBins = Mapping[str, Mapping[str, Counted]]
 
@@ -105,14 +105,12 @@ def pre_counted(
         text, MISSING_PLACE, or SPECIAL and the value.
     """
     bins = [
-        F.struct(
-            F.lit(each.name).alias("feature"),
-            _pre_bin(each, edges.get(each.name, ()), specials[each.name]).alias("bin"),
-        )
+        F.struct(F.lit(each.name).alias("feature"), F.col(column_of(each.name)).alias("bin"))
         for each in features
     ]
     counts = (
-        training.select("label", F.inline(F.array(*bins)))
+        _pre_binned(training, edges, specials)
+        .select("label", F.inline(F.array(*bins)))
         .groupBy("feature", "bin")
         .agg(F.count_if(F.col("label") == 0), F.count_if(F.col("label") == 1))
     )
@@ -122,15 +120,24 @@ def pre_counted(
     return counted
 
 
-def _pre_bin(feature: Definition, edges: Sequence[float], specials: Sequence[float]) -> Column:
-    """The pre-bin of each row; what is missing or special stands apart."""
-    value = F.col(column_of(feature.name))
-    if feature.is_text:
-        return value
-    place = F.when(value.isNull(), MISSING_PLACE)
+def _pre_binned(
+    training: DataFrame, edges: Edges, specials: Mapping[str, Sequence[float]]
+) -> DataFrame:
+    """Training rows with the pre-bin of each number in its place."""
+    columns = {name: column_of(name) for name in edges}
+    apart = {f"{APART}{own}": _apart(F.col(own), specials[name]) for name, own in columns.items()}
+    rows = bucketed(training.withColumns(apart), {columns[name]: edges[name] for name in edges})
+    return rows.withColumns({
+        own: F.coalesce(f"{APART}{own}", F.col(own).cast("string")) for own in columns.values()
+    })  # fmt: skip
+
+
+def _apart(value: Column, specials: Sequence[float]) -> Column:
+    """The pre-bin of a number that is missing or special; null for any other."""
+    found = F.when(value.isNull(), MISSING_PLACE)
     for special in specials:
-        place = place.when(value == special, f"{SPECIAL}{special!r}")
-    return place.otherwise(edges_reached(value, edges).cast("string"))
+        found = found.when(value == special, f"{SPECIAL}{special!r}")
+    return found
 
 
 def merged_numbers(

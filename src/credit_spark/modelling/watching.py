@@ -5,12 +5,14 @@ with each other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import accumulate
-from math import floor, log10
+from math import floor, inf, log10, nan, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyspark.ml.feature import Bucketizer
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -34,6 +36,8 @@ COUNTS = 5
 # PDs are added as whole numbers of such a unit: the sum is the same in any order of the rows. There
 # is room for the PDs of 2**27 loans that are certain to default, in one bin.
 PD_UNITS = 2**36
+# Bins of several subjects together: so many groups more, so many rows to count less.
+MOST_JOINT = 1500
 Profile = NDArray[np.float64]
 
 
@@ -148,48 +152,83 @@ def profiled(
     Returns:
         A row a bin, subjects and pairs one after the other, and COUNTS columns.
     """
+    sizes = [len(each.labels) for each in watched]
+    chunks = _chunks(sizes)
+    tables = _joint_counts(loans, watched, [*chunks, *paired])
+    # A subject's own counts are the margin of those that it has together with others.
+    margins = [
+        table.sum(axis=tuple(axis for axis in range(len(chunk)) if axis != own))
+        for chunk, table in zip(chunks, tables, strict=False)
+        for own in range(len(chunk))
+    ]
+    pairs_ = [table.reshape(-1, COUNTS) for table in tables[len(chunks) :]]
+    return np.concatenate([*margins, *pairs_]) / [1, 1, 1, PD_UNITS, PD_UNITS]
+
+
+def _chunks(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Subjects, in order, in groups that have no more than MOST_JOINT bins together."""
+    chunks: list[tuple[int, ...]] = []
+    for nth, size in enumerate(sizes):
+        last = chunks[-1] if chunks else ()
+        if last and prod(sizes[each] for each in last) * size <= MOST_JOINT:
+            chunks[-1] = (*last, nth)
+        else:
+            chunks.append((nth,))
+    return chunks
+
+
+def _joint_counts(
+    loans: DataFrame, watched: Sequence[Watched], groups: Sequence[tuple[int, ...]]
+) -> list[NDArray[np.int64]]:
+    """Of each group of subjects a table with an axis a subject, and COUNTS; PDs in PD_UNITS.
+
+    A loan makes a row a group, and not a row a subject, for the aggregation to count.
+    """
+    shapes = [tuple(len(watched[nth].labels) for nth in group) for group in groups]
+    begins = [*accumulate([prod(shape) for shape in shapes], initial=0)]
+    places = [
+        begin + reduce(lambda place, axis: place * axis[1] + axis[0], _axes(group, shape), F.lit(0))
+        for begin, group, shape in zip(begins, groups, shapes, strict=False)
+    ]
     outcome = F.when(F.col("outcome") == "good", 0).when(F.col("outcome") == "bad", 1).otherwise(2)
     units = (F.col("pd") * PD_UNITS).cast("bigint")
-    beside = [outcome.alias("outcome"), units.alias("pd")]
-    sizes = [len(each.labels) for each in watched]
-    sizes += [sizes[one] * sizes[other] for one, other in paired]
-    found = np.zeros((sum(sizes), COUNTS), np.int64)
-    for place, of, count, pds in (
-        binned(loans, watched, beside)
-        .select("outcome", "pd", F.explode(_places(sizes, len(watched), paired)).alias("place"))
+    counts = (
+        binned(loans, watched, [outcome.alias("outcome"), units.alias("pd")])
+        .select("outcome", "pd", F.explode(F.array(*places)).alias("place"))
         .groupBy("place", "outcome")
-        .agg(F.count("*"), F.sum("pd"))
-        .collect()
-    ):
-        found[place, of] = count
-        found[place, 3:] += pds, pds if of < 2 else 0
-    return found / [1, 1, 1, PD_UNITS, PD_UNITS]
+        .agg(F.count("*").alias("loans"), F.sum("pd").alias("pds"))
+        .toArrow()
+    )
+    place, of, loans_, pds = (counts[name].to_numpy() for name in counts.column_names)
+    found = np.zeros((begins[-1], COUNTS), np.int64)
+    found[place, of] = loans_
+    np.add.at(found[:, 3], place, pds)
+    np.add.at(found[:, 4], place[of < 2], pds[of < 2])
+    parts = np.split(found, begins[1:-1])
+    return [part.reshape(*shape, COUNTS) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _places(sizes: Sequence[int], subjects: int, paired: Sequence[tuple[int, int]]) -> Column:
-    """A loan's rows of the profile, from its bin of each subject."""
-    bins = [F.col(bin_column(nth)) for nth in range(subjects)]
-    bins += [bins[one] * sizes[other] + bins[other] for one, other in paired]
-    begins = accumulate([0, *sizes[:-1]])
-    return F.array(*[own + begin for own, begin in zip(bins, begins, strict=True)])
+def _axes(group: Sequence[int], shape: Sequence[int]) -> list[tuple[Column, int]]:
+    """Each subject's bin, and how many bins it has."""
+    return [(F.col(bin_column(nth)), size) for nth, size in zip(group, shape, strict=True)]
 
 
 def binned(loans: DataFrame, watched: Sequence[Watched], beside: Sequence[Column]) -> DataFrame:
     """The columns `beside`, then each loan's bin of each subject, by `bin_column`.
 
-    In two moves, so that a subject's SQL is evaluated once though its value is compared often.
+    The bin of a number is how many edges it has reached, that of a text its level's place, then
+    that of all others; last comes the bin of what is missing.
     """
-    valued = loans.select(
-        *beside, *[_value(each).alias(bin_column(nth)) for nth, each in enumerate(watched)]
+    values = {
+        bin_column(nth): _text(each) if each.is_text else number(each.sql)
+        for nth, each in enumerate(watched)
+    }
+    edges = {
+        bin_column(nth): each.edges for nth, each in enumerate(watched) if each.edges is not None
+    }
+    return bucketed(
+        loans.select(*beside, *[own.alias(name) for name, own in values.items()]), edges
     )
-    names = [bin_column(nth) for nth in range(len(watched))]
-    return valued.withColumns(
-        {name: bin_of(F.col(name), each) for name, each in zip(names, watched, strict=True)}
-    )
-
-
-def _value(watched: Watched) -> Column:
-    return F.expr(watched.sql).cast("string") if watched.is_text else number(watched.sql)
 
 
 def bin_column(nth: int) -> str:
@@ -197,26 +236,35 @@ def bin_column(nth: int) -> str:
     return f"_bin_{nth}"
 
 
-def bin_of(value: Column, watched: Watched) -> Column:
-    """The bin of a value: a text, or a finite number; null is missing."""
-    missing = len(watched.labels) - 1
-    if watched.edges is not None:
-        return F.when(value.isNull(), missing).otherwise(edges_reached(value, watched.edges))
-    found = F.when(value.isNull(), missing)
+def bucketed(rows: DataFrame, edges: Mapping[str, Sequence[float]]) -> DataFrame:
+    """Rows whose columns of numbers are replaced by how many of their `edges` they have reached.
+
+    What is null, or NaN, counts one more than all edges. Edges are in order.
+    """
+    split = {name: own for name, own in edges.items() if own}
+    buckets = [f"{name}_bucket" for name in split]
+    bins = {name: F.col(f"{name}_bucket").cast("int") for name in split}
+    whole = {name: F.when(F.isnull(name), 1).otherwise(0) for name in edges if name not in split}
+    if split:
+        # The expressions are short: a comparison with each edge makes a method too long to compile.
+        bucketizer = Bucketizer(
+            splitsArray=[[-inf, *own, inf] for own in split.values()],
+            inputCols=[*split],
+            outputCols=buckets,
+            handleInvalid="keep",
+        )
+        known = {name: F.coalesce(name, F.lit(nan)) for name in split}
+        rows = bucketizer.transform(rows.withColumns(known))
+    return rows.withColumns({**bins, **whole}).drop(*buckets) if edges else rows
+
+
+def _text(watched: Watched) -> Column:
+    """The bin of a text."""
+    value, others = F.expr(watched.sql).cast("string"), len(watched.levels)
+    found = F.when(value.isNull(), others + 1)
     for nth, level in enumerate(watched.levels):
         found = found.when(value == level, nth)
-    return found.otherwise(len(watched.levels))
-
-
-def edges_reached(value: Column, edges: Sequence[float]) -> Column:
-    """How many of the edges, which are in order, a number has reached."""
-    if not edges:
-        return F.lit(0)
-    first, *others = edges
-    reached = F.when(value < first, 0)
-    for nth, edge in enumerate(others, start=1):
-        reached = reached.when(value < edge, nth)
-    return reached.otherwise(len(edges))
+    return found.otherwise(others)
 
 
 def number(sql: str) -> Column:
