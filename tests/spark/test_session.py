@@ -49,7 +49,9 @@ def running(spark):
         spark.conf.set(key, before[key])
 
 
-def test_running_session_keeps_its_options_and_gets_what_results_depend_on(running, tmp_path) -> None:
+def test_running_session_keeps_its_options_and_gets_what_results_depend_on(
+    running, tmp_path
+) -> None:
     running.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     running.conf.set("spark.sql.ansi.enabled", "false")
     options = {"spark.sql.shuffle.partitions": "99", "spark.sql.autoBroadcastJoinThreshold": "7"}
@@ -113,7 +115,10 @@ def test_what_spark_submit_was_given_wins_and_what_comes_too_late_is_named(tmp_p
             "spark.sql.session.timeZone"]  # fmt: skip
     given = ["--master", "local[1]", "--conf", "spark.sql.shuffle.partitions=5",
              "--conf", "spark.ui.enabled=false", "--conf", "spark.sql.session.timeZone=Asia/Tokyo"]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(PROJECT / "src"), "PYSPARK_PYTHON": sys.executable}
+    environment = os.environ | {
+        "PYTHONPATH": str(PROJECT / "src"),
+        "PYSPARK_PYTHON": sys.executable,
+    }
 
     done = subprocess.run(
         [str(SUBMIT), *given, "job.py", *keys], cwd=tmp_path, env=environment, check=False,

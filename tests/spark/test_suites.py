@@ -89,7 +89,9 @@ def test_outcome_known_of_no_row_is_not_judged(spark, suites) -> None:
     assert [each.success for each in found] == [False, None]
 
 
-def test_gate_keeps_every_outcome_and_lists_every_failure(spark, suites, contract, tmp_path) -> None:
+def test_gate_keeps_every_outcome_and_lists_every_failure(
+    spark, suites, contract, tmp_path
+) -> None:
     table = loans(contract)
     run = run_of(spark, contract, tmp_path, suites(
         (ROWS, {"min_value": 3}),
@@ -134,7 +136,11 @@ def test_suites_see_the_outcome_as_a_number_and_the_age(spark, contract) -> None
 
     seen = seen_by_suites(rows, table, contract, AS_OF).select("outcome", "is_bad", "age_days")
 
-    assert sorted(map(tuple, seen.collect())) == [("bad", 1.0, 1), ("good", 0.0, 1), ("open", None, 1)]
+    assert sorted(map(tuple, seen.collect())) == [
+        ("bad", 1.0, 1),
+        ("good", 0.0, 1),
+        ("open", None, 1),
+    ]
 
 
 def test_data_docs_are_a_site_of_files_with_figures_and_no_rows(spark, suites, tmp_path) -> None:

@@ -18,7 +18,10 @@ COLUMNS = {
 }  # fmt: skip
 BETWEEN, MEAN = "expect_column_values_to_be_between", "expect_column_mean_to_be_between"
 MAX, IN_SET = "expect_column_max_to_be_between", "expect_column_values_to_be_in_set"
-PAIR, REGEX = "expect_column_pair_values_a_to_be_greater_than_b", "expect_column_values_to_match_regex"
+PAIR, REGEX = (
+    "expect_column_pair_values_a_to_be_greater_than_b",
+    "expect_column_values_to_match_regex",
+)
 QUERY = "unexpected_rows_expectation"
 
 
@@ -139,7 +142,9 @@ def test_all_faults_of_all_suites_are_listed_at_once(tmp_path) -> None:
     assert "scores.json: it is no suite of Great Expectations" in told
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "conf/portfolios").glob("*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "conf/portfolios").glob("*.yml")), ids=lambda path: path.stem
+)
 def test_shipped_suites_are_sound(path) -> None:
     contract = load_contract(path)
 

@@ -1,4 +1,4 @@
-"""What is wrong with one expectation of a suite, found before a run, without data and without Spark.
+"""What is wrong with one expectation of a suite, found without data and without Spark.
 
 In come an expectation's type, its kwargs and the columns of its table by name, with their Spark
 types; out come faults as sentences. What Great Expectations would only report as an exception of
@@ -81,6 +81,8 @@ def faults_of(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
     yield from _unknown_columns(given, columns)
     yield from _wrong_kinds(type_, given, columns)
     yield from _values(type_, given, columns)
+    if _needs_a_bound(type_, kwargs):
+        yield "it has neither 'min_value' nor 'max_value'"
     yield from _bounds(type_, given, columns)
     yield from _texts(given)
     yield from condition_faults(given, columns)
@@ -108,7 +110,7 @@ def _shape(type_: str, kwargs: Kwargs, *, missing_is_known: bool) -> Iterator[st
             warnings.simplefilter("ignore")
             model(**kwargs)
     except Exception as error:
-        faults = getattr(error, "errors", lambda: [])()
+        faults: list[dict[str, Any]] = getattr(error, "errors", list)()
         if not faults:
             # A condition in its own language that it cannot parse.
             yield str(error).strip().splitlines()[0]
@@ -152,9 +154,7 @@ def _unknown_columns(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
 
 
 def _kinds(kwargs: Kwargs, columns: Columns) -> dict[str, Kind]:
-    return {
-        each: kind_of_type(columns[each]) for each in _columns_in(kwargs) if each in columns
-    }
+    return {each: kind_of_type(columns[each]) for each in _columns_in(kwargs) if each in columns}
 
 
 def _wrong_kinds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
@@ -235,17 +235,20 @@ def _bounds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
     given = {key: kwargs[key] for key in BOUNDS if kwargs.get(key) is not None}
     kind = kind_of_type(columns.get(kwargs.get("column", ""), ""))
     of_dates = kind == "date" and type_ in ON_NUMBERS_AND_DATES
-    read = {key: _date(each) if of_dates else _number(each) for key, each in given.items()}
+    read = {key: _ordinal(each) if of_dates else _number(each) for key, each in given.items()}
     for key, value in read.items():
         if value is None:
             yield f"'{key}' is {given[key]!r}, which is no {'date' if of_dates else 'number'}"
-    takes_bounds = set(BOUNDS) <= set(registry.get_expectation_impl(type_).__fields__)
-    if takes_bounds and not given and not set(BOUNDS) & set(kwargs):
-        if "partition_object" not in kwargs:
-            yield "it has neither 'min_value' nor 'max_value'"
     low, high = read.get("min_value"), read.get("max_value")
     if low is not None and high is not None and low > high:
         yield f"'min_value' {given['min_value']} lies above 'max_value' {given['max_value']}"
+
+
+def _needs_a_bound(type_: str, kwargs: Kwargs) -> bool:
+    """Whether it takes bounds, and has none."""
+    takes_bounds = set(BOUNDS) <= set(registry.get_expectation_impl(type_).__fields__)
+    present = {key for key, value in kwargs.items() if value is not None}
+    return takes_bounds and not {*BOUNDS, "partition_object"} & present
 
 
 def _number(value: Any) -> float | None:
@@ -262,6 +265,12 @@ def _date(value: Any) -> date | None:
         return date.fromisoformat(str(value)[:10])
     except ValueError:
         return None
+
+
+def _ordinal(value: Any) -> int | None:
+    """The number of a day."""
+    day = _date(value)
+    return day.toordinal() if day else None
 
 
 def _texts(kwargs: Kwargs) -> Iterator[str]:
