@@ -13,14 +13,15 @@ from typing import Any, get_args
 
 import click
 
-from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import CreditSparkError, InputError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night, of_a_portfolio
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
+from credit_spark.lookups.place import contract_and_settings
 from credit_spark.lookups.reports import REPORTS
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.pipeline.data_docs import data_docs
@@ -36,6 +37,7 @@ from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.settings import resolve
 from credit_spark.storage.machine import machine_faults
+from credit_spark.storage.migrations import migrate
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130
@@ -226,6 +228,13 @@ def doctor(warehouse: str) -> None:
     if faults:
         raise InputError(listed("this machine lacks what a night needs", faults))
     click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
+
+
+@cli.command("migrate", help=_first_paragraph(migrate))
+@of_a_portfolio
+def _migrate(**flags: Any) -> None:
+    for change in migrate(*contract_and_settings(**flags)) or ["the tables are up to date"]:
+        click.echo(change)
 
 
 for lookup in LOOKUPS:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.guards import RESERVED
 from credit_spark.contract.loading import contract_hash, find_contract, load_contract
 from credit_spark.contract.models import Contract
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.contract.tables import tables
 
 SMALL = Path(__file__).parents[1] / "small_lender.yml"

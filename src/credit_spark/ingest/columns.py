@@ -12,11 +12,25 @@ from credit_spark.contract.models import Contract, Layout, Promise
 from credit_spark.contract.tables import TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
-    BROKEN_LINE, IS_CUT_OFF, KIND, LINE_COUNT, LINE_HASH, LOAN, PARTS, PLACE, QUOTED, TEXT, field,
+    BROKEN_LINE,
+    KIND,
+    LOAN,
+    PARTS,
+    QUOTED,
+    TEXT,
+    field,
 )  # fmt: skip
 from credit_spark.ingest.parsers import PARSERS, Notation, given
 from credit_spark.ingest.rules import (
-    IS_TEXT, IS_WELL_FORMED, KEY, allowed, is_sound, outcome, outside_of, reasons, rules_of, text_of,
+    IS_WELL_FORMED,
+    KEY,
+    allowed,
+    is_sound,
+    outcome,
+    outside_of,
+    reasons,
+    rules_of,
+    text_of,
 )  # fmt: skip
 
 ACCEPTED, QUARANTINED, SUPERSEDED = "accepted", "quarantined", "superseded"
@@ -31,30 +45,25 @@ def judged(
 ) -> DataFrame:
     """The contract's columns of records, and what becomes of each row.
 
-    Out go PLACE, LINE_COUNT, LINE_HASH, SHAPE (the `number` of the shape), TEXT (null where
-    accepted), IS_TEXT, STATUS (accepted, quarantined, or what a line is that is no loan), KEY (the
-    lender's; null: missing, or the layout has none), CONTENT (a hash that stands in for the key),
-    the contract's columns, `outcome`, `reasons` and REPLACED (columns turned null or clipped).
+    Out go the columns of `records` but PARTS and QUOTED; TEXT is null where a row is accepted, KIND
+    where it is not quarantined. Beside them stand SHAPE (the `number` of the shape), STATUS
+    (accepted, quarantined, or what a line is that is no loan), KEY (the lender's; null: missing, or
+    the layout has none), CONTENT (a hash that stands in for the key), the contract's columns,
+    `outcome`, `reasons` and REPLACED (columns turned null or clipped).
     """
     layout = contract.source.layouts[shape.layout]
     rules = rules_of(contract, is_keyed=key_of(layout, contract) is not None)
     bounded = _bounded(_values(_texts(records, shape, contract), contract, layout), contract)
-    dated = bounded.withColumns(
-        {"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE}
-    )
+    dated = bounded.withColumns({"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE})
     sound = F.when(is_sound(rules), ACCEPTED).otherwise(QUARANTINED)
     is_loan = F.col(KIND).isin(LOAN, BROKEN_LINE)
     status = dated.withColumn(STATUS, F.when(is_loan, sound).otherwise(F.col(KIND)))
     is_accepted, is_aside = F.col(STATUS) == ACCEPTED, F.col(STATUS) == QUARANTINED
     return status.select(
-        *PLACE,
-        LINE_COUNT,
-        LINE_HASH,
+        *[each for each in _carried(records) if each not in (TEXT, KIND)],
         F.lit(number).alias(SHAPE),
         F.when(~is_accepted, F.col(TEXT)).alias(TEXT),
         F.when(is_aside, F.col(KIND)).alias(KIND),
-        IS_TEXT,
-        IS_CUT_OFF,
         STATUS,
         KEY,
         CONTENT,
@@ -67,9 +76,7 @@ def judged(
 
 def raw(shape: Shape) -> Column:
     """A parsed record's fields by their header's names, or a malformed line's text, as JSON."""
-    named = [
-        field(nth).alias(name or f"column {nth}") for nth, name in enumerate(shape.header)
-    ]
+    named = [field(nth).alias(name or f"column {nth}") for nth, name in enumerate(shape.header)]
     whole = F.to_json(F.struct(F.col(TEXT).alias("line")))
     return F.when(F.col(KIND) == BROKEN_LINE, whole).otherwise(F.to_json(F.struct(*named)))
 
@@ -114,9 +121,7 @@ def _key(names: tuple[str, ...] | None) -> Column:
 def _content(shape: Shape) -> Column:
     """128 bits of all fields, as 32 hexadecimal digits: equal for equal records for ever."""
     fields = [F.coalesce(field(nth), F.lit(NULL_MARK)) for nth in range(len(shape.header))]
-    halves = [
-        F.lpad(F.hex(F.xxhash64(F.lit(half), F.array(*fields))), 16, "0") for half in HALVES
-    ]
+    halves = [F.lpad(F.hex(F.xxhash64(F.lit(half), F.array(*fields))), 16, "0") for half in HALVES]
     return F.lower(F.concat(*halves))
 
 

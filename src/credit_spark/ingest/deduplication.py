@@ -28,7 +28,9 @@ def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     numbered = judged.where(is_numbered).withColumn("_identity", _identity())
     repeated = numbered.groupBy("_identity").count().where(F.col("count") > 1)
     rivals = numbered.join(repeated.select("_identity"), on="_identity", how="left_semi")
-    newest = [F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by]
+    newest = [
+        F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by
+    ]
     order = [*newest, *[F.col(name).desc() for name in (SOURCE_FILE, BLOCK, LINE)]]
     nth = F.row_number().over(Window.partitionBy(STATUS, KEY, CONTENT).orderBy(*order))
     return rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)

@@ -127,9 +127,7 @@ class _Status(NamedTuple):
     is_in_a_folder: bool
 
 
-def _listed(
-    spark: SparkSession, contract: Contract, place: str, as_of: date
-) -> list[_Status]:
+def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) -> list[_Status]:
     """The files by name; hidden ones, and those below hidden folders, are left out by Spark."""
     source = contract.source.path
     pattern = source.format(landing=literal(place.rstrip("/")), as_of=as_of)
@@ -205,7 +203,10 @@ def _first_lines(spark: SparkSession, path: str, encoding: Encoding) -> list[str
     text = bare(decoded(F.col("value"), encoding)[0])
     lines = lines_of(spark, [path], encoding).select(text.alias("text"))
     not_blank = lines.where(F.btrim("text", F.lit(" \t")) != "")
-    return [row[0] for row in not_blank.select(F.substring("text", 1, LONGEST_LETTERS)).head(FIRST_LINES)]
+    return [
+        row[0]
+        for row in not_blank.select(F.substring("text", 1, LONGEST_LETTERS)).head(FIRST_LINES)
+    ]
 
 
 def _encoding(spark: SparkSession, name: str, path: str) -> Encoding:

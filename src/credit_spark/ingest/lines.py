@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from credit_spark.contract.models import Layout
 from credit_spark.ingest.files import Encoding, LandingFile, bare, decoded, lines_of
 from credit_spark.ingest.layouts import Shape
 from credit_spark.ingest.rules import IS_TEXT
@@ -38,6 +39,7 @@ class Grammar:
     width: int
     delimiter: str
     escape: str | None = None
+    has_footer: bool = False
 
     @property
     def whole(self) -> str:
@@ -89,7 +91,8 @@ class Grammar:
 
     @property
     def _field(self) -> str:
-        return rf'(?:"{self._quoted}"|[^"{self._separator}][^{self._separator}]*+|)'
+        # A line break stands inside quotes, or not at all.
+        return rf'(?:"{self._quoted}"|[^"{self._separator}\n][^{self._separator}\n]*+|)'
 
 
 def physical_lines(
@@ -124,9 +127,7 @@ def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar)
     preamble = [each for file in files for each in file.head[:-1]]
     header = [file.head[-1] for file in files if file.head]
     parts = lines.withColumn(PARTS, F.when(~has_quote, grammar.tidied_parts(text)))
-    is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(
-        F.size(PARTS) == grammar.width
-    )
+    is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(F.size(PARTS) == grammar.width)
     kind = (
         F.when(_is_one_of(text, header), HEADER)
         .when(_is_one_of(text, preamble), PREAMBLE)
@@ -150,9 +151,10 @@ def field(nth: int) -> Column:
     return F.when(F.col(PARTS).isNull(), F.col(QUOTED)[f"f{nth}"]).otherwise(part)
 
 
-def grammar_of(shape: Shape, escape: str | None) -> Grammar:
+def grammar_of(shape: Shape, layout: Layout) -> Grammar:
     """The grammar of files of a shape."""
-    return Grammar(len(shape.header), shape.delimiter, escape)
+    has_footer = layout.footer == "detect"
+    return Grammar(len(shape.header), shape.delimiter, layout.escape, has_footer)
 
 
 def _is_one_of(text: Column, given: Sequence[str]) -> Column:

@@ -50,9 +50,7 @@ def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
     IS_WELL_FORMED and IS_TEXT.
     """
     kinds = judged_kinds(contract)
-    implied = [
-        rule for name, each in contract.columns.items() for rule in column_rules(name, each)
-    ]
+    implied = [rule for name, each in contract.columns.items() for rule in column_rules(name, each)]
     stated = [
         Rule(name, F.expr(condition(rule.sql, kinds).sql)) for name, rule in contract.rules.items()
     ]
@@ -126,7 +124,9 @@ def outcome(contract: Contract) -> Column:
     named = F.when(value.isin(*contract.outcome.good), "good").when(
         value.isin(*contract.outcome.bad), "bad"
     )
-    return named.when(value.isin(*contract.outcome.open), "open") if contract.outcome.open else named
+    return (
+        named.when(value.isin(*contract.outcome.open), "open") if contract.outcome.open else named
+    )
 
 
 def _holds(rule: Rule) -> Column:

@@ -60,7 +60,7 @@ def moved(
         earlier: Loans of the earlier date: `loan_id`, once each, and the contract's columns.
         later: The same of the later date.
         models: The models that scored them.
-        segments: Monitored subjects, by whose bins of the later date the change is broken down, too.
+        segments: Monitored subjects, whose bins of the later date the change is summed by.
 
     Returns:
         Sums over the loans; nothing where no loan is in both.

@@ -13,7 +13,7 @@ from credit_spark.quality.suites import Suites
 from credit_spark.settings import Settings
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
-from credit_spark.storage.session import progress
+from credit_spark.storage.session import progress as task_progress
 from credit_spark.storage.tables import Tables
 
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ class RunContext:
 
     def _progress(self) -> str:
         """The finished and the total tasks of Spark's active stages, and about how many loans."""
-        done, tasks = progress(self.spark)
+        done, tasks = task_progress(self.spark)
         if not tasks:
             return ""
         rows = self.ledger.facts.get("rows_accepted", 0)

@@ -1,32 +1,50 @@
-"""Loans -> scores, by the champion's SQL."""
+"""Loans -> scores: the champion's SQL, run by Spark.
 
-from collections import Counter
+The statement is that of `credit-spark export --dialect spark`, which carries along the columns that
+measuring needs: loans are read and scored once a run.
+"""
+
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.errors import InputError
+from credit_spark.contract.expressions import columns_of, expression
+from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.validate import check_suites, validate_table
+from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.sql import columns_read
 
 
 class Scored(NamedTuple):
-    """The loans of a batch date beside their scores, persisted; and how many there are."""
+    """The run's loans with their scores, and how many they are.
+
+    `frame` is persisted for the suite, the writer and measuring. It has the columns of
+    `scoring_sql`, and of `loans` all that models, segments and analyses read.
+    """
 
     frame: DataFrame
     rows: int
 
 
-def score(run: RunContext) -> Scored:
-    """Score every loan of the batch date with its champion, and stage the scores.
+def score_and_validate(run: RunContext) -> None:
+    """Score every loan of a batch date, and publish the scores where they pass their suite."""
+    check_suites(run.suites, run.contract)
+    score(run)
+    run.step("validate scores", partial(validate_table, table=scores(run.contract)))
 
-    The frame has all columns of `loans` beside the scores: measuring reads it, too.
+
+def score(run: RunContext) -> Scored:
+    """Score every loan of a batch date by its champion, and stage the scores.
 
     Raises:
-        InputError: no model is champion on the date, or there are no loans.
+        InputError: there is no champion, or no loan.
+        RuntimeError: not every accepted loan has been scored.
     """
     champion = run.models.champion(run.as_of)
     if champion is None:
@@ -34,23 +52,38 @@ def score(run: RunContext) -> Scored:
             f"no model is champion on {run.as_of}; run 'train' and 'promote', or 'nightly'"
         )
     contract = run.contract
-    found = run.tables.read(loans(contract), "clean")
-    kinds = kinds_of(contract)
-    scored = scores_of(found, champion, kinds, found.columns, contract.loss).persist()
-    run.tables.stage(scores(contract), scored)
-    decided = Counter({row[0]: row[1] for row in scored.groupBy("decision").count().collect()})
-    rows = decided.total()
+    accepted = run.tables.read(loans(contract), "clean")
+    needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
+    keep = [name for name in accepted.columns if name in needed]
+    # Served from memory: counting here, the suite, the writer, every aggregation of measuring.
+    scored = scores_of(accepted, champion, kinds_of(contract), keep, contract.loss).persist()
+    decided = decisions_of(scored)
+    rows = sum(decided.values())
     expected = run.ledger.facts.get("rows_accepted", rows)
     if rows != expected:
+        scored.unpersist()
         raise RuntimeError(f"{expected} loans were accepted, and {rows} were scored")
+    run.tables.stage(scores(contract), scored)
+    shares = {name: decided.get(name, 0) / rows if rows else 0.0 for name in DECISIONS}
     run.ledger.facts["model_version"] = champion.version
-    shares = {name: decided[name] / rows for name in DECISIONS}
     run.ledger.note("score", {"rows": rows, "model_version": champion.version, **shares})
     return Scored(scored, rows)
 
 
-def score_and_validate(run: RunContext) -> None:
-    """Score every loan of the batch date, and publish the scores where they pass their suite."""
-    check_suites(run.suites, run.contract)
-    score(run)
-    run.step("validate scores", partial(validate_table, table=scores(run.contract)))
+def columns_needed(
+    contract: Contract, champion: ModelDocument, challenger: ModelDocument | None
+) -> frozenset[str]:
+    """The columns of `loans` that scoring passes on: keys, outcome, and what measuring reads."""
+    kinds = kinds_of(contract)
+    dated = [contract.observed_on] if contract.observed_on else []
+    models = [champion, *([challenger] if challenger else [])]
+    return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(
+        *[columns_read(each) for each in models],
+        *[columns_of(each.sql) for each in champion.watched],
+        *[expression(each.sql, kinds).columns for each in contract.analyses.values()],
+    )
+
+
+def decisions_of(scored: DataFrame) -> Mapping[str, int]:
+    """How many loans came to each decision."""
+    return {row["decision"]: row["count"] for row in scored.groupBy("decision").count().collect()}

@@ -12,7 +12,7 @@ from typing import Literal
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from credit_spark.contract.expressions import columns_of
 from credit_spark.contract.models import Kind, Loss
@@ -33,6 +33,7 @@ DOUBLES: Mapping[Dialect, str] = MappingProxyType(
 LOAN_ID = ("loan_id",)
 # A contract's column begins with a letter, so no column that is kept has this name.
 EXPOSURE = "_exposure"
+LAST = f"placed_{len(REASONS)}"
 Term = Number | Category
 Steps = dict[str, Sequence[str]]
 
@@ -51,13 +52,7 @@ def scoring_sql(
     further feature costs points); `expected_loss` where the contract has a `loss`;
     `model_version`. `kinds` are those of the contract's columns.
     """
-    carried = [*map(quoted(dialect), keep), *([EXPOSURE] if loss else []), *_rules(document)]
-    steps = {
-        **_term_steps(document, kinds, dialect, keep, loss),
-        "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
-        "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
-        **_cost_steps(document, [*carried, "log_odds", "pd"]),
-    }
+    steps = _scoring_steps(document, kinds, dialect, keep, loss)
     columns = [
         *map(quoted(dialect), keep),
         "log_odds",
@@ -66,7 +61,7 @@ def scoring_sql(
         *([f"pd * {EXPOSURE} * {_number(loss.given_default)} as {EXPECTED_LOSS}"] if loss else []),
         f"{_text(document.version, dialect)} as model_version",
     ]
-    return _query(document, dialect, steps, columns, f"from placed_{len(REASONS)}")
+    return _query(document, dialect, steps, columns, f"from {LAST}")
 
 
 def terms_sql(
@@ -81,19 +76,22 @@ def terms_sql(
     return _query(document, dialect, steps, columns, "from terms")
 
 
-def values_sql(
-    document: ModelDocument,
-    kinds: Mapping[str, Kind],
-    dialect: Dialect,
-    keep: Sequence[str] = LOAN_ID,
-) -> str:
-    """The SELECT of each feature's value: `keep`, then `f_<feature>`.
+def record_sql(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+    """The SELECT that explains the score of the one row that `loans` has.
 
-    A number that is null or not finite is null; a text that is null is MISSING.
+    Columns: those of `scoring_sql` from `log_odds` to `reason_4`; of each feature its value as
+    `v_<feature>` and its term of the log-odds as `f_<feature>`. A value that is a number is null
+    where it is null or not finite; one that is a text is MISSING where it is null.
     """
-    steps = _term_steps(document, kinds, dialect, keep)
-    columns = [*map(quoted(dialect), keep), *map(column_of, document.terms)]
-    return _query(document, dialect, steps, columns, "from known", until="known")
+    values, terms = ([f"{kind}_{each.name}" for each in document.terms] for kind in "vf")
+    valued = [f"{column} as {value}" for column, value in zip(terms, values, strict=True)]
+    steps = {
+        **_scoring_steps(document, kinds, dialect, LOAN_ID),
+        "valued": [*_listed("select", valued or ["1 as one"], "from known")],
+        "explained": [*_listed("select", terms or ["1 as other"], "from terms")],
+    }
+    columns = ["log_odds", "pd", *_decided(document, dialect), *values, *terms]
+    return _query(document, dialect, steps, columns, f"from {LAST}, valued, explained")
 
 
 def columns_read(document: ModelDocument) -> list[str]:
@@ -124,21 +122,36 @@ def _query(
     steps: Mapping[str, Sequence[str]],
     columns: Sequence[str],
     source: str,
-    until: str | None = None,
 ) -> str:
-    """The steps as common table expressions, the last of them `until`, and the final SELECT."""
+    """The steps as common table expressions, and the final SELECT."""
     head = [
         f"-- {document.portfolio}: model {document.version}, fitted as of {document.facts.as_of}.",
         "-- The input is a table loans with the columns of the contract; one row comes out a loan.",
     ]
-    names = list(steps)
-    used = names[: names.index(until) + 1] if until else names
-    withs = ",\n".join(f"{name} {AS[dialect]} (\n{_indented(steps[name])}\n)" for name in used)
+    begin = AS[dialect]
+    withs = ",\n".join(f"{name} {begin} (\n{_indented(step)}\n)" for name, step in steps.items())
     return "\n".join([*head, f"with {withs}", *_listed("select", columns, source)]) + "\n"
 
 
 def _indented(lines: Sequence[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
+
+
+def _scoring_steps(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str],
+    loss: Loss | None = None,
+) -> Steps:
+    """The steps from `loans` to the highest costs, the last of which is LAST."""
+    carried = [*map(quoted(dialect), keep), *([EXPOSURE] if loss else []), *_rules(document)]
+    return {
+        **_term_steps(document, kinds, dialect, keep, loss),
+        "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
+        "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
+        **_cost_steps(document, [*carried, "log_odds", "pd"]),
+    }
 
 
 def _term_steps(
@@ -243,7 +256,8 @@ def _cost_steps(document: ModelDocument, carried: Sequence[str]) -> Steps:
     Of equal costs the first in the contract's order is chosen, then the next. A chosen cost becomes
     0, which is no reason, not null: Spark's code for values that are never null is half as long.
     """
-    costs, steps, source = list(_costs(document)) or ["0e0"], {}, "judged"
+    costs, source = list(_costs(document)) or ["0e0"], "judged"
+    steps: Steps = {}
     chosen: list[str] = []
     for nth, _ in enumerate(REASONS, start=1):
         top, place = f"_cost_{nth}", f"_place_{nth}"

@@ -1,5 +1,6 @@
-"""Who is champion on which night, with real Delta tables."""
+"""Which model is champion of which batch date, with real Delta tables."""
 
+import json
 from datetime import date
 
 import pytest
@@ -33,6 +34,7 @@ def models(spark, tmp_path) -> Models:
     models = Models(Tables(spark, str(tmp_path), date(2026, 3, 1), "run"))
     for each in (FIRST, SECOND):
         models.save(each, [Gate("auc", 0.5, 1, 0.7)])
+    models._tables.publish()
     return models
 
 
@@ -42,16 +44,17 @@ def champion(models: Models, day: int) -> str | None:
 
 
 def status(models: Models) -> dict:
+    models._tables.publish()
     return {each["model_version"]: each["status"] for each in models._tables.rows(MODELS, FACTS)}
 
 
-def test_a_night_before_the_first_promotion_has_no_champion(models) -> None:
+def test_a_date_before_the_first_promotion_has_no_champion(models) -> None:
     models.promote(FIRST.version, date(2026, 3, 2))
 
     assert [champion(models, day) for day in (1, 2, 9)] == [None, FIRST.version, FIRST.version]
 
 
-def test_a_rollback_leaves_earlier_nights_their_champions(models) -> None:
+def test_a_rollback_leaves_earlier_dates_their_champions(models) -> None:
     for version, day in ((FIRST, 2), (SECOND, 5), (FIRST, 8)):
         models.promote(version.version, date(2026, 3, day))
 
@@ -61,7 +64,7 @@ def test_a_rollback_leaves_earlier_nights_their_champions(models) -> None:
     assert status(models) == {FIRST.version: "champion", SECOND.version: "retired"}
 
 
-def test_a_promotion_of_an_earlier_night_changes_no_later_one(models) -> None:
+def test_a_promotion_of_an_earlier_date_changes_no_later_one(models) -> None:
     models.promote(SECOND.version, date(2026, 3, 8))
 
     models.promote(FIRST.version, date(2026, 3, 6))
@@ -70,7 +73,7 @@ def test_a_promotion_of_an_earlier_night_changes_no_later_one(models) -> None:
     assert status(models) == {FIRST.version: "retired", SECOND.version: "champion"}
 
 
-def test_of_two_promotions_from_one_night_the_later_call_stands(models) -> None:
+def test_of_two_promotions_from_one_date_the_later_call_counts(models) -> None:
     for version in (FIRST, SECOND, SECOND):
         models.promote(version.version, date(2026, 3, 5))
 
@@ -78,15 +81,15 @@ def test_of_two_promotions_from_one_night_the_later_call_stands(models) -> None:
     assert status(models) == {FIRST.version: "challenger", SECOND.version: "champion"}
 
 
-def test_a_model_that_was_fitted_later_scores_no_earlier_night(models) -> None:
-    with pytest.raises(InputError, match="fitted on 2026-03-05: on 2026-03-04 nobody had it"):
+def test_a_model_that_was_fitted_later_scores_no_earlier_date(models) -> None:
+    with pytest.raises(InputError, match="fitted on 2026-03-05: on 2026-03-04 it did not exist"):
         models.promote(SECOND.version, date(2026, 3, 4))
 
     assert models.newest_challenger(date(2026, 3, 4)) == FIRST.version
     assert models.newest_challenger(date(2026, 3, 5)) == SECOND.version
 
 
-def test_of_two_fits_of_one_night_the_user_chooses(models) -> None:
+def test_of_two_fits_of_one_date_the_user_chooses(models) -> None:
     other = fit(5, 0.3, "oversample")
     models.save(other, [])
 
@@ -97,11 +100,37 @@ def test_of_two_fits_of_one_night_the_user_chooses(models) -> None:
     assert f"{SECOND.version} (class_weight)" in str(error.value)
 
 
-def test_no_challenger_and_no_such_model_are_told(models) -> None:
+def test_a_missing_challenger_and_a_missing_model_are_errors(models) -> None:
     with pytest.raises(InputError, match="no challenger that was fitted by 2026-02-01"):
         models.newest_challenger(date(2026, 2, 1))
     with pytest.raises(InputError, match="there is no model 'zzz'"):
         models.promote("zzz", date(2026, 3, 9))
+
+
+def test_only_a_model_that_fails_its_gates_is_seen_before_the_run_is_published(models) -> None:
+    run = Models(Tables(models._tables.spark, models._tables.folder, date(2026, 3, 9), "other"))
+    sound, unsound = fit(9, 0.3), fit(9, 0.4)
+    run.save(sound, [Gate("auc", 0.5, 1, 0.7)])
+    run.save(unsound, [Gate("auc", 0.5, 1, 0.4)])
+    run.promote(sound.version, date(2026, 3, 9))
+
+    assert champion(run, 9) == sound.version
+    assert run.document(sound.version) == sound
+    assert champion(models, 9) is None
+    assert set(status(models)) == {FIRST.version, SECOND.version, unsound.version}
+    run._tables.discard()
+    run._tables.publish()
+    assert set(status(models).values()) == {"challenger"}
+
+
+def test_an_overruled_gate_is_kept_with_its_reason(models) -> None:
+    models.promote(FIRST.version, date(2026, 3, 2), ["auc"], "it is a pilot")
+    models._tables.publish()
+
+    (row,) = models._tables.rows(MODELS, ["gates"], "status = 'champion'")
+    assert json.loads(row["gates"])[0]["overruled"] == {
+        "reason": "it is a pilot", "as_of": "2026-03-02",
+    }  # fmt: skip
 
 
 def test_a_gate_says_by_how_much_it_was_missed() -> None:

@@ -1,9 +1,11 @@
+"""Folders and URLs, and the lock of a batch date."""
+
 from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.errors import InputError, TryAgainError
-from credit_spark.storage.paths import file_system, local_folder, url_of
+from credit_spark.contract.errors import TryAgainError
+from credit_spark.storage.paths import local_folder, only_run, url_of
 
 
 @pytest.mark.parametrize(
@@ -27,15 +29,13 @@ def test_a_folder_is_a_url_for_spark_and_a_url_stays_one() -> None:
     assert url_of("dbfs:/loans") == "dbfs:/loans"
 
 
-def test_a_storage_that_nothing_knows_is_the_commands_fault(spark) -> None:
-    with pytest.raises(InputError, match="this Spark knows no such storage"):
-        file_system(spark, "nowhere://loans/x")
-
-
-def test_a_storage_that_does_not_answer_is_to_be_tried_again(spark) -> None:
-    with pytest.raises(TryAgainError, match="cannot be reached"):
-        file_system(spark, "hdfs://127.0.0.1:9/loans")
-
-
-def test_a_folder_that_is_not_there_yet_is_no_fault(spark, tmp_path) -> None:
-    assert file_system(spark, url_of(str(tmp_path / "later")))
+def test_a_batch_date_is_locked_by_one_run(tmp_path) -> None:
+    with only_run(str(tmp_path), "2012-01-31"):
+        with pytest.raises(TryAgainError), only_run(str(tmp_path), "2012-01-31"):
+            pass
+        with only_run(str(tmp_path), "2012-02-29"):
+            pass
+        with only_run(str(tmp_path), "2012-01-31", is_locked=False):
+            pass
+    with only_run(str(tmp_path), "2012-01-31"):
+        pass

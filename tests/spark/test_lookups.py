@@ -151,6 +151,7 @@ def test_the_last_nights_are_told_a_line_each(look, done) -> None:
     )
     assert (told["ks"], told["auc"]) == (figures["ks"], figures["auc"])
     assert told["seconds"] > 1
+    assert told["newest_run"] == "complete"
     assert "complete" in look("status").out
 
 
