@@ -16,9 +16,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from credit_spark.cli import main
-from credit_spark.contract.loading import load_contract, load_yaml
+from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import Contract
 from credit_spark.sample import write_sample
+from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
 from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run
 from tests.postgres import Server, server
@@ -43,13 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _comet() -> dict[str, str]:
-    """The options of conf/comet.yml, with its JAR's whole path."""
-    given = load_yaml(PROJECT / "conf/comet.yml")["spark"]["conf"]
-    jar = f"{PROJECT}/{given['spark.jars']}"
-    texts = {
-        key: str(value).lower() if value in (True, False) else value for key, value in given.items()
-    }
-    return texts | dict.fromkeys(("spark.jars", "spark.driver.extraClassPath"), jar)
+    """What conf/comet.yml adds, with its JAR's whole path."""
+    settings = resolve(PROJECT / "conf/base.yml", PROJECT / "conf/comet.yml", {})
+    options = {key: value for key, value in settings.spark.options().items() if key not in SMALL}
+    jar = f"{PROJECT}/{options['spark.jars']}"
+    return options | dict.fromkeys(("spark.jars", "spark.driver.extraClassPath"), jar)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,10 @@ from pathlib import Path
 import pyspark
 
 SPARK_HOME = Path(pyspark.__file__).parent
-NOT_WANTED = "com.fasterxml.*:*,org.apache.spark:*,org.apache.arrow:*,org.antlr:*,io.unitycatalog:*,io.delta:*kernel*"
+NOT_WANTED = (
+    "com.fasterxml.*:*,org.apache.spark:*,org.apache.arrow:*,org.antlr:*,io.unitycatalog:*,"
+    "io.delta:*kernel*,org.scala-lang.modules:*"
+)
 
 
 def main(lock: str, folder: str = str(SPARK_HOME / "jars")) -> str | None:

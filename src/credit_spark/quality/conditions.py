@@ -1,4 +1,4 @@
-"""Faults of the SQL within a suite: `row_condition`, and the query of `unexpected_rows_expectation`.
+"""Faults of the SQL within a suite: `row_condition`, the query of `unexpected_rows_expectation`.
 
 A condition is Spark SQL (`condition_parser: spark`), the small language of Great Expectations
 (`col("x") > 1`), or its JSON form.
@@ -7,6 +7,7 @@ A condition is Spark SQL (`condition_parser: spark`), the small language of Grea
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 import sqlglot
@@ -19,16 +20,8 @@ from credit_spark.quality.kinds import Kind, in_words, kind_of_type, kind_of_val
 
 Columns = Mapping[str, str]
 COMPARISONS = (
-    exp.EQ,
-    exp.NEQ,
-    exp.GT,
-    exp.GTE,
-    exp.LT,
-    exp.LTE,
-    exp.In,
-    exp.Between,
-    exp.NullSafeEQ,
-)
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.NullSafeEQ,
+)  # fmt: skip
 NO_CONDITION = (exp.Literal, exp.Binary, exp.Neg)
 CONDITIONS = (exp.Predicate, exp.And, exp.Or, exp.Xor)
 # Of the language of Great Expectations, what Spark SQL writes otherwise.
@@ -107,7 +100,10 @@ def _names(tree: exp.Expr, columns: Columns) -> Iterator[str]:
             yield f"there is no column '{name}'; {instead_of(name, columns)}"
     for function in tree.find_all(exp.Anonymous):
         if not hasattr(functions, function.name.lower()):
-            yield f"Spark has no function '{function.name}'; {instead_of(function.name, dir(functions))}"
+            close = get_close_matches(function.name.lower(), dir(functions), n=1)
+            yield f"Spark has no function '{function.name}'" + (
+                f"; did you mean '{close[0]}'?" if close else ""
+            )
 
 
 def _is_no_condition(tree: exp.Expr, columns: Columns) -> bool:

@@ -1,4 +1,4 @@
-"""Kinds of value that Spark compares with each other without a cast: number, text, date, boolean."""
+"""Kinds of value, each of which Spark compares with its own kind alone without a cast."""
 
 from datetime import date
 from typing import Any, Literal

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isnan
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -122,7 +123,7 @@ class Suites:
 
 
 def import_in_background() -> None:
-    """Begin to import Great Expectations, which takes seconds; the first user waits for the rest."""
+    """Begin to import Great Expectations, which takes seconds; its first user waits for it."""
     Thread(target=library, daemon=True).start()
 
 
@@ -206,7 +207,7 @@ def _outcome(given: Mapping[str, Any], result: Any) -> Outcome:
 
 def _number(value: Any) -> float | None:
     """A figure as a number; anything else could be a borrower's value."""
-    return float(value) if isinstance(value, int | float) and value == value else None
+    return float(value) if isinstance(value, int | float) and not isnan(value) else None
 
 
 def _error(result: Any) -> str | None:

@@ -122,11 +122,8 @@ def _context(spark: SparkSession) -> SparkContext | None:
 
 def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
     if missing := _missing_jars(options):
-        raise InputError(
-            listed(
-                "these JARs of the settings are not there; 'make comet' fetches Comet's", missing
-            )
-        )
+        headline = "these JARs of the settings are not there; 'make comet' fetches Comet's"
+        raise InputError(listed(headline, missing))
     try:
         with _stderr_to(noise):
             return _builder({**AT_START, **TUNING, **options, **MEANING}).getOrCreate()
