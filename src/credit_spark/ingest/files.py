@@ -226,7 +226,7 @@ def _encoding(spark: SparkSession, name: str, path: str) -> Encoding:
 
 def _begins_with_its_low_byte(spark: SparkSession, path: str) -> bool:
     first = lines_of(spark, [path], UTF_8).select(F.hex(F.col("value").cast("binary"))).head()
-    return bool(first) and str(first[0]).startswith("FFFE")
+    return first is not None and str(first[0]).startswith("FFFE")
 
 
 def _names_given_twice(found: Sequence[_Status]) -> Iterator[str]:

@@ -7,7 +7,9 @@ new is added, what is no longer declared stays, and a changed type or meaning is
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,6 +18,19 @@ from pyspark.sql.types import DataType, StructField, StructType
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
+ARROW_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
+    {
+        "string": pa.string(),
+        "int": pa.int32(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "boolean": pa.bool_(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "array<string>": pa.list_(pa.string()),
+        "array<date>": pa.list_(pa.date32()),
+    }
+)
 CONSTRAINT = "delta.constraints."
 # The kind of a contract's column: in Delta a rate and an amount of money have the same type.
 KIND = "credit_spark.kind."
@@ -30,9 +45,9 @@ def all_columns(table: Table) -> dict[str, Field]:
     return {**table.columns, **added, "run_id": RUN_ID}
 
 
-def ddl(columns: Mapping[str, Field]) -> str:
-    """Columns with their types, as Spark's `createDataFrame` takes them."""
-    return ", ".join(f"`{name}` {field.type}" for name, field in columns.items())
+def arrow_schema(columns: Mapping[str, Field]) -> pa.Schema:
+    """Columns with their types in Arrow."""
+    return pa.schema([(name, ARROW_TYPES[field.type]) for name, field in columns.items()])
 
 
 def sql_name(path: str) -> str:
@@ -223,7 +238,8 @@ def _properties(table: Table) -> dict[str, str]:
 
 
 def _types(table: Table) -> dict[str, DataType]:
-    declared = StructType.fromDDL(ddl(all_columns(table)))
+    columns = all_columns(table).items()
+    declared = StructType.fromDDL(", ".join(f"`{name}` {each.type}" for name, each in columns))
     return {field.name: field.dataType for field in declared}  # type: ignore[attr-defined]
 
 

@@ -13,6 +13,7 @@ from datetime import date
 from itertools import count
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -271,8 +272,9 @@ class Tables:
             self._commit(table, rows, f"{key} in ({keys})", fence)
 
     def _rows(self, columns: Mapping[str, Field], rows: Sequence[Mapping[str, Any]]) -> DataFrame:
-        values = [tuple(row.get(name) for name in columns) for row in rows]
-        return self.spark.createDataFrame(values, schema.ddl(columns)).coalesce(1)
+        # From a list of rows Spark would start a Python worker on an executor; not from Arrow.
+        values = pa.Table.from_pylist([*rows], schema.arrow_schema(columns))
+        return self.spark.createDataFrame(values).coalesce(1)
 
     def _check_claim(self) -> None:
         """Raise TryAgainError where a newer run has claimed the date."""
