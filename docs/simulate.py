@@ -210,7 +210,7 @@ def with_scores(loans: pl.DataFrame, model: ModelDocument) -> pl.DataFrame:
     sql = scoring_sql(model, kinds, "duckdb", ["nth"])
     with duckdb.connect() as connection:
         connection.register("loans", loans.with_row_index("nth").to_arrow())
-        scores = connection.sql(f"select log_odds, pd, points from ({sql}) order by nth").pl()
+        scores = connection.sql(f"select log_odds, pd, points from ({sql}) order by nth").pl()  # noqa: S608
     return pl.concat([loans, scores], how="horizontal")
 
 
