@@ -211,6 +211,8 @@ def features(contract: Contract) -> Iterator[str]:
     for name, feature in contract.features.items():
         if not NAME.fullmatch(name):
             yield f"features.{name}: write a name in small letters, digits and underscores"
+        if f"f_{name}" in contract.columns:
+            yield f"columns.f_{name}: this name is reserved for the feature '{name}' when scoring"
         try:
             compiled = expression(feature.sql, kinds)
         except ExpressionError as error:

@@ -6,6 +6,7 @@ a number ends a Spark job, and it may do so in the middle of a run.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
@@ -63,16 +64,29 @@ def check_sql(contract: Contract) -> None:
         InputError: with every fault and its path in the file.
     """
     kinds = judged_kinds(contract)
-    columns = ", ".join(f'"{name}" {duckdb_type(kind)}' for name, kind in kinds.items())
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute(f"create table loans ({columns})")
+    with _no_loans(kinds) as loans:
         faults = [
             f"{path}.sql: {fault}"
             for path, sql in _stated(contract)
-            for fault in sorted(set(_faults(sql, connection)))
+            for fault in dict.fromkeys(_faults(sql, loans))
         ]
     if faults:
         raise InputError(listed("this SQL cannot be computed; nothing was touched", faults))
+
+
+def faults_of(sql: str, kinds: Mapping[str, Kind]) -> list[str]:
+    """What is wrong with a compiled expression over columns of such kinds."""
+    with _no_loans(kinds) as loans:
+        return [*dict.fromkeys(_faults(sql, loans))]
+
+
+@contextmanager
+def _no_loans(kinds: Mapping[str, Kind]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with an empty table `loans`."""
+    columns = ", ".join(f'"{name}" {duckdb_type(kind)}' for name, kind in kinds.items())
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(f"create table loans ({columns})")
+        yield connection
 
 
 def _stated(contract: Contract) -> Iterator[tuple[str, str]]:

@@ -63,5 +63,5 @@ class RunContext:
         if not tasks:
             return ""
         rows = self.ledger.facts.get("rows_accepted", 0)
-        progress = f"{done} of {tasks} tasks"
-        return f"{progress}, about {rows * done // tasks:,} of {rows:,} loans" if rows else progress
+        share = f"{done} of {tasks} tasks"
+        return f"{share}, about {rows * done // tasks:,} of {rows:,} loans" if rows else share

@@ -186,9 +186,9 @@ def _features(
     document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect
 ) -> Iterator[str]:
     for each in document.terms:
-        yield f"{_translated(each.sql, kinds, dialect)} as {column_of(each)}"
+        yield f"{translated(each.sql, kinds, dialect)} as {column_of(each)}"
     for rule, name in zip(document.refusals, _rules(document), strict=True):
-        yield f"case when {_translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
+        yield f"case when {translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
 
 
 def _rules(document: ModelDocument) -> list[str]:
@@ -196,7 +196,7 @@ def _rules(document: ModelDocument) -> list[str]:
     return [f"_refused_{nth}" for nth in range(1, len(document.refusals) + 1)]
 
 
-def _translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+def translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
     """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
     tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_portable, kinds=kinds))
     return str(tree.sql(dialect=dialect))
