@@ -35,7 +35,8 @@ SMALL = {
     "spark.default.parallelism": "2",
     "spark.ui.enabled": "false",
     "spark.driver.memory": "4g",
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:-DontCompileHugeMethods",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 
 
