@@ -4,10 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
-import polars as pl
 import pytest
-from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.spool import spooling
 from imblearn.over_sampling import SMOTENC
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
@@ -19,6 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from credit_spark.contract.tables import loans
+from credit_spark.ingest.files import landing_files
+from credit_spark.ingest.lines import PLACE
+from credit_spark.ingest.records import read_records
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
 from credit_spark.modelling.regression import fits
@@ -26,10 +26,11 @@ from credit_spark.pipeline.benchmarks import formed
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import fitted, training_set
-from credit_spark.pipeline.ingest import clean
+from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.trials import cells_of
 from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.storage.paths import url_of
 from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
 from tests.projects import changed_project
@@ -44,7 +45,8 @@ def night(spark, lending_club, real_data, tmp_path_factory) -> RunContext:
     """The night of the complete book, cleaned."""
     folder = tmp_path_factory.mktemp("book")
     night = night_of(spark, lending_club, real_data / BOOK, folder, AS_OF)
-    clean(night)
+    ingest(night)
+    night.tables.publish()
     return night
 
 
@@ -60,7 +62,7 @@ def test_the_book_is_accounted_for_to_the_last_line(night) -> None:
 def test_the_books_figures_are_those_that_duckdb_reads(
     night, real_data, lending_club, duck
 ) -> None:
-    ours = night.tables.tonight(loans(lending_club), "clean").agg(
+    ours = night.tables.read(loans(lending_club), "clean").agg(
         F.sum("loan_amount"), F.sum("annual_income"), F.round(F.sum("interest_rate"), 4),
         F.count("revolving_utilisation"), F.round(F.sum("debt_to_income"), 4),
         F.count("employment_years"), F.sum("employment_years"), F.count_if(F.col("outcome") == "bad"),
@@ -97,19 +99,19 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     (fit,) = fits(learnt.design, training, contract.model.penalties)
     pipeline = stored(fit.pipeline, tmp_path)
     (document,) = fitted(night, book, book.development, ["class_weight"], contract.model.penalties)
-    everything = night.tables.tonight(loans(contract), "clean")
+    everything = night.tables.read(loans(contract), "clean")
 
     features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
     raw = vector_to_array("rawPrediction")[1].alias("raw")
-    theirs = pl.DataFrame(pipeline.transform(features).select("loan_id", raw).toArrow())
+    theirs = pipeline.transform(features).select("loan_id", raw)
     scores = scores_of(everything, document, kinds_of(contract), ["loan_id"])
-    ours = pl.DataFrame(scores.select("loan_id", "pd").toArrow())
     # The pipeline knows nothing of the offset, which calibrates what the weights have shifted.
-    expected = 1 / (1 + (document.offset - pl.col("raw")).exp())
-    both = ours.join(theirs, on="loan_id", how="inner", validate="1:1")
+    expected = 1 / (1 + F.exp(document.offset - F.col("raw")))
+    both = scores.join(theirs, on="loan_id", how="inner")
+    rows, widest = both.agg(F.count("*"), F.max(F.abs(F.col("pd") - expected))).first()
 
-    assert len(both) == 42_531
-    assert both.select((pl.col("pd") - expected).abs().max()).item() < 1e-9
+    assert rows == 42_531
+    assert widest < 1e-9
 
 
 def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
@@ -137,7 +139,8 @@ def test_the_model_holds_out_of_time(night, treatment) -> None:
     assert 0.68 <= told["out_of_time"]["auc"] <= 0.72
     assert 0.27 <= told["out_of_time"]["ks"] <= 0.32
     assert 0.8 <= told["out_of_time"]["mean_pd_over_observed"] <= 1.25
-    metrics = arrow(Path(night.tables.path(loans(night.contract))).parent / "metrics").to_pylist()
+    night.tables.publish()
+    metrics = arrow(Path(night.tables.folder.removeprefix("file:")) / "metrics").to_pylist()
     whole = [each for each in metrics if each["segment"] == "all"]
     (rows,) = {each["rows"] for each in whole if each["dataset"] == "out_of_time"}
     assert rows == 21_721
@@ -237,10 +240,12 @@ def test_every_other_file_is_cleaned_with_its_lines_accounted_for(
 def test_the_first_line_is_read_in_its_own_units(
     spark, lending_club, real_data, tmp_path, name, column, value
 ) -> None:
-    landing = Landing(spark, lending_club, str(real_data / "lendingclub_raw" / name), AS_OF)
-    with spooling(str(tmp_path / "spool"), "run") as spool:
-        (piece,) = landing.judged(landing.files(), spool)
-        first = next(spool.blocks(f"accepted-{piece.number}"))[column][0]
+    place = url_of(str(real_data / "lendingclub_raw" / name))
+    files = landing_files(spark, lending_club, place, AS_OF)
+    records = read_records(spark, files, lending_club, AS_OF)
+    accepted = records.frame.where("status = 'accepted'")
+    first = accepted.orderBy(*PLACE).select(column).head()[0]
+    records.release()
 
     assert first == (pytest.approx(value) if isinstance(value, float) else value)
 

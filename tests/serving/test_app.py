@@ -210,7 +210,9 @@ def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:
     model = document.model_copy(update={"features": without, "refusals": refusals(ruled)})
 
     assert "total_accounts" in {field.name for field in fields_of(contract, model)}
-    assert RecordScorer(model, kinds_of(contract)).score({"total_accounts": 2}).decision == "decline"
+    assert (
+        RecordScorer(model, kinds_of(contract)).score({"total_accounts": 2}).decision == "decline"
+    )
 
 
 def test_thousands_may_have_their_commas(client) -> None:
