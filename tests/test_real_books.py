@@ -243,7 +243,7 @@ def test_the_first_line_is_read_in_its_own_units(
     place = url_of(str(real_data / "lendingclub_raw" / name))
     files = landing_files(spark, lending_club, place, AS_OF)
     records = read_records(spark, files, lending_club, AS_OF)
-    accepted = records.frame.where("status = 'accepted'")
+    accepted = records.frame.where("_status = 'accepted'")
     first = accepted.orderBy(*PLACE).select(column).head()[0]
     records.release()
 
