@@ -11,14 +11,13 @@ READY  := .venv/.ready
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-setup: $(READY)  ## .venv from the lock, Java, Delta's JARs, an archive of Java's classes: what is missing of them
+setup: $(READY)  ## .venv from the lock, Java, Delta's JARs: what is missing of them
 
 # Made again only when what it is made from changes: a second call needs no network.
 $(READY): requirements.lock pyproject.toml conf/delta-jars.txt $(wildcard setup/*)
 	@setup/java.sh
 	@setup/python.sh
 	@$(BIN)/python setup/delta_jars.py
-	@setup/class_archive.sh
 	@touch $@
 
 nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the landing files to the scores

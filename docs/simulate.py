@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median_low
 from typing import NamedTuple
 
+import duckdb
 import numpy as np
 import polars as pl
 from rich.progress import track
@@ -22,7 +23,6 @@ from credit_spark.evaluation.cells import cells_of_tallies, tallied
 from credit_spark.evaluation.drift import Bounds, Drift, Expected, Seen, drifts, worst
 from credit_spark.evaluation.metrics import auc
 from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
-from credit_spark.modelling.scoring import scored
 from credit_spark.modelling.watching import (
     named_bins,
     profiled,
@@ -31,6 +31,7 @@ from credit_spark.modelling.watching import (
     with_counts,
 )
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
+from credit_spark.scoring.sql import scoring_sql
 from credit_spark.settings import resolve
 
 NIGHTS, CHANGE = 12, 6
@@ -205,8 +206,12 @@ def approved(rows: pl.DataFrame) -> float:
 
 def with_scores(loans: pl.DataFrame, model: ModelDocument) -> pl.DataFrame:
     """Loans with what they are scored."""
-    scores = scored(loans, model)
-    return loans.with_columns(scores["log_odds"], scores["pd"], scores["points"])
+    kinds = {**dict.fromkeys(SLOPES, "number"), "grade": "category"}
+    sql = scoring_sql(model, kinds, "duckdb", ["nth"])
+    with duckdb.connect() as connection:
+        connection.register("loans", loans.with_row_index("nth").to_arrow())
+        scores = connection.sql(f"select log_odds, pd, points from ({sql}) order by nth").pl()  # noqa: S608
+    return pl.concat([loans, scores], how="horizontal")
 
 
 def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> pl.DataFrame:

@@ -10,12 +10,12 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from credit_spark.adapters.logs import Log
 from credit_spark.cli import main
 from credit_spark.contract.models import Contract
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.quality.suites import Suites
 from credit_spark.settings import resolve
+from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
 from credit_spark.storage.paths import url_of
 from credit_spark.storage.tables import Tables

@@ -1,4 +1,4 @@
-"""One number everywhere: the night's scores, plain Python, DuckDB, Spark's and PostgreSQL's SQL."""
+"""One number everywhere: the scores of Spark, DuckDB, PostgreSQL, the page, plain arithmetic."""
 
 import pyarrow as pa
 import pytest
@@ -8,16 +8,16 @@ from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
 from credit_spark.modelling.refusals import refusals
 from credit_spark.scoring.document import Category, Level, ModelDocument, Number
-from credit_spark.scoring.plain import PlainScorer
+from credit_spark.scoring.evaluator import RecordScorer
+from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.scorecard import apportioned, parts
 from tests.engines import (
     Scores,
+    by_arithmetic,
     by_duckdb,
-    by_night,
     by_postgres,
-    by_python,
+    by_record,
     by_spark,
-    kinds_of,
     parity,
     with_strange,
 )
@@ -79,32 +79,32 @@ def book(done) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def nights(book, model) -> Scores:
-    """Every loan's score as the night computes it."""
-    return by_night(book, model)
+def scores(spark, book, model, contract, tmp_path_factory) -> Scores:
+    """Every loan's score by the statement that the run executes."""
+    return by_spark(spark, tmp_path_factory.mktemp("book"), book, model, contract)
 
 
 def agree(ours: Scores, theirs: Scores) -> None:
     found = parity(ours, theirs)
-    assert found.pd < 1e-9
+    assert found.pd < 1e-12
     assert not found.decided_else
 
 
-def test_the_book_has_all_that_is_strange(nights) -> None:
-    assert sum(each.startswith("strange") for each in nights) == 300
-    assert {row["decision"] for row in nights.values()} == {"approve", "review", "decline"}
+def test_the_book_has_all_that_is_strange(scores) -> None:
+    assert sum(each.startswith("strange") for each in scores) == 300
+    assert {row["decision"] for row in scores.values()} == {"approve", "review", "decline"}
 
 
-def test_the_best_leaves_more_to_say_than_the_mean(nights, model) -> None:
+def test_the_best_leaves_more_to_say_than_the_mean(scores, model) -> None:
     """Few loans are at their best in all but three features; many are better than the mean."""
-    silent = sum(row["reason_4"] is None for row in nights.values())
+    silent = sum(row["reason_4"] is None for row in scores.values())
     assert (silent == 0) == (model.score.reference == "best")
 
 
-def test_a_hard_rule_declines_whatever_the_score(nights, model) -> None:
+def test_a_hard_rule_declines_whatever_the_score(scores, model) -> None:
     if not model.refusals:
         return
-    declined = [row for row in nights.values() if row["reason_1"] in dict(RULES.values()).values()]
+    declined = [row for row in scores.values() if row["reason_1"] in dict(RULES.values()).values()]
     assert {row["decision"] for row in declined} == {"decline"}
     assert min(row["pd"] for row in declined) < model.score.decisions.approve_below
     both = [row for row in declined if row["reason_2"] == "The income isn't enough"]
@@ -112,14 +112,18 @@ def test_a_hard_rule_declines_whatever_the_score(nights, model) -> None:
     assert all(row["reason_1"] == "The credit history is under five years" for row in both)
 
 
-def test_plain_python_scores_as_the_night_does(nights, book, model) -> None:
-    agree(by_python(book, model), nights)
+def test_plain_arithmetic_agrees(scores, book, model, contract) -> None:
+    agree(scores, by_arithmetic(book, model, contract))
 
 
-def test_every_part_adds_up_to_the_points_exactly(book, model) -> None:
-    scorer = PlainScorer(model)
+def test_the_page_agrees(scores, book, model, contract) -> None:
+    agree(scores, by_record(book, model, contract))
 
-    for loan in book.slice(0, 500).to_pylist():
+
+def test_every_part_adds_up_to_the_points_exactly(book, model, contract) -> None:
+    scorer = RecordScorer(model, kinds_of(contract))
+
+    for loan in book.slice(0, 50).to_pylist():
         score = scorer.score(loan)
         told = parts(score, model)
         assert sum(each.tenths for each in told) == 10 * score.points
@@ -136,15 +140,9 @@ def test_tenths_always_add_up(exact, whole) -> None:
     assert sum(apportioned(exact, whole)) == 10 * whole
 
 
-def test_duckdb_scores_as_the_night_does(nights, book, model, contract) -> None:
-    agree(by_duckdb(book, model, contract), nights)
+def test_duckdb_agrees(scores, book, model, contract) -> None:
+    agree(scores, by_duckdb(book, model, contract))
 
 
-def test_sparks_sql_scores_as_the_night_does(
-    spark, nights, book, model, contract, tmp_path
-) -> None:
-    agree(by_spark(spark, tmp_path, book, model, contract), nights)
-
-
-def test_postgresql_scores_as_the_night_does(nights, book, model, contract, postgres) -> None:
-    agree(by_postgres(postgres, book, model, contract), nights)
+def test_postgresql_agrees(scores, book, model, contract, postgres) -> None:
+    agree(scores, by_postgres(postgres, book, model, contract))

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 import pytest
+from credit_spark.adapters.landing import Landing
+from credit_spark.adapters.spool import spooling
 from imblearn.over_sampling import SMOTENC
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
@@ -16,13 +18,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from credit_spark.adapters.landing import Landing
-from credit_spark.adapters.spool import spooling
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.features import column_of, featured
 from credit_spark.modelling.imbalance import treated
 from credit_spark.modelling.regression import fits
-from credit_spark.modelling.scoring import scored
 from credit_spark.pipeline.benchmarks import formed
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
@@ -30,6 +29,7 @@ from credit_spark.pipeline.fitting import fitted, training_set
 from credit_spark.pipeline.ingest import clean
 from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.trials import cells_of
+from credit_spark.scoring.frames import kinds_of, scores_of
 from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
 from tests.projects import changed_project
@@ -98,12 +98,12 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     pipeline = stored(fit.pipeline, tmp_path)
     (document,) = fitted(night, book, book.development, ["class_weight"], contract.model.penalties)
     everything = night.tables.tonight(loans(contract), "clean")
-    in_polars = pl.DataFrame(arrow(Path(night.tables.path(loans(contract)))))
 
     features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
     raw = vector_to_array("rawPrediction")[1].alias("raw")
     theirs = pl.DataFrame(pipeline.transform(features).select("loan_id", raw).toArrow())
-    ours = scored(in_polars, document, "loan_id")
+    scores = scores_of(everything, document, kinds_of(contract), ["loan_id"])
+    ours = pl.DataFrame(scores.select("loan_id", "pd").toArrow())
     # The pipeline knows nothing of the offset, which calibrates what the weights have shifted.
     expected = 1 / (1 + (document.offset - pl.col("raw")).exp())
     both = ours.join(theirs, on="loan_id", how="inner", validate="1:1")

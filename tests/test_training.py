@@ -10,7 +10,7 @@ import pytest
 
 from credit_spark.contract.loading import load_contract
 from credit_spark.scoring.document import Category, ModelDocument
-from tests.engines import by_every_engine, by_night, parity, with_strange
+from tests.engines import by_every_engine, parity, with_strange
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import PROJECT, changed_project
 
@@ -396,8 +396,8 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     assert sum(each.mean for each in fico.levels) == pytest.approx(1)
 
     book = with_strange(arrow(again / "lending_club/loans"), 300)
-    nights = by_night(book, model)
-    for theirs in by_every_engine(spark, postgres, tmp_path, book, model, contract).values():
-        found = parity(nights, theirs)
+    engines = by_every_engine(spark, postgres, tmp_path, book, model, contract)
+    for theirs in engines.values():
+        found = parity(engines["Spark SQL"], theirs)
         assert found.pd < 1e-9
         assert not found.decided_else

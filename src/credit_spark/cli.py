@@ -13,27 +13,29 @@ from typing import Any, get_args
 
 import click
 
-from credit_spark.adapters.machine import machine_faults
-from credit_spark.contract.columns import check_sql
 from credit_spark.contract.errors import CreditSparkError, InputError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.evaluation.drift import Status
-from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night
+from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night, of_a_portfolio
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
+from credit_spark.lookups.place import contract_and_settings
 from credit_spark.lookups.reports import REPORTS
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark
-from credit_spark.pipeline.ingest import clean
+from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.nightly import nightly
 from credit_spark.pipeline.promote import promote
-from credit_spark.pipeline.score import score
+from credit_spark.pipeline.score import score_and_validate
 from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.validate import check_suites, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
+from credit_spark.storage.machine import machine_faults
+from credit_spark.storage.migrations import migrate
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 INTERRUPTED = 130
@@ -66,17 +68,20 @@ def _first_paragraph(function: Callable[..., Any]) -> str:
     return (function.__doc__ or "").split("\n\n")[0]
 
 
-def _add(function: Callable[..., Any]) -> None:
-    """Make a command of a step that needs nothing but its night."""
+def _add(name: str, function: Callable[..., Any]) -> None:
+    """Add the command of a step that has no flags of its own."""
 
-    @cli.command(function.__name__, help=_first_paragraph(function))
+    @cli.command(name, help=_first_paragraph(function))
     @of_a_night
     def command(**flags: Any) -> None:
-        launch(function.__name__, function, Flags(**flags))
+        launch(name, function, Flags(**flags))
 
 
-for step in (clean, validate, score, measure):
-    _add(step)
+STEPS = {
+    "clean": ingest, "validate": validate, "score": score_and_validate, "measure": measure,
+}  # fmt: skip
+for step_name, step_function in STEPS.items():
+    _add(step_name, step_function)
 
 
 @cli.command("nightly", help=_first_paragraph(nightly))
@@ -193,6 +198,13 @@ def doctor(warehouse: str) -> None:
     if faults:
         raise InputError(listed("this machine lacks what a night needs", faults))
     click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
+
+
+@cli.command("migrate", help=_first_paragraph(migrate))
+@of_a_portfolio
+def _migrate(**flags: Any) -> None:
+    for change in migrate(*contract_and_settings(**flags)) or ["the tables are up to date"]:
+        click.echo(change)
 
 
 for lookup in LOOKUPS:

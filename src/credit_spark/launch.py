@@ -16,7 +16,6 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from credit_spark.adapters.lineage import About
-from credit_spark.adapters.logs import Log
 from credit_spark.contract.errors import (
     CreditSparkError,
     DriftError,
@@ -31,6 +30,7 @@ from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.quality.suites import Suites, import_in_background
 from credit_spark.settings import Settings, resolve
+from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
 from credit_spark.storage.paths import local_folder, only_run, url_of, writable
 from credit_spark.storage.session import is_submitted, spark_session

@@ -11,9 +11,9 @@ from time import monotonic
 from typing import NamedTuple
 
 from credit_spark.adapters.lineage import About, Lineage
-from credit_spark.adapters.logs import Log
 from credit_spark.contract.errors import CreditSparkError
 from credit_spark.pipeline.context import RunSummary
+from credit_spark.storage.logs import Log
 from credit_spark.storage.paths import writable
 
 

@@ -39,6 +39,7 @@ class Storage(Section):
 
     landing: str
     warehouse: str = Field(min_length=1)
+    lock: bool
     logs: str = Field(min_length=1)
 
     @field_validator("landing")

@@ -17,13 +17,14 @@ from deltalake import DeltaTable
 from judgement import Goal, Outcome, outcome
 from nightly import AS_OF, night, sample
 from processes import Run, run
-from reports import machine, write_section
+from reports import PROJECT, machine, write_section
 
 from credit_spark.scoring.document import ModelDocument
 
 RUNS = int(os.environ.get("RUNS", "3"))
 TRAINED_ON = 50_000
-OURS = "credit-spark"
+OURS, WITH_COMET = "credit-spark", "credit-spark with Comet"
+COMET = PROJECT / "conf/comet.yml"
 SPARK_ML, PANDAS, DUCKDB, POLARS = "plain Spark ML", "pandas", "DuckDB", "Polars"
 BARE = "Spark alone: texts read and written"
 PROGRAMS = {
@@ -34,14 +35,13 @@ PROGRAMS = {
     BARE: "bare_spark.py",
 }
 GOALS = (
-    Goal(SPARK_ML, "seconds", 1 / 4),
-    Goal(SPARK_ML, "memory", 1),
-    Goal(PANDAS, "seconds", 1 / 2.5),
-    Goal(PANDAS, "memory", 1 / 4),
-    Goal(DUCKDB, "seconds", 1.5),
-    Goal(POLARS, "seconds", 1.5),
-    Goal(BARE, "seconds", 2),
+    Goal(BARE, "seconds", 1.5),
+    Goal(SPARK_ML, "seconds", 0.45),
+    Goal(PANDAS, "seconds", 1),
+    Goal(DUCKDB, "seconds", 3),
+    Goal(POLARS, "seconds", 3),
 )
+GOALS_WITH_COMET = (Goal(DUCKDB, "seconds", 2), Goal(POLARS, "seconds", 2))
 PROGRAMS_FOLDER = Path(__file__).parent / "programs"
 Runs = Mapping[str, Sequence[Run]]
 
@@ -63,6 +63,8 @@ def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:
     ours = night(folder / "large", warehouse)
     run(ours)
     yield OURS, ours
+    if has_comet():
+        yield WITH_COMET, [*ours, "--settings", str(COMET)]
     model = folder / "model.json"
     model.write_text(champion(warehouse), encoding="utf-8")
     for nth, (program, script) in enumerate(PROGRAMS.items()):
@@ -73,6 +75,11 @@ def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:
         check(program, warehouse / "lending_club", out)
         # Every run writes its tables anew.
         yield program, ["sh", "-c", f'rm -rf "{out}"; exec "$@"', "sh", *words]
+
+
+def has_comet() -> bool:
+    """Whether `make comet` has fetched the plugin."""
+    return any((PROJECT / ".comet").glob("comet-spark-*.jar"))
 
 
 def check(program: str, ours: Path, theirs: Path) -> None:
@@ -104,7 +111,7 @@ def timed(commands: Mapping[str, list[str]]) -> dict[str, list[Run]]:
 def section(rows: int, runs: Runs) -> str:
     """What was timed, and the two tables."""
     about = f"Written by `make bench ROWS={rows} RUNS={RUNS}`: {rows:,} loans of 26 columns."
-    return "\n".join([about, *tables(runs, GOALS)])
+    return "\n".join([about, *tables(runs, GOALS), *comet_goals(runs)])
 
 
 def tables(runs: Runs, goals: Sequence[Goal]) -> list[str]:
@@ -121,6 +128,16 @@ def tables(runs: Runs, goals: Sequence[Goal]) -> list[str]:
         "",
         machine(),
     ]
+
+
+def comet_goals(runs: Runs) -> list[str]:
+    """The goals of a run with Comet, where the plugin is there."""
+    if WITH_COMET not in runs:
+        return []
+    ours = {OURS: runs[WITH_COMET], **{name: own for name, own in runs.items() if name != OURS}}
+    lines = [line_of_goal(outcome_of(goal, ours)) for goal in GOALS_WITH_COMET]
+    head = "| beside | credit-spark's with Comet | over theirs | goal, at most | met |"
+    return ["", head, "|---|---|---|---|---|", *lines]
 
 
 def line_of(program: str, runs: Runs) -> str:

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.columns import check_sql
+from credit_spark.contract import guards
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.guards import RESERVED
 from credit_spark.contract.loading import contract_hash, find_contract, load_contract
 from credit_spark.contract.models import Contract
+from credit_spark.contract.sql_types import check_sql
 from credit_spark.contract.tables import tables
 
 SMALL = Path(__file__).parents[1] / "small_lender.yml"
@@ -142,3 +143,11 @@ def test_sql_that_compares_or_adds_what_cannot_be_is_told(contract, sql) -> None
     with pytest.raises(InputError, match=r"this SQL cannot be computed.*\n  features\.odd\.sql: "):
         check_sql(wrong)
     check_sql(contract)
+
+
+def test_a_column_may_not_have_the_name_of_a_features_value(contract) -> None:
+    name = next(iter(contract.features))
+    column = next(iter(contract.columns.values()))
+    both = contract.model_copy(update={"columns": {**contract.columns, f"f_{name}": column}})
+
+    assert any(f"f_{name}" in fault for fault in guards.features(both))

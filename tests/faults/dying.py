@@ -9,7 +9,7 @@ import signal
 import sys
 
 from credit_spark import cli, launch
-from credit_spark.adapters.logs import Log
+from credit_spark.storage.logs import Log
 
 
 class DyingLog(Log):

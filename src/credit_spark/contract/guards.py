@@ -10,7 +10,7 @@ from itertools import pairwise
 from string import Formatter
 
 from credit_spark.contract.expressions import ExpressionError, condition, expression
-from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract, Kind
+from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract, Kind, Promise
 from credit_spark.contract.names import instead_of
 from credit_spark.contract.tables import REASONS
 
@@ -22,7 +22,8 @@ RESERVED = frozenset({
 })  # fmt: skip
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Of a fixed width: a text of another length is no such date, and need not be tried.
-DATE_FORMAT = re.compile(r"(yyyy|MMM|MM|dd|HH|mm|ss|[ ./:,_-])+")
+DATE_FORMAT = re.compile(r"(yyyy|yy|MMM|MM|dd|HH|mm|ss|[ ./:,_-])+")
+TWO_DIGIT_YEAR = re.compile(r"(?<!y)yy(?!y)")
 PATH_FIELDS = ("landing", "as_of")
 
 
@@ -42,6 +43,13 @@ def source(contract: Contract) -> Iterator[str]:
         codecs.lookup(contract.source.encoding)
     except LookupError:
         yield f"source.encoding: there is no encoding '{contract.source.encoding}'"
+    for name, layout in contract.source.layouts.items():
+        if layout.escape in ('"', contract.source.delimiter_of(layout)):
+            yield (
+                f"source.layouts.{name}.escape: it stands before a quote inside quotes, so it is "
+                "neither a quote nor what stands between fields; leave it out where quotes are "
+                "doubled"
+            )
 
 
 def headless(contract: Contract) -> Iterator[str]:
@@ -93,10 +101,24 @@ def columns(contract: Contract) -> Iterator[str]:
             if not DATE_FORMAT.fullmatch(pattern):
                 yield (
                     f"{path}.formats: '{pattern}' is no format of a fixed width; it is made of "
-                    "yyyy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
+                    "yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
                 )
+        yield from _two_digit_years(path, promise)
+        if promise.unknown_codes == "keep" and not promise.codes:
+            yield f"{path}.unknown_codes: the column has no codes; take it out"
         if promise.outside == "clip" and not promise.range:
             yield f"{path}.outside: only a column with a range can be clipped"
+
+
+def _two_digit_years(path: str, promise: Promise) -> Iterator[str]:
+    has_short_years = any(TWO_DIGIT_YEAR.search(each) for each in promise.formats)
+    if has_short_years and promise.pivot is None:
+        yield (
+            f"{path}.formats: a year of two digits needs a pivot, such as pivot: 70 (70 is 1970, "
+            "69 is 2069)"
+        )
+    if promise.pivot is not None and not has_short_years:
+        yield f"{path}.pivot: no format of the column has a year of two digits (yy); take it out"
 
 
 def references(contract: Contract) -> Iterator[str]:
@@ -189,6 +211,8 @@ def features(contract: Contract) -> Iterator[str]:
     for name, feature in contract.features.items():
         if not NAME.fullmatch(name):
             yield f"features.{name}: write a name in small letters, digits and underscores"
+        if f"f_{name}" in contract.columns:
+            yield f"columns.f_{name}: this name is reserved for the feature '{name}' when scoring"
         try:
             compiled = expression(feature.sql, kinds)
         except ExpressionError as error:

@@ -28,6 +28,7 @@ Kind = Literal[
 Form = Literal["linear", "binned"]
 Known = Literal["application", "servicing", "outcome"]
 Unit = Literal["fraction", "percent", "yearly", "monthly"]
+DecimalMark = Literal[".", ","]
 Treatment = Literal["none", "class_weight", "oversample", "smote"]
 Expectation = Literal["increases_risk", "lowers_risk"]
 
@@ -82,7 +83,9 @@ class Promise(Part):
     `range` is inclusive and in the column's own unit (a rate is a fraction of one, a money
     amount is yearly where it is an income). `outside` says what becomes of a value outside
     `range` or `one_of`: its line is quarantined, the value turns null, or it is clipped. `codes`
-    says what a file's codes stand for; any other text stands for itself.
+    says what a file's codes stand for; a text that is neither a code nor the meaning of one
+    quarantines its row, unless `unknown_codes` is 'keep'. Two-digit years (`yy` in `formats`) from
+    `pivot` on are 19yy, those below it 20yy.
     """
 
     headers: tuple[str, ...] = Field(alias="from", min_length=1)
@@ -93,7 +96,9 @@ class Promise(Part):
     one_of: tuple[str | float, ...] | None = None
     missing: tuple[str, ...] = ()
     codes: dict[str, str] = {}
+    unknown_codes: Literal["quarantine", "keep"] = "quarantine"
     formats: tuple[str, ...] = ()
+    pivot: int | None = Field(default=None, ge=0, le=99)
     outside: Literal["quarantine", "null", "clip"] = "quarantine"
 
 
@@ -102,13 +107,16 @@ class Layout(Part):
 
     A file has the layout whose `header` names are all in its own header; of several, the one
     with the most names. A file with no header has the layout that names as many columns, in
-    `no_header`, as its first line has fields. `key` and `delimiter` override the contract's for
-    files of this layout.
+    `no_header`, as its first line has fields. `key`, `delimiter` and `decimal` override the
+    contract's for files of this layout. `escape` is the character that stands before a quote inside
+    quotes; without it, such a quote is doubled.
     """
 
     header: tuple[str, ...] = ()
     no_header: tuple[str, ...] = ()
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    decimal: DecimalMark | None = None
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
     preamble: Literal["none", "detect"] = "none"
     footer: Literal["none", "detect"] = "none"
     missing: tuple[str, ...] = ("",)
@@ -126,16 +134,25 @@ class Layout(Part):
 
 
 class Source(Part):
-    """Where a night's files stand, and how they are written."""
+    """Where the landing files of a batch date are, and how they are written.
+
+    `encoding` is a codec that Python knows by this name. `decimal` is the decimal mark of numbers;
+    the other one of point and comma groups their digits.
+    """
 
     path: str = "{landing}/{as_of}/*"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    decimal: DecimalMark = "."
     encoding: str = "UTF-8"
     layouts: dict[str, Layout] = Field(min_length=1)
 
     def delimiter_of(self, layout: Layout) -> str:
         """What stands between the fields of files of a layout."""
         return layout.delimiter or self.delimiter
+
+    def decimal_of(self, layout: Layout) -> DecimalMark:
+        """The decimal mark of numbers in files of a layout."""
+        return layout.decimal or self.decimal
 
 
 class RowRule(Part):

@@ -324,9 +324,32 @@ RUNS = Table(
 )
 
 
+VALIDATIONS = Table(
+    name="validations",
+    grain="an expectation of a suite, as a run found it",
+    columns={
+        "as_of": AS_OF,
+        "suite": Field("string", "name of the suite, as in its file"),
+        "table_name": Field("string", "the table that was validated: 'loans' or 'scores'"),
+        "expectation": Field("string", "type of the expectation, as Great Expectations names it"),
+        "column": Field("string", "the column, or columns with commas; null: the whole table"),
+        "kwargs": Field("string", "the expectation's kwargs as its suite states them, as JSON"),
+        "success": Field("boolean", "whether it holds; null: not judged, no row has a value"),
+        "observed_value": Field(
+            "double", "the figure that was computed; null: the expectation judges each row"
+        ),
+        "element_count": Field("bigint", "rows that were judged; null: it holds, or has no rows"),
+        "unexpected_count": Field("bigint", "of those, the rows that fail it"),
+        "error": Field("string", "Spark's error condition where it could not be computed"),
+    },
+    keys=("as_of", "suite", "table_name", "expectation", "kwargs"),
+    is_nightly=False,
+)
+
+
 def tables(contract: Contract) -> tuple[Table, ...]:
     """Every table of a portfolio, in the order in which a night writes them."""
     return (
-        loans(contract), QUARANTINE, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
+        loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
         MOVEMENTS, MODELS, RUNS,
     )  # fmt: skip

@@ -1,11 +1,10 @@
-"""What shape a file has: told from its first and last lines, with no Spark.
+"""What shape a file has, from its first lines; no Spark.
 
 A file's header picks its layout. Where the layout says so, lines may stand above the header and
 below the last loan.
 """
 
 import csv
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from credit_spark.contract.models import CONTENT, Contract, Layout, Promise, Sou
 from credit_spark.contract.names import instead_of
 
 ABOVE_THE_HEADER = 9
-WORDS = re.compile(r"[A-Za-z]{3,}")
 # What bytes of another encoding are read as.
 UNREADABLE = ("\u0000", "\ufffd")
 
@@ -61,36 +59,6 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
             "have it delivered in this one"
         )
     raise LayoutError(_difference(lines, source))
-
-
-def footer_of(last_lines: Sequence[str], shape: Shape, contract: Contract) -> tuple[str, ...]:
-    """The lines below a file's last loan, where its layout may have them: totals, in words.
-
-    In come the file's last lines; out go the texts of those that are words and nothing else.
-    """
-    if contract.source.layouts[shape.layout].footer == "none":
-        return ()
-    footer = []
-    for line in reversed([each for each in last_lines if each.strip()]):
-        first, *others = fields_of(line, shape.delimiter)
-        if any(others) or len(others) + 1 >= len(shape.header) or not WORDS.search(first):
-            break
-        footer.append(first)
-    return tuple(reversed(footer))
-
-
-def ends_in_a_quoted_field(last_lines: Sequence[str], delimiter: str) -> bool:
-    """Whether a file is cut off inside quotes: the last quote that opens a field is not closed.
-
-    >>> ends_in_a_quoted_field(['1,"a', 'b'], ",")
-    True
-    >>> ends_in_a_quoted_field(['1,"a ""b""', 'c"', '2,5" screen'], ",")
-    False
-    """
-    opens = re.compile(rf'(?:^|\n|{re.escape(delimiter)})"')
-    text = "\n".join(last_lines)
-    opened = [match.end() for match in opens.finditer(text)]
-    return bool(opened) and '"' not in text[opened[-1] :].replace('""', "")
 
 
 def fields_of(line: str, delimiter: str) -> tuple[str, ...]:

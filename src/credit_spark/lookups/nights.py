@@ -1,4 +1,4 @@
-"""The last nights, a line each, and one night's figures."""
+"""The last batch dates, a line each, and the figures of one date."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -27,28 +27,38 @@ OF_DRIFT = ("status", "subject", "measure", "value", "reference", "chance", "row
 @in_three_ways
 @of_a_portfolio
 def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
-    """Show the last nights, a line each: how they ended, their rows, their model and its KS."""
-    lake = place_of(**where).lake
-    last = lake.last_runs()[-nights:]
+    """Show the last batch dates, a line each: rows, model and KS of the newest complete run."""
+    reader = place_of(**where).reader
+    last = reader.last_runs()[-nights:]
     if not last:
-        raise InputError(f"there is no night at {lake.folder} yet; run 'credit-spark nightly'")
-    figures = lake.night_figures(FIGURES)
-    statuses = lake.night_statuses()
+        raise InputError(f"there is no run at {reader.folder} yet; run 'credit-spark nightly'")
+    figures = reader.date_figures(FIGURES)
+    statuses = reader.date_statuses()
     rows = [
         _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], {})) for run in last
     ]
     told(rows, as_csv=as_csv, as_json=as_json)
     if not as_csv and not as_json:
         for run in last:
-            if run["message"]:
-                Console(highlight=False).print(f"{run['as_of']}: {run['message']}", markup=False)
+            if message := _message(run):
+                Console(highlight=False).print(f"{run['as_of']}: {message}", markup=False)
+
+
+def _message(run: Mapping[str, Any]) -> str | None:
+    """What its user has to know of a date: what a newer run than the complete one came to."""
+    newest, message = run["newest"], run["message"]
+    if newest["run_id"] == run["run_id"]:
+        return str(message) if message else None
+    said = f": {newest['message']}" if newest["message"] else ""
+    return f"the newest run ({newest['started_at']:%Y-%m-%d %H:%M} UTC) is {newest['status']}{said}"
 
 
 def _line(
     run: Mapping[str, Any], figures: Mapping[str, float | None], statuses: Mapping[str, int]
 ) -> Row:
-    """What is told of a night's last attempt."""
-    took = (run["ended_at"] - run["started_at"]).total_seconds()
+    """The line of one batch date."""
+    ended_at = run["ended_at"]
+    seconds = round((ended_at - run["started_at"]).total_seconds(), 1) if ended_at else None
     return {
         "as_of": str(run["as_of"]),
         "status": run["status"],
@@ -58,13 +68,14 @@ def _line(
         "model": run["model_version"],
         **{name: figures.get(name) for name in FIGURES},
         "drift": max(statuses, key=STATUSES.index, default=None),
-        "seconds": round(took, 1),
+        "seconds": seconds,
+        "newest_run": run["newest"]["status"],
     }
 
 
 def bands(place: Place, night: date) -> list[Row]:
     """A night's loans, good and bad, by band, in the contract's order."""
-    sums = place.lake.sums(night, "band", "outcome")
+    sums = place.reader.sums(night, "band", "outcome")
     return [
         _band(name, [row for row in sums if row["band"] == name])
         for name in place.contract.score.bands
@@ -86,14 +97,14 @@ def metrics(place: Place, night: date) -> list[Row]:
     """A night's figures, without those of single folds."""
     return [
         {name: row[name] for name in COLUMNS}
-        for row in place.lake.metrics(night)
+        for row in place.reader.metrics(night)
         if row["fold"] is None
     ]
 
 
 def drift(place: Place, night: date) -> list[Row]:
     """A night's figures that are watched, the gravest first."""
-    rows = place.lake.drift(night)
+    rows = place.reader.drift(night)
     gravest = sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
     return [{name: row[name] for name in OF_DRIFT} for row in gravest]
 
@@ -112,7 +123,7 @@ SHOWN: Mapping[str, Callable[[Place, date], list[Row]]] = {
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
     """Show a night's metrics, what of it has changed, or its loans by band."""
     place = place_of(**where)
-    night = as_of or place.lake.latest()
+    night = as_of or place.reader.latest()
     rows = SHOWN[what](place, night)
     if not rows:
         raise InputError(f"the night of {night} has no {what}; run 'credit-spark nightly' for it")

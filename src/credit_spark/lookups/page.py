@@ -36,7 +36,7 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
             f"CREDIT_SPARK_TOKEN), or serve on {LOOPBACK}"
         )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    app = application(Answers(place.contract, place.lake), token)
+    app = application(Answers(place.contract, place.reader), token)
     try:
         server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
     except (OSError, ValueError) as error:

@@ -33,10 +33,10 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     The loss is told where the contract names an exposure.
     """
     place = place_of(**where)
-    night = as_of or place.lake.latest()
-    decisions = place.lake.model_of(night).score.decisions
-    cells = place.lake.cells(night, decisions)
-    losses = place.lake.losses(night, decisions)
+    night = as_of or place.reader.latest()
+    decisions = place.reader.model_of(night).score.decisions
+    cells = place.reader.cells(night, decisions)
+    losses = place.reader.losses(night, decisions)
     own = decisions.approve_below
     asked = [cutoff(cells, each, losses) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:

@@ -50,13 +50,13 @@ def report(
     Where --out is not given, it stands in the folder 'reports' beside the tables.
     """
     place = place_of(**where)
-    night = as_of or place.lake.latest()
+    night = as_of or place.reader.latest()
     if training:
-        found = training_report(training_facts(place.contract, place.lake, night))
+        found = training_report(training_facts(place.contract, place.reader, night))
     else:
-        found = report_of(facts_of(place.contract, place.lake, night))
+        found = report_of(facts_of(place.contract, place.reader, night))
     name = f"train-{night}.html" if training else f"{night}.html"
-    click.echo(_written(_page(found), place.lake.folder, name, out))
+    click.echo(_written(_page(found), place.reader.folder, name, out))
     if charts_folder:
         writable(str(charts_folder), "--charts")
         count = len([*drawn_into(charts_folder, found)])
@@ -90,21 +90,21 @@ def publish_training(contract: Contract, folder: str, night: date) -> str:
     return _put_beside(folder, f"train-{night}.html", _page(found))
 
 
-def training_facts(contract: Contract, lake: TableReader, night: date) -> TrainingFacts:
+def training_facts(contract: Contract, reader: TableReader, night: date) -> TrainingFacts:
     """What the report of a night's training is made from.
 
     Raises:
         InputError: no model was fitted that night.
     """
-    metrics = lake.metrics(night)
+    metrics = reader.metrics(night)
     tested = {row["model_version"] for row in metrics if row["dataset"] == CV}
     fits = [
         Fitted(
             ModelDocument.of(row["document"]),
             json.loads(row["gates"]),
-            by_risk(lake.cells_of(night, row["model_version"], CV)),
+            by_risk(reader.cells_of(night, row["model_version"], CV)),
         )
-        for row in lake.fits(night)
+        for row in reader.fits(night)
         if row["model_version"] in tested
     ]
     if not fits:
@@ -117,40 +117,40 @@ def training_facts(contract: Contract, lake: TableReader, night: date) -> Traini
 REPORTS = MappingProxyType({"train": publish_training, "measure": publish})
 
 
-def facts_of(contract: Contract, lake: TableReader, night: date) -> NightFacts:
+def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts:
     """What the report of a night is made from.
 
     Raises:
         InputError: the night is not complete, or was not measured.
     """
-    runs = lake.complete_nights()
+    runs = reader.complete_dates()
     if night not in runs:
         raise InputError(f"the night of {night} is not complete; run 'credit-spark nightly' for it")
-    document = lake.model_of(night)
+    document = reader.model_of(night)
 
     def own(rows: Iterable[Row]) -> list[Row]:
         """Those of the model that scored the night: another may have been there before it."""
         return [row for row in rows if row["model_version"] == document.version]
 
-    metrics = [row for row in own(lake.metrics(night)) if row["dataset"] == "night"]
+    metrics = [row for row in own(reader.metrics(night)) if row["dataset"] == "night"]
     if not metrics:
         raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
     scored = [each for each, run in runs.items() if each < night and run["model_version"]]
     earlier = max(scored, default=None)
-    figures = lake.night_figures(FIGURES)
+    figures = reader.date_figures(FIGURES)
     run = runs[night]
     return NightFacts(
         contract=contract,
         as_of=night,
         document=document,
         run=run,
-        cells=by_risk(lake.cells_of(night, document.version, "night")),
+        cells=by_risk(reader.cells_of(night, document.version, "night")),
         metrics=metrics,
-        profiles=by_subject(Bin.of(row) for row in own(lake.profiles(night))),
-        drift=own(lake.drift(night)),
-        movements=own(lake.movements(night)),
-        decided=lake.sums(night, "decision", "band", "reason_1"),
-        broken=lake.broken_rules(night),
+        profiles=by_subject(Bin.of(row) for row in own(reader.profiles(night))),
+        drift=own(reader.drift(night)),
+        movements=own(reader.movements(night)),
+        decided=reader.sums(night, "decision", "band", "reason_1"),
+        broken=reader.broken_rules(night),
         last_run=runs[earlier] if earlier else None,
         last_figures=figures.get(earlier, {}) if earlier else {},
     )

@@ -38,12 +38,12 @@ def scorecard(
 def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
     """Say why a loan has its points: what each feature adds to them, and the reasons."""
     place = place_of(**where)
-    night = as_of or place.lake.latest()
-    if night not in place.lake.complete_nights():
+    night = as_of or place.reader.latest()
+    if night not in place.reader.complete_dates():
         raise InputError(
             f"the night of {night} is not complete; 'credit-spark status' lists nights"
         )
-    answer = Answers(place.contract, place.lake).loan(loan_id, night)
+    answer = Answers(place.contract, place.reader).loan(loan_id, night)
     if answer is None:
         raise InputError(f"there is no loan '{loan_id}' among the scores of {night}")
     if as_json:

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from pyspark.sql import SparkSession
 
-from credit_spark.adapters.logs import Log
 from credit_spark.contract.models import Contract
 from credit_spark.quality.suites import Suites
 from credit_spark.settings import Settings
+from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
-from credit_spark.storage.session import task_progress
+from credit_spark.storage.session import progress
 from credit_spark.storage.tables import Tables
 
 Result = TypeVar("Result")
@@ -59,9 +59,9 @@ class RunContext:
 
     def _progress(self) -> str:
         """The finished and the total tasks of Spark's active stages, and about how many loans."""
-        done, tasks = task_progress(self.spark)
+        done, tasks = progress(self.spark)
         if not tasks:
             return ""
         rows = self.ledger.facts.get("rows_accepted", 0)
-        progress = f"{done} of {tasks} tasks"
-        return f"{progress}, about {rows * done // tasks:,} of {rows:,} loans" if rows else progress
+        share = f"{done} of {tasks} tasks"
+        return f"{share}, about {rows * done // tasks:,} of {rows:,} loans" if rows else share

@@ -1,108 +1,89 @@
-"""Loans -> scores, by the night's champion."""
+"""Loans -> scores: the champion's SQL, run by Spark.
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+The statement is that of `credit-spark export --dialect spark`, which carries along the columns that
+measuring needs: loans are read and scored once a run.
+"""
+
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-import polars as pl
+from pyspark.sql import DataFrame
 
-from credit_spark.adapters.staging import Stage, Staged, blocks_of
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Loss
-from credit_spark.contract.tables import DECISIONS, EXPECTED_LOSS, Table, loans, scores
-from credit_spark.modelling.scoring import columns_read, scored
+from credit_spark.contract.expressions import columns_of, expression
+from credit_spark.contract.models import Contract
+from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.tallies import Tallier, Tally
-from credit_spark.pipeline.validate import Counted, asked_of, check, check_suites
-
-
-class Part(NamedTuple):
-    """A file of loans, by its place among the night's."""
-
-    nth: int
-    file: str
+from credit_spark.pipeline.validate import check_suites, validate_table
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.sql import columns_read
 
 
 class Scored(NamedTuple):
-    """Files that a task has staged, how many loans came to each decision, and their tally."""
+    """The run's loans with their scores, and how many they are.
 
-    staged: Sequence[Staged]
-    decisions: Mapping[str, int]
-    tally: Tally
-
-
-def score(night: RunContext, gate: Future[None] | None = None) -> Tally:
-    """Score every loan of the night, and write the scores where they pass their suite.
-
-    Where the loans are still being judged, nothing is written before they have passed their `gate`.
-    Out come the loans, counted.
+    `frame` is persisted for the suite, the writer and measuring. It has the columns of
+    `scoring_sql`, and of `loans` all that models, segments and analyses read.
     """
-    champion = night.models.champion(night.as_of)
-    if champion is None:
-        raise InputError(
-            f"no model is champion on {night.as_of}; run 'train' and 'promote', or 'nightly'"
-        )
-    contract = night.contract
-    check_suites(night.suites, contract)
-    table, files = scores(contract), night.tables.files(loans(contract), "clean")
-    asked = asked_of(night, table)
-    beside = ("loan_id", *contract.segments, "outcome")
-    score_part = partial(
-        _score_part,
-        tallier=Tallier(champion, contract, night.as_of),
-        beside=beside,
-        loss=contract.loss,
-        stage=night.tables.stage(table, asked),
-    )
-    parts = night.spread("score loans", score_part, [Part(*each) for each in enumerate(files)])
-    staged = [file for part in parts for file in part.staged]
-    written = sum(file.rows for file in staged)
-    expected = night.ledger.facts.get("rows_accepted", written)
-    if written != expected:
-        raise RuntimeError(f"{expected} loans were accepted, and {written} were scored")
-    _judged(night, table, Counted.when_staged(asked, night.tables.path(table), staged), gate)
-    night.tables.replace(table, staged)
-    decided = sum((Counter(part.decisions) for part in parts), Counter[str]())
-    shares = {name: decided[name] / written for name in DECISIONS}
-    night.ledger.facts["model_version"] = champion.version
-    night.ledger.note("score", {"rows": written, "model_version": champion.version, **shares})
-    return Tally.together(part.tally for part in parts)
+
+    frame: DataFrame
+    rows: int
 
 
-def _score_part(
-    part: Part, tallier: Tallier, beside: Sequence[str], loss: Loss | None, stage: Stage
-) -> Scored:
-    """Stage the scores of a file of loans."""
-    decisions: Counter[str] = Counter()
-    tallies = []
-    exposure = [loss.exposure] if loss else []
-    document = tallier.document
-    needed = sorted({*columns_read(document), *tallier.columns, *beside, *exposure})
-    with stage.writer(f"part-{part.nth:05d}") as file:
-        for block in blocks_of(part.file, needed):
-            rows = scored(block, document, *beside)
-            if loss:
-                rows = rows.with_columns(_expected_loss(block[loss.exposure], loss))
-            decisions.update(dict(rows["decision"].value_counts().iter_rows()))
-            tallies.append(tallier.tally(block, rows))
-            file.write(rows)
-    return Scored(file.staged(), decisions, Tally.together(tallies))
+def score_and_validate(run: RunContext) -> None:
+    """Score every loan of a batch date, and publish the scores where they pass their suite."""
+    check_suites(run.suites, run.contract)
+    score(run)
+    run.step("validate scores", partial(validate_table, table=scores(run.contract)))
 
 
-def _expected_loss(exposure: pl.Series, loss: Loss) -> pl.Expr:
-    return (pl.col("pd") * exposure * loss.given_default).alias(EXPECTED_LOSS)
-
-
-def _judged(night: RunContext, table: Table, counted: Counted, gate: Future[None] | None) -> None:
-    """Judge scores while their loans are judged: what the loans fail is told first.
+def score(run: RunContext) -> Scored:
+    """Score every loan of a batch date by its champion, and stage the scores.
 
     Raises:
-        GateError: the loans or the scores failed.
+        InputError: there is no champion, or no loan.
+        RuntimeError: not every accepted loan has been scored.
     """
-    try:
-        check(night, table, counted)
-    finally:
-        if gate:
-            gate.result()
+    champion = run.models.champion(run.as_of)
+    if champion is None:
+        raise InputError(
+            f"no model is champion on {run.as_of}; run 'train' and 'promote', or 'nightly'"
+        )
+    contract = run.contract
+    accepted = run.tables.read(loans(contract), "clean")
+    needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
+    keep = [name for name in accepted.columns if name in needed]
+    # Served from memory: counting here, the suite, the writer, every aggregation of measuring.
+    scored = scores_of(accepted, champion, kinds_of(contract), keep, contract.loss).persist()
+    decided = decisions_of(scored)
+    rows = sum(decided.values())
+    expected = run.ledger.facts.get("rows_accepted", rows)
+    if rows != expected:
+        scored.unpersist()
+        raise RuntimeError(f"{expected} loans were accepted, and {rows} were scored")
+    run.tables.stage(scores(contract), scored)
+    shares = {name: decided.get(name, 0) / rows if rows else 0.0 for name in DECISIONS}
+    run.ledger.facts["model_version"] = champion.version
+    run.ledger.note("score", {"rows": rows, "model_version": champion.version, **shares})
+    return Scored(scored, rows)
+
+
+def columns_needed(
+    contract: Contract, champion: ModelDocument, challenger: ModelDocument | None
+) -> frozenset[str]:
+    """The columns of `loans` that scoring passes on: keys, outcome, and what measuring reads."""
+    kinds = kinds_of(contract)
+    dated = [contract.observed_on] if contract.observed_on else []
+    models = [champion, *([challenger] if challenger else [])]
+    return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(
+        *[columns_read(each) for each in models],
+        *[columns_of(each.sql) for each in champion.watched],
+        *[expression(each.sql, kinds).columns for each in contract.analyses.values()],
+    )
+
+
+def decisions_of(scored: DataFrame) -> Mapping[str, int]:
+    """How many loans came to each decision."""
+    return {row["decision"]: row["count"] for row in scored.groupBy("decision").count().collect()}

@@ -1,60 +1,51 @@
-"""The gate: a night's table against its suite of expectations.
+"""The gate: a table of this run against its suite of Great Expectations.
 
-What tasks can count while they have the rows in hand is not asked of Spark again.
+Every outcome is appended to `validations` at once, also where the gate stops the run.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from datetime import date
-from functools import partial
-from typing import NamedTuple
 
-import polars as pl
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.staging import Staged
-from credit_spark.cleaning.superseding import HASHES_AT_ONCE, ranges
 from credit_spark.contract.errors import GateError, listed
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import Table, loans, scores
-from credit_spark.evaluation.questions import ROWS, Answers, Questionnaire, Told
+from credit_spark.contract.tables import VALIDATIONS, Table, loans, scores
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.counting import numbers_in, standing_with_others
-from credit_spark.quality.suites import Suites
+from credit_spark.quality.suites import Outcome, Suites
 
 IS_BAD, AGE = "is_bad", "age_days"
+WRITTEN_BY = {"loans": "clean", "scores": "score"}
 
 
-class Beside(NamedTuple):
-    """What suites see beside a table's columns: its Spark type, and what it is to both engines."""
-
-    type: str
-    sql: str
-    expr: pl.Expr
+def validate(run: RunContext) -> None:
+    """Let Great Expectations judge this run's loans; what fails its suite is not scored."""
+    check_suites(run.suites, run.contract)
+    validate_table(run, loans(run.contract))
 
 
-class Counted(NamedTuple):
-    """Files of a table, and what each of them tells of what was asked."""
+def validate_table(run: RunContext, table: Table, frame: DataFrame | None = None) -> None:
+    """Judge the rows of a table that this run wrote or staged, where the table has a suite.
 
-    asked: Questionnaire
-    files: Sequence[str]
-    told: Sequence[Told]
+    Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not judged where
+    it is null in all rows) and, where the table has the contract's observed_on, `age_days`: the
+    days from it to the batch date. `frame` takes the place of the table's rows where it is given.
 
-    @classmethod
-    def when_staged(cls, asked: Questionnaire, folder: str, staged: Sequence[Staged]) -> "Counted":
-        """Of files that were counted while they were written, below a table's folder."""
-        files = [f"{folder}/{each.path}" for each in staged]
-        return cls(asked, files, [each.told for each in staged])
-
-
-def validate(night: RunContext, counted: Counted | None = None) -> None:
-    """Let Great Expectations judge tonight's loans; what fails its suite is not scored.
-
-    Loans that were not `counted` when they were written are counted now.
+    Raises:
+        GateError: with every expectation that failed and what was observed.
     """
-    check_suites(night.suites, night.contract)
-    table = loans(night.contract)
-    check(night, table, counted or counted_now(night, table))
+    suite = run.suites.path(table.name)
+    if not suite.is_file():
+        run.ledger.note(f"validate {table.name}", {"missing": str(suite)})
+        return
+    run.ledger.facts["suite_hash"] = run.suites.digest()
+    rows = run.tables.read(table, WRITTEN_BY[table.name]) if frame is None else frame
+    seen = seen_by_suites(rows, table, run.contract, run.as_of)
+    outcomes = run.suites.outcomes(table.name, seen, where_known={IS_BAD})
+    _keep(run, table, outcomes)
+    _stop_at_failures(run, table, outcomes)
 
 
 def check_suites(suites: Suites, contract: Contract) -> None:
@@ -63,94 +54,62 @@ def check_suites(suites: Suites, contract: Contract) -> None:
     Raises:
         InputError: with every fault of every suite.
     """
-    judged = (loans(contract), scores(contract))
-    suites.check({table.name: {*table.columns, *_named(table, contract)} for table in judged})
+    suites.check(
+        {
+            table.name: {name: each.type for name, each in table.columns.items()}
+            | _beside(table, contract)
+            for table in (loans(contract), scores(contract))
+        }
+    )
 
 
-def asked_of(night: RunContext, table: Table) -> Questionnaire:
-    """What the suite of a table asks of its rows, as far as tasks can tell it."""
-    beside = _beside(table, night.contract, night.as_of)
-    types = {name: each.type for name, each in table.columns.items()}
-    types |= {name: each.type for name, each in beside.items()}
-    exprs = {name: each.expr for name, each in beside.items()}
-    return Questionnaire.of(night.suites.questions(table.name), types, exprs)
+def seen_by_suites(rows: DataFrame, table: Table, contract: Contract, as_of: date) -> DataFrame:
+    """The columns of a table, and those that suites see beside them."""
+    values = {IS_BAD: _is_bad(), AGE: F.datediff(F.lit(as_of), F.col(f"{contract.observed_on}"))}
+    beside = [values[name].alias(name) for name in _beside(table, contract)]
+    return rows.select(*table.columns, *beside)
 
 
-def check(night: RunContext, table: Table, counted: Counted) -> None:
-    """Judge files that are in a table, or are to be, where it has a suite.
+def _beside(table: Table, contract: Contract) -> dict[str, str]:
+    """What suites see beside a table's columns, with its Spark types."""
+    return {IS_BAD: "double"} | ({AGE: "int"} if contract.observed_on in table.columns else {})
 
-    Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not judged where
-    all are null) and, where it has the contract's observed_on, `age_days`: the days from it to
-    the night.
 
-    Raises:
-        GateError: with every expectation that failed and what was seen.
-    """
-    suite = night.suites.path(table.name)
-    if not suite.is_file():
-        night.ledger.note(f"validate {table.name}", {"missing": str(suite)})
-        return
-    night.ledger.facts["suite_hash"] = night.suites.digest()
-    seen, answers = seen_by_suites(night, table, counted.files), answers_of(night, counted)
-    failures = night.suites.failures(table.name, seen, answers, where_known={IS_BAD})
-    night.ledger.note(f"validate {table.name}", {"failed": [str(each) for each in failures]})
+def _is_bad() -> Column:
+    outcome = F.col("outcome")
+    return F.when(outcome == "bad", F.lit(1.0)).when(outcome == "good", F.lit(0.0))
+
+
+def _keep(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:
+    suite = run.suites.read(table.name).name
+    run.tables.append(
+        VALIDATIONS,
+        [
+            {
+                "as_of": run.as_of,
+                "suite": suite,
+                "table_name": table.name,
+                "expectation": each.expectation,
+                "column": each.columns,
+                "kwargs": json.dumps(each.kwargs, sort_keys=True),
+                "success": each.success,
+                "observed_value": each.observed,
+                "element_count": each.rows,
+                "unexpected_count": each.unexpected,
+                "error": each.error,
+            }
+            for each in outcomes
+        ],
+    )
+
+
+def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:
+    failures = [str(each) for each in outcomes if each.success is False]
+    run.ledger.note(f"validate {table.name}", {"failed": failures})
     if failures:
         headline = (
-            f"tonight's {table.name} fail {len(failures)} expectation(s); nothing was scored, and "
-            "earlier nights stand. Look at the lender's files, or at the suite"
+            f"the {table.name} of {run.as_of} fail {len(failures)} expectation(s); nothing was "
+            "published, and every table but runs, quarantine and validations stays as the last "
+            "complete run left it. Look at the lender's files, or at the suite"
         )
-        raise GateError(listed(headline, map(str, failures)))
-
-
-def counted_now(night: RunContext, table: Table) -> Counted:
-    """Tonight's files of a table, counted by reading them again, where there is what to count."""
-    files, asked = night.tables.files(table, "clean"), asked_of(night, table)
-    if not asked.questions:
-        return Counted(asked, files, [])
-    count = partial(numbers_in, asked=asked, key=table.keys[0])
-    return Counted(asked, files, night.spread(f"count {table.name}", count, files))
-
-
-def answers_of(night: RunContext, counted: Counted) -> Answers:
-    """What all rows tell; of columns that are to be unique, their texts are put side by side."""
-    answers = counted.asked.answers(counted.told)
-    rows = int(answers.get(ROWS) or 0)
-    for question in counted.asked.unique:
-        look = partial(standing_with_others, column=question.column, files=counted.files)
-        found = night.spread("find texts that stand twice", look, ranges(rows, HASHES_AT_ONCE))
-        answers[question] = sum(found)
-    return answers
-
-
-def seen_by_suites(night: RunContext, table: Table, files: Sequence[str]) -> DataFrame:
-    """Files of a table as suites see them."""
-    beside = _beside(table, night.contract, night.as_of)
-    seen = {name: F.expr(each.sql) for name, each in beside.items()}
-    return night.tables.frame(table, files).withColumns(seen)
-
-
-def _named(table: Table, contract: Contract) -> list[str]:
-    """The names of what suites see beside a table's columns."""
-    return [IS_BAD, *([AGE] if contract.observed_on in table.columns else [])]
-
-
-def _beside(table: Table, contract: Contract, night: date) -> Mapping[str, Beside]:
-    known = {IS_BAD: _is_bad(), AGE: _age(f"{contract.observed_on}", night)}
-    return {name: known[name] for name in _named(table, contract)}
-
-
-def _is_bad() -> Beside:
-    outcome = pl.col("outcome")
-    return Beside(
-        "double",
-        "case outcome when 'bad' then 1d when 'good' then 0d end",
-        pl.when(outcome == "bad").then(1.0).when(outcome == "good").then(0.0),
-    )
-
-
-def _age(observed_on: str, night: date) -> Beside:
-    return Beside(
-        "int",
-        f"datediff(date'{night}', {observed_on})",
-        (pl.lit(night) - pl.col(observed_on)).dt.total_days(),
-    )
+        raise GateError(listed(headline, failures))

@@ -1,39 +1,73 @@
-"""The adapter to Great Expectations: a suite in its own format, run on a Spark frame.
+"""Great Expectations on Spark: a suite in its own JSON format, run on a DataFrame.
 
-The gate asks first only whether each expectation holds; the failed ones are asked again for what
-was seen. Rows that break one are never listed: they hold borrowers' values.
+Expectations that compute one figure of all rows (a mean, a row count) report it whether they hold
+or not. Those that judge each row are first asked only whether they hold; the failed ones are run
+again for their counts. Rows that fail are never listed: they hold borrowers' values.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.errors import InputError, listed
-from credit_spark.contract.names import instead_of
-from credit_spark.evaluation.questions import Question
 from credit_spark.storage.session import described
 
-RESULT, HOLDS = "result_format", "BOOLEAN_ONLY"
+PLACE = "place"
+NO_ROWS_LISTED = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+Expectations = Sequence[Mapping[str, Any]]
 
 
-class Failure(NamedTuple):
-    """An expectation that does not hold: its type, what it is about, what was seen."""
+@dataclass(frozen=True)
+class Suite:
+    """A suite as its file has it."""
+
+    name: str
+    expectations: Expectations
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one expectation: figures and counts, no row's values.
+
+    `success` is None where it was not judged, since no row has a value. `observed` is None where
+    the expectation has no single number, `rows` and `unexpected` are None where nothing was
+    counted. `error` is Spark's error condition where it could not be computed.
+    """
 
     expectation: str
-    about: str
-    seen: str
+    kwargs: Mapping[str, Any]
+    success: bool | None
+    observed: float | None = None
+    rows: int | None = None
+    unexpected: int | None = None
+    error: str | None = None
+
+    @property
+    def columns(self) -> str | None:
+        """The columns that it is about, with commas; None: the table."""
+        one = [self.kwargs[key] for key in ("column", "column_A", "column_B") if key in self.kwargs]
+        return ",".join([*one, *self.kwargs.get("column_list", [])]) or None
 
     def __str__(self) -> str:
-        """Say the failure as a line of a list."""
-        return f"{self.expectation} ({self.about}): {self.seen}"
+        """Type, kwargs and what was observed, as a line of a list."""
+        about = ", ".join(f"{key} {value}" for key, value in self.kwargs.items())
+        return f"{self.expectation} ({about}): {self._observed()}"
+
+    def _observed(self) -> str:
+        if self.error:
+            return f"could not be computed ({self.error}); look at the types of its columns"
+        if self.unexpected is not None and self.rows is not None:
+            return f"unexpected count {self.unexpected} of {self.rows} rows"
+        return "it does not hold" if self.observed is None else f"observed value {self.observed:g}"
 
 
 class Suites:
@@ -48,183 +82,166 @@ class Suites:
         return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
     def path(self, table: str) -> Path:
-        """Where the suite of a table stands, or would stand."""
+        """The file of a table's suite, whether there is one or not."""
         return self._folder / f"{table}.json"
 
-    def check(self, columns: Mapping[str, Collection[str]]) -> None:
-        """Make sure that every suite can be run, before a night begins.
+    def read(self, table: str) -> Suite:
+        """The suite of a table that has one; it was checked before."""
+        return _suite_in(self.path(table))
 
-        In come the columns that the suite of each table can see.
+    def check(self, tables: Mapping[str, Mapping[str, str]]) -> None:
+        """Make sure that every suite can be run, without data and without Spark.
+
+        `tables` gives the columns of each table that suites see, with their Spark types.
 
         Raises:
             InputError: with every fault of every suite.
         """
         faults = [
             f"{self.path(table)}: {fault}"
-            for table, seen in columns.items()
+            for table, columns in tables.items()
             if self.path(table).is_file()
-            for fault in _faults(self.path(table), seen)
+            for fault in _faults(self.path(table), columns)
         ]
         if faults:
             raise InputError(listed("these suites cannot be run; nothing was touched", faults))
 
-    def questions(self, table: str) -> list[Question]:
-        """What the suite of a table asks of its rows, each once; none where it has no suite."""
-        path = self.path(table)
-        if not path.is_file():
-            return []
-        metrics = [each for asked in _suite_in(path).expectations for each in _metrics_of(asked)]
-        return list(dict.fromkeys(filter(None, map(_engine().question_of, metrics))))
+    def outcomes(
+        self, table: str, frame: DataFrame, where_known: Collection[str] = ()
+    ) -> list[Outcome]:
+        """What comes of each expectation of the table's suite on these rows, in its order.
 
-    def failures(
-        self,
-        table: str,
-        frame: DataFrame,
-        answers: Mapping[Question, float | None] = MappingProxyType({}),
-        where_known: Collection[str] = (),
-    ) -> list[Failure]:
-        """What a frame fails of its table's suite; the suite was checked before.
-
-        What `answers` tell is not asked of Spark again. An expectation on a column of `where_known`
-        is not judged where no row has a value.
+        An expectation on a column of `where_known` is not judged where no row has a value.
         """
-        batch, suite = _batch(table, frame, answers), _suite_in(self.path(table))
-        with described(frame.sparkSession, f"judge {table}"):
-            verdict = batch.validate(suite, result_format=HOLDS)
-        failed = [each.expectation_config for each in verdict.results if not each.success]
-        if not failed:
-            return []
-        again = _suite_of(suite.name, [config.to_json_dict() for config in failed])
-        seen = batch.validate(again, result_format="SUMMARY").results
-        return [_failure(each) for each in seen if not _is_unknown(each, where_known)]
+        suite, batch = self.read(table), _batch(table, frame)
+        with described(frame.sparkSession, f"validate {table}"):
+            found = _judged(batch, suite)
+        failed = {each.kwargs.get("column") for each in found if not each.success}
+        unknown = {each for each in where_known if each in failed and _is_empty(frame, each)}
+        return [_unjudged(each) if each.kwargs.get("column") in unknown else each for each in found]
 
 
-def import_meanwhile() -> None:
-    """Begin to import Great Expectations; who needs it first waits for the rest."""
-    Thread(target=_context, daemon=True).start()
+def import_in_background() -> None:
+    """Begin to import Great Expectations, which takes seconds; the first user waits for the rest."""
+    Thread(target=library, daemon=True).start()
 
 
-def _library() -> Any:
-    """Great Expectations, which takes seconds to import and would else call home."""
+@lru_cache(maxsize=1)
+def library() -> Any:
+    """Great Expectations, which would otherwise send usage statistics."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations
 
     return great_expectations
 
 
+def suite_of(name: str, expectations: Expectations) -> Any:
+    """A suite as an object of Great Expectations."""
+    return library().ExpectationSuite(name=name, expectations=[dict(each) for each in expectations])
+
+
 @lru_cache(maxsize=1)
 def _context() -> Any:
-    """The library's one project: two tables may be judged at a time, and it has one at a time."""
-    context = _library().get_context(mode="ephemeral")
-    from great_expectations.datasource.fluent import SparkDatasource
-
+    context = library().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    SparkDatasource.execution_engine_override = _engine().ToldEngine
     return context
 
 
-def _engine() -> Any:
-    _library()
-    from credit_spark.adapters import engine
-
-    return engine
-
-
-def _batch(table: str, frame: DataFrame, answers: Mapping[Question, float | None]) -> Any:
+def _batch(table: str, frame: DataFrame) -> Any:
+    # The frame is persisted where it is read more than once.
     source = _context().data_sources.add_or_update_spark(table, persist=False)
-    source.get_execution_engine().answers = answers
     asset = source.add_dataframe_asset(table)
     definition = asset.add_batch_definition_whole_dataframe("all")
     return definition.get_batch(batch_parameters={"dataframe": frame})
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _judged(batch: Any, suite: Suite) -> list[Outcome]:
+    """Two passes over the rows, and a third for the counts of what fails."""
+    places = range(len(suite.expectations))
+    of_rows = [nth for nth in places if _is_of_rows(suite.expectations[nth]["type"])]
+    of_all = [nth for nth in places if nth not in of_rows]
+    found = _run(batch, suite, of_all, NO_ROWS_LISTED) | _run(batch, suite, of_rows, "BOOLEAN_ONLY")
+    found |= _run(batch, suite, [nth for nth in of_rows if not found[nth].success], NO_ROWS_LISTED)
+    # One that cannot be computed takes down all that are computed in one query with it.
+    for nth in [nth for nth in places if found[nth].error]:
+        found |= _run(batch, suite, [nth], NO_ROWS_LISTED)
+    return [found[nth] for nth in places]
 
 
-def _suite_in(path: Path) -> Any:
-    given = _read(path)
-    return _suite_of(given["name"], given["expectations"])
+def _run(batch: Any, suite: Suite, places: Sequence[int], result_format: Any) -> dict[int, Outcome]:
+    """Outcomes of the expectations at these places of the suite."""
+    if not places:
+        return {}
+    chosen = [{**suite.expectations[nth], "meta": {PLACE: nth}} for nth in places]
+    results = batch.validate(suite_of(suite.name, chosen), result_format=result_format).results
+    # They come back in an order of Great Expectations' own.
+    found = {each.expectation_config.meta[PLACE]: each for each in results}
+    return {nth: _outcome(suite.expectations[nth], found[nth]) for nth in places}
 
 
-def _metrics_of(expectation: Any) -> list[Any]:
-    """What it takes to judge an expectation; nothing where it can't be told without the rows."""
+def _is_of_rows(type_: str) -> bool:
+    """Whether the expectation judges each row by itself."""
+    from great_expectations.expectations import expectation, registry
+
+    of_rows = (
+        expectation.ColumnMapExpectation,
+        expectation.ColumnPairMapExpectation,
+        expectation.MulticolumnMapExpectation,
+    )
+    return issubclass(registry.get_expectation_impl(type_), of_rows)
+
+
+def _outcome(given: Mapping[str, Any], result: Any) -> Outcome:
+    seen, error = result.result or {}, _error(result)
+    return Outcome(
+        expectation=given["type"],
+        kwargs=given["kwargs"],
+        success=bool(result.success) and error is None,
+        observed=_number(seen.get("observed_value")),
+        rows=seen.get("element_count"),
+        unexpected=seen.get("unexpected_count"),
+        error=error,
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A figure as a number; anything else could be a borrower's value."""
+    return float(value) if isinstance(value, int | float) and value == value else None
+
+
+def _error(result: Any) -> str | None:
+    """Spark's name of what went wrong, without the message, which can hold values."""
+    info = result.exception_info or {}
+    each = [info, *[nested for nested in info.values() if isinstance(nested, dict)]]
+    for raised in (one for one in each if one.get("raised_exception")):
+        condition = re.match(r"\[([A-Z]\w*(?:\.\w+)*)\]", str(raised.get("exception_message")))
+        return condition[1] if condition else "an exception"
+    return None
+
+
+def _is_empty(frame: DataFrame, column: str) -> bool:
+    return frame.where(frame[column].isNotNull()).isEmpty()
+
+
+def _unjudged(outcome: Outcome) -> Outcome:
+    return Outcome(outcome.expectation, outcome.kwargs, success=None)
+
+
+def _suite_in(path: Path) -> Suite:
+    given = json.loads(path.read_text(encoding="utf-8"))
+    return Suite(given["name"].strip(), given["expectations"])
+
+
+def _faults(path: Path, columns: Mapping[str, str]) -> Iterator[str]:
+    library()
+    from credit_spark.quality.faults import faults_of
+
     try:
-        needs = expectation.get_validation_dependencies(None, {RESULT: HOLDS})
-    except Exception:
-        # Whatever it may lack, Great Expectations says when it judges.
-        return []
-    return list(needs.metric_configurations.values())
-
-
-def _suite_of(name: str, expectations: list[dict[str, Any]]) -> Any:
-    return _library().ExpectationSuite(name=name, expectations=expectations)
-
-
-def _faults(path: Path, columns: Collection[str]) -> Iterator[str]:
-    try:
-        given = _read(path)
-        expectations = [(each["type"], each["kwargs"]) for each in given["expectations"]]
-        given["name"].strip()
+        suite = _suite_in(path)
+        expectations = [(str(each["type"]), {**each["kwargs"]}) for each in suite.expectations]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield f"it is no suite of Great Expectations ({type(error).__name__}: {error})"
         return
     for nth, (type_, kwargs) in enumerate(expectations, start=1):
-        for fault in _faults_of(type_, kwargs, columns):
+        for fault in faults_of(type_, kwargs, columns):
             yield f"expectation {nth}, {type_}: {fault}"
-
-
-def _faults_of(type_: str, kwargs: Mapping[str, Any], columns: Collection[str]) -> Iterator[str]:
-    """A suite that is built from a type that nobody knows would leave it out without a word."""
-    _library()
-    from great_expectations.expectations import registry
-
-    known = registry.list_registered_expectation_implementations()
-    if type_ not in known:
-        yield f"there is no such expectation; {instead_of(type_, known)}"
-        return
-    try:
-        registry.get_expectation_impl(type_)(**kwargs)
-    except ValueError as error:
-        yield " ".join(str(error).split("\n")[1:]).strip() or str(error)
-    for column in _columns(kwargs):
-        if column not in columns:
-            yield f"there is no column '{column}'; {instead_of(column, columns)}"
-
-
-def _columns(kwargs: Mapping[str, Any]) -> list[str]:
-    one = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
-    return [*one, *kwargs.get("column_list", []), *kwargs.get("column_set", [])]
-
-
-def _is_unknown(result: Any, where_known: Collection[str]) -> bool:
-    is_asked = result.expectation_config.kwargs.get("column") in where_known
-    return is_asked and not _raised(result) and result.result.get("observed_value") is None
-
-
-def _failure(result: Any) -> Failure:
-    config = result.expectation_config
-    about = {k: v for k, v in config.kwargs.items() if k not in ("batch_id", "result_format")}
-    said = ", ".join(f"{key} {value}" for key, value in about.items())
-    return Failure(config.type, said, _seen(result))
-
-
-def _seen(result: Any) -> str:
-    """Counts and figures; anything else could be a borrower's value."""
-    if _raised(result):
-        return "could not be computed; the columns' types may not suit it"
-    shown = ("observed_value", "element_count", "unexpected_count", "unexpected_percent")
-    facts = {
-        key: result.result[key]
-        for key in shown
-        if isinstance(result.result.get(key), int | float | None) and key in result.result
-    }
-    said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items())
-    return said or "it does not hold"
-
-
-def _raised(result: Any) -> bool:
-    """Whether it could not be computed; the information may be nested by metric."""
-    info = result.exception_info or {}
-    each = [info, *[nested for nested in info.values() if isinstance(nested, dict)]]
-    return any(one.get("raised_exception") for one in each)

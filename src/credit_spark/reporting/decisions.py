@@ -6,7 +6,7 @@ from credit_spark.contract.tables import DECISIONS
 from credit_spark.reporting.charts import Chart, Rate, bars, largest_first, nothing, rates
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent
-from credit_spark.scoring.plain import band_of
+from credit_spark.scoring.scale import band_of
 
 MOST_REASONS = 12
 

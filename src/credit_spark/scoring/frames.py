@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.models import Contract, Kind
+from credit_spark.contract.models import Contract, Kind, Loss
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.sql import scoring_sql, terms_sql
 
@@ -17,13 +17,17 @@ def kinds_of(contract: Contract) -> Kinds:
 
 
 def scores_of(
-    loans: DataFrame, document: ModelDocument, kinds: Kinds, keep: Sequence[str]
+    loans: DataFrame,
+    document: ModelDocument,
+    kinds: Kinds,
+    keep: Sequence[str],
+    loss: Loss | None = None,
 ) -> DataFrame:
     """Each loan's `keep` columns and score, the columns of `scoring_sql`.
 
     `loans` has the contract's columns, of such `kinds`.
     """
-    return selected(loans, scoring_sql(document, kinds, "spark", keep))
+    return selected(loans, scoring_sql(document, kinds, "spark", keep, loss))
 
 
 def terms_of(

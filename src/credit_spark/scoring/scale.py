@@ -28,6 +28,12 @@ class Scale(NamedTuple):
         return self.points(log(bounded / (1 - bounded)))
 
 
+def band_of(pd: float, plan: ScorePlan) -> str:
+    """The contract's band of a PD."""
+    *lower, (last, _) = plan.bands.items()
+    return next((name for name, below in lower if pd < below), last)
+
+
 def scale_of(plan: ScorePlan) -> Scale:
     """The scale that a contract asks for."""
     a_unit = plan.points_to_double_odds / log(2)

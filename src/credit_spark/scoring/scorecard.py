@@ -9,7 +9,7 @@ from math import floor
 from typing import NamedTuple
 
 from credit_spark.scoring.document import ModelDocument, Number
-from credit_spark.scoring.plain import Score
+from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.scale import scale_of
 
 # Parts of a loan's points are told to a tenth.

@@ -12,7 +12,7 @@ from typing import Literal
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from credit_spark.contract.expressions import columns_of
 from credit_spark.contract.models import Kind, Loss
@@ -33,6 +33,7 @@ DOUBLES: Mapping[Dialect, str] = MappingProxyType(
 LOAN_ID = ("loan_id",)
 # A contract's column begins with a letter, so no column that is kept has this name.
 EXPOSURE = "_exposure"
+LAST = f"placed_{len(REASONS)}"
 Term = Number | Category
 Steps = dict[str, Sequence[str]]
 
@@ -51,12 +52,7 @@ def scoring_sql(
     further feature costs points); `expected_loss` where the contract has a `loss`;
     `model_version`. `kinds` are those of the contract's columns.
     """
-    steps = {
-        **_term_steps(document, kinds, dialect, keep, loss),
-        "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
-        "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
-        **_cost_steps(document),
-    }
+    steps = _scoring_steps(document, kinds, dialect, keep, loss)
     columns = [
         *map(quoted(dialect), keep),
         "log_odds",
@@ -65,7 +61,7 @@ def scoring_sql(
         *([f"pd * {EXPOSURE} * {_number(loss.given_default)} as {EXPECTED_LOSS}"] if loss else []),
         f"{_text(document.version, dialect)} as model_version",
     ]
-    return _query(document, dialect, steps, columns, f"from placed_{len(REASONS)}")
+    return _query(document, dialect, steps, columns, f"from {LAST}")
 
 
 def terms_sql(
@@ -80,19 +76,22 @@ def terms_sql(
     return _query(document, dialect, steps, columns, "from terms")
 
 
-def values_sql(
-    document: ModelDocument,
-    kinds: Mapping[str, Kind],
-    dialect: Dialect,
-    keep: Sequence[str] = LOAN_ID,
-) -> str:
-    """The SELECT of each feature's value: `keep`, then `f_<feature>`.
+def record_sql(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+    """The SELECT that explains the score of the one row that `loans` has.
 
-    A number that is null or not finite is null; a text that is null is MISSING.
+    Columns: those of `scoring_sql` from `log_odds` to `reason_4`; of each feature its value as
+    `v_<feature>` and its term of the log-odds as `f_<feature>`. A value that is a number is null
+    where it is null or not finite; one that is a text is MISSING where it is null.
     """
-    steps = _term_steps(document, kinds, dialect, keep)
-    columns = [*map(quoted(dialect), keep), *map(column_of, document.terms)]
-    return _query(document, dialect, steps, columns, "from known", until="known")
+    values, terms = ([f"{kind}_{each.name}" for each in document.terms] for kind in "vf")
+    valued = [f"{column} as {value}" for column, value in zip(terms, values, strict=True)]
+    steps = {
+        **_scoring_steps(document, kinds, dialect, LOAN_ID),
+        "valued": [*_listed("select", valued or ["1 as one"], "from known")],
+        "explained": [*_listed("select", terms or ["1 as other"], "from terms")],
+    }
+    columns = ["log_odds", "pd", *_decided(document, dialect), *values, *terms]
+    return _query(document, dialect, steps, columns, f"from {LAST}, valued, explained")
 
 
 def columns_read(document: ModelDocument) -> list[str]:
@@ -123,21 +122,36 @@ def _query(
     steps: Mapping[str, Sequence[str]],
     columns: Sequence[str],
     source: str,
-    until: str | None = None,
 ) -> str:
-    """The steps as common table expressions, the last of them `until`, and the final SELECT."""
+    """The steps as common table expressions, and the final SELECT."""
     head = [
         f"-- {document.portfolio}: model {document.version}, fitted as of {document.facts.as_of}.",
         "-- The input is a table loans with the columns of the contract; one row comes out a loan.",
     ]
-    names = list(steps)
-    used = names[: names.index(until) + 1] if until else names
-    withs = ",\n".join(f"{name} {AS[dialect]} (\n{_indented(steps[name])}\n)" for name in used)
+    begin = AS[dialect]
+    withs = ",\n".join(f"{name} {begin} (\n{_indented(step)}\n)" for name, step in steps.items())
     return "\n".join([*head, f"with {withs}", *_listed("select", columns, source)]) + "\n"
 
 
 def _indented(lines: Sequence[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
+
+
+def _scoring_steps(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str],
+    loss: Loss | None = None,
+) -> Steps:
+    """The steps from `loans` to the highest costs, the last of which is LAST."""
+    carried = [*map(quoted(dialect), keep), *([EXPOSURE] if loss else []), *_rules(document)]
+    return {
+        **_term_steps(document, kinds, dialect, keep, loss),
+        "summed": [f"select *, {_summed(document)} as log_odds", "from terms"],
+        "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
+        **_cost_steps(document, [*carried, "log_odds", "pd"]),
+    }
 
 
 def _term_steps(
@@ -172,9 +186,9 @@ def _features(
     document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect
 ) -> Iterator[str]:
     for each in document.terms:
-        yield f"{_translated(each.sql, kinds, dialect)} as {column_of(each)}"
+        yield f"{translated(each.sql, kinds, dialect)} as {column_of(each)}"
     for rule, name in zip(document.refusals, _rules(document), strict=True):
-        yield f"case when {_translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
+        yield f"case when {translated(rule.sql, kinds, dialect)} then 1 else 0 end as {name}"
 
 
 def _rules(document: ModelDocument) -> list[str]:
@@ -182,7 +196,7 @@ def _rules(document: ModelDocument) -> list[str]:
     return [f"_refused_{nth}" for nth in range(1, len(document.refusals) + 1)]
 
 
-def _translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+def translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
     """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
     tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_portable, kinds=kinds))
     return str(tree.sql(dialect=dialect))
@@ -236,26 +250,33 @@ def _summed(document: ModelDocument) -> str:
     return f"greatest(least({total}, {_number(WIDEST_LOG_ODDS)}), {_number(-WIDEST_LOG_ODDS)})"
 
 
-def _cost_steps(document: ModelDocument) -> Steps:
-    """Two steps a reason: the highest cost of the features not chosen yet, and whose it is.
+def _cost_steps(document: ModelDocument, carried: Sequence[str]) -> Steps:
+    """Of each reason: the highest cost, whose it is, and the costs without it.
 
-    Of equal costs the first in the contract's order is taken, then the next.
+    Of equal costs the first in the contract's order is chosen, then the next. A chosen cost becomes
+    0, which is no reason, not null: Spark's code for values that are never null is half as long.
     """
-    costs = list(_costs(document))
+    costs, source = list(_costs(document)) or ["0e0"], "judged"
     steps: Steps = {}
-    before = "judged"
-    for nth in range(1, len(REASONS) + 1):
-        left = [_left(cost, place, nth) for place, cost in enumerate(costs, start=1)]
-        top = f"greatest({', '.join(left)})" if len(left) > 1 else left[0]
-        steps[f"dearest_{nth}"] = [f"select *, {top} as _cost_{nth}", f"from {before}"]
-        cases = [
-            f"when {expression} = _cost_{nth} then {place}"
-            for place, expression in enumerate(left, start=1)
-        ]
+    chosen: list[str] = []
+    for nth, _ in enumerate(REASONS, start=1):
+        top, place = f"_cost_{nth}", f"_place_{nth}"
+        highest = f"greatest({', '.join(costs)})" if len(costs) > 1 else costs[0]
+        cases = [f"when {cost} = {top} then {at}" for at, cost in enumerate(costs, start=1)]
+        steps[f"dearest_{nth}"] = [f"select *, {highest} as {top}", f"from {source}"]
         steps[f"placed_{nth}"] = [
-            *_listed("select *, case", cases, f"end as _place_{nth} from dearest_{nth}", between=""),
+            *_listed("select *, case", cases, f"else 0 end as {place}", between=""),
+            f"from dearest_{nth}",
         ]
-        before = f"placed_{nth}"
+        chosen += [top, place]
+        left = [
+            f"case when {place} = {at} then 0e0 else {cost} end as _left_{at}"
+            for at, cost in enumerate(costs, start=1)
+        ]
+        source = f"left_{nth}"
+        steps[source] = [*_listed("select", [*carried, *chosen, *left], f"from placed_{nth}")]
+        costs = [f"_left_{at}" for at in range(1, len(left) + 1)]
+    del steps[source]
     return steps
 
 
@@ -264,14 +285,6 @@ def _costs(document: ModelDocument) -> Iterator[str]:
     for term, held in zip(document.terms, document.references, strict=True):
         own = column_of(term)
         yield f"({own} - {_number(held)})" if held else own
-
-
-def _left(cost: str, place: int, nth: int) -> str:
-    """What a feature costs, or null where it was chosen before."""
-    if nth == 1:
-        return cost
-    chosen = " or ".join(f"_place_{before} = {place}" for before in range(1, nth))
-    return f"case when {chosen} then null else {cost} end"
 
 
 def _decided(document: ModelDocument, dialect: Dialect) -> Iterator[str]:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
-from credit_spark.modelling.scoring import columns_read
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.plain import PlainScorer, Score
+from credit_spark.scoring.evaluator import RecordScorer, Score
+from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.scorecard import parts
+from credit_spark.scoring.sql import columns_read
 from credit_spark.serving.fields import Field, fields_of
 from credit_spark.storage.reader import TableReader
 
@@ -23,15 +24,15 @@ class Ready(NamedTuple):
 
     document: ModelDocument
     version: str
-    scorer: PlainScorer
+    scorer: RecordScorer
     fields: list[Field]
 
 
 class Answers:
     """Answers on the newest complete night of one portfolio."""
 
-    def __init__(self, contract: Contract, lake: TableReader) -> None:
-        self._contract, self._lake = contract, lake
+    def __init__(self, contract: Contract, reader: TableReader) -> None:
+        self._contract, self._reader = contract, reader
         self._made_ready: Ready | None = None
         self._glances: dict[str, dict[str, Any]] = {}
 
@@ -42,20 +43,21 @@ class Answers:
 
     def night(self) -> dict[str, Any]:
         """The newest night at a glance."""
-        as_of = self._lake.latest()
-        state = f"{as_of} {self._lake.versions(as_of)}"
+        as_of = self._reader.latest()
+        run = self._reader.complete_dates()[as_of]
+        state = f"{as_of} {run['run_id']}"
         glance = self._glances.get(state) or self._glance(as_of)
         self._glances = {state: glance}
         return glance
 
     def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
         """A loan's score of a night, the newest by default, as it was written, with its parts."""
-        as_of = night or self._lake.latest()
-        row = self._lake.score(loan_id, as_of)
+        as_of = night or self._reader.latest()
+        row = self._reader.score(loan_id, as_of)
         if row is None:
             return None
-        document = self._lake.document(row["model_version"])
-        given = self._lake.loan(loan_id, as_of, columns_read(document))
+        document = self._reader.document(row["model_version"])
+        given = self._reader.loan(loan_id, as_of, columns_read(document))
         if given is None:
             return None
         written = {name: row[name] for name in ("pd", "points", "band", "decision")}
@@ -75,26 +77,27 @@ class Answers:
         return self._tonights().fields
 
     def _tonights(self) -> Ready:
-        return self._ready(self._lake.model_of(self._lake.latest()))
+        return self._ready(self._reader.model_of(self._reader.latest()))
 
     def _ready(self, document: ModelDocument) -> Ready:
-        """The model ready; once, since the lake gives the same document for the same model."""
+        """The model ready; once, since the reader returns the same document for the same model."""
         ready = self._made_ready
         if ready is None or ready.document is not document:
             fields = fields_of(self._contract, document)
-            ready = Ready(document, document.version, PlainScorer(document), fields)
+            scorer = RecordScorer(document, kinds_of(self._contract))
+            ready = Ready(document, document.version, scorer, fields)
             self._made_ready = ready
         return ready
 
     def _glance(self, as_of: date) -> dict[str, Any]:
         decisions, bands = (
-            {row[column]: row["loans"] for row in self._lake.sums(as_of, column)}
+            {row[column]: row["loans"] for row in self._reader.sums(as_of, column)}
             for column in ("decision", "band")
         )
-        figures = self._lake.night_figures(HEADLINES).get(as_of, {})
+        figures = self._reader.date_figures(HEADLINES).get(as_of, {})
         return {
             "as_of": str(as_of),
-            "model_version": self._lake.model_of(as_of).version,
+            "model_version": self._reader.model_of(as_of).version,
             "loans": sum(decisions.values()),
             "decisions": {name: decisions.get(name, 0) for name in DECISIONS},
             "bands": {name: bands.get(name, 0) for name in self._contract.score.bands},

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from credit_spark.contract.evaluation import columns_of
+from credit_spark.contract.expressions import columns_of
 from credit_spark.contract.models import TEXT_KINDS, Contract, Promise
 from credit_spark.contract.tables import MISSING
 from credit_spark.scoring.document import Category, ModelDocument

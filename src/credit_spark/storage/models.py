@@ -1,11 +1,10 @@
-"""The one adapter to fitted models: each fit is kept, and one is champion on any night."""
+"""The model registry: every fitted model is kept, and one is champion of each batch date."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date
+from functools import reduce
 from typing import Any, NamedTuple
-
-import pyarrow.compute as pc
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.names import instead_of
@@ -13,12 +12,13 @@ from credit_spark.contract.tables import MODELS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.tables import Tables
 
-# Of a fit, all but its texts.
-FACTS = ("model_version", "fitted_as_of", "treatment", "status", "champion_from")
+ModelRow = dict[str, Any]
+# Everything but the document, which is large.
+FACTS = ("model_version", "fitted_as_of", "treatment", "status", "champion_from", "gates")
 
 
 class Gate(NamedTuple):
-    """A bound that a fit must keep to before it goes live, and what was seen."""
+    """A bound that a model must keep before it goes live, and the value that was measured."""
 
     name: str
     lowest: float
@@ -27,11 +27,11 @@ class Gate(NamedTuple):
 
     @property
     def is_passed(self) -> bool:
-        """Whether what was seen lies within the bounds; unknown does not."""
+        """Whether the value lies within the bounds; an unknown value does not."""
         return self.seen is not None and self.lowest <= self.seen <= self.highest
 
     def __str__(self) -> str:
-        """Say the gate as part of a sentence."""
+        """The gate as part of a sentence."""
         seen = "unknown" if self.seen is None else f"{self.seen:.3f}"
         bounds = f"allowed {self.lowest:g} to {self.highest:g}"
         return f"{self.name} is {seen}, {bounds}{self._beyond()}"
@@ -44,36 +44,49 @@ class Gate(NamedTuple):
         return f": {self.seen - self.highest:.2g} too high"
 
 
+class Promotion(NamedTuple):
+    """A model that becomes champion from a batch date on, and the gates that do not count."""
+
+    version: str
+    as_of: date
+    overruled: Collection[str]
+    reason: str
+
+
 class Models:
-    """The fits of one portfolio."""
+    """The models of one portfolio.
+
+    What a run saves and promotes is written with the run's next publish; its own steps see it
+    before. A model that fails its gates is written at once: it changes nothing that is published.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        # A run has one champion, whoever promotes another meanwhile.
+        self._saved: dict[str, ModelRow] = {}
+        self._promotions: list[Promotion] = []
+        # A run has one champion, whatever another run promotes at the same time.
         self._champions: dict[date, ModelDocument | None] = {}
 
     def champion(self, as_of: date) -> ModelDocument | None:
-        """The model that scores a night: the last one made champion on or before it."""
+        """The model that scores a batch date: the last one promoted on or before it."""
         if as_of not in self._champions:
             self._champions[as_of] = self._read_champion(as_of)
         return self._champions[as_of]
 
     def _read_champion(self, as_of: date) -> ModelDocument | None:
-        if not self._tables.exists(MODELS):
-            return None
-        nights = [
-            (night, row["model_version"])
-            for row in self._tables.rows(MODELS, ["model_version", "champion_from"])
-            for night in row["champion_from"]
-            if night <= as_of
+        promoted = [
+            (since, row["model_version"])
+            for row in self._facts()
+            for since in row["champion_from"]
+            if since <= as_of
         ]
-        return ModelDocument.of(self._row(max(nights)[1])["document"]) if nights else None
+        return self.document(max(promoted)[1]) if promoted else None
 
     def document(self, version: str) -> ModelDocument:
-        """A fit's document.
+        """The document of a model.
 
         Raises:
-            InputError: there is no such fit.
+            InputError: there is no such model.
         """
         for champion in self._champions.values():
             if champion and champion.version == version:
@@ -81,11 +94,11 @@ class Models:
         return ModelDocument.of(self._row(version)["document"])
 
     def fitted_by(self, contract: str, as_of: date) -> set[str]:
-        """The versions that a contract, by its hash, has fitted on a night."""
-        if not self._tables.exists(MODELS):
-            return set()
-        tonight = pc.field("fitted_as_of") == as_of
-        rows = self._tables.rows(MODELS, ["model_version", "document"], tonight)
+        """The versions that a contract, by its hash, has fitted on a batch date."""
+        rows = [
+            *self._table_rows(["model_version", "document"], f"fitted_as_of = date'{as_of}'"),
+            *(row for row in self._saved.values() if row["fitted_as_of"] == as_of),
+        ]
         return {
             str(row["model_version"])
             for row in rows
@@ -93,14 +106,14 @@ class Models:
         }
 
     def newest_challenger(self, as_of: date) -> str:
-        """The version of the challenger that was fitted last, on or before a night.
+        """The version of the challenger that was fitted last, on or before a batch date.
 
         Raises:
-            InputError: there is none, or several were fitted on the same night.
+            InputError: there is none, or several were fitted on the same date.
         """
         fits = [
             row
-            for row in self._tables.rows(MODELS, FACTS)
+            for row in self._facts()
             if row["status"] == "challenger" and row["fitted_as_of"] <= as_of
         ]
         last = max((row["fitted_as_of"] for row in fits), default=None)
@@ -112,37 +125,35 @@ class Models:
             )
         if len(rows) > 1:
             named = ", ".join(f"{row['model_version']} ({row['treatment']})" for row in rows)
-            raise InputError(f"several fits of one night wait: {named}; name one with --model")
+            raise InputError(
+                f"several challengers were fitted on {last}: {named}; name one with --model"
+            )
         return str(rows[0]["model_version"])
 
     def shadow(self, as_of: date, champion: str) -> ModelDocument | None:
-        """The challenger that scores a night in the shadow of its champion, if one waits.
+        """The challenger that scores a batch date beside its champion; None: there is none.
 
         The newest fit by then that is no older than the champion and was not champion yet; of
-        several of one night, the first by treatment. A rerun finds the same, whatever was made
-        champion since.
+        several of one date, the first by imbalance strategy. A rerun finds the same, whatever was
+        promoted since.
         """
-        known = {
-            row["model_version"]: row
-            for row in self._tables.rows(MODELS, FACTS)
-            if row["fitted_as_of"] <= as_of
-        }
+        known = {row["model_version"]: row for row in self._facts() if row["fitted_as_of"] <= as_of}
         waiting = [
             row
             for row in known.values()
             if row["fitted_as_of"] >= known[champion]["fitted_as_of"]
-            and all(night > as_of for night in row["champion_from"])
+            and all(since > as_of for since in row["champion_from"])
         ]
         newest = max((row["fitted_as_of"] for row in waiting), default=None)
-        of_one_night = [row for row in waiting if row["fitted_as_of"] == newest]
+        of_one_date = [row for row in waiting if row["fitted_as_of"] == newest]
         first = min(
-            of_one_night, key=lambda row: (row["treatment"], row["model_version"]), default=None
+            of_one_date, key=lambda row: (row["treatment"], row["model_version"]), default=None
         )
         return self.document(first["model_version"]) if first else None
 
     def save(self, document: ModelDocument, gates: list[Gate]) -> None:
-        """Keep a fit as a challenger; the same fit again leaves what is there."""
-        if self._tables.exists(MODELS) and document.version in self._versions():
+        """Keep a model as a challenger; the same model again changes nothing."""
+        if document.version in self._versions():
             return
         row = {
             "model_version": document.version,
@@ -153,68 +164,100 @@ class Models:
             "document": document.as_json(),
             "gates": json.dumps([{**each._asdict(), "passed": each.is_passed} for each in gates]),
         }
-        self._tables.append(MODELS, [row])
+        if all(gate.is_passed for gate in gates):
+            self._tables.with_publish(self._publish)
+            self._saved[document.version] = row
+        else:
+            self._tables.rewrite(MODELS, lambda rows: _with(rows, [row]), "model_version")
 
     def promote(
         self, version: str, as_of: date, overruled: Collection[str] = (), reason: str = ""
     ) -> None:
-        """Make a fit the champion from a night on, in one commit; a champion stays what it is.
+        """Make a model the champion from a batch date on.
 
-        What was champion on earlier nights stays so: a rerun of one finds the model it had. With
-        the fit's gates that are `overruled` is kept why, and on which night.
+        The champions of earlier dates stay: a rerun of one finds the model that it had. The gates
+        that are `overruled` are kept with the reason and the date.
 
         Raises:
-            InputError: there is no such fit, or it was fitted after the night.
+            InputError: there is no such model, or it was fitted after the date.
         """
         fitted_as_of = self._row(version)["fitted_as_of"]
         if fitted_as_of > as_of:
             raise InputError(
-                f"the model {version} was fitted on {fitted_as_of}: on {as_of} nobody had it"
+                f"the model {version} was fitted on {fitted_as_of}: on {as_of} it did not exist"
             )
         champion = self.champion(as_of)
         if champion and champion.version == version:
             return
-
-        # Of two made champion from the same night, the later call stands.
-        def changed(row: Mapping[str, Any]) -> dict[str, Any]:
-            others = [night for night in row["champion_from"] if night != as_of]
-            is_asked = row["model_version"] == version
-            nights = sorted([*others, as_of]) if is_asked else others
-            status = "champion" if latest in nights else "retired" if nights else "challenger"
-            gates = _overruled(row["gates"], overruled, reason, as_of) if is_asked else row["gates"]
-            return {"champion_from": nights, "status": status, "gates": gates}
-
-        latest = max(as_of, self._latest_promotion() or as_of)
-        self._tables.rewrite(MODELS, changed)
+        self._tables.with_publish(self._publish)
+        self._promotions.append(Promotion(version, as_of, overruled, reason))
         self._champions.clear()
 
     def gates(self, version: str) -> list[Gate]:
-        """The gates of a fit, as they were judged when it was saved."""
+        """The gates of a model, as they were when it was saved."""
         kept = json.loads(self._row(version)["gates"])
         return [Gate(*[each[name] for name in Gate._fields]) for each in kept]
 
-    def _row(self, version: str) -> dict[str, Any]:
+    def _publish(self) -> None:
+        self._tables.rewrite(MODELS, self._changed, "model_version")
+        self._saved.clear()
+        self._promotions.clear()
+
+    def _changed(self, rows: list[ModelRow]) -> list[ModelRow]:
+        """Rows of the table with what waits for the next publish."""
+        return reduce(_promoted, self._promotions, _with(rows, self._saved.values()))
+
+    def _facts(self) -> list[ModelRow]:
+        return self._changed(self._table_rows(FACTS))
+
+    def _row(self, version: str) -> ModelRow:
+        if version in self._saved:
+            return self._saved[version]
         columns = ["document", "fitted_as_of", "gates"]
-        rows = self._tables.rows(MODELS, columns, pc.field("model_version") == version)
+        quoted = version.replace("'", "")
+        rows = self._table_rows(columns, f"model_version = '{quoted}'")
         if not rows:
             known = instead_of(version, self._versions())
             raise InputError(f"there is no model '{version}'; {known}")
         return rows[0]
 
-    def _latest_promotion(self) -> date | None:
-        rows = self._tables.rows(MODELS, ["champion_from"])
-        return max((night for row in rows for night in row["champion_from"]), default=None)
+    def _table_rows(self, columns: Collection[str], where: str | None = None) -> list[ModelRow]:
+        if not self._tables.exists(MODELS):
+            return []
+        return self._tables.rows(MODELS, columns, where)
 
     def _versions(self) -> list[str]:
-        return [row["model_version"] for row in self._tables.rows(MODELS, ["model_version"])]
+        rows = self._table_rows(["model_version"])
+        return [*(row["model_version"] for row in rows), *self._saved]
 
 
-def _overruled(gates: str, names: Collection[str], reason: str, as_of: date) -> str:
-    """A fit's gates, as JSON, with what was overruled."""
-    if not names:
+def _with(rows: list[ModelRow], saved: Iterable[ModelRow]) -> list[ModelRow]:
+    known = {row["model_version"] for row in rows}
+    return [*rows, *(row for row in saved if row["model_version"] not in known)]
+
+
+def _promoted(rows: list[ModelRow], promotion: Promotion) -> list[ModelRow]:
+    """All rows after a promotion; of two from the same date, the later call counts."""
+    as_of = promotion.as_of
+    latest = max([as_of, *(since for row in rows for since in row["champion_from"])])
+
+    def changed(row: ModelRow) -> ModelRow:
+        others = [since for since in row["champion_from"] if since != as_of]
+        is_promoted = row["model_version"] == promotion.version
+        dates = sorted([*others, as_of]) if is_promoted else others
+        status = "champion" if latest in dates else "retired" if dates else "challenger"
+        gates = _overruled(row["gates"], promotion) if is_promoted else row["gates"]
+        return {**row, "champion_from": dates, "status": status, "gates": gates}
+
+    return [changed(row) for row in rows]
+
+
+def _overruled(gates: str, promotion: Promotion) -> str:
+    """A model's gates, as JSON, with what was overruled."""
+    if not promotion.overruled:
         return gates
     kept = json.loads(gates)
     for each in kept:
-        if each["name"] in names:
-            each["overruled"] = {"reason": reason, "as_of": str(as_of)}
+        if each["name"] in promotion.overruled:
+            each["overruled"] = {"reason": promotion.reason, "as_of": str(promotion.as_of)}
     return json.dumps(kept)

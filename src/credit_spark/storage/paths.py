@@ -4,12 +4,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
-from py4j.protocol import Py4JJavaError
 from pyarrow import fs
-from pyspark.sql import SparkSession
 
 from credit_spark.contract.errors import InputError, TryAgainError
 
@@ -18,7 +15,6 @@ SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")
 # What deltalake and Arrow both know.
 STORAGES_OF_TABLES = ("s3://", "gs://", "abfss://")
 ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
-NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 
 
 def local_folder(place: str) -> Path | None:
@@ -46,31 +42,6 @@ def url_of(place: str) -> str:
 def literal(path: str) -> str:
     """A path as a glob of Hadoop's that finds it and nothing else."""
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
-
-
-def file_system(spark: SparkSession, place: str) -> Any:
-    """Hadoop's file system of a place, after it has answered.
-
-    Raises:
-        InputError: nothing here knows such a storage.
-        TryAgainError: it does not answer.
-    """
-    jvm = spark._jvm
-    assert jvm is not None
-    try:
-        path = jvm.org.apache.hadoop.fs.Path(place)
-        system = path.getFileSystem(spark._jsc.hadoopConfiguration())
-        system.exists(path)
-    except Py4JJavaError as error:
-        if any(sign in str(error.java_exception) for sign in NO_SUCH_STORAGE):
-            raise InputError(
-                f"{place}: this Spark knows no such storage; check the URL, or give Spark the "
-                "storage's JAR with spark.jars.packages in the settings"
-            ) from error
-        raise TryAgainError(
-            f"{place} cannot be reached; try again when its storage answers"
-        ) from error
-    return system
 
 
 def writable(place: str, instead: str) -> None:
@@ -138,25 +109,25 @@ def opened(place: str) -> tuple[fs.FileSystem, str]:
 
 
 @contextmanager
-def only_run(warehouse: str, night: str) -> Iterator[None]:
-    """Hold a night's lock; it ends with the process, however that ends.
+def only_run(warehouse: str, as_of: str, *, is_locked: bool = True) -> Iterator[None]:
+    """Hold the lock of a batch date; it ends with the process, however that ends.
 
-    Where the warehouse is not on this machine, there is none: a run that finds another's commit of
-    its night after its own ends with exit code 20.
+    It tells a second run at once. Where there is none, as on object storage or on a network file
+    system without locks, the fence of `Tables` ends one of the two runs when it publishes.
 
     Raises:
         TryAgainError: another run holds it.
     """
     folder = local_folder(warehouse)
-    if folder is None:
+    if folder is None or not is_locked:
         yield
         return
     try:
-        with FileLock(folder / f".{night}.lock", timeout=0):
+        with FileLock(folder / f".{as_of}.lock", timeout=0):
             yield
     except Timeout:
         raise TryAgainError(
-            f"another run of {night} is at work; try again when it is done"
+            f"another run of {as_of} is under way; try again when it has ended"
         ) from None
 
 

@@ -1,28 +1,22 @@
-"""The tables of one portfolio, read with no Spark: for the page, and for a look at one loan.
+"""The tables of one portfolio, read without Spark: for the page, the look-ups and the reports.
 
-A night that is being written is not seen: what is read is what its last complete runs have left.
+Tables are read by deltalake on their current snapshot. A batch date counts from its first complete
+run on: a rerun that is under way or was stopped does not hide it.
 """
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import lru_cache
-from math import ceil, log
-from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import polars as pl
-import pyarrow as pa
+import duckdb
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from numpy.typing import NDArray
-from pyarrow.dataset import ParquetReadOptions
+from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from credit_spark.adapters.staging import BLOCK_ROWS
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Decisions
 from credit_spark.contract.tables import (
@@ -40,322 +34,258 @@ from credit_spark.contract.tables import (
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.storage.paths import local_folder
-from credit_spark.storage.runs import COMPLETE, WRITING, complete_nights
+from credit_spark.storage.paths import local_folder, url_of_tables
+from credit_spark.storage.runs import COMPLETE, WRITING, complete_dates
 
 SCORES, LOANS = "scores", "loans"
-OUTCOMES = ("good", "bad", "open")
 RUN_FACTS = (
     "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
     "rows_quarantined", "rows_superseded", "model_version", "table_versions", "message", "files",
     "replaced",
     "run_id", "code_version", "contract_hash", "suite_hash",
 )  # fmt: skip
-SUMS = [("pd", "count"), ("pd", "sum")]
-SUMS_OF_SUMS = [("pd_count", "sum"), ("pd_sum", "sum")]
-
-
-class Index(NamedTuple):
-    """Where a night's rows are found: hashes of their ids, in order, and each one's place.
-
-    A place is a number among all rows; `begins` are those at which the `fragments` begin.
-    """
-
-    hashes: NDArray[np.uint64]
-    places: NDArray[np.int64]
-    fragments: Sequence[Any]
-    begins: NDArray[np.int64]
-
-    def found(self, loan_id: str) -> Iterator[tuple[Any, int]]:
-        """The fragments and rows in them that may have an id: nearly always one or none."""
-        asked = np.uint64(pl.Series([loan_id]).hash()[0])
-        low = np.searchsorted(self.hashes, asked, "left")
-        high = np.searchsorted(self.hashes, asked, "right")
-        for place in self.places[low:high]:
-            nth = int(np.searchsorted(self.begins, place, "right")) - 1
-            yield self.fragments[nth], int(place - self.begins[nth])
-
-
-# Of batches that are counted as they come: the library's own reads half a gigabyte ahead.
-A_LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
+# A score's cell, the log-odds in thousandths. Hard rules decline loans whatever their PD: those
+# stand in the riskiest cell. A cell lies on one side of the cut-off with all its loans.
+CELL = f"""
+case
+    when decision = '{DECISIONS[-1]}' and pd < $decline_from
+    then {WIDEST_LOG_ODDS * PER_LOG_ODDS}
+    when pd < $approve_below
+    then least(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), $first_above - 1)
+    else greatest(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), $first_above)
+end::int
+"""
+FIRST_ABOVE = f"ceil(ln($approve_below / (1 - $approve_below)) * {PER_LOG_ODDS})"
+Row = Mapping[str, Any]
 
 
 class TableReader:
-    """A portfolio's tables in a folder or URL.
+    """The tables of a portfolio in a folder or URL, as they are now.
 
-    Runs, models and where the rows of a night are (16 bytes each) are read once and kept for as
-    long as their tables stay as they are, at which is looked once a second.
+    What never changes is kept: a model's document, and `runs` until the table has a new version.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder.rstrip("/")
         self.document = lru_cache(maxsize=8)(self._read_document)
         self._runs = lru_cache(maxsize=1)(self._read_runs)
-        self._runs_at = lru_cache(maxsize=1)(self._look_at_runs)
-        self._latest_at = lru_cache(maxsize=1)(self._look_for_latest)
-        self._model = lru_cache(maxsize=8)(self._read_model)
-        self._index = lru_cache(maxsize=4)(self._read_index)
 
     def latest(self) -> date:
-        """The newest night that is complete and has scores.
+        """The newest batch date that is complete and has scores.
 
         Raises:
             InputError: there is none yet.
         """
-        return self._latest_at(_moment())
-
-    def _look_for_latest(self, _: int) -> date:
-        complete: set[date] = {
-            run["as_of"] for run in self.last_runs() if run["status"] == COMPLETE
-        }
-        nights = sorted(complete.intersection(self._nights(SCORES)))
-        if not nights:
+        dates = sorted(self.complete_dates().keys() & self._dates(SCORES))
+        if not dates:
             raise InputError(
-                f"there is no complete night at {self.folder} yet; run 'credit-spark nightly'"
+                f"there is no complete run at {self.folder} yet; run 'credit-spark nightly'"
             )
-        return nights[-1]
+        return dates[-1]
 
-    def last_runs(self) -> list[Mapping[str, Any]]:
-        """The last attempt at each night's rows, the earliest night first."""
-        last = {run["as_of"]: run for run in self._every_run() if run["command"] in WRITING}
-        return [last[night] for night in sorted(last)]
+    def last_runs(self) -> list[Row]:
+        """The newest complete run of each batch date, else its newest run, the earliest date first.
 
-    def complete_nights(self) -> Mapping[date, Mapping[str, Any]]:
-        """What complete runs know of each night together."""
-        return complete_nights(self._every_run())
-
-    def versions(self, as_of: date) -> dict[str, int]:
-        """The Delta version of each table that a night's complete runs have left.
-
-        What an attempt has written that broke off, or that is still under way, is not in them.
+        `newest` is the newest run of the date, whatever its status.
         """
-        complete = [run for run in self._every_run() if run["status"] == COMPLETE]
-        found: dict[str, int] = {}
-        for run in complete:
-            if run["as_of"] == as_of:
-                found |= json.loads(run["table_versions"])
-        return found
+        newest, complete = {}, {}
+        for run in self._every_run():
+            if run["command"] in WRITING:
+                newest[run["as_of"]] = run
+                if run["status"] == COMPLETE:
+                    complete[run["as_of"]] = run
+        return [
+            {**complete.get(as_of, newest[as_of]), "newest": newest[as_of]}
+            for as_of in sorted(newest)
+        ]
+
+    def complete_dates(self) -> Mapping[date, Row]:
+        """What the complete runs of each batch date yielded together."""
+        return complete_dates(self._every_run())
 
     def model_of(self, as_of: date) -> ModelDocument:
-        """The model that scored a night.
+        """The model that scored a batch date.
 
         Raises:
-            InputError: the night has no scores.
+            InputError: the date has no scores.
         """
-        return self._model(as_of, self.versions(as_of).get(SCORES))
-
-    def _read_model(self, as_of: date, version: int | None) -> ModelDocument:
-        night = self._dataset(SCORES, as_of, version)
-        first = night.head(1, columns=["model_version"]).to_pylist()
+        first = self._dataset(SCORES, as_of).head(1, columns=["model_version"]).to_pylist()
         if not first:
             raise InputError(f"there are no scores of {as_of} at {self.folder}")
         return self.document(first[0]["model_version"])
 
-    def loan(self, loan_id: str, as_of: date, columns: Collection[str]) -> Mapping[str, Any] | None:
-        """Columns of a loan as it was accepted that night; None: there is no such loan."""
+    def loan(self, loan_id: str, as_of: date, columns: Collection[str]) -> Row | None:
+        """Columns of a loan as it was accepted on a date; None: there is no such loan."""
         return self._row(LOANS, loan_id, as_of, columns)
 
-    def score(self, loan_id: str, as_of: date) -> Mapping[str, Any] | None:
-        """A loan's score of a night; None: there is no such loan."""
+    def score(self, loan_id: str, as_of: date) -> Row | None:
+        """The score of a loan on a date; None: there is no such loan."""
         return self._row(SCORES, loan_id, as_of)
 
-    def sums(self, as_of: date, *by: str) -> list[Mapping[str, Any]]:
-        """How many `loans` a night scored, and their `pd` added up, for each value of columns."""
-        batches = self._night(SCORES, as_of).to_batches(columns=[*by, "pd"], **A_LITTLE_AHEAD)
-        parts = [part.group_by(list(by)).aggregate(SUMS) for part in _together(batches)]
-        if not parts:
-            return []
-        together = pa.concat_tables(parts).group_by(list(by)).aggregate(SUMS_OF_SUMS)
-        return list(together.rename_columns([*by, "loans", "pd"]).to_pylist())
+    def sums(self, as_of: date, *by: str) -> list[Row]:
+        """How many `loans` were scored, and the sum of their `pd`, for each value of columns."""
+        columns = ", ".join(by)
+        scores = self._dataset(SCORES, as_of)
+        return _query(
+            f"select {columns}, count(*) as loans, sum(pd) as pd from rows "  # noqa: S608 - our own columns
+            f"group by {columns} order by {columns}",
+            scores,
+        )
 
-    def metrics(self, as_of: date) -> list[Mapping[str, Any]]:
-        """A night's figures; none where it was not measured."""
-        return list(self._night(METRICS.name, as_of).to_table().to_pylist())
+    def metrics(self, as_of: date) -> list[Row]:
+        """The metrics of a date; none where it was not measured."""
+        return self._rows_of(METRICS.name, as_of)
 
-    def drift(self, as_of: date) -> list[Mapping[str, Any]]:
-        """A night's figures that are watched, as they were judged; none where it was not."""
+    def drift(self, as_of: date) -> list[Row]:
+        """The monitored figures of a date; none where it was not monitored."""
         return self._rows_of(DRIFT.name, as_of)
 
-    def profiles(self, as_of: date) -> list[Mapping[str, Any]]:
-        """A night's bins of what is watched; none where it was not measured."""
+    def profiles(self, as_of: date) -> list[Row]:
+        """The bins of what is monitored on a date; none where it was not measured."""
         return self._rows_of(PROFILES.name, as_of)
 
-    def movements(self, as_of: date) -> list[Mapping[str, Any]]:
-        """What moved the points of loans that stood in the last night, too; none where none did."""
+    def movements(self, as_of: date) -> list[Row]:
+        """What changed the points of loans that were scored on the date before, too."""
         return self._rows_of(MOVEMENTS.name, as_of)
 
-    def _rows_of(self, table: str, as_of: date) -> list[Mapping[str, Any]]:
-        if not DeltaTable.is_deltatable(f"{self.folder}/{table}"):
-            return []
-        return list(self._night(table, as_of).to_table().to_pylist())
-
-    def fits(self, fitted_as_of: date) -> list[Mapping[str, Any]]:
-        """The models that were fitted on a night, whole."""
-        asked = pc.field("fitted_as_of") == fitted_as_of
-        return list(self._dataset(MODELS.name).to_table(filter=asked).to_pylist())
+    def fits(self, fitted_as_of: date) -> list[Row]:
+        """The models that were fitted on a date, with all columns."""
+        is_of_date = pc.field("fitted_as_of") == fitted_as_of
+        return list(self._dataset(MODELS.name).to_table(filter=is_of_date).to_pylist())
 
     def cells_of(self, as_of: date, model_version: str, dataset: str) -> list[Cell]:
-        """Loans of a data set by a model's score, as they were counted, in no order."""
-        asked = (pc.field("dataset") == dataset) & (pc.field("model_version") == model_version)
-        rows = self._night(SCORE_COUNTS.name, as_of).to_table(list(Cell._fields), filter=asked)
+        """Loans of a data set, counted by a model's score, in no order."""
+        own = (pc.field("dataset") == dataset) & (pc.field("model_version") == model_version)
+        rows = self._dataset(SCORE_COUNTS.name, as_of).to_table(list(Cell._fields), filter=own)
         return [Cell(**row) for row in rows.to_pylist()]
 
     def broken_rules(self, as_of: date) -> dict[str, int]:
-        """A night's quarantined lines by the rule that they break; one line can break several."""
-        found: Counter[str] = Counter()
-        for batch in self._night(QUARANTINE.name, as_of).to_batches(columns=["reasons"]):
-            texts = pl.Series(batch.column("reasons")).explode().drop_nulls()
-            rules = texts.str.split(": ").list.first().value_counts()
-            found.update(dict(rules.iter_rows()))
-        return dict(found)
+        """The quarantined lines of a date by the rule that they break; a line can break several."""
+        rows = _query(
+            "select split_part(reason, ': ', 1) as rule, count(*) as lines from "
+            "(select unnest(reasons) as reason from rows) where reason is not null group by rule",
+            self._dataset(QUARANTINE.name, as_of),
+        )
+        return {row["rule"]: row["lines"] for row in rows}
 
-    def night_statuses(self) -> dict[date, Counter[str]]:
-        """How many figures of each night have which status of drift."""
+    def date_statuses(self) -> dict[date, Counter[str]]:
+        """How many monitored figures of each date have which status."""
         found: dict[date, Counter[str]] = defaultdict(Counter)
-        if DeltaTable.is_deltatable(f"{self.folder}/{DRIFT.name}"):
-            columns = ["as_of", "status"]
-            for row in self._dataset(DRIFT.name).to_table(columns=columns).to_pylist():
+        if self._has(DRIFT.name):
+            rows = self._dataset(DRIFT.name).to_table(columns=["as_of", "status"])
+            for row in rows.to_pylist():
                 found[row["as_of"]][row["status"]] += 1
         return found
 
-    def night_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
-        """Figures of all loans of every night, by their champions; none where not measured."""
-        if not DeltaTable.is_deltatable(f"{self.folder}/{METRICS.name}"):
+    def date_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
+        """Metrics of all loans of every date, by its champion; none where it was not measured."""
+        if not self._has(METRICS.name):
             return {}
-        asked = (
+        is_overall = (
             (pc.field("dataset") == "night")
             & pc.field("metric").isin(list(names))
             & (pc.field("segment") == ALL)
             & (pc.field("label") == ALL)
         )
         found: dict[date, dict[str, float | None]] = defaultdict(dict)
-        for row in self._dataset(METRICS.name).to_table(filter=asked).to_pylist():
+        for row in self._dataset(METRICS.name).to_table(filter=is_overall).to_pylist():
             found[row["as_of"]][row["metric"]] = row["value"]
         return found
 
     def cells(self, as_of: date, decisions: Decisions) -> list[Cell]:
-        """A night's loans, counted by score.
+        """The loans of a date, counted by score, the least risky cell first.
 
-        What a hard rule declined, whatever its PD, stands in the riskiest cell. A cell lies on one
-        side of `approve_below` with all its loans.
+        A loan that a hard rule declined, whatever its PD, is in the riskiest cell. A cell lies on
+        one side of `approve_below` with all its loans.
         """
-        found: Counter[tuple[int, int, str]] = Counter()
-        for rows in self._celled(as_of, decisions, "points", "outcome"):
-            rows["outcome"] = rows["outcome"].fillna("open")
-            sizes = rows.groupby(["cell", "points", "outcome"]).size()
-            found.update({key: int(count) for key, count in sizes.items()})
-        return [
-            Cell(cell, points, *[count if outcome == each else 0 for each in OUTCOMES])
-            for (cell, points, outcome), count in sorted(found.items())
-        ]
+        rows = self._by_cell(
+            as_of,
+            decisions,
+            "points",
+            "count(*) filter (where outcome = 'good') as good, "
+            "count(*) filter (where outcome = 'bad') as bad, "
+            "count(*) filter (where coalesce(outcome, 'open') = 'open') as open",
+        )
+        return [Cell(**row) for row in rows]
 
     def losses(self, as_of: date, decisions: Decisions) -> dict[int, float] | None:
-        """The expected loss of a night's loans, added up by the cells of `cells`.
+        """The expected loss of the loans of a date, summed by the cells of `cells`.
 
-        None: the night's scores do not tell it, since the contract did not name it then.
+        None: the scores have no expected loss, since the contract did not name one then.
         """
-        if EXPECTED_LOSS not in self._night(SCORES, as_of).schema.names:
+        if EXPECTED_LOSS not in self._dataset(SCORES, as_of).schema.names:
             return None
-        found: dict[int, float] = defaultdict(float)
-        for rows in self._celled(as_of, decisions, EXPECTED_LOSS):
-            for cell, loss in rows.groupby("cell")[EXPECTED_LOSS].sum().items():
-                found[int(cell)] += float(loss)
-        return found
+        rows = self._by_cell(as_of, decisions, None, f"sum({EXPECTED_LOSS}) as loss")
+        return {row["cell"]: row["loss"] or 0.0 for row in rows}
 
-    def _celled(self, as_of: date, decisions: Decisions, *columns: str) -> Iterator[Any]:
-        """Columns of a night's scores with their `cell`, a part of them at a time."""
-        needed = ["pd", "decision", *columns]
-        bound = decisions.approve_below
-        first_above = ceil(log(bound / (1 - bound)) * PER_LOG_ODDS)
-        for batch in self._night(SCORES, as_of).to_batches(columns=needed):
-            rows = batch.to_pandas()
-            cell = (np.log(rows["pd"] / (1 - rows["pd"])) * PER_LOG_ODDS).round()
-            is_below = rows["pd"] < bound
-            cell = cell.clip(upper=first_above - 1).where(is_below, cell.clip(lower=first_above))
-            is_refused = (rows["decision"] == DECISIONS[-1]) & (rows["pd"] < decisions.decline_from)
-            rows["cell"] = cell.mask(is_refused, WIDEST_LOG_ODDS * PER_LOG_ODDS).astype(int)
-            yield rows
+    def _by_cell(
+        self, as_of: date, decisions: Decisions, by: str | None, aggregates: str
+    ) -> list[Row]:
+        also = f", {by}" if by else ""
+        cell = CELL.replace("$first_above", FIRST_ABOVE)
+        return _query(
+            f"select {cell} as cell{also}, {aggregates} from rows group by all "  # noqa: S608 - our own words
+            f"order by cell{also}",
+            self._dataset(SCORES, as_of),
+            approve_below=decisions.approve_below,
+            decline_from=decisions.decline_from,
+        )
 
     def _row(
         self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
-    ) -> Mapping[str, Any] | None:
-        needed = None if columns is None else [*{"loan_id": None, **dict.fromkeys(columns)}]
-        index = self._index(table, as_of, self.versions(as_of).get(table))
-        for fragment, nth in index.found(loan_id):
-            group = fragment.to_table(columns=needed, use_threads=False)
-            (row,) = group.slice(nth, 1).to_pylist()
-            if row["loan_id"] == loan_id:
-                return dict(row)
+    ) -> Row | None:
+        """One row, found by reading one column first, and then the one row group that has it.
+
+        The statistics of files and row groups leave out those that cannot have the row.
+        """
+        is_loan = pc.field("loan_id") == loan_id
+        for fragment in self._dataset(table, as_of).get_fragments(filter=is_loan):
+            if not fragment.count_rows(filter=is_loan):
+                continue
+            for group in fragment.split_by_row_group(filter=is_loan):
+                if group.count_rows(filter=is_loan):
+                    (row,) = group.to_table(columns=columns, filter=is_loan).to_pylist()
+                    return dict(row)
         return None
 
-    def _read_index(self, table: str, as_of: date, version: int | None) -> Index:
-        schema = self._dataset(table, as_of, version).schema
-        texts = [each.name for each in schema if pa.types.is_string(each.type)]
-        # Of a row group's texts one row's are asked for: the others stay codes.
-        coded = self._dataset(table, as_of, version, coded={*texts} - {"loan_id"})
-        fragments = [part for file in coded.get_fragments() for part in file.split_by_row_group()]
-        hashes = [np.empty(0, np.uint64)]
-        for part in fragments:
-            ids = pl.Series(part.to_table(columns=["loan_id"])["loan_id"])
-            hashes.append(ids.hash().to_numpy())
-        everything = np.concatenate(hashes)
-        places = np.argsort(everything, kind="stable")
-        begins = np.cumsum([len(each) for each in hashes])[:-1]
-        return Index(everything[places], places, fragments, begins)
+    def _rows_of(self, table: str, as_of: date) -> list[Row]:
+        return list(self._dataset(table, as_of).to_table().to_pylist()) if self._has(table) else []
 
     def _read_document(self, version: str) -> ModelDocument:
-        """A model's document.
-
-        Raises:
-            InputError: there is no such model.
-        """
-        is_asked = pc.field("model_version") == version
-        rows = self._dataset(MODELS.name).to_table(columns=["document"], filter=is_asked)
+        is_model = pc.field("model_version") == version
+        rows = self._dataset(MODELS.name).to_table(columns=["document"], filter=is_model)
         if not rows.num_rows:
             raise InputError(f"there is no model '{version}' at {self.folder}")
         return ModelDocument.of(rows["document"][0].as_py())
 
-    def _every_run(self) -> list[Mapping[str, Any]]:
-        """Every attempt, in the order in which they ended."""
-        return self._runs_at(_moment())
-
-    def _look_at_runs(self, _: int) -> list[Mapping[str, Any]]:
+    def _every_run(self) -> list[Row]:
+        """Every run: those that have ended in that order, then those that have not."""
         return self._runs(self._table(RUNS.name).version())
 
-    def _read_runs(self, version: int) -> list[Mapping[str, Any]]:
-        runs = self._dataset(RUNS.name, version=version).to_table(columns=list(RUN_FACTS))
-        return sorted(runs.to_pylist(), key=lambda run: run["ended_at"])
+    def _read_runs(self, _: int) -> list[Row]:
+        runs = self._dataset(RUNS.name).to_table(columns=list(RUN_FACTS)).to_pylist()
+        # A run that is under way has no end; that of an abandoned one is not known.
+        return sorted(runs, key=lambda run: run["ended_at"] or run["started_at"])
 
-    def _nights(self, table: str) -> list[date]:
+    def _dates(self, table: str) -> set[date]:
         partitions = self._table(table).partitions()
-        return [date.fromisoformat(each["as_of"]) for each in partitions]
+        return {date.fromisoformat(each["as_of"]) for each in partitions}
 
-    def _night(self, table: str, as_of: date) -> Any:
-        """A night's rows of a table, as its complete runs have left them."""
-        return self._dataset(table, as_of, self.versions(as_of).get(table))
+    def _has(self, table: str) -> bool:
+        return DeltaTable.is_deltatable(self._url(table))
 
-    def _dataset(
-        self,
-        table: str,
-        as_of: date | None = None,
-        version: int | None = None,
-        coded: Collection[str] = (),
-    ) -> Any:
-        """A table's rows, of one night or of all, at a version or as they stand now.
+    def _url(self, table: str) -> str:
+        return f"{url_of_tables(self.folder)}/{table}"
 
-        The fragments' texts in `coded` columns are codes of a dictionary.
-        """
+    def _dataset(self, table: str, as_of: date | None = None) -> Dataset:
+        """The rows of a table now, of one batch date or of all."""
         partitions = None if as_of is None else [("as_of", "=", str(as_of))]
-        return self._at(table, version).to_pyarrow_dataset(
-            partitions,
-            filesystem=self._files(table),
-            parquet_read_options=ParquetReadOptions(dictionary_columns={*coded}),
-        )
+        return self._table(table).to_pyarrow_dataset(partitions, filesystem=self._files(table))
 
     def _files(self, table: str) -> SubTreeFileSystem | None:
-        """Arrow's own files of this machine.
+        """Arrow's own file system for a local folder; None: deltalake's.
 
-        Deltalake's are read through Python, which may be gone while a thread still asks for it:
+        Deltalake's is read through Python, which may be gone while a thread still asks for it:
         the process would then end with an abort.
         """
         folder = local_folder(self.folder)
@@ -363,19 +293,9 @@ class TableReader:
             return None
         return SubTreeFileSystem(str(folder.resolve() / table), LocalFileSystem())
 
-    def _at(self, name: str, version: int | None) -> DeltaTable:
-        """A table at a version; as it stands now where its log no longer reaches back so far.
-
-        Delta forgets a version after a month. A night that was rewritten since has a newer one.
-        """
+    def _table(self, name: str) -> DeltaTable:
         try:
-            return self._table(name) if version is None else self._table(name, version)
-        except InputError:
-            return self._table(name)
-
-    def _table(self, name: str, version: int | None = None) -> DeltaTable:
-        try:
-            return DeltaTable(f"{self.folder}/{name}", version=version)
+            return DeltaTable(self._url(name))
         except TableNotFoundError:
             raise InputError(
                 f"there is no table '{name}' at {self.folder} yet; run 'credit-spark nightly' "
@@ -389,18 +309,9 @@ class TableReader:
             ) from error
 
 
-def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches, which are as small as row groups, as tables of so many rows that grouping pays."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(each.num_rows for each in held) >= BLOCK_ROWS:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)
-
-
-def _moment() -> int:
-    """What is looked at once in a moment is the same until the next: a second."""
-    return int(monotonic())
+def _query(sql: str, rows: Dataset, **parameters: Any) -> list[Row]:
+    """The result of a query over `rows`, with filters and columns pushed down into the files."""
+    with duckdb.connect() as connection:
+        connection.register("rows", rows)
+        found = connection.sql(sql, params=parameters or None).to_arrow_table()
+        return list(found.to_pylist())

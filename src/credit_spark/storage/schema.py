@@ -4,6 +4,7 @@ A `Table` declares columns, keys and constraints. An existing table is compared 
 new is added, what is no longer declared stays, and a changed type or meaning is refused.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 CONSTRAINT = "delta.constraints."
 # The kind of a contract's column: in Delta a rate and an amount of money have the same type.
 KIND = "credit_spark.kind."
+WORD = re.compile(r"\w+")
 # Delta keeps no bounds of these types.
 WITHOUT_BOUNDS = ("array", "map", "struct")
 
@@ -73,20 +75,16 @@ def evolve(spark: SparkSession, path: str, table: Table) -> list[str]:
                 refused,
             )
         )
-    return [
-        *existing.add_columns(),
-        *existing.allow_nulls(),
-        *existing.change_constraints(),
-        *existing.set_properties(),
-    ]
+    return existing.evolve()
 
 
 class ExistingTable:
     """A Delta table that may differ from its declaration."""
 
     def __init__(self, spark: SparkSession, path: str, table: Table) -> None:
+        self.name = table.name
         self._spark, self._table = spark, table
-        self._name = sql_name(path)
+        self._path = sql_name(path)
         self._rows = spark.read.format("delta").load(path)
         self._found: Mapping[str, StructField] = {each.name: each for each in self._rows.schema}
         self._new = {
@@ -95,7 +93,8 @@ class ExistingTable:
 
     @cached_property
     def _properties(self) -> dict[str, str]:
-        return {key: value for key, value in self._sql_rows("SHOW TBLPROPERTIES")}
+        found = self._spark.sql(f"SHOW TBLPROPERTIES {self._path}").collect()
+        return {row["key"]: row["value"] for row in found}
 
     @cached_property
     def _new_constraints(self) -> dict[str, str]:
@@ -110,7 +109,32 @@ class ExistingTable:
         """The differences that would change what existing rows mean."""
         return [*self._other_types(), *self._other_kinds()] or [*self._broken_constraints()]
 
-    def add_columns(self) -> Iterator[str]:
+    def evolve(self) -> list[str]:
+        """Apply the differences, and say what they are."""
+        changes = [
+            *self._add_columns(),
+            *self._allow_nulls(),
+            *self._drop_constraints(),
+            *self._change_constraints(),
+        ]
+        self._set_properties()
+        return changes
+
+    def set_comments(self) -> bool:
+        """Write the declaration's comments; False: the table has them."""
+        comments = {
+            name: field.meaning
+            for name, field in all_columns(self._table).items()
+            if name in self._found and self._found[name].metadata.get("comment") != field.meaning
+        }
+        if not comments:
+            return False
+        columns = ", ".join(f"`{name}` COMMENT {_quoted(text)}" for name, text in comments.items())
+        self._alter(f"ALTER COLUMN {columns}")
+        self._alter(f"SET TBLPROPERTIES ('comment' = {_quoted(self._table.grain)})")
+        return True
+
+    def _add_columns(self) -> Iterator[str]:
         """Add new columns; a key, too, is null in the rows that were there before."""
         if not self._new:
             return
@@ -120,40 +144,38 @@ class ExistingTable:
         )
         self._alter(f"ADD COLUMNS ({columns})")
         for name, field in self._new.items():
-            yield f"{self._table.name}: new column '{name}' ({field.type}), null in earlier rows"
+            yield f"{self.name}: new column '{name}' ({field.type}), null in earlier rows"
 
-    def allow_nulls(self) -> Iterator[str]:
+    def _allow_nulls(self) -> Iterator[str]:
         """Let columns be null that are no longer declared, or no longer a key."""
         required = _required(self._table)
         for name, field in self._found.items():
             if not field.nullable and name not in required:
                 self._alter(f"ALTER COLUMN `{name}` DROP NOT NULL")
-                yield f"{self._table.name}: column '{name}' may be null from now on"
+                yield f"{self.name}: column '{name}' may be null from now on"
 
-    def change_constraints(self) -> Iterator[str]:
+    def _drop_constraints(self) -> Iterator[str]:
+        """Drop constraints on columns that are null from now on, since nulls would break them."""
+        gone = self._found.keys() - all_columns(self._table).keys()
+        for key, check in self._properties.items():
+            name = key.removeprefix(CONSTRAINT)
+            if key != name and name not in self._table.checks and gone & {*WORD.findall(check)}:
+                self._alter(f"DROP CONSTRAINT IF EXISTS {name}")
+                yield f"{self.name}: constraint '{name}' is dropped with its column"
+
+    def _change_constraints(self) -> Iterator[str]:
         """Add new constraints, and replace changed ones; those of others stay."""
         for name, check in self._new_constraints.items():
             self._alter(f"DROP CONSTRAINT IF EXISTS {name}")
             self._alter(f"ADD CONSTRAINT {name} CHECK ({check})")
-            yield f"{self._table.name}: constraint '{name}' is now '{check}'"
+            yield f"{self.name}: constraint '{name}' is now '{check}'"
 
-    def set_properties(self) -> Iterator[str]:
-        """Set what readers are helped by; it changes no rows, and is not reported."""
+    def _set_properties(self) -> None:
         wanted = _properties(self._table)
         changed = {key: text for key, text in wanted.items() if self._properties.get(key) != text}
         if changed:
             pairs = ", ".join(f"{_quoted(key)} = {_quoted(text)}" for key, text in changed.items())
             self._alter(f"SET TBLPROPERTIES ({pairs})")
-        yield from ()
-
-    def set_comments(self) -> None:
-        """Write the declaration's comments."""
-        columns = ", ".join(
-            f"`{name}` COMMENT {_quoted(field.meaning)}"
-            for name, field in all_columns(self._table).items()
-        )
-        self._alter(f"ALTER COLUMN {columns}")
-        self._alter(f"SET TBLPROPERTIES ('comment' = {_quoted(self._table.grain)})")
 
     def _other_types(self) -> Iterator[str]:
         for name, wanted in _types(self._table).items():
@@ -179,10 +201,7 @@ class ExistingTable:
         return self._rows.withColumns({name: F.lit(None).cast(types[name]) for name in self._new})
 
     def _alter(self, change: str) -> None:
-        self._spark.sql(f"ALTER TABLE {self._name} {change}")
-
-    def _sql_rows(self, command: str) -> list[tuple[str, str]]:
-        return [tuple(row) for row in self._spark.sql(f"{command} {self._name}").collect()]  # type: ignore[misc]
+        self._spark.sql(f"ALTER TABLE {self._path} {change}")
 
 
 def _required(table: Table) -> set[str]:

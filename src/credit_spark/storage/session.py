@@ -1,42 +1,52 @@
-"""The one place that builds a Spark session."""
+"""The one place that builds a Spark session, and the one that knows its SparkContext.
+
+The same code runs on an embedded Spark, under spark-submit, in a session that a platform has
+opened already, and over Spark Connect, which has no SparkContext.
+"""
 
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pyspark
 from pyspark import SparkContext
+from pyspark.errors import PySparkException
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from credit_spark.contract.errors import InputError
+from credit_spark.contract.errors import InputError, listed
 
-ALWAYS = {
+# What Delta needs before Spark starts.
+AT_START = {
     "spark.app.name": "credit-spark",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # A table's log is small; the default of 50 partitions costs seconds a write.
-    "spark.databricks.delta.snapshotPartitions": "1",
-    # Of a table's files: so that no core waits for the last of a few large parts.
-    "spark.sql.files.maxPartitionBytes": str(2**25),
-    # Between Java and Python: over TCP each small answer waits for a timer, 40 ms a task.
-    "spark.python.unix.domain.socket.enabled": "true",
-    # A socket's path has room for a hundred letters, which Java's own folder may fill.
-    "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108 - for its owner alone
-    # A core has a task of its own already.
-    "spark.executorEnv.POLARS_MAX_THREADS": "1",
-    # Of blocks of lines: a task is handed as much at once as it reads at once.
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(2**23),
-    # Dates are the lender's calendar days: no machine's zone may move them.
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
-    # A failed task's text can hold a borrower's values; the caller logs what may be logged.
+    # The text of a failed task can hold a borrower's values; the caller logs what may be logged.
     "spark.log.level": "OFF",
 }
-# Made by setup/class_archive.sh; Java reads from it what it would else load and verify.
-CLASS_ARCHIVE = Path(pyspark.__file__).parent / "classes.jsa"
-PYTHON_OF_TASKS = "PYSPARK_PYTHON"
+# What results depend on. Nobody sets these to anything else.
+MEANING = {
+    # Dates are the lender's calendar days: no machine's time zone moves them.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.ansi.enabled": "true",
+}
+# What only speed, and the detail of a trace, depend on.
+TUNING = {
+    # The log of a table is small; the default of 50 partitions costs seconds a write.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # A landing file of 30 MB is still work for several cores.
+    "spark.sql.files.maxPartitionBytes": "16m",
+    # storage/logs.py takes the classes and frames of a trace, and never its messages.
+    "spark.sql.pyspark.jvmStacktrace.enabled": "true",
+}
+# What spark-submit decides, whatever the settings say.
+OF_SPARK_SUBMIT = ("spark.master", "spark.app.", "spark.driver.", "spark.executor.", "spark.ui.")
+# Namespaces that a session takes at any time, though Spark itself does not declare them.
+OF_PLUGINS = ("spark.databricks.", "spark.comet.")
+# pyspark prints each error to stderr as it is raised, with the values in it.
+LOGGERS_OF_ERRORS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 JOB_DESCRIPTION = "spark.job.description"
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
@@ -50,18 +60,21 @@ def is_submitted() -> bool:
 def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSession]:
     """Open a session that knows Delta, and stop it when the work is done.
 
-    A session that is open already is used as it is, and left open. Under spark-submit, what was
-    given there wins over `options`. What the Java process of an embedded Spark prints goes to
-    the file `noise`.
+    A session that is open already is left open; it gets the options that it can still take. What
+    the Java process of an embedded Spark prints goes to the file `noise`.
 
     Raises:
-        InputError: Java could not be started.
+        InputError: Java could not be started, or options came too late for a Spark that
+            spark-submit has started.
     """
+    for name in LOGGERS_OF_ERRORS:
+        PySparkLogger.getLogger(name).disabled = True
     running = SparkSession.getActiveSession()
     if running is not None:
+        _set_missing(running, options)
         yield running
         return
-    spark = _started({**ALWAYS, **options}, noise)
+    spark = _submitted(options) if is_submitted() else _embedded(options, noise)
     try:
         yield spark
     finally:
@@ -70,58 +83,104 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
 
 @contextmanager
 def described(spark: SparkSession, words: str) -> Iterator[None]:
-    """Let Spark's page and log say in these words what is asked for meanwhile."""
-    spark.sparkContext.setJobDescription(words)
+    """Describe the jobs within in these words on Spark's web page and in its event log."""
+    context = _context(spark)
+    if context is None:
+        yield
+        return
+    context.setJobDescription(words)
     try:
         yield
     finally:
-        spark.sparkContext.setLocalProperty(JOB_DESCRIPTION, None)  # type: ignore[arg-type]
+        context.setLocalProperty(JOB_DESCRIPTION, None)  # type: ignore[arg-type]
 
 
-def _started(options: Mapping[str, str], noise: Path) -> SparkSession:
-    if is_submitted():
-        return _builder({**options, **_submitted(options)}).getOrCreate()
-    # Tasks that read files run in a Python of their own: this one, which has what they need.
-    os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
+def progress(spark: SparkSession) -> tuple[int, int]:
+    """How many tasks of the active stages are done, and how many there are.
+
+    Over Spark Connect neither is known: 0 of 0.
+    """
+    context = _context(spark)
+    if context is None:
+        return 0, 0
+    tracker = context.statusTracker()
+    stages = [tracker.getStageInfo(each) for each in tracker.getActiveStageIds()]
+    known = [each for each in stages if each]
+    return sum(each.numCompletedTasks for each in known), sum(each.numTasks for each in known)
+
+
+def _context(spark: SparkSession) -> SparkContext | None:
+    """The session's SparkContext; None over Spark Connect, where asking for it is an error."""
+    try:
+        return spark.sparkContext
+    except PySparkException:
+        return None
+
+
+def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
     try:
         with _stderr_to(noise):
-            return _builder({**_from_archive(), **options}).getOrCreate()
+            return _builder({**AT_START, **TUNING, **options, **MEANING}).getOrCreate()
     except Exception as error:
-        # pyspark says only that its gateway exited; the cause stands in what Java printed.
+        # pyspark says only that its gateway exited; the cause is in what Java printed.
         raise InputError(
             "Spark did not start. Run 'credit-spark doctor', which looks at Java, the JARs and the "
-            f"folders; what Java said stands in {noise}"
+            f"folders; what Java printed is in {noise}"
         ) from error
 
 
-def _from_archive() -> dict[str, str]:
-    """Options for Java to read its classes from their archive, where there is one.
-
-    Whatever is wrong with the archive, Java goes on without it, and must not print so into the
-    output of a command.
-    """
-    if not CLASS_ARCHIVE.is_file():
-        return {}
-    words = f'"-XX:SharedArchiveFile={CLASS_ARCHIVE}" -Xlog:disable -Xlog:all=error:stderr'
-    return {"spark.driver.defaultJavaOptions": words}
+def _submitted(options: Mapping[str, str]) -> SparkSession:
+    """A session of the Spark that spark-submit has started; what was given there is kept."""
+    at_start = {key: options.get(key, value) for key, value in AT_START.items()}
+    spark = _builder(at_start).getOrCreate()
+    _set_missing(spark, options)
+    if too_late := _too_late(spark, options):
+        spark.stop()
+        raise InputError(
+            listed(
+                "spark-submit has started Spark without these options of the settings, which no "
+                "session can take later; give each to spark-submit as --conf",
+                too_late,
+            )
+        )
+    return spark
 
 
 def _builder(options: Mapping[str, str]) -> SparkSession.Builder:
     return SparkSession.builder.config(map=dict(options))
 
 
-def _submitted(options: Mapping[str, str]) -> dict[str, str]:
-    """The options of ours that spark-submit was given otherwise."""
-    SparkContext._ensure_initialized()
-    assert SparkContext._jvm is not None
-    system = SparkContext._jvm.java.lang.System
-    values = {key: system.getProperty(key) for key in options}
-    return {key: value for key, value in values.items() if value is not None}
+def _set_missing(spark: SparkSession, options: Mapping[str, str]) -> None:
+    """Set what results depend on, and each other option that was not given before."""
+    given = spark.conf.getAll
+    missing = {key: value for key, value in (TUNING | dict(options)).items() if key not in given}
+    for key, value in missing.items():
+        if _can_be_set(spark, key):
+            # A platform may forbid what only speed depends on.
+            with suppress(PySparkException):
+                spark.conf.set(key, value)
+    for key, value in MEANING.items():
+        if spark.conf.get(key, None) != value:
+            spark.conf.set(key, value)
+
+
+def _can_be_set(spark: SparkSession, key: str) -> bool:
+    return key.startswith(OF_PLUGINS) or spark.conf.isModifiable(key)
+
+
+def _too_late(spark: SparkSession, options: Mapping[str, str]) -> list[str]:
+    """The names of the options that are spark-submit's to give, and that it did not give."""
+    given = spark.conf.getAll
+    return [
+        key
+        for key in options
+        if key not in given and not key.startswith(OF_SPARK_SUBMIT) and not _can_be_set(spark, key)
+    ]
 
 
 @contextmanager
 def _stderr_to(path: Path) -> Iterator[None]:
-    """Let processes that are started meanwhile write their standard error to a file."""
+    """Let processes that start within write their standard error to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     kept = os.dup(2)

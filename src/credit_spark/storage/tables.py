@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import date
 from itertools import count
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from delta.exceptions import DeltaConcurrentModificationException
@@ -41,6 +42,10 @@ BROKEN = re.compile(r"CHECK constraint (\w+)|NOT NULL constraint violated for co
 
 class ConstraintError(Exception):
     """A row breaks a constraint of its table, which has its name here but none of the values."""
+
+
+class ConflictError(TryAgainError):
+    """Another run has written to the table at the same moment: the same commit may succeed now."""
 
 
 class Staged(NamedTuple):
@@ -125,7 +130,7 @@ class Tables:
         self._staged[table.name] = Staged(table, together, both)
 
     def read(self, table: Table, written_by: str) -> DataFrame:
-        """This date's rows with the declared columns, staged ones in the place of those they replace.
+        """This date's rows with the declared columns; what is staged replaces what is published.
 
         Raises:
             InputError: there are none; `written_by` is the command that writes them.
@@ -171,8 +176,9 @@ class Tables:
         self.discard()
 
     def with_publish(self, action: Callable[[], object]) -> None:
-        """Let an action follow the next publish."""
-        self._with_publish.append(action)
+        """Let an action follow the next publish, once."""
+        if action not in self._with_publish:
+            self._with_publish.append(action)
 
     def discard(self) -> None:
         """Forget what is staged."""
@@ -187,7 +193,11 @@ class Tables:
             ConstraintError: a row breaks a constraint of the table.
         """
         condition = f"as_of = date'{self.as_of}'" + (f" and ({within})" if within else "")
-        return self._commit(table, self._stamped(table, frame), condition, self._fencing())
+        rows, fencing = self._stamped(table, frame), self._fencing()
+        if not fencing:
+            return self._commit(table, rows, condition)
+        # What is in the way is an older run of the date, which the fence stops, or another date's.
+        return _retried(lambda: self._commit(table, rows, condition, fencing))
 
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add a few rows at once; their number."""
@@ -252,7 +262,7 @@ class Tables:
         table: Table,
         frame: DataFrame,
         condition: str | None,
-        fencing: Mapping[str, str] = {},  # noqa: B006 - it is only read
+        fencing: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         """Append rows, or replace those for which a condition holds; their number.
 
@@ -277,7 +287,8 @@ class Tables:
 
     def _found_commit(self, table: Table, name: str) -> Row | None:
         history = DeltaTable.forPath(self.spark, self.path(table)).history(LAST_COMMITS)
-        return history.where(F.col("userMetadata") == name).first()
+        found: list[Row] = history.where(F.col("userMetadata") == name).collect()
+        return found[0] if found else None
 
     def _rewrite_once(
         self,
@@ -305,7 +316,6 @@ class Tables:
         history = DeltaTable.forPath(self.spark, self.path(table)).history(1)
         return int(history.select("version").collect()[0][0])
 
-
     def _check_claim(self) -> None:
         """Raise TryAgainError where a newer run has claimed the date."""
         if self.fence:
@@ -315,9 +325,9 @@ class Tables:
 
 
 def _retried(commit: Callable[[], Result]) -> Result:
-    """Commit to a table that runs of other dates write to, too."""
+    """Commit, and again where another run has written to the table at the same moment."""
     for _ in range(MOST_TRIES - 1):
-        with suppress(TryAgainError):
+        with suppress(ConflictError):
             return commit()
     return commit()
 
@@ -345,8 +355,8 @@ def _some(rows: DataFrame, columns: Collection[str], where: str | None) -> DataF
     return (rows.where(where) if where else rows).select(*columns)
 
 
-def _overtaken(table: Table) -> TryAgainError:
-    return TryAgainError(
+def _overtaken(table: Table) -> ConflictError:
+    return ConflictError(
         f"another run wrote to '{table.name}' at the same moment; run the same command again"
     )
 

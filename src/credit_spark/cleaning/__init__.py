@@ -1,1 +1,0 @@
-"""Lenders' text to typed, judged rows: every line leaves with one verdict."""

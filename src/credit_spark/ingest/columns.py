@@ -1,0 +1,171 @@
+"""Records of one file shape to the contract's typed columns, each with its row status.
+
+In come parsed records (lines.py); out go as many rows, with the columns of `JUDGED`.
+"""
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from credit_spark.contract.models import Contract, Layout, Promise
+from credit_spark.contract.tables import TYPES
+from credit_spark.ingest.layouts import Shape, column_at, key_of
+from credit_spark.ingest.lines import (
+    BROKEN_LINE, IS_CUT_OFF, KIND, LINE_COUNT, LINE_HASH, LOAN, PARTS, PLACE, QUOTED, TEXT, field,
+)  # fmt: skip
+from credit_spark.ingest.parsers import PARSERS, Notation, given
+from credit_spark.ingest.rules import (
+    IS_TEXT, IS_WELL_FORMED, KEY, allowed, is_sound, outcome, outside_of, reasons, rules_of, text_of,
+)  # fmt: skip
+
+ACCEPTED, QUARANTINED, SUPERSEDED = "accepted", "quarantined", "superseded"
+STATUS, CONTENT, REPLACED, SHAPE = "_status", "_content", "_replaced", "_shape"
+# Stands for null in a hash, which would else take (null, 'a') and ('a', null) for equal.
+NULL_MARK = "\u0000"
+HALVES = (1, 2)
+
+
+def judged(
+    records: DataFrame, shape: Shape, contract: Contract, as_of: date, number: int
+) -> DataFrame:
+    """The contract's columns of records, and what becomes of each row.
+
+    Out go PLACE, LINE_COUNT, LINE_HASH, SHAPE (the `number` of the shape), TEXT (null where
+    accepted), IS_TEXT, STATUS (accepted, quarantined, or what a line is that is no loan), KEY (the
+    lender's; null: missing, or the layout has none), CONTENT (a hash that stands in for the key),
+    the contract's columns, `outcome`, `reasons` and REPLACED (columns turned null or clipped).
+    """
+    layout = contract.source.layouts[shape.layout]
+    rules = rules_of(contract, is_keyed=key_of(layout, contract) is not None)
+    bounded = _bounded(_values(_texts(records, shape, contract), contract, layout), contract)
+    dated = bounded.withColumns(
+        {"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE}
+    )
+    sound = F.when(is_sound(rules), ACCEPTED).otherwise(QUARANTINED)
+    is_loan = F.col(KIND).isin(LOAN, BROKEN_LINE)
+    status = dated.withColumn(STATUS, F.when(is_loan, sound).otherwise(F.col(KIND)))
+    is_accepted, is_aside = F.col(STATUS) == ACCEPTED, F.col(STATUS) == QUARANTINED
+    return status.select(
+        *PLACE,
+        LINE_COUNT,
+        LINE_HASH,
+        F.lit(number).alias(SHAPE),
+        F.when(~is_accepted, F.col(TEXT)).alias(TEXT),
+        F.when(is_aside, F.col(KIND)).alias(KIND),
+        IS_TEXT,
+        IS_CUT_OFF,
+        STATUS,
+        KEY,
+        CONTENT,
+        *contract.columns,
+        outcome(contract).alias("outcome"),
+        F.when(is_aside, reasons(rules)).alias("reasons"),
+        _replaced(contract).alias(REPLACED),
+    )
+
+
+def raw(shape: Shape) -> Column:
+    """A parsed record's fields by their header's names, or a malformed line's text, as JSON."""
+    named = [
+        field(nth).alias(name or f"column {nth}") for nth, name in enumerate(shape.header)
+    ]
+    whole = F.to_json(F.struct(F.col(TEXT).alias("line")))
+    return F.when(F.col(KIND) == BROKEN_LINE, whole).otherwise(F.to_json(F.struct(*named)))
+
+
+def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
+    """The text that each column is read from, the key and the content of the fields."""
+    layout = contract.source.layouts[shape.layout]
+    key = key_of(layout, contract)
+    texts = {
+        text_of(name): _text(promise, shape, layout) for name, promise in contract.columns.items()
+    }
+    content = _content(shape) if key is None else F.lit(None).cast("string")
+    fields = records.select(*_carried(records), *[text.alias(name) for name, text in texts.items()],
+        content.alias(CONTENT))  # fmt: skip
+    return fields.withColumn(KEY, _key(key))
+
+
+def _carried(records: DataFrame) -> list[str]:
+    return [each for each in records.columns if each not in (PARTS, QUOTED)]
+
+
+def _text(promise: Promise, shape: Shape, layout: Layout) -> Column:
+    at = column_at(shape.header, promise)
+    if at is None:
+        return F.lit(None).cast("string")
+    text = given(field(at), (*layout.missing, *promise.missing))
+    if not promise.codes:
+        return text
+    codes = F.create_map(*[F.lit(each) for pair in promise.codes.items() for each in pair])
+    return F.coalesce(codes[text], text)
+
+
+def _key(names: tuple[str, ...] | None) -> Column:
+    if names is None:
+        return F.lit(None).cast("string")
+    parts = [F.col(text_of(name)) for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    return F.concat(*[each for part in parts for each in (F.lit("|"), part)][1:])
+
+
+def _content(shape: Shape) -> Column:
+    """128 bits of all fields, as 32 hexadecimal digits: equal for equal records for ever."""
+    fields = [F.coalesce(field(nth), F.lit(NULL_MARK)) for nth in range(len(shape.header))]
+    halves = [
+        F.lpad(F.hex(F.xxhash64(F.lit(half), F.array(*fields))), 16, "0") for half in HALVES
+    ]
+    return F.lower(F.concat(*halves))
+
+
+def _values(texts: DataFrame, contract: Contract, layout: Layout) -> DataFrame:
+    decimal = contract.source.decimal_of(layout)
+    return texts.withColumns({
+        name: PARSERS[promise.kind](
+            F.col(text_of(name)), promise, Notation(layout.units.get(name), decimal)
+        ).cast(TYPES[promise.kind])
+        for name, promise in contract.columns.items()
+    })  # fmt: skip
+
+
+def _bounded(values: DataFrame, contract: Contract) -> DataFrame:
+    """Values as the contract bounds them, and where that has changed them, if it can have."""
+    bounded = {
+        name: promise
+        for name, promise in contract.columns.items()
+        if promise.outside != "quarantine"
+    }
+    if not bounded:
+        return values
+    outside = {outside_of(name): _is_outside(name, each) for name, each in bounded.items()}
+    return values.withColumns(outside).withColumns(
+        {name: _bound(name, promise) for name, promise in bounded.items()}
+    )
+
+
+def _is_outside(name: str, promise: Promise) -> Column:
+    value, inside = F.col(name), F.lit(True)
+    if promise.range:
+        inside = inside & value.between(*promise.range)
+    if promise.one_of:
+        inside = inside & value.isin(*allowed(promise))
+    return F.coalesce(value.isNotNull() & ~inside, F.lit(False))
+
+
+def _bound(name: str, promise: Promise) -> Column:
+    value, is_outside = F.col(name), F.col(outside_of(name))
+    if promise.outside == "null" or promise.range is None:
+        return F.when(~is_outside, value)
+    low, high = (F.lit(each).cast(TYPES[promise.kind]) for each in promise.range)
+    return F.when(value < low, low).when(value > high, high).otherwise(value)
+
+
+def _replaced(contract: Contract) -> Column:
+    flags = [
+        F.when(F.col(outside_of(name)), F.lit(name))
+        for name, promise in contract.columns.items()
+        if promise.outside != "quarantine"
+    ]
+    return F.concat_ws(",", *flags) if flags else F.lit("")

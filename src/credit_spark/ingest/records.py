@@ -1,0 +1,209 @@
+"""Landing files to records with a status: every physical line of every file in exactly one record.
+
+Files of one shape and encoding are one frame. Lines are read, parsed and judged once, and the result
+is persisted; partial lines are put together from there, and only where there are any.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from credit_spark.contract.errors import LandingError, listed
+from credit_spark.contract.models import Contract
+from credit_spark.ingest.columns import CONTENT, SHAPE, STATUS, judged, raw
+from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, Encoding, LandingFile, broken_files
+from credit_spark.ingest.islands import blocks_of, records_of, with_footers
+from credit_spark.ingest.layouts import Shape
+from credit_spark.ingest.lines import (
+    BLANK, BROKEN_LINE, COUNTED, IS_CUT_OFF, KIND, LINE_COUNT, LINE_HASH, PARTIAL, PARTS, PLACE, SOURCE_FILE,
+    TEXT, Grammar, classified, grammar_of, parsed, physical_lines,
+)  # fmt: skip
+from credit_spark.ingest.rules import IS_TEXT
+
+UNSETTLED = (PARTIAL, BLANK)
+# Of a file's lines, what may not be text in the stated encoding before the file is refused.
+MOST_UNREADABLE = 0.5
+
+
+class Group(NamedTuple):
+    """Files of one shape and encoding, and the grammar of their records."""
+
+    number: int
+    shape: Shape
+    encoding: Encoding
+    grammar: Grammar
+    files: Sequence[LandingFile]
+
+
+class LineCounts(NamedTuple):
+    """A file's physical lines, of how many the bytes are no text, and a hash of all of them."""
+
+    lines: int = 0
+    unreadable: int = 0
+    content_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Judged records of all files; persisted until `release`.
+
+    `lines` are each file's physical lines, `observed` how many the reader gave of all files.
+    """
+
+    frame: DataFrame
+    lines: Mapping[str, LineCounts]
+    observed: int
+    groups: Sequence[Group]
+    persisted: Sequence[DataFrame] = field(default=())
+
+    def release(self) -> None:
+        """Drop what is persisted."""
+        for each in self.persisted:
+            each.unpersist()
+
+    def quarantined(self, rows: DataFrame) -> DataFrame:
+        """Quarantined rows with `raw`: their fields by the header's names, or the whole line."""
+        return _union([_with_raw(rows, group) for group in self.groups])
+
+
+def read_records(
+    spark: SparkSession, files: Sequence[LandingFile], contract: Contract, as_of: date
+) -> Records:
+    """The records of landing files, judged.
+
+    Raises:
+        LandingError: files cannot be read to their end, are cut off, or are in another encoding.
+    """
+    groups = list(_groups(files, contract))
+    counted = [Observation(f"lines of shape {group.number}") for group in groups]
+    by_itself = _persisted(_union([
+        _judged_lines(spark, group, contract, as_of, each)
+        for group, each in zip(groups, counted, strict=True)
+    ]))  # fmt: skip
+    counts = _counted(spark, by_itself, files)
+    lines = _by_file(counts)
+    _check_encoding(lines, contract)
+    observed = sum(int(each.get[COUNTED]) for each in counted)
+    partial = {row[SHAPE] for row in counts if row[STATUS] == PARTIAL}
+    if not partial:
+        return Records(by_itself, lines, observed, groups, [by_itself])
+    together = _persisted(_union([
+        _judged_islands(by_itself, group, contract, as_of)
+        for group in groups if group.number in partial
+    ]))  # fmt: skip
+    _check_ends(together)
+    is_unsettled = F.col(STATUS).isin(*UNSETTLED) & F.col(SHAPE).isin(*partial)
+    frame = by_itself.where(~is_unsettled).unionByName(together)
+    return Records(frame, lines, observed, groups, [by_itself, together])
+
+
+def _groups(files: Sequence[LandingFile], contract: Contract) -> Iterator[Group]:
+    def alike(file: LandingFile) -> tuple[Any, ...]:
+        return file.shape._replace(preamble=()), file.encoding
+
+    ordered = sorted(files, key=lambda file: (alike(file), file.name))
+    for number, ((shape, encoding), own) in enumerate(groupby(ordered, key=alike)):
+        escape = contract.source.layouts[shape.layout].escape
+        yield Group(number, shape, encoding, grammar_of(shape, escape), list(own))
+
+
+def _judged_lines(
+    spark: SparkSession, group: Group, contract: Contract, as_of: date, counted: Observation
+) -> DataFrame:
+    lines = classified(physical_lines(spark, group.files, counted), group.files, group.grammar)
+    return judged(
+        lines.withColumns({LINE_COUNT: F.lit(1), IS_CUT_OFF: F.lit(False)}), group.shape, contract, as_of, group.number
+    )
+
+
+def _judged_islands(
+    by_itself: DataFrame, group: Group, contract: Contract, as_of: date
+) -> DataFrame:
+    own = by_itself.where(F.col(SHAPE) == group.number).withColumn(KIND, F.col(STATUS))
+    partial = own.where(F.col(STATUS).isin(*UNSETTLED)).select(*PLACE, TEXT, IS_TEXT)
+    records = records_of(partial, blocks_of(own), group.grammar)
+    if contract.source.layouts[group.shape.layout].footer == "detect":
+        records = with_footers(records, group.grammar)
+    hashed = parsed(records, group.grammar).withColumn(LINE_HASH, F.lit(None).cast("bigint"))
+    return judged(hashed, group.shape, contract, as_of, group.number)
+
+
+def _with_raw(rows: DataFrame, group: Group) -> DataFrame:
+    own = rows.where(F.col(SHAPE) == group.number)
+    parts = F.when(~F.contains(TEXT, F.lit('"')) | (F.col(KIND) == BROKEN_LINE), group.grammar.tidied_parts(F.col(TEXT)))
+    return parsed(own.withColumn(PARTS, parts), group.grammar).withColumn("raw", raw(group.shape))
+
+
+def _persisted(records: DataFrame) -> DataFrame:
+    """For the account, deduplication, quarantine, validation, training, scoring and publishing."""
+    return records.persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _counted(
+    spark: SparkSession, by_itself: DataFrame, files: Sequence[LandingFile]
+) -> list[Any]:
+    """Physical lines by file and status; the first to read the files to their end."""
+    hashes = F.col(LINE_HASH)
+    try:
+        return by_itself.groupBy(SOURCE_FILE, SHAPE, STATUS).agg(
+            F.count(F.lit(1)).alias("lines"),
+            F.count(F.when(~F.col(IS_TEXT), 1)).alias("unreadable"),
+            # Halves of hashes: their sums do not overflow.
+            F.sum(F.shiftright(hashes, 32)).alias("high"),
+            F.sum(hashes.bitwiseAND(F.lit(2**32 - 1))).alias("low"),
+        ).collect()  # fmt: skip
+    except SPARK_ERRORS:
+        faults = broken_files(spark, files)
+        if not faults:
+            raise
+        raise LandingError(
+            listed("the landing files are broken; nothing was written", faults)
+        ) from None
+
+
+def _by_file(counts: Sequence[Any]) -> dict[str, LineCounts]:
+    found: dict[str, LineCounts] = {}
+    hashes: dict[str, int] = {}
+    for row in counts:
+        name = row[SOURCE_FILE]
+        hashes[name] = (hashes.get(name, 0) + (row["high"] << 32) + row["low"]) % 2**64
+        last = found.get(name, LineCounts())
+        found[name] = LineCounts(
+            last.lines + row["lines"], last.unreadable + row["unreadable"], f"{hashes[name]:016x}"
+        )
+    return found
+
+
+def _check_encoding(lines: Mapping[str, LineCounts], contract: Contract) -> None:
+    encoding = contract.source.encoding
+    faults = [
+        f"{name}: of {each.lines:,} lines {each.unreadable:,} are not in the encoding {encoding}; "
+        "name the file's own in source.encoding, such as cp1252 or ISO-8859-1, or have it "
+        "delivered in this one"
+        for name, each in sorted(lines.items())
+        if each.unreadable > MOST_UNREADABLE * each.lines
+    ]
+    if faults:
+        raise LandingError(
+            listed("the landing files are in another encoding; nothing was written", faults)
+        )
+
+
+def _check_ends(together: DataFrame) -> None:
+    cut_off = together.where(IS_CUT_OFF).select(SOURCE_FILE).distinct().collect()
+    faults = sorted(
+        f"{row[0]}: it ends in the middle of a quoted field: {BROKEN}" for row in cut_off
+    )
+    if faults:
+        raise LandingError(listed("the landing files are broken; nothing was written", faults))
+
+
+def _union(frames: Sequence[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, frames)

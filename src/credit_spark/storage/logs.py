@@ -1,0 +1,143 @@
+"""The log: JSON lines, each with a time and an event, and no borrower's values.
+
+Lines go to stderr where it is no terminal, and to the day's file always; traces go to the file.
+"""
+
+import json
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+
+from deltalake.exceptions import DeltaError
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+JAVA_FRAMES = 15
+# Seconds between two looks at how far a step is.
+LOOK_EVERY = 0.5
+
+# The first line of a Java exception, its condition, and the constraint or the column that is
+# violated. py4j prefixes the first with a colon.
+THROWN = re.compile(
+    r"(?:Caused by: |: )?((?:\w+\.)+[\w$]*(?:Exception|Error)\w*)"
+    r"(?:: \[([A-Z]\w*(?:\.\w+)*)\])?"
+    r"(?: CHECK constraint (\w+) | NOT NULL constraint violated for column: (\w+))?"
+)
+FRAME = re.compile(r"\s+(at [\w.$/<>]+\((?:\w+\.\w+:\d+|Native Method|Unknown Source)\))$")
+
+# Their texts hold the rows that they are about.
+HIDDEN = (PySparkException, Py4JJavaError, DeltaError)
+
+
+class Log:
+    """Writes the events of one run."""
+
+    def __init__(self, folder: Path, run_id: str, to_stderr: bool | None = None) -> None:
+        self.file = folder / "credit-spark.jsonl"
+        self.run_id = run_id
+        self._to_stderr = not sys.stderr.isatty() if to_stderr is None else to_stderr
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def event(self, name: str, **facts: object) -> None:
+        """Note that something happened, with facts about it."""
+        line = self._line(name, facts)
+        self._keep(line)
+        if self._to_stderr:
+            print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def progress(self, step: str, under_way: Callable[[], str]) -> Iterator[None]:
+        """Show on a terminal that a step is at work, for how long, and how far it is."""
+        if self._to_stderr:
+            yield
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[far]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as shown, ended() as is_ended:
+            task = shown.add_task(step, total=1, far="")
+
+            def look() -> None:
+                while not is_ended.wait(LOOK_EVERY):
+                    # Whatever Spark says while it stops is not worth a trace.
+                    with suppress(Exception):
+                        shown.update(task, far=under_way())
+
+            Thread(target=look, daemon=True).start()
+            yield
+            is_ended.set()
+            shown.update(task, completed=1, far="")
+
+    def trace(self, error: BaseException) -> None:
+        """Keep an error's trace, and those of its causes, in the file alone."""
+        self._keep(self._line("error", {"trace": [_told(each) for each in _chain(error)]}))
+
+    def _line(self, name: str, facts: dict[str, object]) -> str:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return json.dumps({"at": at, "run_id": self.run_id, "event": name, **facts}, default=str)
+
+    def _keep(self, line: str) -> None:
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+@contextmanager
+def ended() -> Iterator[Event]:
+    """An event that has come to pass at the end, whatever the end."""
+    event = Event()
+    try:
+        yield event
+    finally:
+        event.set()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, the last one first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _told(error: BaseException) -> str:
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}{type(error).__name__}: {_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    """What an error says; what Spark and Delta say may hold values, so of it only the kind."""
+    return java_trace(error) if isinstance(error, HIDDEN) else str(error)
+
+
+def java_trace(error: BaseException) -> str:
+    """Where a failure of Spark comes from, without its messages, which can hold rows' values.
+
+    A line an exception of the chain: class, Spark's error condition, the constraint or column that
+    was violated; below it the first frames. Empty for an error that Spark did not raise.
+    """
+    if not isinstance(error, PySparkException | Py4JJavaError):
+        return ""
+    return "\n".join(_without_messages(str(error)))
+
+
+def _without_messages(text: str) -> Iterator[str]:
+    """The lines of a printed Java exception that hold names only, each cut down to them."""
+    frames = 0
+    for line in text.splitlines():
+        if found := THROWN.match(line):
+            frames = 0
+            yield " ".join(filter(None, found.groups()))
+        elif found := FRAME.match(line):
+            frames += 1
+            if frames <= JAVA_FRAMES:
+                yield f"  {found[1]}"

@@ -1,0 +1,217 @@
+"""Commands that only read: what they print is what the tables say, and they start no Java."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.cutoffs import curve, cutoff
+from tests.nights import arrow, run
+
+
+@pytest.fixture
+def look(capfd, done, tmp_path, monkeypatch):
+    """Runs a command on the first night's tables."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: object):
+        return run(capfd, *words, "--portfolio", "lending_club", "--warehouse", done.parent)
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def scores(done) -> list[dict]:
+    return arrow(done / "scores").to_pylist()
+
+
+def test_an_explanation_adds_up_to_the_points(look, scores) -> None:
+    row = next(row for row in scores if row["decision"] == "decline")
+
+    told = look("explain", row["loan_id"])
+    parts = look("explain", row["loan_id"], "--as-of", "2012-01-31", "--json").summary["parts"]
+
+    assert told.code == 0, told.err
+    assert f"{row['points']} points, band {row['band']}" in told.out
+    assert row["reason_1"] in told.out
+    assert round(sum(part["points"] for part in parts), 6) == row["points"]
+    shown = [float(each) for each in re.findall(r"│ +([+-]?\d+\.\d) +│", told.out)]
+    assert shown == [part["points"] for part in parts]
+    costs = sorted(part["points"] for part in parts[1:])
+    assert costs[0] < 0
+
+
+def test_the_scorecard_gives_a_loan_its_points(look, done, scores) -> None:
+    """By hand: the base, and a level's or a number's points each, as anyone would add them."""
+    told = look("scorecard", "--csv")
+    rows = list(csv.DictReader(io.StringIO(told.out)))
+    base = float(rows[0]["points"])
+    levels = {(row["feature"], row["level"]): float(row["points"]) for row in rows}
+    loans = {row["loan_id"]: row for row in arrow(done / "loans").to_pylist()}
+
+    for score in scores[:50]:
+        answer = look("explain", score["loan_id"], "--json").summary
+        by_feature = {part["feature"]: part for part in answer["parts"]}
+        assert by_feature["base"]["points"] == pytest.approx(base, abs=0.1)
+        home = loans[score["loan_id"]]["home_ownership"]
+        assert by_feature["home_ownership"]["points"] == pytest.approx(
+            levels["home_ownership", home], abs=0.1
+        )
+
+
+def test_one_of_the_ways_to_print_is_asked_for(look) -> None:
+    told = look("scorecard", "--csv", "--json")
+
+    assert (told.code, told.out) == (2, "")
+    assert "--csv and --json: ask for one of them" in told.err
+
+
+def test_what_if_counts_as_the_scores_do(look, scores) -> None:
+    told = look("what-if", "--approve-below", "0.08", "--json").summary
+
+    own, asked = told["cutoffs"]
+    assert own["approved"] == sum(row["decision"] == "approve" for row in scores)
+    # A cell is a thousandth of log-odds wide.
+    exact = sum(row["pd"] < 0.08 for row in scores)
+    assert asked["approved"] == pytest.approx(exact, abs=3)
+    approved = [row for row in scores if row["pd"] < 0.08]
+    assert asked["expected_rate"] == pytest.approx(
+        sum(row["pd"] for row in approved) / len(approved), rel=0.01
+    )
+    shares = [each["share"] for each in told["curve"]]
+    assert shares == sorted(shares)
+    assert len(shares) == 19
+    assert f"{own['approved']:,}" in look("what-if").out
+
+
+def test_what_if_adds_up_the_expected_loss(look, done, scores) -> None:
+    own, asked = look("what-if", "--approve-below", "0.08", "--json").summary["cutoffs"]
+    lent = {row["loan_id"]: row["loan_amount"] for row in arrow(done / "loans").to_pylist()}
+
+    def loss(bound: float) -> float:
+        return sum(0.61 * row["pd"] * lent[row["loan_id"]] for row in scores if row["pd"] < bound)
+
+    # Its own cut-off parts no cell; another may part one.
+    assert own["expected_loss"] == pytest.approx(loss(0.12), rel=1e-9)
+    assert asked["expected_loss"] == pytest.approx(loss(0.08), rel=0.002)
+    assert f"{own['expected_loss']:,.0f}" in look("what-if").out
+    assert all(
+        row["expected_loss"] == pytest.approx(0.61 * row["pd"] * lent[row["loan_id"]])
+        for row in scores
+    )
+
+
+def test_a_cutoff_of_no_loan_is_undefined_and_a_curve_has_every_loan_once() -> None:
+    cells = [Cell(nth * 10 - 3000, 600, 3, 1, 1) for nth in range(400)]
+
+    assert cutoff(cells, 1e-9)[1:] == (0, 0.0, None, None, None)
+    assert cutoff(cells, 1e-9, {-3000: 5.0}).expected_loss == 0
+    assert cutoff(cells, 1.0, {-3000: 5.0, -2990: 0.5}).expected_loss == 5.5
+    assert cutoff(cells, 1.0).approved == 2000
+    assert cutoff(cells, 1.0).observed_rate == 0.25
+    assert [round(each.share, 2) for each in curve(cells)] == [nth / 20 for nth in range(1, 20)]
+    assert curve([]) == []
+
+
+def test_an_export_is_run_as_it_is_printed(look, done, scores) -> None:
+    told = look("export", "--dialect", "duckdb")
+
+    with duckdb.connect() as connection:
+        connection.register("loans", arrow(done / "loans"))
+        rows = connection.sql(told.out).fetch_arrow_table().to_pylist()
+
+    assert {row["loan_id"]: row["points"] for row in rows} == {
+        row["loan_id"]: row["points"] for row in scores
+    }
+    assert look("export", "--dialect", "postgres").out.count("DOUBLE PRECISION") > 10
+
+
+def test_the_last_nights_are_told_a_line_each(look, done) -> None:
+    (row,) = arrow(done / "runs").to_pylist()
+    figures = {
+        each["metric"]: each["value"]
+        for each in arrow(done / "metrics").to_pylist()
+        if each["dataset"] == "night" and each["label"] == each["segment"] == "all"
+    }
+
+    (told,) = look("status", "--json").summary
+
+    assert told["as_of"] == "2012-01-31"
+    assert (told["status"], told["read"]) == ("complete", row["rows_read"])
+    assert (told["accepted"], told["quarantined"]) == (
+        row["rows_accepted"],
+        row["rows_quarantined"],
+    )
+    assert (told["ks"], told["auc"]) == (figures["ks"], figures["auc"])
+    assert told["seconds"] > 1
+    assert told["newest_run"] == "complete"
+    assert "complete" in look("status").out
+
+
+def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
+    bands = look("show", "bands", "--json").summary
+
+    assert [each["band"] for each in bands] == ["A", "B", "C", "D", "E"]
+    for each in bands:
+        own = [row for row in scores if row["band"] == each["band"]]
+        assert each["loans"] == len(own)
+        assert each["bad"] == sum(row["outcome"] == "bad" for row in own)
+        assert each["open"] == sum(row["outcome"] in (None, "open") for row in own)
+        assert each["mean_pd"] == pytest.approx(sum(row["pd"] for row in own) / len(own))
+    lines = list(csv.DictReader(io.StringIO(look("show", "metrics", "--csv").out)))
+    unfolded = [row for row in arrow(done / "metrics").to_pylist() if row["fold"] is None]
+    assert len(lines) == len(unfolded)
+    assert "pd_tenth=10" in {line["segment"] for line in lines}
+    assert look("show", "metrics").out.count("\n") > len(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("explain", "nobody"), "there is no loan 'nobody' among the scores of 2012-01-31"),
+        (("explain", "1", "--as-of", "2011-01-31"), "the night of 2011-01-31 is not complete"),
+        (("scorecard", "--model", "abc"), "there is no model 'abc'"),
+        (("scorecard", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
+        (("what-if", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
+        (("show", "metrics", "--as-of", "2011-01-31"), "the night of 2011-01-31 has no metrics"),
+        (("show", "bands", "--as-of", "2011-01-31"), "the night of 2011-01-31 has no bands"),
+        (("serve", "--host", "nowhere.invalid", "--token", "x"), "nowhere.invalid:8000 cannot be served on"),
+        (("serve", "--host", "0.0.0.0"), "0.0.0.0 can be reached by others: give a --token"),
+        (("serve", "--host", "192.0.2.1", "--token", "x"), "192.0.2.1:8000 cannot be served on"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_told(look, words, said) -> None:
+    told = look(*words)
+
+    assert told.code == 2
+    assert said in told.sentence
+
+
+def test_a_warehouse_that_is_empty_is_told(capfd, tmp_path) -> None:
+    told = run(capfd, "explain", "1", "--portfolio", "lending_club", "--warehouse", tmp_path)
+
+    assert told.code == 2
+    assert "run 'credit-spark nightly' first, or name the right --warehouse" in told.sentence
+
+
+def test_no_java_is_started(done) -> None:
+    code = (
+        "import sys, pyspark; from credit_spark.cli import main; code = main(sys.argv[1:]); "
+        "from pyspark import SparkContext; sys.exit(code or SparkContext._gateway is not None)"
+    )
+    words = ["scorecard", "--portfolio", "lending_club", "--warehouse", str(done.parent), "--json"]
+
+    told = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)[0]["feature"] == "base"
+    assert Path(done).is_dir()

@@ -1,0 +1,145 @@
+"""Which model is champion of which batch date, with real Delta tables."""
+
+import json
+from datetime import date
+
+import pytest
+
+from credit_spark.contract.errors import InputError
+from credit_spark.contract.models import Decisions, ScorePlan
+from credit_spark.contract.tables import MODELS
+from credit_spark.scoring.document import Facts, ModelDocument
+from credit_spark.storage.models import FACTS, Gate, Models
+from credit_spark.storage.tables import Tables
+
+PLAN = ScorePlan(bands={"all": 1.0}, decisions=Decisions(approve_below=0.1, decline_from=0.3))
+
+
+def fit(day: int, intercept: float, treatment: str = "class_weight") -> ModelDocument:
+    facts = Facts(
+        as_of=date(2026, 3, day), treatment=treatment, rows=2, good=1, bad=1,
+        out_of_time_from=None, folds=2, seed=1, regularisation=0, elastic_net=0,
+    )  # fmt: skip
+    return ModelDocument(
+        portfolio="p", contract_hash="h", features=(), left_out=(), intercept=intercept,
+        offset=0.0, score=PLAN, facts=facts,
+    )  # fmt: skip
+
+
+FIRST, SECOND = fit(1, 0.1), fit(5, 0.2)
+
+
+@pytest.fixture
+def models(spark, tmp_path) -> Models:
+    models = Models(Tables(spark, str(tmp_path), date(2026, 3, 1), "run"))
+    for each in (FIRST, SECOND):
+        models.save(each, [Gate("auc", 0.5, 1, 0.7)])
+    models._tables.publish()
+    return models
+
+
+def champion(models: Models, day: int) -> str | None:
+    found = models.champion(date(2026, 3, day))
+    return found.version if found else None
+
+
+def status(models: Models) -> dict:
+    models._tables.publish()
+    return {each["model_version"]: each["status"] for each in models._tables.rows(MODELS, FACTS)}
+
+
+def test_a_date_before_the_first_promotion_has_no_champion(models) -> None:
+    models.promote(FIRST.version, date(2026, 3, 2))
+
+    assert [champion(models, day) for day in (1, 2, 9)] == [None, FIRST.version, FIRST.version]
+
+
+def test_a_rollback_leaves_earlier_dates_their_champions(models) -> None:
+    for version, day in ((FIRST, 2), (SECOND, 5), (FIRST, 8)):
+        models.promote(version.version, date(2026, 3, day))
+
+    assert [champion(models, day) for day in (2, 4, 5, 7, 8)] == [
+        FIRST.version, FIRST.version, SECOND.version, SECOND.version, FIRST.version,
+    ]  # fmt: skip
+    assert status(models) == {FIRST.version: "champion", SECOND.version: "retired"}
+
+
+def test_a_promotion_of_an_earlier_date_changes_no_later_one(models) -> None:
+    models.promote(SECOND.version, date(2026, 3, 8))
+
+    models.promote(FIRST.version, date(2026, 3, 6))
+
+    assert [champion(models, day) for day in (6, 8)] == [FIRST.version, SECOND.version]
+    assert status(models) == {FIRST.version: "retired", SECOND.version: "champion"}
+
+
+def test_of_two_promotions_from_one_date_the_later_call_counts(models) -> None:
+    for version in (FIRST, SECOND, SECOND):
+        models.promote(version.version, date(2026, 3, 5))
+
+    assert champion(models, 5) == SECOND.version
+    assert status(models) == {FIRST.version: "challenger", SECOND.version: "champion"}
+
+
+def test_a_model_that_was_fitted_later_scores_no_earlier_date(models) -> None:
+    with pytest.raises(InputError, match="fitted on 2026-03-05: on 2026-03-04 it did not exist"):
+        models.promote(SECOND.version, date(2026, 3, 4))
+
+    assert models.newest_challenger(date(2026, 3, 4)) == FIRST.version
+    assert models.newest_challenger(date(2026, 3, 5)) == SECOND.version
+
+
+def test_of_two_fits_of_one_date_the_user_chooses(models) -> None:
+    other = fit(5, 0.3, "oversample")
+    models.save(other, [])
+
+    with pytest.raises(InputError) as error:
+        models.newest_challenger(date(2026, 3, 9))
+
+    assert f"{other.version} (oversample)" in str(error.value)
+    assert f"{SECOND.version} (class_weight)" in str(error.value)
+
+
+def test_a_missing_challenger_and_a_missing_model_are_errors(models) -> None:
+    with pytest.raises(InputError, match="no challenger that was fitted by 2026-02-01"):
+        models.newest_challenger(date(2026, 2, 1))
+    with pytest.raises(InputError, match="there is no model 'zzz'"):
+        models.promote("zzz", date(2026, 3, 9))
+
+
+def test_only_a_model_that_fails_its_gates_is_seen_before_the_run_is_published(models) -> None:
+    run = Models(Tables(models._tables.spark, models._tables.folder, date(2026, 3, 9), "other"))
+    sound, unsound = fit(9, 0.3), fit(9, 0.4)
+    run.save(sound, [Gate("auc", 0.5, 1, 0.7)])
+    run.save(unsound, [Gate("auc", 0.5, 1, 0.4)])
+    run.promote(sound.version, date(2026, 3, 9))
+
+    assert champion(run, 9) == sound.version
+    assert run.document(sound.version) == sound
+    assert champion(models, 9) is None
+    assert set(status(models)) == {FIRST.version, SECOND.version, unsound.version}
+    run._tables.discard()
+    run._tables.publish()
+    assert set(status(models).values()) == {"challenger"}
+
+
+def test_an_overruled_gate_is_kept_with_its_reason(models) -> None:
+    models.promote(FIRST.version, date(2026, 3, 2), ["auc"], "it is a pilot")
+    models._tables.publish()
+
+    (row,) = models._tables.rows(MODELS, ["gates"], "status = 'champion'")
+    assert json.loads(row["gates"])[0]["overruled"] == {
+        "reason": "it is a pilot", "as_of": "2026-03-02",
+    }  # fmt: skip
+
+
+def test_a_gate_says_by_how_much_it_was_missed() -> None:
+    """Rounded alone, what was seen would seem to be allowed."""
+    said = [str(Gate("auc", 0.6, 0.95, seen)) for seen in (0.5996, 0.7, 0.95004, None)]
+
+    assert said == [
+        "auc is 0.600, allowed 0.6 to 0.95: 0.0004 too low",
+        "auc is 0.700, allowed 0.6 to 0.95",
+        "auc is 0.950, allowed 0.6 to 0.95: 4e-05 too high",
+        "auc is unknown, allowed 0.6 to 0.95",
+    ]

@@ -1,0 +1,85 @@
+"""Tables that deltalake wrote, read without Java."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from credit_spark.contract.errors import InputError
+from credit_spark.storage.reader import RUN_FACTS, TableReader
+
+FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)
+BEGAN = datetime(2026, 3, 4, 6, tzinfo=UTC)
+
+
+def run(nth: int, as_of: date, status: str, **facts: object) -> dict:
+    started_at = BEGAN + timedelta(hours=nth)
+    ended_at = None if status in ("started", "abandoned") else started_at + timedelta(minutes=5)
+    row = {"as_of": as_of, "command": "nightly", "status": status, "run_id": f"run-{nth}"}
+    return dict.fromkeys(RUN_FACTS) | row | {"started_at": started_at, "ended_at": ended_at} | facts
+
+
+def add_runs(folder: Path, *runs: dict) -> None:
+    stamps = {"started_at": pa.timestamp("us", "UTC"), "ended_at": pa.timestamp("us", "UTC")}
+    types = {"as_of": pa.date32(), "rows_accepted": pa.int64(), **stamps}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in RUN_FACTS])
+    write_deltalake(folder / "runs", pa.Table.from_pylist([*runs], schema), mode="append")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    add_runs(
+        tmp_path,
+        run(1, FIRST, "complete", rows_accepted=3, message="one"),
+        run(2, FIRST, "refused", message="no files"),
+        run(3, SECOND, "complete", rows_accepted=2),
+        run(4, SECOND, "abandoned"),
+        run(5, SECOND, "started"),
+        run(6, date(2026, 3, 4), "stopped"),
+        run(7, SECOND, "complete", command="monitor"),
+    )
+    scores = pa.table(
+        {
+            "loan_id": [f"{nth:06}" for nth in range(3000)] + ["000007"],
+            "pd": [nth / 3000 for nth in range(3000)] + [0.5],
+            "as_of": [SECOND] * 3000 + [FIRST],
+        }
+    )
+    write_deltalake(tmp_path / "scores", scores, partition_by=["as_of"])
+    return tmp_path
+
+
+def test_a_date_goes_by_its_newest_complete_run(folder) -> None:
+    reader = TableReader(str(folder))
+
+    assert reader.latest() == SECOND
+    assert {as_of: each["run_id"] for as_of, each in reader.complete_dates().items()} == {
+        FIRST: "run-1", SECOND: "run-3",
+    }  # fmt: skip
+    told = [(each["run_id"], each["newest"]["status"]) for each in reader.last_runs()]
+    assert told == [("run-1", "refused"), ("run-3", "started"), ("run-6", "stopped")]
+
+
+def test_a_loan_is_found_on_its_date(folder) -> None:
+    reader = TableReader(str(folder))
+
+    assert reader.score("000007", SECOND)["pd"] == 7 / 3000
+    assert reader.score("000007", FIRST)["pd"] == 0.5
+    assert reader.score("000008", FIRST) is None
+    assert reader.score("it's", SECOND) is None
+
+
+def test_a_new_run_is_seen_by_a_reader_that_is_open(folder) -> None:
+    reader = TableReader(str(folder))
+    assert reader.latest() == SECOND
+
+    add_runs(folder, run(8, FIRST, "complete"))
+
+    assert [each["run_id"] for each in reader.last_runs()] == ["run-8", "run-3", "run-6"]
+
+
+def test_a_warehouse_without_runs_says_what_to_do(tmp_path) -> None:
+    with pytest.raises(InputError, match="there is no table 'runs'"):
+        TableReader(str(tmp_path)).latest()
