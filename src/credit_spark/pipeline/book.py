@@ -7,10 +7,10 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.contract.errors import CreditSparkError, GateError, InputError, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
+from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.modelling.collinearity import inflations
 from credit_spark.modelling.features import Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes
