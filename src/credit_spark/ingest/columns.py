@@ -12,7 +12,7 @@ from credit_spark.contract.models import Contract, Layout, Promise
 from credit_spark.contract.tables import TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
-    BROKEN_LINE, IS_CUT_OFF, KIND, LINE_COUNT, LINE_HASH, LOAN, PARTS, PLACE, QUOTED, TEXT, field,
+    BROKEN_LINE, KIND, LOAN, PARTS, QUOTED, TEXT, field,
 )  # fmt: skip
 from credit_spark.ingest.parsers import PARSERS, Notation, given
 from credit_spark.ingest.rules import (
@@ -31,10 +31,11 @@ def judged(
 ) -> DataFrame:
     """The contract's columns of records, and what becomes of each row.
 
-    Out go PLACE, LINE_COUNT, LINE_HASH, SHAPE (the `number` of the shape), TEXT (null where
-    accepted), IS_TEXT, STATUS (accepted, quarantined, or what a line is that is no loan), KEY (the
-    lender's; null: missing, or the layout has none), CONTENT (a hash that stands in for the key),
-    the contract's columns, `outcome`, `reasons` and REPLACED (columns turned null or clipped).
+    Out go the columns of `records` but PARTS and QUOTED; TEXT is null where a row is accepted, KIND
+    where it is not quarantined. Beside them stand SHAPE (the `number` of the shape), STATUS
+    (accepted, quarantined, or what a line is that is no loan), KEY (the lender's; null: missing, or
+    the layout has none), CONTENT (a hash that stands in for the key), the contract's columns,
+    `outcome`, `reasons` and REPLACED (columns turned null or clipped).
     """
     layout = contract.source.layouts[shape.layout]
     rules = rules_of(contract, is_keyed=key_of(layout, contract) is not None)
@@ -47,14 +48,10 @@ def judged(
     status = dated.withColumn(STATUS, F.when(is_loan, sound).otherwise(F.col(KIND)))
     is_accepted, is_aside = F.col(STATUS) == ACCEPTED, F.col(STATUS) == QUARANTINED
     return status.select(
-        *PLACE,
-        LINE_COUNT,
-        LINE_HASH,
+        *[each for each in _carried(records) if each not in (TEXT, KIND)],
         F.lit(number).alias(SHAPE),
         F.when(~is_accepted, F.col(TEXT)).alias(TEXT),
         F.when(is_aside, F.col(KIND)).alias(KIND),
-        IS_TEXT,
-        IS_CUT_OFF,
         STATUS,
         KEY,
         CONTENT,

@@ -3,114 +3,198 @@
 An island is a run of partial and blank lines between whole loans. A record never holds a whole loan:
 such a line inside quotes is the sign of a stray quote. So islands are independent of each other, and
 a stray quote breaks lines of its own island only. Each physical line comes out in one record.
+
+Nearly all islands are sound: wherever the quotes above a line are even in number, a record begins
+(`records_of`). Islands for which that does not work out are read line by line (`mended`).
 """
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from credit_spark.ingest.lines import (
-    BLANK, BLOCK, BROKEN_LINE, FOOTER, IS_CUT_OFF, KIND, LINE, LINE_COUNT, LOAN, PARTIAL, PARTS, PLACE,
+    BLANK, BLOCK, BROKEN_LINE, FOOTER, IS_CUT_OFF, KIND, LINE, LINE_COUNT, LOAN, PARTIAL, PARTS,
     SOURCE_FILE, TEXT, Grammar,
 )  # fmt: skip
 from credit_spark.ingest.rules import IS_TEXT
 
-# Lines that are put together in one row. An island of more is cut where no quote is open; where one
-# is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
+# Lines that `mended` puts together in one row. An island of more is cut where no quote is open; where
+# one is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
 CHUNK_LINES, MOST_CHUNKS = 1000, 10
+# A line's number in its file; the file's last line that is no footer, and the number of its lines.
+NTH, LAST_LOAN, TOTAL = "_nth", "_last_loan", "_total"
+# The block in which a line's island begins; with the file and ISLAND it names the island.
+ROOT, ISLAND, OF_AN_ISLAND = "_root", "_island", (SOURCE_FILE, "_root", "_island")
+IS_SUSPECT = "_is_suspect"
 WORDS = "[A-Za-z]{3,}"
-NTH, SETTLED_BELOW, TOTAL = "_nth", "_settled_below", "_total"
 RANGES = "array<struct<first:int,last:int,is_record:boolean,is_open:boolean>>"
 
 
-def blocks_of(lines: DataFrame) -> DataFrame:
-    """One row a block of a file: its first line's number and how many lines stand before it.
+def blocks_of(lines: DataFrame, grammar: Grammar) -> DataFrame:
+    """One row a block of a file: where its lines stand in the file.
 
-    With them the number of the file's lines, and of the last that is not partial or blank.
+    `_before` lines stand above its first one; ROOT is the block in which the island begins that
+    holds its lines before `_settled`, the first that is a record by itself.
     """
     is_settled = ~F.col(KIND).isin(PARTIAL, BLANK)
+    is_loan = (F.col(KIND) != BLANK) & ~_is_like_a_footer(grammar)
     blocks = lines.groupBy(SOURCE_FILE, BLOCK).agg(
         F.min(LINE).alias("_first"),
         F.count(F.lit(1)).alias("_count"),
-        F.max(F.when(is_settled, F.col(LINE))).alias("_last"),
+        F.min(F.when(is_settled, F.col(LINE))).alias("_settled"),
+        F.max(F.when(is_loan, F.col(LINE))).alias("_last"),
     )
-    of_the_file = Window.partitionBy(SOURCE_FILE)
-    ordered = of_the_file.orderBy(BLOCK)
-    before = F.sum("_count").over(ordered) - F.col("_count")
-    numbered = blocks.withColumn("_before", before)
-    last = F.col("_before") + F.col("_last") - F.col("_first") + 1
-    return numbered.select(
-        SOURCE_FILE,
-        BLOCK,
-        "_first",
-        "_before",
-        F.max(last).over(of_the_file).alias(SETTLED_BELOW),
-        F.sum("_count").over(of_the_file).alias(TOTAL),
-    )
+    file = Window.partitionBy(SOURCE_FILE)
+    above = file.orderBy(BLOCK).rowsBetween(Window.unboundedPreceding, -1)
+    block = F.when(F.col("_settled").isNotNull(), F.col(BLOCK))
+    before = F.coalesce(F.sum("_count").over(above), F.lit(0))
+    return blocks.select(
+        SOURCE_FILE, BLOCK, "_first", "_settled", before.alias("_before"),
+        F.coalesce(F.max(block).over(above), F.min(BLOCK).over(file)).alias(ROOT),
+        F.sum("_count").over(file).alias(TOTAL),
+        (before + F.col("_last") - F.col("_first") + 1).alias("_last"),
+    ).withColumn(LAST_LOAN, F.coalesce(F.max("_last").over(file), F.lit(0)))  # fmt: skip
 
 
-def records_of(partial: DataFrame, blocks: DataFrame, grammar: Grammar) -> DataFrame:
-    """The records that partial and blank lines make: PLACE, TEXT, IS_TEXT, KIND, PARTS, LINE_COUNT.
-
-    IS_CUT_OFF marks lines of a quoted text that goes on to the end of its file.
-    """
-    numbered = partial.join(F.broadcast(blocks), on=[SOURCE_FILE, BLOCK], how="inner").select(
-        *PLACE, TEXT, IS_TEXT, SETTLED_BELOW, TOTAL,
+def numbered(partial: DataFrame, blocks: DataFrame) -> DataFrame:
+    """Partial and blank lines with NTH, their island, and TOTAL and LAST_LOAN of their file."""
+    is_above = F.col("_settled").isNull() | (F.col(LINE) < F.col("_settled"))
+    placed = partial.join(F.broadcast(blocks), on=[SOURCE_FILE, BLOCK], how="inner").select(
+        SOURCE_FILE, BLOCK, LINE, TEXT, IS_TEXT, LAST_LOAN, TOTAL,
         (F.col("_before") + F.col(LINE) - F.col("_first") + 1).alias(NTH),
+        F.when(is_above, F.col(ROOT)).otherwise(F.col(BLOCK)).alias(ROOT),
     )  # fmt: skip
-    lines = F.sort_array(F.collect_list(F.struct(NTH, BLOCK, LINE, TEXT, IS_TEXT)))
+    order = Window.partitionBy(SOURCE_FILE, ROOT).orderBy(NTH)
+    return placed.withColumn(ISLAND, F.col(NTH) - F.row_number().over(order))
+
+
+def records_of(lines: DataFrame, grammar: Grammar) -> DataFrame:
+    """Records of numbered lines; IS_SUSPECT: not a record, and perhaps part of another one.
+
+    Out go the island, PLACE, NTH, TEXT, IS_TEXT, KIND, PARTS, LINE_COUNT and IS_CUT_OFF.
+    """
+    order = Window.partitionBy(*OF_AN_ISLAND).orderBy(NTH)
+    begins = F.when(_is_outside(order), 1)
+    begun = F.sum(begins).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    separators = _separators(F.col(TEXT), grammar)
+    pieces = F.sort_array(F.collect_list(F.struct(NTH, BLOCK, LINE, TEXT)))
+    grouped = (
+        lines.withColumns({"_nth_record": begun, "_separators": separators})
+        .groupBy(*OF_AN_ISLAND, "_nth_record", LAST_LOAN)
+        .agg(
+            pieces.alias("_pieces"),
+            F.min(IS_TEXT).alias(IS_TEXT),
+            F.count(F.lit(1)).cast("int").alias(LINE_COUNT),
+            F.sum("_separators").alias("_separators"),
+            F.max_by("_separators", NTH).alias("_last_separators"),
+        )
+    )
+    records = grouped.select(
+        *OF_AN_ISLAND, LAST_LOAN, IS_TEXT, LINE_COUNT, "_separators", "_last_separators",
+        F.get("_pieces", F.lit(0)).alias("_piece"),
+        F.array_join(F.col("_pieces")[TEXT], "\n").alias(TEXT),
+    )  # fmt: skip
+    return _kinds_of(records, grammar)
+
+
+def _kinds_of(records: DataFrame, grammar: Grammar) -> DataFrame:
+    text, is_single = F.col(TEXT), F.col(LINE_COUNT) == 1
+    wanted = grammar.width - 1
+    last, above = F.col("_last_separators"), F.col("_separators") - F.col("_last_separators")
+    mixes_loans = (last >= wanted) & (above >= wanted) if wanted else F.lit(False)
+    is_record = ~is_single & text.rlike(grammar.whole) & ~mixes_loans
+    is_alone = is_single & ~text.rlike(grammar.open)
+    sound = records.withColumns({"_is_record": is_record, "_is_alone": is_alone})
+    return _described(
+        sound.select(
+            *OF_AN_ISLAND, LAST_LOAN, IS_TEXT, LINE_COUNT, TEXT, "_is_record",
+            *[F.col("_piece")[name].alias(name) for name in (NTH, BLOCK, LINE)],
+            (~F.col("_is_record") & ~F.col("_is_alone")).alias(IS_SUSPECT),
+            F.lit(False).alias(IS_CUT_OFF),
+        ),
+        grammar,
+    )  # fmt: skip
+
+
+def mended(lines: DataFrame, grammar: Grammar) -> DataFrame:
+    """Records of numbered lines of suspect islands, read line by line.
+
+    A text with an open quote is held back until it is a record of as many fields as the header has.
+    Where it cannot become one, its lines are broken ones, and reading begins again at the line that
+    has shown it. IS_CUT_OFF marks lines of a quoted text that goes on to the end of its file.
+    """
+    pieces = F.sort_array(F.collect_list(F.struct(NTH, BLOCK, LINE, TEXT, IS_TEXT)))
     islands = (
-        _in_chunks(numbered)
-        .groupBy(SOURCE_FILE, "_island", "_chunk", SETTLED_BELOW, TOTAL)
-        .agg(lines.alias("_island_lines"))
+        _in_chunks(lines)
+        .groupBy(*OF_AN_ISLAND, "_chunk", LAST_LOAN, TOTAL)
+        .agg(pieces.alias("_pieces"))
     )
-    record = F.explode(_records(F.col("_island_lines"), grammar)).alias("record")
-    found = islands.select(SOURCE_FILE, SETTLED_BELOW, TOTAL, record)
-    return found.select(SOURCE_FILE, SETTLED_BELOW, TOTAL, "record.*").select(
-        *PLACE,
-        NTH,
-        SETTLED_BELOW,
-        TEXT,
-        IS_TEXT,
-        LINE_COUNT,
-        _kind().alias(KIND),
-        F.when(~(F.col("is_record") & F.contains(TEXT, F.lit('"'))), grammar.parts(F.col(TEXT))).alias(PARTS),
-        (F.col("is_open") & (F.col("_until") == F.col(TOTAL))).alias(IS_CUT_OFF),
-    )
+    record = F.explode(_records(F.col("_pieces"), grammar)).alias("record")
+    found = islands.select(*OF_AN_ISLAND, LAST_LOAN, TOTAL, record)
+    is_cut_off = F.col("is_open") & (F.col("_until") == F.col(TOTAL))
+    return _described(
+        found.select(*OF_AN_ISLAND, LAST_LOAN, TOTAL, "record.*").select(
+            *OF_AN_ISLAND, LAST_LOAN, IS_TEXT, LINE_COUNT, TEXT,
+            F.col("is_record").alias("_is_record"), NTH, BLOCK, LINE,
+            F.lit(False).alias(IS_SUSPECT),
+            is_cut_off.alias(IS_CUT_OFF),
+        ),
+        grammar,
+    )  # fmt: skip
 
 
-def with_footers(records: DataFrame, grammar: Grammar) -> DataFrame:
-    """Broken lines below a file's last loan that are words and nothing else become its footer."""
-    first, others = F.get(PARTS, F.lit(0)), F.slice(PARTS, 2, 2**30)
-    is_alone = F.forall(others, lambda part: F.btrim(part) == "")
-    is_like_one = (
-        (F.col(KIND) == BROKEN_LINE)
-        & (F.size(PARTS) < grammar.width)
-        & first.rlike(WORDS)
+def _described(records: DataFrame, grammar: Grammar) -> DataFrame:
+    """Records with KIND and PARTS."""
+    is_blank = F.btrim(TEXT, F.lit(" \t")) == ""
+    is_footer = (F.col(NTH) > F.col(LAST_LOAN)) & F.lit(grammar.has_footer)
+    kind = (
+        F.when(F.col("_is_record"), LOAN)
+        .when(is_blank, BLANK)
+        .when(is_footer, FOOTER)
+        .otherwise(BROKEN_LINE)
+    )
+    parts = F.when(~F.col("_is_record"), grammar.parts(F.col(TEXT)))
+    return records.withColumns({KIND: kind, PARTS: parts}).drop(LAST_LOAN, "_is_record")
+
+
+def _is_like_a_footer(grammar: Grammar) -> Column:
+    """Partial lines that are words and nothing else, in fewer fields than the header has."""
+    if not grammar.has_footer:
+        return F.lit(False)
+    parts = grammar.parts(F.col(TEXT))
+    is_alone = F.btrim(F.array_join(F.slice(parts, 2, 2**30), "")) == ""
+    return (
+        (F.col(KIND) == PARTIAL)
+        & (_quotes() % 2 == 0)
+        & (F.size(parts) < grammar.width)
+        & F.get(parts, F.lit(0)).rlike(WORDS)
         & is_alone
     )
-    is_other = ~is_like_one & (F.col(KIND) != BLANK)
-    of_the_file = Window.partitionBy(SOURCE_FILE)
-    last = F.greatest(F.max(F.when(is_other, F.col(NTH))).over(of_the_file), F.col(SETTLED_BELOW))
-    is_footer = is_like_one & (F.col(NTH) > F.coalesce(last, F.lit(0)))
-    return records.withColumn(KIND, F.when(is_footer, FOOTER).otherwise(F.col(KIND)))
 
 
-def _in_chunks(numbered: DataFrame) -> DataFrame:
-    """Lines with their island, and the chunk of it that they are put together in."""
-    in_file = Window.partitionBy(SOURCE_FILE).orderBy(NTH)
-    in_island = Window.partitionBy(SOURCE_FILE, "_island").orderBy(NTH)
-    before = in_island.rowsBetween(Window.unboundedPreceding, -1)
-    up_to_here = in_island.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    quotes = F.length(TEXT) - F.length(F.replace(TEXT, F.lit('"'), F.lit("")))
-    chunk = F.floor((F.col("_place") - 1) / CHUNK_LINES)
-    is_outside = F.coalesce(F.sum("_quotes").over(before), F.lit(0)) % 2 == 0
-    islands = numbered.withColumn("_island", F.col(NTH) - F.row_number().over(in_file))
-    placed = islands.withColumn("_quotes", quotes).withColumn(
-        "_place", F.row_number().over(in_island)
+def _quotes() -> Column:
+    return F.length(TEXT) - F.length(F.replace(TEXT, F.lit('"'), F.lit("")))
+
+
+def _separators(text: Column, grammar: Grammar) -> Column:
+    return F.length(text) - F.length(F.replace(text, F.lit(grammar.delimiter), F.lit("")))
+
+
+def _is_outside(order: WindowSpec) -> Column:
+    """Whether the quotes above a line, in its island, are even in number."""
+    above = order.rowsBetween(Window.unboundedPreceding, -1)
+    return F.coalesce(F.sum(_quotes()).over(above), F.lit(0)) % 2 == 0
+
+
+def _in_chunks(lines: DataFrame) -> DataFrame:
+    """Lines with the chunk of their island that they are put together in."""
+    order = Window.partitionBy(*OF_AN_ISLAND).orderBy(NTH)
+    chunk = F.floor((F.row_number().over(order) - 1) / CHUNK_LINES)
+    marked = lines.withColumns({"_chunk": chunk, "_is_outside": _is_outside(order)})
+    cut = F.when(F.col("_is_outside"), F.col("_chunk"))
+    last_cut = F.max(cut).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    return marked.withColumn(
+        "_chunk", F.greatest(last_cut, F.col("_chunk") - MOST_CHUNKS)
     )
-    marked = placed.withColumn("_cut", F.when(is_outside, chunk))
-    last_cut = F.max("_cut").over(up_to_here)
-    return marked.withColumn("_chunk", F.greatest(last_cut, chunk - MOST_CHUNKS))
 
 
 def _records(lines: Column, grammar: Grammar) -> Column:
@@ -181,14 +265,14 @@ def _mixes_loans(lines: Column, start: Column, nth: Column, grammar: Grammar) ->
     wanted = grammar.width - 1
     if not wanted:
         return F.lit(False)
-    last = F.size(grammar.parts(F.element_at(lines, nth)[TEXT])) - 1
-    above = F.size(grammar.parts(_joined(lines, start, nth - 1))) - 1
+    last = _separators(F.element_at(lines, nth)[TEXT], grammar)
+    above = _separators(_joined(lines, start, nth - 1), grammar)
     return (last >= wanted) & (above >= wanted)
 
 
 def _joined(lines: Column, first: Column, last: Column) -> Column:
     pieces = F.slice(lines, first, last - first + 1)
-    return F.array_join(F.transform(pieces, lambda each: each[TEXT]), "\n")
+    return F.array_join(pieces[TEXT], "\n")
 
 
 def _one_by_one(found: Column) -> Column:
@@ -210,17 +294,10 @@ def _record(lines: Column, found: Column) -> Column:
         line[NTH].alias(NTH),
         line[BLOCK].alias(BLOCK),
         line[LINE].alias(LINE),
-        F.array_join(F.transform(pieces, lambda each: each[TEXT]), "\n").alias(TEXT),
+        F.array_join(pieces[TEXT], "\n").alias(TEXT),
         F.forall(pieces, lambda each: each[IS_TEXT]).alias(IS_TEXT),
         (last - first + 1).alias(LINE_COUNT),
         (line[NTH] + F.size(lines) - first).alias("_until"),
         found["is_record"].alias("is_record"),
         found["is_open"].alias("is_open"),
-    )
-
-
-def _kind() -> Column:
-    is_blank = F.btrim(TEXT, F.lit(" \t")) == ""
-    return (
-        F.when(F.col("is_record"), LOAN).when(is_blank, BLANK).otherwise(BROKEN_LINE)
     )

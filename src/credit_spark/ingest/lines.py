@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from credit_spark.contract.models import Layout
 from credit_spark.ingest.files import Encoding, LandingFile, bare, decoded, lines_of
 from credit_spark.ingest.layouts import Shape
 from credit_spark.ingest.rules import IS_TEXT
@@ -38,6 +39,7 @@ class Grammar:
     width: int
     delimiter: str
     escape: str | None = None
+    has_footer: bool = False
 
     @property
     def whole(self) -> str:
@@ -89,7 +91,8 @@ class Grammar:
 
     @property
     def _field(self) -> str:
-        return rf'(?:"{self._quoted}"|[^"{self._separator}][^{self._separator}]*+|)'
+        # A line break stands inside quotes, or not at all.
+        return rf'(?:"{self._quoted}"|[^"{self._separator}\n][^{self._separator}\n]*+|)'
 
 
 def physical_lines(
@@ -150,9 +153,10 @@ def field(nth: int) -> Column:
     return F.when(F.col(PARTS).isNull(), F.col(QUOTED)[f"f{nth}"]).otherwise(part)
 
 
-def grammar_of(shape: Shape, escape: str | None) -> Grammar:
+def grammar_of(shape: Shape, layout: Layout) -> Grammar:
     """The grammar of files of a shape."""
-    return Grammar(len(shape.header), shape.delimiter, escape)
+    has_footer = layout.footer == "detect"
+    return Grammar(len(shape.header), shape.delimiter, layout.escape, has_footer)
 
 
 def _is_one_of(text: Column, given: Sequence[str]) -> Column:

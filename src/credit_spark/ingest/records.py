@@ -19,7 +19,9 @@ from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.ingest.columns import CONTENT, SHAPE, STATUS, judged, raw
 from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, Encoding, LandingFile, broken_files
-from credit_spark.ingest.islands import blocks_of, records_of, with_footers
+from credit_spark.ingest.islands import (
+    IS_SUSPECT, OF_AN_ISLAND, blocks_of, mended, numbered, records_of,
+)  # fmt: skip
 from credit_spark.ingest.layouts import Shape
 from credit_spark.ingest.lines import (
     BLANK, BROKEN_LINE, COUNTED, IS_CUT_OFF, KIND, LINE_COUNT, LINE_HASH, PARTIAL, PARTS, PLACE, SOURCE_FILE,
@@ -91,17 +93,42 @@ def read_records(
     lines = _by_file(counts)
     _check_encoding(lines, contract)
     observed = sum(int(each.get[COUNTED]) for each in counted)
-    partial = {row[SHAPE] for row in counts if row[STATUS] == PARTIAL}
-    if not partial:
+    has_partial = {row[SHAPE] for row in counts if row[STATUS] == PARTIAL}
+    torn = [group for group in groups if group.number in has_partial]
+    if not torn:
         return Records(by_itself, lines, observed, groups, [by_itself])
-    together = _persisted(_union([
-        _judged_islands(by_itself, group, contract, as_of)
-        for group in groups if group.number in partial
+    together = _put_together(by_itself, torn, contract, as_of)
+    is_torn = F.col(STATUS).isin(*UNSETTLED) & F.col(SHAPE).isin(*has_partial)
+    kept = [name for name in by_itself.columns if name != LINE_HASH]
+    whole = by_itself.where(~is_torn)
+    frame = _union([each.select(*kept) for each in (whole, *together.frames)])
+    return Records(frame, lines, observed, groups, [by_itself, *together.persisted])
+
+
+class _Together(NamedTuple):
+    frames: Sequence[DataFrame]
+    persisted: Sequence[DataFrame]
+
+
+def _put_together(
+    by_itself: DataFrame, groups: Sequence[Group], contract: Contract, as_of: date
+) -> _Together:
+    """The records that partial lines make; suspect islands, where there are any, line by line."""
+    lines = [(group, _numbered(by_itself, group)) for group in groups]
+    sound = _persisted(_union([
+        _judged_records(records_of(own, group.grammar), group, contract, as_of)
+        for group, own in lines
     ]))  # fmt: skip
-    _check_ends(together)
-    is_unsettled = F.col(STATUS).isin(*UNSETTLED) & F.col(SHAPE).isin(*partial)
-    frame = by_itself.where(~is_unsettled).unionByName(together)
-    return Records(frame, lines, observed, groups, [by_itself, together])
+    suspect = sound.where(IS_SUSPECT).select(*OF_AN_ISLAND).distinct().persist()
+    if suspect.isEmpty():
+        return _Together([sound], [sound, suspect])
+    read_again = _persisted(_union([
+        _judged_records(_mended(own, suspect, group), group, contract, as_of)
+        for group, own in lines
+    ]))  # fmt: skip
+    _check_ends(read_again)
+    rest = sound.join(suspect, on=[*OF_AN_ISLAND], how="left_anti")
+    return _Together([rest, read_again], [sound, suspect, read_again])
 
 
 def _groups(files: Sequence[LandingFile], contract: Contract) -> Iterator[Group]:
@@ -110,29 +137,33 @@ def _groups(files: Sequence[LandingFile], contract: Contract) -> Iterator[Group]
 
     ordered = sorted(files, key=lambda file: (alike(file), file.name))
     for number, ((shape, encoding), own) in enumerate(groupby(ordered, key=alike)):
-        escape = contract.source.layouts[shape.layout].escape
-        yield Group(number, shape, encoding, grammar_of(shape, escape), list(own))
+        grammar = grammar_of(shape, contract.source.layouts[shape.layout])
+        yield Group(number, shape, encoding, grammar, list(own))
 
 
 def _judged_lines(
     spark: SparkSession, group: Group, contract: Contract, as_of: date, counted: Observation
 ) -> DataFrame:
     lines = classified(physical_lines(spark, group.files, counted), group.files, group.grammar)
-    return judged(
-        lines.withColumns({LINE_COUNT: F.lit(1), IS_CUT_OFF: F.lit(False)}), group.shape, contract, as_of, group.number
-    )
+    counted_lines = lines.withColumn(LINE_COUNT, F.lit(1))
+    return judged(counted_lines, group.shape, contract, as_of, group.number)
 
 
-def _judged_islands(
-    by_itself: DataFrame, group: Group, contract: Contract, as_of: date
-) -> DataFrame:
+def _numbered(by_itself: DataFrame, group: Group) -> DataFrame:
     own = by_itself.where(F.col(SHAPE) == group.number).withColumn(KIND, F.col(STATUS))
     partial = own.where(F.col(STATUS).isin(*UNSETTLED)).select(*PLACE, TEXT, IS_TEXT)
-    records = records_of(partial, blocks_of(own), group.grammar)
-    if contract.source.layouts[group.shape.layout].footer == "detect":
-        records = with_footers(records, group.grammar)
-    hashed = parsed(records, group.grammar).withColumn(LINE_HASH, F.lit(None).cast("bigint"))
-    return judged(hashed, group.shape, contract, as_of, group.number)
+    return numbered(partial, blocks_of(own, group.grammar))
+
+
+def _mended(lines: DataFrame, suspect: DataFrame, group: Group) -> DataFrame:
+    return mended(lines.join(suspect, on=[*OF_AN_ISLAND], how="left_semi"), group.grammar)
+
+
+def _judged_records(
+    records: DataFrame, group: Group, contract: Contract, as_of: date
+) -> DataFrame:
+    fields = parsed(records, group.grammar)
+    return judged(fields, group.shape, contract, as_of, group.number)
 
 
 def _with_raw(rows: DataFrame, group: Group) -> DataFrame:

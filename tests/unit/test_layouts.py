@@ -1,6 +1,8 @@
+"""The first lines of a file decide its shape."""
+
 import pytest
 
-from credit_spark.ingest.layouts import LayoutError, column_at, footer_of, key_of, shape_of
+from credit_spark.ingest.layouts import LayoutError, column_at, key_of, shape_of
 
 
 def test_the_layout_with_the_most_names_fits(contract) -> None:
@@ -57,26 +59,3 @@ def test_a_layout_may_have_a_key_of_its_own(contract) -> None:
 
     assert key_of(layouts["plain"], contract) == ("number",)
     assert key_of(layouts["keyless"], contract) is None
-
-
-@pytest.mark.parametrize(
-    ("last_lines", "footer"),
-    [
-        (["A,5,0.5,3", "", "Total: 5", "Policy total: 0", ""], ("Total: 5", "Policy total: 0")),
-        (["Total so far: 5", "A,5,0.5,3"], ()),
-        (["A,5,0.5,3", "Anna,5"], ()),
-        (["A,5,0.5,3", "17"], ()),
-        ([], ()),
-    ],
-    ids=["totals", "above a loan", "a line cut short", "no words", "nothing"],
-)
-def test_a_footer_is_words_alone_below_the_last_loan(contract, last_lines, footer) -> None:
-    shape = shape_of(["id,amount,rate,total_acc"], contract)
-
-    assert footer_of(last_lines, shape, contract) == footer
-
-
-def test_a_layout_without_footers_has_none(contract) -> None:
-    shape = shape_of(["id,amount,rate"], contract)
-
-    assert footer_of(["Total: 5"], shape, contract) == ()
