@@ -23,6 +23,7 @@ from credit_spark.pipeline.assessment import Measured, approval_rate, thresholds
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.tables import Tables
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> M
 
 def _in_shadow(run: RunContext, by_age: DataFrame, challenger: ModelDocument) -> Measured:
     """The challenger on the loans that the champion has scored, and whom only one approves."""
-    rows = by_age.select(*run.contract.columns, "outcome", F.col("decision").alias(CHAMPIONS))
+    read = columns_read(challenger)
+    rows = by_age.select(*read, "outcome", F.col("decision").alias(CHAMPIONS))
     by_challenger = scores_of(rows, challenger, kinds_of(run.contract), ["outcome", CHAMPIONS])
     by_both = (CHAMPIONS, "decision")
     counts = counted(by_challenger, by_both).orderBy(*by_both, "cell", "points").collect()
