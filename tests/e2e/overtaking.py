@@ -6,7 +6,7 @@
 import sys
 from datetime import date
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 from credit_spark.contract.errors import TryAgainError
 from credit_spark.contract.tables import Field, Table
@@ -15,6 +15,7 @@ from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
 
 OPTIONS = {"spark.master": "local[1]", "spark.ui.enabled": "false", "spark.driver.memory": "1g"}
+LONGEST_WAIT = 120  # seconds
 TABLES = [
     Table(name, "a loan", {"loan_id": Field("string", "id")}, ("loan_id",))
     for name in ("first", "second", "third")
@@ -26,7 +27,8 @@ def run(folder: Path, run_id: str, runs: int) -> None:
         tables = Tables(spark, str(folder), date(2026, 3, 2), run_id)
         claim(tables, "nightly", {})
         (folder / f"{run_id}.claimed").touch()
-        while len(list(folder.glob("*.claimed"))) < runs:
+        latest = monotonic() + LONGEST_WAIT
+        while len(list(folder.glob("*.claimed"))) < runs and monotonic() < latest:
             sleep(0.05)
         for table in TABLES:
             # No look at the claim, as by `publish`: the fence alone decides.

@@ -1,5 +1,6 @@
 """Two runs of one batch date in two processes, with no lock: one of them ends with exit code 20."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ TABLES = ("first", "second", "third")
 
 def test_of_two_runs_of_one_date_one_ends_with_exit_code_20(spark, tmp_path) -> None:
     commands = [[sys.executable, PROGRAM, tmp_path, name, "2"] for name in ("A", "B")]
-    processes = [subprocess.Popen(each, stdout=subprocess.PIPE) for each in commands]
-    codes = {name: each.wait(300) for name, each in zip("AB", processes, strict=True)}
+    own = os.environ | {"PYTHONPATH": str(PROGRAM.parents[2] / "src")}
+    processes = [subprocess.Popen(each, stdout=subprocess.PIPE, env=own) for each in commands]
+    codes = {name: each.wait(400) for name, each in zip("AB", processes, strict=True)}
 
     assert sorted(codes.values()) == [0, 20]
     winner = min(codes, key=lambda name: codes[name])

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from time import sleep
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
@@ -24,6 +25,9 @@ from credit_spark.contract.errors import TryAgainError
 LAST_COMMITS = 20
 # Of a commit to a table that other runs write to at the same moment.
 MOST_TRIES = 5
+PAUSE_SECONDS = 0.5
+# Delta finds a log that another run has begun to write, and no table yet.
+BEING_CREATED = "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION"
 # The commits that one run may make before they reach the next run's numbers.
 COMMITS_OF_A_RUN = 2**20
 NO_FENCE: Mapping[str, str] = MappingProxyType({})
@@ -81,9 +85,10 @@ def version(spark: SparkSession, path: str) -> int:
 
 def retried(commit: Callable[[], Result]) -> Result:
     """Commit, and again where another run has written to the table at the same moment."""
-    for _ in range(MOST_TRIES - 1):
+    for attempt in range(1, MOST_TRIES):
         with suppress(ConflictError):
             return commit()
+        sleep(attempt * PAUSE_SECONDS)
     return commit()
 
 
@@ -115,6 +120,8 @@ def delta_errors(path: str) -> Iterator[None]:
     except DeltaConcurrentModificationException:
         raise conflict(path) from None
     except (PySparkException, Py4JJavaError) as error:
+        if BEING_CREATED in str(error):
+            raise conflict(path) from None
         broken = BROKEN.search(str(error))
         if broken is None:
             raise

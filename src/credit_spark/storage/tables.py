@@ -71,11 +71,15 @@ class Tables:
         """Create a table that does not exist yet, with its comments and constraints.
 
         Raises:
-            TryAgainError: another run creates it at the same moment.
+            TryAgainError: another run creates it all the time, or its folder has other files.
         """
-        if not self.exists(table):
-            with delta_errors(self.path(table)):
-                schema.create(self.spark, self.path(table), table)
+
+        def created() -> None:
+            if not self.exists(table):
+                with delta_errors(self.path(table)):
+                    schema.create(self.spark, self.path(table), table)
+
+        retried(created)
 
     def evolve(self, table: Table) -> list[str]:
         """Add new columns and constraints of the declaration to an existing table.
