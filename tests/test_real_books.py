@@ -162,7 +162,6 @@ def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0).alias("label")
     later = featured(book.out_of_time, book.features, {"label": label}).toPandas()
     learnt = book.development.orderBy("loan_id").select(*numbers, *texts, "label").toPandas()
-    book.development.unpersist()
 
     scaling = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(learnt[numbers])
     scaled = [
@@ -245,7 +244,6 @@ def test_the_first_line_is_read_in_its_own_units(
     records = read_records(spark, files, lending_club, AS_OF)
     accepted = records.frame.where("_status = 'accepted'")
     first = accepted.orderBy(*PLACE).select(column).head()[0]
-    records.release()
 
     assert first == (pytest.approx(value) if isinstance(value, float) else value)
 

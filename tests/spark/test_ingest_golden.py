@@ -49,7 +49,6 @@ def test_real_files_are_read_as_version_1_read_them(spark, real_data, sample, na
             records.quarantined(rows.where(F.col(STATUS) == QUARANTINED)), QUARANTINE_COLUMNS, "raw"
         ),
     }
-    records.release()
 
     assert name not in DIFFERENCES
     assert found == GOLDEN[name]

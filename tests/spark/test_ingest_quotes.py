@@ -52,7 +52,6 @@ def read(
     ).collect()
     aside = records.quarantined(records.frame.where(F.col(STATUS) == QUARANTINED))
     raws = aside.select(SOURCE_FILE, "raw").collect()
-    records.release()
     found = {}
     for name, text in texts.items():
         own = [row for row in rows if row[SOURCE_FILE] == f"{name}.csv"]

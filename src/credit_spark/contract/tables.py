@@ -350,6 +350,6 @@ VALIDATIONS = Table(
 def tables(contract: Contract) -> tuple[Table, ...]:
     """Every table of a portfolio, in the order in which a night writes them."""
     return (
-        loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_COUNTS, PROFILES, DRIFT,
-        MOVEMENTS, MODELS, RUNS,
+        loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_COUNTS,
+        PROFILES, DRIFT, MOVEMENTS, MODELS, RUNS,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Rows that share a key, or a content: which stays, and what ids rows without a key have.
 
-Nearly every key stands once. One aggregation over a hash of the keys finds the others, and only their
-rows go through a window.
+Nearly every key stands once. One aggregation over a hash of the keys finds the others, and only
+their rows go through a window.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ ORDINAL = "_ordinal"
 def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     """PLACE and ORDINAL of the rows that are not the first with their key or content.
 
-    The first is the newest: the greatest by `newest_by`, then by file name, then by its place in the
-    file. Accepted rows and quarantined ones with no lender's key are numbered apart.
+    The first is the newest: the greatest by `newest_by`, then by file name, then by its place in
+    the file. Accepted rows and quarantined ones with no lender's key are numbered apart.
     """
     is_numbered = (F.col(STATUS) == ACCEPTED) | (
         (F.col(STATUS) == QUARANTINED) & F.col(CONTENT).isNotNull()

@@ -32,7 +32,8 @@ NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
 # Encodings of several bytes a letter, as Java names them: Python's name, and that of a line break.
 WIDE = {
-    "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE", "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
+    "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE",
+    "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
 }  # fmt: skip
 # Of encodings that a byte order mark decides; without one, the first.
 BY_MARK = {"utf-16": ("utf-16-be", "utf-16-le"), "utf-32": ("utf-32-be", "utf-32-le")}

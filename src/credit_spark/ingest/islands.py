@@ -1,8 +1,9 @@
 """Partial lines to records: quoted text with line breaks, and lines that a stray quote has broken.
 
-An island is a run of partial and blank lines between whole loans. A record never holds a whole loan:
-such a line inside quotes is the sign of a stray quote. So islands are independent of each other, and
-a stray quote breaks lines of its own island only. Each physical line comes out in one record.
+An island is a run of partial and blank lines between whole loans. A record never holds a whole
+loan: such a line inside quotes is the sign of a stray quote. So islands are independent of each
+other, and a stray quote breaks lines of its own island only. Each physical line comes out in one
+record.
 
 Nearly all islands are sound: wherever the quotes above a line are even in number, a record begins
 (`records_of`). Islands for which that does not work out are read line by line (`mended`).
@@ -29,8 +30,8 @@ from credit_spark.ingest.lines import (
 )  # fmt: skip
 from credit_spark.ingest.rules import IS_TEXT
 
-# Lines that `mended` puts together in one row. An island of more is cut where no quote is open; where
-# one is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
+# Lines that `mended` puts together in one row. An island of more is cut where no quote is open;
+# where one is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
 CHUNK_LINES, MOST_CHUNKS = 1000, 10
 # A line's number in its file; the file's last line that is no footer, and the number of its lines.
 NTH, LAST_LOAN, TOTAL = "_nth", "_last_loan", "_total"

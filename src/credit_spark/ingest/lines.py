@@ -1,8 +1,9 @@
 """Physical lines of landing files, and what each is by itself.
 
-A line is a whole loan (`loan`), `header`, `preamble`, `blank`, or `partial`: a piece of a loan whose
-quoted text holds line breaks, or a malformed line. What partial lines make together is decided in
-islands.py. A line keeps its place in its file: the block that Spark read it in, and its number there.
+A line is a whole loan (`loan`), `header`, `preamble`, `blank`, or `partial`: a piece of a loan
+whose quoted text holds line breaks, or a malformed line. What partial lines make together is
+decided in islands.py. A line keeps its place in its file: the block that Spark read it in, and its
+number there.
 """
 
 import re
@@ -111,13 +112,12 @@ def physical_lines(
     )
     text, is_text = decoded(F.col("value"), encoding)
     observed = read.observe(counted, F.count(F.lit(1)).alias(COUNTED))
-    texts = observed.select(
+    return observed.select(
         *PLACE,
         F.xxhash64("value").alias(LINE_HASH),
         bare(text).alias(TEXT),
         is_text.alias(IS_TEXT),
     )
-    return texts
 
 
 def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar) -> DataFrame:

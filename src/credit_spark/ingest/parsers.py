@@ -1,8 +1,9 @@
 """Text columns to typed columns, one function a kind: Column in, Column out.
 
-Text comes in trimmed, and null where it is missing (`given`). Text that cannot be read becomes null;
-what a null means is for rules.py to decide. No parser guesses, and none raises under ANSI: a pattern
-decides what is a number before the cast, which would take 'NaN', '1d' and '0x1p3' for numbers.
+Text comes in trimmed, and null where it is missing (`given`). Text that cannot be read becomes
+null; what a null means is for rules.py to decide. No parser guesses, and none raises under ANSI: a
+pattern decides what is a number before the cast, which would take 'NaN', '1d' and '0x1p3' for
+numbers.
 """
 
 import re

@@ -1,17 +1,17 @@
 """Landing files to records with a status: every physical line of every file in exactly one record.
 
-Files of one shape and encoding are one frame. Lines are read, parsed and judged once, and the result
-is persisted; partial lines are put together from there, and only where there are any.
+Files of one shape and encoding are one frame. Lines are read, parsed and judged once, and the
+result is persisted; partial lines are put together from there, and only where there are any.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
@@ -48,6 +48,7 @@ from credit_spark.ingest.lines import (
     physical_lines,
 )  # fmt: skip
 from credit_spark.ingest.rules import IS_TEXT
+from credit_spark.storage.session import checkpointed
 
 UNSETTLED = (PARTIAL, BLANK)
 # Of a file's lines, what may not be text in the stated encoding before the file is refused.
@@ -74,7 +75,7 @@ class LineCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class Records:
-    """Judged records of all files; persisted until `release`.
+    """Judged records of all files, which are read and parsed once.
 
     `lines` are each file's physical lines, `observed` how many the reader gave of all files.
     """
@@ -83,12 +84,6 @@ class Records:
     lines: Mapping[str, LineCounts]
     observed: int
     groups: Sequence[Group]
-    persisted: Sequence[DataFrame] = field(default=())
-
-    def release(self) -> None:
-        """Drop what is persisted."""
-        for each in self.persisted:
-            each.unpersist()
 
     def quarantined(self, rows: DataFrame) -> DataFrame:
         """Quarantined rows with `raw`: their fields by the header's names, or the whole line."""
@@ -105,50 +100,46 @@ def read_records(
     """
     groups = list(_groups(files, contract))
     counted = [Observation(f"lines of shape {group.number}") for group in groups]
-    by_itself = _persisted(_union([
-        _judged_lines(spark, group, contract, as_of, each)
-        for group, each in zip(groups, counted, strict=True)
-    ]))  # fmt: skip
-    counts = _counted(spark, by_itself, files)
+    with _broken_files_named(spark, files):
+        by_itself = checkpointed(_union([
+            _judged_lines(spark, group, contract, as_of, each)
+            for group, each in zip(groups, counted, strict=True)
+        ]))  # fmt: skip
+    counts = _counted(by_itself)
     lines = _by_file(counts)
     _check_encoding(lines, contract)
     observed = sum(int(each.get[COUNTED]) for each in counted)
     has_partial = {row[SHAPE] for row in counts if row[STATUS] == PARTIAL}
     torn = [group for group in groups if group.number in has_partial]
     if not torn:
-        return Records(by_itself, lines, observed, groups, [by_itself])
+        return Records(by_itself, lines, observed, groups)
     together = _put_together(by_itself, torn, contract, as_of)
     is_torn = F.col(STATUS).isin(*UNSETTLED) & F.col(SHAPE).isin(*has_partial)
     kept = [name for name in by_itself.columns if name != LINE_HASH]
     whole = by_itself.where(~is_torn)
-    frame = _union([each.select(*kept) for each in (whole, *together.frames)])
-    return Records(frame, lines, observed, groups, [by_itself, *together.persisted])
-
-
-class _Together(NamedTuple):
-    frames: Sequence[DataFrame]
-    persisted: Sequence[DataFrame]
+    frame = _union([each.select(*kept) for each in (whole, *together)])
+    return Records(frame, lines, observed, groups)
 
 
 def _put_together(
     by_itself: DataFrame, groups: Sequence[Group], contract: Contract, as_of: date
-) -> _Together:
+) -> list[DataFrame]:
     """The records that partial lines make; suspect islands, where there are any, line by line."""
     lines = [(group, _numbered(by_itself, group)) for group in groups]
-    sound = _persisted(_union([
+    sound = checkpointed(_union([
         _judged_records(records_of(own, group.grammar), group, contract, as_of)
         for group, own in lines
     ]))  # fmt: skip
-    suspect = sound.where(IS_SUSPECT).select(*OF_AN_ISLAND).distinct().persist()
+    suspect = sound.where(IS_SUSPECT).select(*OF_AN_ISLAND).distinct().localCheckpoint()
     if suspect.isEmpty():
-        return _Together([sound], [sound, suspect])
-    read_again = _persisted(_union([
+        return [sound]
+    read_again = checkpointed(_union([
         _judged_records(_mended(own, suspect, group), group, contract, as_of)
         for group, own in lines
     ]))  # fmt: skip
     _check_ends(read_again)
     rest = sound.join(suspect, on=[*OF_AN_ISLAND], how="left_anti")
-    return _Together([rest, read_again], [sound, suspect, read_again])
+    return [rest, read_again]
 
 
 def _groups(files: Sequence[LandingFile], contract: Contract) -> Iterator[Group]:
@@ -193,22 +184,11 @@ def _with_raw(rows: DataFrame, group: Group) -> DataFrame:
     return parsed(own.withColumn(PARTS, parts), group.grammar).withColumn("raw", raw(group.shape))
 
 
-def _persisted(records: DataFrame) -> DataFrame:
-    """For the account, deduplication, quarantine, validation, training, scoring and publishing."""
-    return records.persist(StorageLevel.MEMORY_AND_DISK)
-
-
-def _counted(spark: SparkSession, by_itself: DataFrame, files: Sequence[LandingFile]) -> list[Any]:
-    """Physical lines by file and status; the first to read the files to their end."""
-    hashes = F.col(LINE_HASH)
+@contextmanager
+def _broken_files_named(spark: SparkSession, files: Sequence[LandingFile]) -> Iterator[None]:
+    """Name the files that cannot be read to their end."""
     try:
-        return by_itself.groupBy(SOURCE_FILE, SHAPE, STATUS).agg(
-            F.count(F.lit(1)).alias("lines"),
-            F.count(F.when(~F.col(IS_TEXT), 1)).alias("unreadable"),
-            # Halves of hashes: their sums do not overflow.
-            F.sum(F.shiftright(hashes, 32)).alias("high"),
-            F.sum(hashes.bitwiseAND(F.lit(2**32 - 1))).alias("low"),
-        ).collect()  # fmt: skip
+        yield
     except SPARK_ERRORS:
         faults = broken_files(spark, files)
         if not faults:
@@ -216,6 +196,18 @@ def _counted(spark: SparkSession, by_itself: DataFrame, files: Sequence[LandingF
         raise LandingError(
             listed("the landing files are broken; nothing was written", faults)
         ) from None
+
+
+def _counted(by_itself: DataFrame) -> list[Any]:
+    """Physical lines by file and status."""
+    hashes = F.col(LINE_HASH)
+    return by_itself.groupBy(SOURCE_FILE, SHAPE, STATUS).agg(
+        F.count(F.lit(1)).alias("lines"),
+        F.count(F.when(~F.col(IS_TEXT), 1)).alias("unreadable"),
+        # Halves of hashes: their sums do not overflow.
+        F.sum(F.shiftright(hashes, 32)).alias("high"),
+        F.sum(hashes.bitwiseAND(F.lit(2**32 - 1))).alias("low"),
+    ).collect()  # fmt: skip
 
 
 def _by_file(counts: Sequence[Any]) -> dict[str, LineCounts]:

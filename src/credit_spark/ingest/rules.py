@@ -1,8 +1,8 @@
 """Row rules: which rows become loans, which are quarantined, and why.
 
-Rules come from the contract. A rule's name is the fact that it asserts, and the reason written beside
-a row that fails it. A rule that is null counts as failed. No rule raises: stopping a run is the work
-of the expectations.
+Rules come from the contract. A rule's name is the fact that it asserts, and the reason written
+beside a row that fails it. A rule that is null counts as failed. No rule raises: stopping a run is
+the work of the expectations.
 """
 
 from collections.abc import Iterator, Sequence

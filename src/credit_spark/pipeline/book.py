@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import CreditSparkError, GateError, InputError, listed
+from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.ingest.rules import OUTCOME_RULE
@@ -21,6 +21,7 @@ from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.watched import watched_in
 from credit_spark.scoring.document import LeftOut, Watched
+from credit_spark.storage.session import checkpointed
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
@@ -77,11 +78,7 @@ def read_book(run: RunContext) -> Book:
     learnt, held_out = known.where(~later), known.where(later)
     rows = learnt.select("loan_id", "outcome", *columns)
     development = prepared(run, rows, definitions(contract))
-    try:
-        return _looked_at(run, development, cutoff, held_out if cutoff else None)
-    except CreditSparkError:
-        development.unpersist()
-        raise
+    return _looked_at(run, development, cutoff, held_out if cutoff else None)
 
 
 def _looked_at(
@@ -131,7 +128,7 @@ def prepared(run: RunContext, rows: DataFrame, features: Sequence[Definition]) -
         "loan": F.struct(*rows.columns),
     }
     frame = featured(rows, features, beside)
-    return frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id").persist()
+    return checkpointed(frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id"))
 
 
 def partitions_of(run: RunContext, rows: int) -> int:

@@ -16,6 +16,7 @@ from credit_spark.ingest.files import LandingFile, landing_files
 from credit_spark.ingest.lines import BLANK, FOOTER, HEADER, LINE_COUNT, PREAMBLE, SOURCE_FILE
 from credit_spark.ingest.records import LineCounts, Records, read_records
 from credit_spark.ingest.rules import OUTCOME_RULE
+from credit_spark.storage.session import checkpointed
 
 if TYPE_CHECKING:
     from credit_spark.pipeline.context import RunContext
@@ -71,8 +72,10 @@ def ingest(run: "RunContext") -> None:
 
 def deduplicated(records: Records, contract: Contract) -> DataFrame:
     """Records with their `loan_id` and last status; no join where no key is repeated."""
-    later = later_ordinals(records.frame, contract.newest_by).persist()
-    return settled(records.frame, None if later.isEmpty() else later)
+    later = later_ordinals(records.frame, contract.newest_by).localCheckpoint()
+    if later.isEmpty():
+        return settled(records.frame, None)
+    return checkpointed(settled(records.frame, later))
 
 
 def account_of(rows: DataFrame) -> list[Entry]:

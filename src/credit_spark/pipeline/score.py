@@ -19,12 +19,13 @@ from credit_spark.pipeline.validate import check_suites, validate_table
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import kinds_of, scores_of
 from credit_spark.scoring.sql import columns_read
+from credit_spark.storage.session import checkpointed
 
 
 class Scored(NamedTuple):
     """The run's loans with their scores, and how many they are.
 
-    `frame` is persisted for the suite, the writer and measuring. It has the columns of
+    `frame` is kept for the suite, the writer and measuring. It has the columns of
     `scoring_sql`, and of `loans` all that models, segments and analyses read.
     """
 
@@ -55,13 +56,12 @@ def score(run: RunContext) -> Scored:
     accepted = run.tables.read(loans(contract), "clean")
     needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
     keep = [name for name in accepted.columns if name in needed]
-    # Served from memory: counting here, the suite, the writer, every aggregation of measuring.
-    scored = scores_of(accepted, champion, kinds_of(contract), keep, contract.loss).persist()
+    # Read by the count here, the suite, the writer and every aggregation of measuring.
+    scored = checkpointed(scores_of(accepted, champion, kinds_of(contract), keep, contract.loss))
     decided = decisions_of(scored)
     rows = sum(decided.values())
     expected = run.ledger.facts.get("rows_accepted", rows)
     if rows != expected:
-        scored.unpersist()
         raise RuntimeError(f"{expected} loans were accepted, and {rows} were scored")
     run.tables.stage(scores(contract), scored)
     shares = {name: decided.get(name, 0) / rows if rows else 0.0 for name in DECISIONS}

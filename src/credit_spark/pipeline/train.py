@@ -56,15 +56,12 @@ def train(run: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
     The first treatment's document is given back.
     """
     book = read_book(run)
-    try:
-        benchmarks = beside(run.contract, asked.benchmarks)
-        check_benchmarks(run, book, benchmarks)
-        choice = chosen_penalty(run, book)
-        treatments = asked.treatments or [run.contract.model.imbalance]
-        trials = tried(run, book, treatments, choice.penalty, random_split=asked.random_split)
-        others = [benchmarked(run, book, each) for each in benchmarks]
-    finally:
-        book.development.unpersist()
+    benchmarks = beside(run.contract, asked.benchmarks)
+    check_benchmarks(run, book, benchmarks)
+    choice = chosen_penalty(run, book)
+    treatments = asked.treatments or [run.contract.model.imbalance]
+    trials = tried(run, book, treatments, choice.penalty, random_split=asked.random_split)
+    others = [benchmarked(run, book, each) for each in benchmarks]
     _write(run, book, choice, trials, others)
     gates = [gates_of(run, each.measured.figures) for each in trials]
     for each, its_gates in zip(trials, gates, strict=True):

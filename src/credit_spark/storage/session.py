@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pyspark import SparkContext
+from pyspark import SparkContext, StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.logger import PySparkLogger
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from credit_spark.contract.errors import InputError, listed
 
@@ -39,6 +39,9 @@ TUNING = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # A landing file of 30 MB is still work for several cores.
     "spark.sql.files.maxPartitionBytes": "16m",
+    # Of each query Spark would write out its whole plan for the web page.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "10000",
     # storage/logs.py takes the classes and frames of a trace, and never its messages.
     "spark.sql.pyspark.jvmStacktrace.enabled": "true",
 }
@@ -96,6 +99,16 @@ def described(spark: SparkSession, words: str) -> Iterator[None]:
         yield
     finally:
         context.setLocalProperty(JOB_DESCRIPTION, None)  # type: ignore[arg-type]
+
+
+def checkpointed(frame: DataFrame) -> DataFrame:
+    """The same rows, computed now, kept in memory and on disk, and read with a plan of one node.
+
+    `persist` keeps the plan that the rows come from, and Spark analyses it again in every query:
+    for loans that takes longer than to read them. Spark drops the rows when nothing refers to the
+    frame.
+    """
+    return frame.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
 
 
 def progress(spark: SparkSession) -> tuple[int, int]:
