@@ -12,7 +12,7 @@ from time import sleep
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from delta.exceptions import DeltaConcurrentModificationException
+from delta import exceptions as delta_exceptions
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -30,6 +30,17 @@ PAUSE_SECONDS = 0.5
 BEING_CREATED = "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION"
 # The commits that one run may make before they reach the next run's numbers.
 COMMITS_OF_A_RUN = 2**20
+# The Python classes of these conflicts have no common ancestor of Delta's.
+CONFLICTS = (
+    delta_exceptions.DeltaConcurrentModificationException,
+    delta_exceptions.ConcurrentWriteException,
+    delta_exceptions.MetadataChangedException,
+    delta_exceptions.ProtocolChangedException,
+    delta_exceptions.ConcurrentAppendException,
+    delta_exceptions.ConcurrentDeleteReadException,
+    delta_exceptions.ConcurrentDeleteDeleteException,
+    delta_exceptions.ConcurrentTransactionException,
+)
 NO_FENCE: Mapping[str, str] = MappingProxyType({})
 Result = TypeVar("Result")
 BROKEN = re.compile(r"CHECK constraint (\w+)|NOT NULL constraint violated for column: (\w+)")
@@ -117,7 +128,7 @@ def delta_errors(path: str) -> Iterator[None]:
     """Turn conflicts into TryAgainError, and a broken constraint into its name."""
     try:
         yield
-    except DeltaConcurrentModificationException:
+    except CONFLICTS:
         raise conflict(path) from None
     except (PySparkException, Py4JJavaError) as error:
         if BEING_CREATED in str(error):
