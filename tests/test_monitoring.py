@@ -15,7 +15,7 @@ from credit_spark.contract.loading import load_contract
 from credit_spark.lookups.reports import facts_of
 from credit_spark.reporting.night import report
 from credit_spark.storage.reader import TableReader
-from credit_spark.storage.runs import complete_nights
+from credit_spark.storage.runs import complete_dates
 from tests.nights import AS_OF, arrow, run
 from tests.test_bad_books import SMALL, loans
 
@@ -146,7 +146,7 @@ def test_a_night_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
         {"as_of": 1, "command": "clean", "status": "complete", "rows": 7, "model": None},
     ]
 
-    found = complete_nights(told)
+    found = complete_dates(told)
 
     assert [(each["as_of"], each["rows"], each["model"]) for each in found.values()] == [
         (1, 7, "a"),
