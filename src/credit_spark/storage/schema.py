@@ -98,11 +98,11 @@ class ExistingTable:
 
     @cached_property
     def _new_constraints(self) -> dict[str, str]:
-        kept = {key.lower(): value for key, value in self._properties.items()}
+        kept = {key.lower(): _without_blanks(text) for key, text in self._properties.items()}
         return {
             name: check
             for name, check in self._table.checks.items()
-            if kept.get(f"{CONSTRAINT}{name}".lower()) != check
+            if kept.get(f"{CONSTRAINT}{name}".lower()) != _without_blanks(check)
         }
 
     def refused(self) -> list[str]:
@@ -225,6 +225,11 @@ def _properties(table: Table) -> dict[str, str]:
 def _types(table: Table) -> dict[str, DataType]:
     declared = StructType.fromDDL(ddl(all_columns(table)))
     return {field.name: field.dataType for field in declared}  # type: ignore[attr-defined]
+
+
+def _without_blanks(check: str) -> str:
+    """A condition to compare by: ALTER TABLE writes its words apart, `in ( 'good' , 'bad' )`."""
+    return "".join(check.split())
 
 
 def _quoted(text: str) -> str:
