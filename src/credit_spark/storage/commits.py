@@ -27,7 +27,7 @@ LAST_COMMITS = 20
 MOST_TRIES = 5
 PAUSE_SECONDS = 0.5
 # Delta finds a log that another run has begun to write, and no table yet.
-BEING_CREATED = "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION"
+BEING_CREATED = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
 # The commits that one run may make before they reach the next run's numbers.
 COMMITS_OF_A_RUN = 2**20
 # The Python classes of these conflicts have no common ancestor of Delta's.
@@ -131,7 +131,7 @@ def delta_errors(path: str) -> Iterator[None]:
     except CONFLICTS:
         raise conflict(path) from None
     except (PySparkException, Py4JJavaError) as error:
-        if BEING_CREATED in str(error):
+        if any(condition in str(error) for condition in BEING_CREATED):
             raise conflict(path) from None
         broken = BROKEN.search(str(error))
         if broken is None:

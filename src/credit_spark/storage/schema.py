@@ -113,11 +113,11 @@ class ExistingTable:
 
     @cached_property
     def _new_constraints(self) -> dict[str, str]:
-        kept = {key.lower(): value for key, value in self._properties.items()}
+        kept = {key.lower(): _without_blanks(text) for key, text in self._properties.items()}
         return {
             name: check
             for name, check in self._table.checks.items()
-            if kept.get(f"{CONSTRAINT}{name}".lower()) != check
+            if kept.get(f"{CONSTRAINT}{name}".lower()) != _without_blanks(check)
         }
 
     def refused(self) -> list[str]:
@@ -241,6 +241,11 @@ def _types(table: Table) -> dict[str, DataType]:
     columns = all_columns(table).items()
     declared = StructType.fromDDL(", ".join(f"`{name}` {each.type}" for name, each in columns))
     return {field.name: field.dataType for field in declared}  # type: ignore[attr-defined]
+
+
+def _without_blanks(check: str) -> str:
+    """A condition to compare by: ALTER TABLE writes its words apart, `in ( 'good' , 'bad' )`."""
+    return "".join(check.split())
 
 
 def _quoted(text: str) -> str:
