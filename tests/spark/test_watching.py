@@ -89,6 +89,15 @@ def test_a_texts_bins_are_its_levels_then_the_others_then_the_missing(spark, wat
     assert places(texts, home) == [(1,), (2,), (3,), (0,)]
 
 
+def test_a_level_may_have_quotes_and_backslashes_and_there_may_be_none(spark) -> None:
+    levels = ("it's", r"a\nb", '"q"')
+    texts = spark.createDataFrame([(each,) for each in (*levels, "its", None)], "home string")
+
+    found = places(texts, HOME.model_copy(update={"levels": levels}), HOME)
+
+    assert found == [(0, 0), (1, 0), (2, 0), (3, 0), (4, 1)]
+
+
 def test_of_very_many_texts_the_most_frequent_have_bins(spark) -> None:
     """Of equally frequent ones the first by name."""
     texts = [(f"zip {nth:02}",) for nth in range(60) for _ in range(60 - nth - nth % 2)]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyspark.ml.feature import Bucketizer
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from sqlglot import exp
 
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
@@ -259,12 +260,15 @@ def bucketed(rows: DataFrame, edges: Mapping[str, Sequence[float]]) -> DataFrame
 
 
 def _text(watched: Watched) -> Column:
-    """The bin of a text."""
-    value, others = F.expr(watched.sql).cast("string"), len(watched.levels)
-    found = F.when(value.isNull(), others + 1)
-    for nth, level in enumerate(watched.levels):
-        found = found.when(value == level, nth)
-    return found.otherwise(others)
+    """The bin of a text. As one SQL text: a call to Spark for each level takes longer."""
+    others = len(watched.levels)
+    value = f"cast({watched.sql} as string)"
+    whens = "".join(
+        f" when {exp.Literal.string(level).sql(dialect='spark')} then {nth}"
+        for nth, level in enumerate(watched.levels)
+    )
+    known = f"case {value}{whens} else {others} end" if whens else f"{others}"
+    return F.expr(f"case when {value} is null then {others + 1} else {known} end")
 
 
 def number(sql: str) -> Column:
