@@ -306,7 +306,9 @@ RUNS = Table(
         "rows_accepted": Field("bigint", "lines that became loans"),
         "rows_quarantined": Field("bigint", "lines set aside"),
         "rows_superseded": Field("bigint", "lines that gave way to a newer one with their key"),
-        "files": Field("string", "each file: size, SHA-256, layout and its own account, as JSON"),
+        "files": Field(
+            "string", "each file: bytes, content hash, layout and its own account, as JSON"
+        ),
         "replaced": Field("string", "values turned null or clipped, by column, as JSON"),
         "contract_hash": Field("string", "SHA-256 of what the contract says"),
         "suite_hash": Field("string", "SHA-256 of the suites that were run"),

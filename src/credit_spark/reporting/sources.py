@@ -101,7 +101,13 @@ def _files(facts: NightFacts) -> Iterator[Table]:
     files: Sequence[Any] = json.loads(facts.run.get("files") or "[]")
     if files:
         rows = [
-            (each["name"], counted(each["bytes"]), each["layout"], each["sha256"][:16])
+            (
+                each["name"],
+                counted(each["bytes"]),
+                counted(each["lines"]),
+                each["layout"],
+                each["content_hash"],
+            )
             for each in files
         ]
-        yield Table(("file", "bytes", "layout", "SHA-256, its beginning"), rows)
+        yield Table(("file", "bytes", "lines", "layout", "content hash"), rows)
