@@ -3,7 +3,7 @@
 from functools import partial
 
 from credit_spark.contract.errors import GateError
-from credit_spark.contract.tables import scores
+from credit_spark.contract.tables import METRICS, SCORE_COUNTS, scores
 from credit_spark.evaluation.drift import Status
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
@@ -41,5 +41,7 @@ def renew(run: RunContext) -> None:
         run.step("promote", partial(promote, version=fitted.version))
     except GateError:
         if champion is None:
+            # The date has no complete run yet. Figures of the refused fit say why it was refused.
+            run.tables.publish_alone(METRICS, SCORE_COUNTS)
             raise
         run.ledger.note("kept", {"model_version": champion.version})
