@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from pyspark.ml.functions import vector_to_array
 
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.binning import binned, merged_texts, pre_counted
 from credit_spark.modelling.bins import (
     MISSING,
@@ -16,7 +17,6 @@ from credit_spark.modelling.bins import (
     evident,
     named,
 )
-from credit_spark.modelling.features import Definition
 from credit_spark.modelling.merging import cuts
 from credit_spark.modelling.pipeline import sql_columns
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling.boosting import boosted
-from credit_spark.modelling.features import Definition, column_of
 
 
 @pytest.mark.parametrize("names", [("number",), ("text",), ("number", "text")])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.collinearity import inflations
-from credit_spark.modelling.features import Definition
 from credit_spark.modelling.pipeline import scaled
 
 NAMES = ["a", "b", "c", "d"]

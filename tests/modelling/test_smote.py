@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 
-from credit_spark.modelling.features import Definition, featured
+from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import Classes, classes, treated, weights
 from credit_spark.modelling.smote import SmotePlan, made_up
 

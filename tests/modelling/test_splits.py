@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract
-from credit_spark.modelling.features import Definition
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.splits import fold, out_of_time_from
 from tests.frames import rows

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -227,22 +226,6 @@ def test_thousands_may_have_their_commas(client) -> None:
     )
 
 
-def test_a_night_that_is_being_written_is_answered_as_it_was(
-    done, contract, tmp_path, spark
-) -> None:
-    """Loans of a rerun are there, its scores not yet, and no attempt has ended."""
-    shutil.copytree(done, tmp_path / "w")
-    client = application(Answers(contract, TableReader(str(tmp_path / "w")))).test_client()
-    loan_id = arrow(done / "loans")["loan_id"][0].as_py()
-    before = client.get(f"/api/v1/loans/{loan_id}").get_json()
-
-    for table, change in (("loans", "annual_income = 3 * annual_income"), ("scores", "points = 1")):
-        spark.sql(f"update delta.`{tmp_path / 'w' / table}` set {change}")
-
-    assert client.get(f"/api/v1/loans/{loan_id}").get_json() == before
-    assert before["points"] != 1
-
-
 def test_a_refused_promotion_hides_no_night(night, done, contract, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
     client = application(
@@ -264,27 +247,22 @@ def test_a_warehouse_with_no_night_is_told(contract, tmp_path) -> None:
     assert client.get("/").status_code == 503
 
 
-def test_a_night_that_is_not_complete_is_not_shown(
-    night, done, contract, tmp_path, monkeypatch
-) -> None:
-    """The next night is scored, but its last run broke off: the one before is shown."""
-    # Tables are looked at once in a moment: here, every time.
-    moments = count()
-    monkeypatch.setattr("credit_spark.adapters.lake._moment", lambda: next(moments))
+def test_a_refused_rerun_hides_no_complete_date(night, done, contract, tmp_path) -> None:
+    """The newest run of a date is refused: the complete run before it counts."""
     shutil.copytree(done, tmp_path / "w/lending_club")
     lake = TableReader(str(tmp_path / "w/lending_club"))
     client = application(Answers(contract, lake)).test_client()
-    before = client.get("/api/v1/night").get_json()
 
     for step in ("clean", "score"):
         assert night(step, tmp_path / "w", as_of="2012-02-29").code == 0
-    assert client.get("/api/v1/night").get_json()["as_of"] == "2012-02-29"
+    complete = client.get("/api/v1/night").get_json()
     refused = tmp_path / "empty"
     refused.mkdir()
     told = night("clean", tmp_path / "w", "--landing", refused, as_of="2012-02-29")
 
+    assert complete["as_of"] == "2012-02-29"
     assert told.code == 10
-    assert client.get("/api/v1/night").get_json() == before
+    assert client.get("/api/v1/night").get_json() == complete
 
 
 def test_the_openapi_document_names_every_field(client, contract, done) -> None:

@@ -5,8 +5,8 @@ from statistics import median
 import numpy as np
 import pytest
 
+from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling import sampling
-from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.pipeline import imputed_and_indexed
 from credit_spark.modelling.quantiles import quantiles
 

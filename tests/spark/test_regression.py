@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from credit_spark.contract.models import Decisions, Penalty, ScorePlan
 from credit_spark.contract.tables import MISSING
-from credit_spark.modelling.features import Definition, column_of, featured
+from credit_spark.features.columns import Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.linear import Legend, linear
 from credit_spark.modelling.pipeline import assembled, medians_of, scaled, spreads_of

@@ -204,7 +204,7 @@ def test_the_same_loans_have_the_same_profile_of_scores_however_they_are_tied(sp
 
 
 def test_a_contract_watches_features_segments_and_analyses(lending_club) -> None:
-    from credit_spark.modelling.features import definitions
+    from credit_spark.features.columns import definitions
 
     found = watched_of(lending_club, definitions(lending_club))
 

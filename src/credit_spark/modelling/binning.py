@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.expressions import expression, valued
 from credit_spark.contract.models import Contract
+from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling.bins import (
     Bin,
     Counted,
@@ -25,7 +26,6 @@ from credit_spark.modelling.bins import (
     evident,
     named,
 )
-from credit_spark.modelling.features import Definition, column_of
 from credit_spark.modelling.merging import cuts
 from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
 from credit_spark.modelling.quantiles import quantiles

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from credit_spark.contract.tables import MISSING
-from credit_spark.modelling.features import LARGEST
+from credit_spark.features.columns import LARGEST
 
 # Added to each count, so that a bin of nothing but good loans has evidence that is finite.
 HALF = 0.5

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, counted
-from credit_spark.modelling.features import Definition, column_of
+from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling.pipeline import INDEX, imputed_and_indexed, named
 from credit_spark.scoring.scale import scale_of
 

@@ -15,7 +15,7 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.stat import Correlation
 from pyspark.sql import DataFrame
 
-from credit_spark.modelling.features import Definition
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.pipeline import SCALED, Slot, Spread, spreads_of
 
 Numbers = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
-from credit_spark.modelling.features import Definition, column_of
+from credit_spark.features.columns import Definition, column_of
 
 BUCKETS = 20
 

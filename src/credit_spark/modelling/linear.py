@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.modelling.features import Definition
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.pipeline import Slot, Spread, assembled, medians_of, slots_of
 from credit_spark.modelling.quantiles import Ends
 from credit_spark.modelling.regression import Design, Equation

@@ -21,7 +21,7 @@ from pyspark.ml.feature import (
 )
 from pyspark.sql import DataFrame
 
-from credit_spark.modelling.features import Definition, column_of, feature_of
+from credit_spark.features.columns import Definition, column_of, feature_of
 from credit_spark.modelling.quantiles import quantiles
 
 ASSEMBLED, SCALED, INDEX = "assembled", "scaled", "index"

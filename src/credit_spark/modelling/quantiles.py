@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pyspark.sql import DataFrame
 
-from credit_spark.modelling.features import Definition, column_of
+from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling.sampling import sample_of
 
 # A share of the rows that has a value; with fewer, a sample could have hardly any.

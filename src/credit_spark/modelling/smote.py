@@ -12,7 +12,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.modelling.features import Definition, column_of
+from credit_spark.features.columns import Definition, column_of
 
 NEIGHBOURS = 5
 # Of rows with texts alone, imbalanced-learn compares each of the smaller class with each.

@@ -20,7 +20,7 @@ from sqlglot import exp
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.modelling.features import LARGEST, Definition
+from credit_spark.features.columns import LARGEST, Definition
 from credit_spark.scoring.document import ModelDocument, Role, Watched
 
 RANGES = 10

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
+from credit_spark.features.columns import Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.modelling.collinearity import inflations
-from credit_spark.modelling.features import Definition, column_of, definitions, featured
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
 from credit_spark.modelling.pipeline import Slot, Spread, scaled, spreads_of

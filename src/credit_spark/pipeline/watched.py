@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract
-from credit_spark.modelling.features import Definition
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.imbalance import Classes
 from credit_spark.modelling.sampling import sample_of
 from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts

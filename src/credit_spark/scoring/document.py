@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import ScorePlan, Treatment
 from credit_spark.contract.tables import MISSING, OTHER
-from credit_spark.modelling.features import Definition
+from credit_spark.features.columns import Definition
 
 # 2: recalibration, elastic_net, refusals; 3: what a feature attains; 4: what is watched.
 FORMAT = 4

@@ -18,7 +18,7 @@ from credit_spark.contract.expressions import columns_of
 from credit_spark.contract.models import Kind, Loss
 from credit_spark.contract.tables import EXPECTED_LOSS, MISSING, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
-from credit_spark.modelling.features import LARGEST
+from credit_spark.features.columns import LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.scale import scale_of
 

@@ -15,7 +15,7 @@ from fit_book import FEATURES, REGULARISATION
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Penalty
-from credit_spark.modelling.features import Definition, featured
+from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
 from credit_spark.modelling.linear import Legend, linear
 from credit_spark.modelling.pipeline import scaled, spreads_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from fit_book import FEATURES
 from pyspark.sql import functions as F
 
-from credit_spark.modelling.features import Definition, featured
+from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import classes, treated
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.settings import resolve

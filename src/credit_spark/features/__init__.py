@@ -1,0 +1,1 @@
+"""Feature columns: the SQL of a contract's features as Spark columns."""
