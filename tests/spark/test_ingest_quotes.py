@@ -175,7 +175,9 @@ def test_an_escaped_quote_is_read_where_the_layout_states_it(spark, contract, tm
     source = contract.source.model_copy(update={"layouts": layouts})
     text = text_of(loan("A", r'"say \"no\", or"', 1), loan("B", '"a\n\\"b\\""', 2))
 
-    escaped = read(spark, contract.model_copy(update={"source": source}), tmp_path, {"f": text})["f"]
+    escaped = read(spark, contract.model_copy(update={"source": source}), tmp_path, {"f": text})[
+        "f"
+    ]
 
     assert escaped.accepted == [of_loan("A", 1), of_loan("B", 2)]
     assert escaped.lines == {"header": 1, "accepted": 3}
@@ -214,7 +216,9 @@ def test_random_quotes_never_lose_or_mix_loans(spark, contract, tmp_path) -> Non
         # A quote in a field with none at its beginning is part of its value: of a key, too.
         loans = [(key.replace('"', ""), *values) for key, *values in each.accepted]
         assert of_loan("END") in loans
-        assert [own[name].get(row[0]) for row in loans if row[0] != "END"] == loans_without_end(loans)
+        assert [own[name].get(row[0]) for row in loans if row[0] != "END"] == loans_without_end(
+            loans
+        )
         assert len(loans) >= 60 - 3 * 15
 
 

@@ -95,22 +95,22 @@ def columns(contract: Contract) -> Iterator[str]:
             yield f"{path}.range: a {promise.kind} has no range"
         if promise.range and promise.range[0] > promise.range[1]:
             yield f"{path}.range: the lower bound stands first"
-        if promise.kind == "date" and not promise.formats:
-            yield f"{path}.formats: a date needs its formats, such as [yyyy-MM-dd]"
-        for pattern in promise.formats:
-            if not DATE_FORMAT.fullmatch(pattern):
-                yield (
-                    f"{path}.formats: '{pattern}' is no format of a fixed width; it is made of "
-                    "yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
-                )
-        yield from _two_digit_years(path, promise)
+        yield from _formats(path, promise)
         if promise.unknown_codes == "keep" and not promise.codes:
             yield f"{path}.unknown_codes: the column has no codes; take it out"
         if promise.outside == "clip" and not promise.range:
             yield f"{path}.outside: only a column with a range can be clipped"
 
 
-def _two_digit_years(path: str, promise: Promise) -> Iterator[str]:
+def _formats(path: str, promise: Promise) -> Iterator[str]:
+    if promise.kind == "date" and not promise.formats:
+        yield f"{path}.formats: a date needs its formats, such as [yyyy-MM-dd]"
+    for pattern in promise.formats:
+        if not DATE_FORMAT.fullmatch(pattern):
+            yield (
+                f"{path}.formats: '{pattern}' is no format of a fixed width; it is made of "
+                "yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
+            )
     has_short_years = any(TWO_DIGIT_YEAR.search(each) for each in promise.formats)
     if has_short_years and promise.pivot is None:
         yield (

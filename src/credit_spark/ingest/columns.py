@@ -12,11 +12,25 @@ from credit_spark.contract.models import Contract, Layout, Promise
 from credit_spark.contract.tables import TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
-    BROKEN_LINE, KIND, LOAN, PARTS, QUOTED, TEXT, field,
+    BROKEN_LINE,
+    KIND,
+    LOAN,
+    PARTS,
+    QUOTED,
+    TEXT,
+    field,
 )  # fmt: skip
 from credit_spark.ingest.parsers import PARSERS, Notation, given
 from credit_spark.ingest.rules import (
-    IS_TEXT, IS_WELL_FORMED, KEY, allowed, is_sound, outcome, outside_of, reasons, rules_of, text_of,
+    IS_WELL_FORMED,
+    KEY,
+    allowed,
+    is_sound,
+    outcome,
+    outside_of,
+    reasons,
+    rules_of,
+    text_of,
 )  # fmt: skip
 
 ACCEPTED, QUARANTINED, SUPERSEDED = "accepted", "quarantined", "superseded"
@@ -40,9 +54,7 @@ def judged(
     layout = contract.source.layouts[shape.layout]
     rules = rules_of(contract, is_keyed=key_of(layout, contract) is not None)
     bounded = _bounded(_values(_texts(records, shape, contract), contract, layout), contract)
-    dated = bounded.withColumns(
-        {"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE}
-    )
+    dated = bounded.withColumns({"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE})
     sound = F.when(is_sound(rules), ACCEPTED).otherwise(QUARANTINED)
     is_loan = F.col(KIND).isin(LOAN, BROKEN_LINE)
     status = dated.withColumn(STATUS, F.when(is_loan, sound).otherwise(F.col(KIND)))
@@ -64,9 +76,7 @@ def judged(
 
 def raw(shape: Shape) -> Column:
     """A parsed record's fields by their header's names, or a malformed line's text, as JSON."""
-    named = [
-        field(nth).alias(name or f"column {nth}") for nth, name in enumerate(shape.header)
-    ]
+    named = [field(nth).alias(name or f"column {nth}") for nth, name in enumerate(shape.header)]
     whole = F.to_json(F.struct(F.col(TEXT).alias("line")))
     return F.when(F.col(KIND) == BROKEN_LINE, whole).otherwise(F.to_json(F.struct(*named)))
 
@@ -111,9 +121,7 @@ def _key(names: tuple[str, ...] | None) -> Column:
 def _content(shape: Shape) -> Column:
     """128 bits of all fields, as 32 hexadecimal digits: equal for equal records for ever."""
     fields = [F.coalesce(field(nth), F.lit(NULL_MARK)) for nth in range(len(shape.header))]
-    halves = [
-        F.lpad(F.hex(F.xxhash64(F.lit(half), F.array(*fields))), 16, "0") for half in HALVES
-    ]
+    halves = [F.lpad(F.hex(F.xxhash64(F.lit(half), F.array(*fields))), 16, "0") for half in HALVES]
     return F.lower(F.concat(*halves))
 
 

@@ -1,7 +1,7 @@
 """Rows that share a key, or a content: which stays, and what ids rows without a key have.
 
-Nearly every key stands once. One aggregation over a hash of the keys finds the others, and only their
-rows go through a window.
+Nearly every key stands once. One aggregation over a hash of the keys finds the others, and only
+their rows go through a window.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ ORDINAL = "_ordinal"
 def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     """PLACE and ORDINAL of the rows that are not the first with their key or content.
 
-    The first is the newest: the greatest by `newest_by`, then by file name, then by its place in the
-    file. Accepted rows and quarantined ones with no lender's key are numbered apart.
+    The first is the newest: the greatest by `newest_by`, then by file name, then by its place in
+    the file. Accepted rows and quarantined ones with no lender's key are numbered apart.
     """
     is_numbered = (F.col(STATUS) == ACCEPTED) | (
         (F.col(STATUS) == QUARANTINED) & F.col(CONTENT).isNotNull()
@@ -28,14 +28,16 @@ def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     numbered = judged.where(is_numbered).withColumn("_identity", _identity())
     repeated = numbered.groupBy("_identity").count().where(F.col("count") > 1)
     rivals = numbered.join(repeated.select("_identity"), on="_identity", how="left_semi")
-    newest = [F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by]
+    newest = [
+        F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by
+    ]
     order = [*newest, *[F.col(name).desc() for name in (SOURCE_FILE, BLOCK, LINE)]]
     nth = F.row_number().over(Window.partitionBy(STATUS, KEY, CONTENT).orderBy(*order))
     return rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
 
 
 def settled(judged: DataFrame, later: DataFrame | None) -> DataFrame:
-    """Rows with their `loan_id` and their last STATUS; `later` is None where no key is repeated."""
+    """Rows with their `loan_id` and last STATUS; `later` is None where no key is repeated."""
     if later is None:
         return judged.withColumn("loan_id", _loan_id(F.lit(1)))
     ordinal = F.coalesce(F.col(ORDINAL), F.lit(1))

@@ -5,11 +5,13 @@ The driver sees names, sizes and the first lines of each file.
 """
 
 import codecs
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -30,9 +32,10 @@ FILES_AT_ONCE = 8
 BYTE_ORDER_MARK = "\ufeff"
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
-# Encodings of several bytes a letter, as Java names them: Python's name, and that of a line break.
+# Encodings of several bytes a letter, as Python and as Java name them.
 WIDE = {
-    "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE", "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
+    "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE",
+    "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
 }  # fmt: skip
 # Of encodings that a byte order mark decides; without one, the first.
 BY_MARK = {"utf-16": ("utf-16-be", "utf-16-le"), "utf-32": ("utf-32-be", "utf-32-le")}
@@ -127,9 +130,7 @@ class _Status(NamedTuple):
     is_in_a_folder: bool
 
 
-def _listed(
-    spark: SparkSession, contract: Contract, place: str, as_of: date
-) -> list[_Status]:
+def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) -> list[_Status]:
     """The files by name; hidden ones, and those below hidden folders, are left out by Spark."""
     source = contract.source.path
     pattern = source.format(landing=literal(place.rstrip("/")), as_of=as_of)
@@ -154,12 +155,21 @@ def _listed(
 def _paths(spark: SparkSession, pattern: str) -> list[tuple[str, int]]:
     try:
         listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
-        rows = listing.load(pattern).select("path", "length").collect()
+        frame = listing.load(pattern).select("path", "length")
+        rows = frame.collect()
     except SPARK_ERRORS as error:
         if isinstance(error, PySparkException) and error.getCondition() == "PATH_NOT_FOUND":
             return []
         raise _unreachable(pattern, str(error)) from error
-    return [(row["path"], row["length"]) for row in rows]
+    sizes = {row["path"]: row["length"] for row in rows}
+    # Spark reads no row of an empty file, and lists it all the same.
+    every = {*sizes, *(_path_of(url) for url in frame.inputFiles())}
+    return [(path, sizes.get(path, 0)) for path in every]
+
+
+def _path_of(url: str) -> str:
+    """A path as Spark writes it in rows, of the URL that it is."""
+    return re.sub("^file:/+", "file:/", unquote(url))
 
 
 def _unreachable(place: str, words: str) -> InputError | TryAgainError:
@@ -205,7 +215,10 @@ def _first_lines(spark: SparkSession, path: str, encoding: Encoding) -> list[str
     text = bare(decoded(F.col("value"), encoding)[0])
     lines = lines_of(spark, [path], encoding).select(text.alias("text"))
     not_blank = lines.where(F.btrim("text", F.lit(" \t")) != "")
-    return [row[0] for row in not_blank.select(F.substring("text", 1, LONGEST_LETTERS)).head(FIRST_LINES)]
+    return [
+        row[0]
+        for row in not_blank.select(F.substring("text", 1, LONGEST_LETTERS)).head(FIRST_LINES)
+    ]
 
 
 def _encoding(spark: SparkSession, name: str, path: str) -> Encoding:
@@ -225,7 +238,7 @@ def _encoding(spark: SparkSession, name: str, path: str) -> Encoding:
 
 def _begins_with_its_low_byte(spark: SparkSession, path: str) -> bool:
     first = lines_of(spark, [path], UTF_8).select(F.hex(F.col("value").cast("binary"))).head()
-    return bool(first) and str(first[0]).startswith("FFFE")
+    return first is not None and str(first[0]).startswith("FFFE")
 
 
 def _names_given_twice(found: Sequence[_Status]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Partial lines to records: quoted text with line breaks, and lines that a stray quote has broken.
 
-An island is a run of partial and blank lines between whole loans. A record never holds a whole loan:
-such a line inside quotes is the sign of a stray quote. So islands are independent of each other, and
-a stray quote breaks lines of its own island only. Each physical line comes out in one record.
+An island is a run of partial and blank lines between whole loans. A record never holds a whole
+loan: such a line inside quotes is the sign of a stray quote. So islands are independent of each
+other, and a stray quote breaks lines of its own island only. Each physical line comes out in one
+record.
 
 Nearly all islands are sound: wherever the quotes above a line are even in number, a record begins
 (`records_of`). Islands for which that does not work out are read line by line (`mended`).
@@ -12,13 +13,25 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from credit_spark.ingest.lines import (
-    BLANK, BLOCK, BROKEN_LINE, FOOTER, IS_CUT_OFF, KIND, LINE, LINE_COUNT, LOAN, PARTIAL, PARTS,
-    SOURCE_FILE, TEXT, Grammar,
+    BLANK,
+    BLOCK,
+    BROKEN_LINE,
+    FOOTER,
+    IS_CUT_OFF,
+    KIND,
+    LINE,
+    LINE_COUNT,
+    LOAN,
+    PARTIAL,
+    PARTS,
+    SOURCE_FILE,
+    TEXT,
+    Grammar,
 )  # fmt: skip
 from credit_spark.ingest.rules import IS_TEXT
 
-# Lines that `mended` puts together in one row. An island of more is cut where no quote is open; where
-# one is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
+# Lines that `mended` puts together in one row. An island of more is cut where no quote is open;
+# where one is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
 CHUNK_LINES, MOST_CHUNKS = 1000, 10
 # A line's number in its file; the file's last line that is no footer, and the number of its lines.
 NTH, LAST_LOAN, TOTAL = "_nth", "_last_loan", "_total"
@@ -192,9 +205,7 @@ def _in_chunks(lines: DataFrame) -> DataFrame:
     marked = lines.withColumns({"_chunk": chunk, "_is_outside": _is_outside(order)})
     cut = F.when(F.col("_is_outside"), F.col("_chunk"))
     last_cut = F.max(cut).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    return marked.withColumn(
-        "_chunk", F.greatest(last_cut, F.col("_chunk") - MOST_CHUNKS)
-    )
+    return marked.withColumn("_chunk", F.greatest(last_cut, F.col("_chunk") - MOST_CHUNKS))
 
 
 def _records(lines: Column, grammar: Grammar) -> Column:
@@ -280,7 +291,10 @@ def _one_by_one(found: Column) -> Column:
     lines = F.transform(
         F.sequence(found["first"], found["last"]),
         lambda nth: F.struct(
-            nth.alias("first"), nth.alias("last"), F.lit(False).alias("is_record"), found["is_open"].alias("is_open")
+            nth.alias("first"),
+            nth.alias("last"),
+            F.lit(False).alias("is_record"),
+            found["is_open"].alias("is_open"),
         ),
     )
     return F.when(found["is_record"], F.array(found)).otherwise(lines)

@@ -1,8 +1,9 @@
 """Physical lines of landing files, and what each is by itself.
 
-A line is a whole loan (`loan`), `header`, `preamble`, `blank`, or `partial`: a piece of a loan whose
-quoted text holds line breaks, or a malformed line. What partial lines make together is decided in
-islands.py. A line keeps its place in its file: the block that Spark read it in, and its number there.
+A line is a whole loan (`loan`), `header`, `preamble`, `blank`, or `partial`: a piece of a loan
+whose quoted text holds line breaks, or a malformed line. islands.py decides what partial lines make
+together. A line keeps its place in its file: the block that Spark read it in, and its number
+there.
 """
 
 import re
@@ -111,13 +112,12 @@ def physical_lines(
     )
     text, is_text = decoded(F.col("value"), encoding)
     observed = read.observe(counted, F.count(F.lit(1)).alias(COUNTED))
-    texts = observed.select(
+    return observed.select(
         *PLACE,
         F.xxhash64("value").alias(LINE_HASH),
         bare(text).alias(TEXT),
         is_text.alias(IS_TEXT),
     )
-    return texts
 
 
 def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar) -> DataFrame:
@@ -127,9 +127,7 @@ def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar)
     preamble = [each for file in files for each in file.head[:-1]]
     header = [file.head[-1] for file in files if file.head]
     parts = lines.withColumn(PARTS, F.when(~has_quote, grammar.tidied_parts(text)))
-    is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(
-        F.size(PARTS) == grammar.width
-    )
+    is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(F.size(PARTS) == grammar.width)
     kind = (
         F.when(_is_one_of(text, header), HEADER)
         .when(_is_one_of(text, preamble), PREAMBLE)

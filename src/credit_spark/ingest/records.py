@@ -1,7 +1,7 @@
 """Landing files to records with a status: every physical line of every file in exactly one record.
 
-Files of one shape and encoding are one frame. Lines are read, parsed and judged once, and the result
-is persisted; partial lines are put together from there, and only where there are any.
+Files of one shape and encoding are one frame. Lines are read, parsed and judged once, and the
+result is persisted; partial lines are put together from there, and only where there are any.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,36 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
-from credit_spark.ingest.columns import CONTENT, SHAPE, STATUS, judged, raw
+from credit_spark.ingest.columns import SHAPE, STATUS, judged, raw
 from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, Encoding, LandingFile, broken_files
 from credit_spark.ingest.islands import (
-    IS_SUSPECT, OF_AN_ISLAND, blocks_of, mended, numbered, records_of,
+    IS_SUSPECT,
+    OF_AN_ISLAND,
+    blocks_of,
+    mended,
+    numbered,
+    records_of,
 )  # fmt: skip
 from credit_spark.ingest.layouts import Shape
 from credit_spark.ingest.lines import (
-    BLANK, BROKEN_LINE, COUNTED, IS_CUT_OFF, KIND, LINE_COUNT, LINE_HASH, PARTIAL, PARTS, PLACE, SOURCE_FILE,
-    TEXT, Grammar, classified, grammar_of, parsed, physical_lines,
+    BLANK,
+    BROKEN_LINE,
+    COUNTED,
+    IS_CUT_OFF,
+    KIND,
+    LINE_COUNT,
+    LINE_HASH,
+    PARTIAL,
+    PARTS,
+    PLACE,
+    QUOTED,
+    SOURCE_FILE,
+    TEXT,
+    Grammar,
+    classified,
+    grammar_of,
+    parsed,
+    physical_lines,
 )  # fmt: skip
 from credit_spark.ingest.rules import IS_TEXT
 
@@ -159,17 +180,20 @@ def _mended(lines: DataFrame, suspect: DataFrame, group: Group) -> DataFrame:
     return mended(lines.join(suspect, on=[*OF_AN_ISLAND], how="left_semi"), group.grammar)
 
 
-def _judged_records(
-    records: DataFrame, group: Group, contract: Contract, as_of: date
-) -> DataFrame:
+def _judged_records(records: DataFrame, group: Group, contract: Contract, as_of: date) -> DataFrame:
     fields = parsed(records, group.grammar)
     return judged(fields, group.shape, contract, as_of, group.number)
 
 
 def _with_raw(rows: DataFrame, group: Group) -> DataFrame:
     own = rows.where(F.col(SHAPE) == group.number)
-    parts = F.when(~F.contains(TEXT, F.lit('"')) | (F.col(KIND) == BROKEN_LINE), group.grammar.tidied_parts(F.col(TEXT)))
-    return parsed(own.withColumn(PARTS, parts), group.grammar).withColumn("raw", raw(group.shape))
+    parts = F.when(
+        ~F.contains(TEXT, F.lit('"')) | (F.col(KIND) == BROKEN_LINE),
+        group.grammar.tidied_parts(F.col(TEXT)),
+    )
+    fields = parsed(own.withColumn(PARTS, parts), group.grammar)
+    # The fields of one shape are no columns of another.
+    return fields.withColumn("raw", raw(group.shape)).drop(PARTS, QUOTED)
 
 
 def _persisted(records: DataFrame) -> DataFrame:
@@ -177,9 +201,7 @@ def _persisted(records: DataFrame) -> DataFrame:
     return records.persist(StorageLevel.MEMORY_AND_DISK)
 
 
-def _counted(
-    spark: SparkSession, by_itself: DataFrame, files: Sequence[LandingFile]
-) -> list[Any]:
+def _counted(spark: SparkSession, by_itself: DataFrame, files: Sequence[LandingFile]) -> list[Any]:
     """Physical lines by file and status; the first to read the files to their end."""
     hashes = F.col(LINE_HASH)
     try:

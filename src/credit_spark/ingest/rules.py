@@ -1,8 +1,8 @@
 """Row rules: which rows become loans, which are quarantined, and why.
 
-Rules come from the contract. A rule's name is the fact that it asserts, and the reason written beside
-a row that fails it. A rule that is null counts as failed. No rule raises: stopping a run is the work
-of the expectations.
+Rules come from the contract. A rule's name is the fact that it asserts, and the reason written
+beside a row that fails it. A rule that is null counts as failed. No rule raises: stopping a run is
+the work of the expectations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,9 +50,7 @@ def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
     IS_WELL_FORMED and IS_TEXT.
     """
     kinds = judged_kinds(contract)
-    implied = [
-        rule for name, each in contract.columns.items() for rule in column_rules(name, each)
-    ]
+    implied = [rule for name, each in contract.columns.items() for rule in column_rules(name, each)]
     stated = [
         Rule(name, F.expr(condition(rule.sql, kinds).sql)) for name, rule in contract.rules.items()
     ]
@@ -126,7 +124,9 @@ def outcome(contract: Contract) -> Column:
     named = F.when(value.isin(*contract.outcome.good), "good").when(
         value.isin(*contract.outcome.bad), "bad"
     )
-    return named.when(value.isin(*contract.outcome.open), "open") if contract.outcome.open else named
+    return (
+        named.when(value.isin(*contract.outcome.open), "open") if contract.outcome.open else named
+    )
 
 
 def _holds(rule: Rule) -> Column:

@@ -110,7 +110,9 @@ def check_accepted(
             "and outcome.open"
         )
     most = ", ".join(f"{rule} ({count:,})" for rule, count in [*failed.items()][:MOST_RULES])
-    why = f"every line broke a rule of the contract: {most}" if failed else "the files have no lines"
+    why = (
+        f"every line broke a rule of the contract: {most}" if failed else "the files have no lines"
+    )
     raise LandingError(
         f"no loan was accepted: {why}; have the files delivered again, or mend the contract"
     )
@@ -158,7 +160,9 @@ def check_lines(account: Sequence[Entry], records: Records) -> None:
         found[entry.source_file] = found.get(entry.source_file, 0) + entry.lines
     read = {name: each.lines for name, each in records.lines.items()}
     if found != read or sum(read.values()) != records.observed:
-        raise RuntimeError(f"lines do not add up: {found} in records, {read} in files, {records.observed} read")
+        raise RuntimeError(
+            f"lines do not add up: {found} in records, {read} in files, {records.observed} read"
+        )
 
 
 def counted(account: Sequence[Entry], written: int) -> Counts:
