@@ -37,7 +37,7 @@ def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
 
 
 def settled(judged: DataFrame, later: DataFrame | None) -> DataFrame:
-    """Rows with their `loan_id` and their last STATUS; `later` is None where no key is repeated."""
+    """Rows with their `loan_id` and last STATUS; `later` is None where no key is repeated."""
     if later is None:
         return judged.withColumn("loan_id", _loan_id(F.lit(1)))
     ordinal = F.coalesce(F.col(ORDINAL), F.lit(1))

@@ -5,11 +5,13 @@ The driver sees names, sizes and the first lines of each file.
 """
 
 import codecs
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -30,7 +32,7 @@ FILES_AT_ONCE = 8
 BYTE_ORDER_MARK = "\ufeff"
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
-# Encodings of several bytes a letter, as Java names them: Python's name, and that of a line break.
+# Encodings of several bytes a letter, as Python and as Java name them.
 WIDE = {
     "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE",
     "utf-32-le": "UTF-32LE", "utf-32-be": "UTF-32BE",
@@ -153,12 +155,21 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
 def _paths(spark: SparkSession, pattern: str) -> list[tuple[str, int]]:
     try:
         listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
-        rows = listing.load(pattern).select("path", "length").collect()
+        frame = listing.load(pattern).select("path", "length")
+        rows = frame.collect()
     except SPARK_ERRORS as error:
         if isinstance(error, PySparkException) and error.getCondition() == "PATH_NOT_FOUND":
             return []
         raise _unreachable(pattern, str(error)) from error
-    return [(row["path"], row["length"]) for row in rows]
+    sizes = {row["path"]: row["length"] for row in rows}
+    # Spark reads no row of an empty file, and lists it all the same.
+    every = {*sizes, *(_path_of(url) for url in frame.inputFiles())}
+    return [(path, sizes.get(path, 0)) for path in every]
+
+
+def _path_of(url: str) -> str:
+    """A path as Spark writes it in rows, of the URL that it is."""
+    return re.sub("^file:/+", "file:/", unquote(url))
 
 
 def _unreachable(place: str, words: str) -> InputError | TryAgainError:

@@ -17,13 +17,13 @@ from pyspark.sql import functions as F
 from credit_spark.contract.models import DecimalMark, Kind, Promise, Unit
 
 # No more digits and no larger exponent than a double holds: no text becomes infinite.
-PLAIN = r"^[+-]?\d{1,200}(?:\.\d{0,200})?$"
+PLAIN = r"^[+-]?\d{1,200}(?:\.\d{0,200})?\z"
 NUMBER = (
     r"^[+-]?(?:\d{1,200}(?:\.\d*)?|[1-9]\d{0,2}(?:,\d{3}){1,60}(?:\.\d*)?|\.\d+)"
-    r"(?:[eE](?:\+?\d{1,2}|-\d{1,3}))?$"
+    r"(?:[eE](?:\+?\d{1,2}|-\d{1,3}))?\z"
 )
-WHOLE = r"^[+]?\d{1,9}(?:\.0*)?$"
-RANGE = r"^\d+ ?- ?\d+$"
+WHOLE = r"^[+]?\d{1,9}(?:\.0*)?\z"
+RANGE = r"^\d+ ?- ?\d+\z"
 SPACES = " \t\r\n\u00a0"
 YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -153,7 +153,7 @@ def _without(text: Column, *endings: str) -> Column:
 def _day(text: Column, pattern: str, pivot: int | None) -> Column:
     """Days of texts that one format fits: checked by a pattern, cut out, put together as ISO."""
     parts = {each.group(): each.start() + 1 for each in DATE_PART.finditer(pattern)}
-    fits = f"^{DATE_PART.sub(lambda each: DATE_PARTS[each.group()], _escaped(pattern))}$"
+    fits = f"^{DATE_PART.sub(lambda each: DATE_PARTS[each.group()], _escaped(pattern))}\\z"
 
     def part(name: str) -> Column:
         return F.substring(text, parts[name], len(name))

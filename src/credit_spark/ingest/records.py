@@ -39,6 +39,7 @@ from credit_spark.ingest.lines import (
     PARTIAL,
     PARTS,
     PLACE,
+    QUOTED,
     SOURCE_FILE,
     TEXT,
     Grammar,
@@ -181,7 +182,9 @@ def _with_raw(rows: DataFrame, group: Group) -> DataFrame:
         ~F.contains(TEXT, F.lit('"')) | (F.col(KIND) == BROKEN_LINE),
         group.grammar.tidied_parts(F.col(TEXT)),
     )
-    return parsed(own.withColumn(PARTS, parts), group.grammar).withColumn("raw", raw(group.shape))
+    fields = parsed(own.withColumn(PARTS, parts), group.grammar)
+    # The fields of one shape are no columns of another.
+    return fields.withColumn("raw", raw(group.shape)).drop(PARTS, QUOTED)
 
 
 @contextmanager
