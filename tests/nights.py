@@ -28,6 +28,9 @@ ROWS = 4000
 # What differs between two runs of one night: who ran it, and when.
 OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions"}
 
+# Tables with rows of every run, a stopped one, too.
+OF_EVERY_RUN = {"runs", "validations"}
+
 # Of each portfolio its real book, a path below the folder of real files, and its night.
 REAL_BOOKS = {
     "lending_club": ("lendingclub_2007_2011/loans.csv", "2012-01-31"),
@@ -75,7 +78,7 @@ def contents(warehouse: Path) -> dict[str, list[str]]:
     return {
         path.name: rows_of(path)
         for path in sorted(warehouse.iterdir())
-        if (path / "_delta_log").is_dir() and path.name != "runs"
+        if (path / "_delta_log").is_dir() and path.name not in OF_EVERY_RUN
     }
 
 
