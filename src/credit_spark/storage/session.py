@@ -23,6 +23,8 @@ AT_START = {
     "spark.app.name": "credit-spark",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Python's call site of every Column takes longer to record than the Column to build.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     # The text of a failed task can hold a borrower's values; the caller logs what may be logged.
     "spark.log.level": "OFF",
 }
