@@ -56,6 +56,7 @@ LOGGERS_OF_ERRORS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 # Options that name JARs; a plugin in one that is not there keeps Spark from starting.
 JARS = ("spark.jars", "spark.driver.extraClassPath")
 JOB_DESCRIPTION = "spark.job.description"
+PYTHON_OF_TASKS = "PYSPARK_PYTHON"
 SET_BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"
 
 
@@ -136,6 +137,8 @@ def _context(spark: SparkSession) -> SparkContext | None:
 
 
 def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
+    # SMOTE and the LSTM benchmark alone run Python in tasks: this one, which has what they need.
+    os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
     if missing := _missing_jars(options):
         headline = "these JARs of the settings are not there; 'make comet' fetches Comet's"
         raise InputError(listed(headline, missing))
