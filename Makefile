@@ -32,7 +32,11 @@ check: setup  ## ruff, its formatter and mypy
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-test: check  ## every test, on a real Spark and Delta, a real browser and PostgreSQL
+test: check  ## the tests of each change, on a real Spark and Delta, a real browser and PostgreSQL
+	@setup/test_tools.sh
+	@$(BIN)/python -m pytest -m "not release"
+
+test-all: check  ## every test, also those of real portfolios, trainings, kills and processes
 	@setup/test_tools.sh
 	@$(BIN)/python -m pytest
 

@@ -10,6 +10,8 @@ import pytest
 from tests.nights import arrow, run
 from tests.projects import PROJECT
 
+pytestmark = pytest.mark.release
+
 AS_OF = "2026-03-02"
 SMALL = PROJECT / "tests/small_lender.yml"
 

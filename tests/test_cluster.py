@@ -135,6 +135,7 @@ def test_the_night_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp
     assert "Registered app" in master
 
 
+@pytest.mark.release
 def test_every_job_runs_under_spark_submit(landing, tmp_path) -> None:
     flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
     for step in STEPS:

@@ -88,6 +88,7 @@ def test_the_same_night_twice_is_the_same_tables(night, done, tmp_path) -> None:
     assert len(rows_of(warehouse / "lending_club/runs")) == 2
 
 
+@pytest.mark.release
 def test_steps_taken_alone_make_the_same_night(night, done, tmp_path) -> None:
     codes = [
         night(step, tmp_path / "steps").code
@@ -124,6 +125,7 @@ def commits_of(table: Path) -> int:
     return len(list((table / "_delta_log").glob("*.json")))
 
 
+@pytest.mark.release
 def test_the_summary_is_for_a_person(night, done, tmp_path) -> None:
     warehouse = tmp_path / "told"
     shutil.copytree(done, warehouse / "lending_club")
@@ -169,6 +171,7 @@ def test_a_model_that_fails_its_gates_is_not_promoted(night, done, tmp_path) -> 
     assert arrow(warehouse / "runs").to_pylist()[0]["status"] == "stopped"
 
 
+@pytest.mark.release
 def test_where_there_is_a_champion_a_failed_fit_leaves_it(night, done, tmp_path) -> None:
     project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]")
     shutil.copytree(done, tmp_path / "kept/lending_club")
@@ -216,6 +219,7 @@ def test_scores_that_fail_their_suite_are_not_written(night, done, tmp_path) -> 
     assert rows_of(tmp_path / "unwritten/lending_club/scores") == before
 
 
+@pytest.mark.release
 def test_where_loans_fail_what_was_scored_meanwhile_is_gone(night, done, tmp_path) -> None:
     """Both suites fail: the loans' is told."""
     project = changed_project(tmp_path)
@@ -260,6 +264,7 @@ def answer(tmp_path, done):
     return project
 
 
+@pytest.mark.release
 def test_a_feature_that_is_the_answer_is_refused(night, answer, tmp_path) -> None:
     told = night("train", tmp_path / "w", "--project", answer(""))
 
@@ -268,6 +273,7 @@ def test_a_feature_that_is_the_answer_is_refused(night, answer, tmp_path) -> Non
     assert arrow(tmp_path / "w/lending_club/models").num_rows == 1
 
 
+@pytest.mark.release
 def test_a_leak_that_the_contract_accepts_is_left_to_the_gates(night, answer, tmp_path) -> None:
     project = answer("accepted_leak: for this test, ")
 
@@ -277,6 +283,7 @@ def test_a_leak_that_the_contract_accepts_is_left_to_the_gates(night, answer, tm
     assert "out_of_time.auc" in told.summary["train"]["failed_gates"][0]
 
 
+@pytest.mark.release
 def test_a_refusal_after_something_was_written_is_in_runs(night, answer, tmp_path) -> None:
     told = night("nightly", tmp_path / "w", "--project", answer(""), "--retrain")
 
@@ -285,6 +292,7 @@ def test_a_refusal_after_something_was_written_is_in_runs(night, answer, tmp_pat
     assert sorted(ends) == ["complete", "stopped"]
 
 
+@pytest.mark.release
 def test_a_backfill_in_a_loop_and_again_gives_the_same_tables(night, tmp_path) -> None:
     warehouse = tmp_path / "filled"
 
@@ -296,6 +304,7 @@ def test_a_backfill_in_a_loop_and_again_gives_the_same_tables(night, tmp_path) -
     assert filled() == filled()
 
 
+@pytest.mark.release
 def test_a_fit_is_the_same_in_another_warehouse(night, done, tmp_path) -> None:
     told = night("nightly", tmp_path / "other", "--json")
 
@@ -314,6 +323,7 @@ def test_a_night_that_was_not_cleaned_is_told(night, done, tmp_path, step) -> No
     assert "of 2012-02-29 yet" in told.sentence
 
 
+@pytest.mark.release
 def test_too_few_outcomes_leave_the_champion_there_is(night, capfd, done, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
     young = tmp_path / "young/2012-03-31"
@@ -362,6 +372,7 @@ def test_a_suite_that_cannot_be_run_stops_before_anything_is_cleaned(night, tmp_
     assert not (tmp_path / "w/lending_club/loans").exists()
 
 
+@pytest.mark.release
 def test_every_treatment_is_trained_and_tested_on_the_same_folds(night, done, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "all/lending_club")
 
@@ -393,6 +404,7 @@ def test_every_treatment_is_trained_and_tested_on_the_same_folds(night, done, tm
     assert len({tested["cv", treatment] for treatment in fits}) == 1
 
 
+@pytest.mark.release
 def test_treatments_stand_beside_each_other_for_a_person(night, done, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "two/lending_club")
 

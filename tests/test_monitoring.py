@@ -192,6 +192,7 @@ def charts_of(tmp_path: Path, as_of: str) -> dict:
     return {each.name: each for section in found.sections for each in section.charts}
 
 
+@pytest.mark.release
 def test_a_change_is_told_and_ends_the_command_where_it_is_asked_to(small, tmp_path) -> None:
     assert small(FIRST, loans()).code == 0
     poorer = loans(seed=6, income=lambda draw, bad: f"{draw.uniform(2_000, 9_000):.0f}")
@@ -230,6 +231,7 @@ YOUNG = {"opened": lambda draw, bad: "2026-02-01"}
     ],
     ids=["no outcomes", "one loan", "one class", "a segment never seen", "all too young"],
 )
+@pytest.mark.release
 def test_where_there_is_too_little_it_is_said_and_all_else_stands(
     small, tmp_path, text, blank
 ) -> None:
@@ -252,6 +254,7 @@ def test_where_there_is_too_little_it_is_said_and_all_else_stands(
         assert not {"auc", "calibration"} & {row["measure"] for row in drift}
 
 
+@pytest.mark.release
 def test_what_a_changed_contract_asks_for_is_shown_after_a_training(small, tmp_path) -> None:
     assert small(FIRST, loans()).code == 0
     path = tmp_path / "small_lender.yml"
@@ -279,6 +282,7 @@ class Listener(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.release
 def test_lineage_is_told_to_a_server_and_to_a_file(small, tmp_path) -> None:
     server = HTTPServer(("127.0.0.1", 0), Listener)
     server.told = []
@@ -310,6 +314,7 @@ def test_lineage_is_told_to_a_server_and_to_a_file(small, tmp_path) -> None:
     assert "no loan was accepted" in events[1]["run"]["facets"]["errorMessage"]["message"]
 
 
+@pytest.mark.release
 def test_where_nobody_listens_the_night_goes_on(small, tmp_path) -> None:
     told = small(
         FIRST, loans(), "--lineage", "http://127.0.0.1:9", "--metrics-file", tmp_path / "m.txt"

@@ -11,6 +11,8 @@ from tests.engines import Parity, by_every_engine, parity, with_strange
 from tests.nights import REAL_BOOKS, arrow
 from tests.projects import PROJECT
 
+pytestmark = pytest.mark.release
+
 README = PROJECT / "README.md"
 STRANGE = 300
 # Decimals of a PD: the engines' exponentials may differ in the last of the sixteen that there are.

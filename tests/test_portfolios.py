@@ -4,6 +4,8 @@ import pytest
 
 from tests.nights import arrow, run
 
+pytestmark = pytest.mark.release
+
 # Loans, then what others found on the same file by other means: AUC and KS in five folds.
 BOOKS = {
     "bootcamp": (77_536, (0.99, 1.0), (0.95, 1.0)),

@@ -35,6 +35,8 @@ from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
 from tests.projects import changed_project
 
+pytestmark = pytest.mark.release
+
 PROJECT = Path(__file__).parents[1]
 BOOK = "lendingclub_2007_2011/loans.csv"
 AS_OF = date(2012, 1, 31)

@@ -14,6 +14,8 @@ from tests.engines import by_every_engine, parity, with_strange
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import PROJECT, changed_project
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(autouse=True)
 def somewhere(spark, tmp_path, monkeypatch) -> None:

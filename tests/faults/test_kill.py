@@ -12,6 +12,8 @@ import pytest
 from credit_spark.sample import write_sample
 from tests.nights import arrow, contents
 
+pytestmark = pytest.mark.release
+
 PROJECT = Path(__file__).parents[2]
 AS_OF = "2012-01-31"
 STEPS = ("clean", "train", "promote", "score", "measure", "monitor")
