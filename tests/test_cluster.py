@@ -38,8 +38,16 @@ def landing(tmp_path_factory) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The container's: commands of the virtual environment first on the path."""
-    return os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "SPARK_LOCAL_IP": "127.0.0.1"}
+    """The container's: commands of the virtual environment first on the path.
+
+    Executors have no Python at all.
+    """
+    return os.environ | {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": "/nowhere/python",
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+    }
 
 
 def command(service: dict, **values: object) -> list[str]:
@@ -68,20 +76,22 @@ def until(said: str, log: Path) -> None:
 
 @pytest.fixture
 def cluster(compose, tmp_path) -> Iterator[dict[str, object]]:
-    """A master and a worker, started by their services' own commands."""
+    """A master and two workers, started by their services' own commands."""
     names = ("SPARK_MASTER_PORT", "SPARK_MASTER_UI_PORT", "SPARK_WORKER_UI_PORT")
     values: dict[str, object] = {
         "SPARK_MASTER_HOST": "127.0.0.1",
         **{name: free_port() for name in names},
     }
     processes = []
-    for name, said in (
-        ("master", "I have been elected leader"),
-        ("worker", "Successfully registered"),
+    for name, service, said in (
+        ("master", "master", "I have been elected leader"),
+        ("worker 1", "worker", "Successfully registered"),
+        ("worker 2", "worker", "Successfully registered"),
     ):
         log = tmp_path / f"{name}.log"
         with log.open("w") as file:
-            words = command(compose["services"][name], **values)
+            ports = {"SPARK_WORKER_UI_PORT": free_port(), "WORKER_CORES": 1}
+            words = command(compose["services"][service], **values | ports)
             processes.append(
                 subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=file, stderr=file)
             )
@@ -133,6 +143,15 @@ def test_the_night_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp
     assert arrow(tmp_path / "warehouse/lending_club/scores").num_rows == run["rows_accepted"]
     master = (tmp_path / "master.log").read_text(encoding="utf-8")
     assert "Registered app" in master
+    assert "Launching executor app" in master
+    assert len(set(re.findall(r"Launching executor app\S+/\d+ on worker (\S+)", master))) == 2
+    local = tmp_path / "local"
+    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
+    program = [str(BIN / "credit-spark"), "nightly", *flags, "--warehouse", str(local)]
+    subprocess.run(program, cwd=tmp_path, check=True, capture_output=True)
+    on_cluster, here = (contents(each / "lending_club") for each in (tmp_path / "warehouse", local))
+    for name in ("loans", "quarantine"):
+        assert on_cluster[name] == here[name]
 
 
 @pytest.mark.release
