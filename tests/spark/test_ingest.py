@@ -84,7 +84,7 @@ def ingested(spark, contract, tmp_path_factory):
         rows, facts = context.tables.rows, context.ledger.facts
         accounts = {each["name"]: each for each in json.loads(facts["files"])}
         return Ingested(
-            rows["loans"], rows["quarantine"], accounts, facts, context.ledger.summary["ingest"]
+            rows["loans"], rows["quarantine"], accounts, facts, context.ledger.summary["clean"]
         )
 
     return run
