@@ -199,6 +199,6 @@ def test_a_refusal_is_spark_submits_exit_code(tmp_path) -> None:
 
     assert done.returncode == 10
     # spark-submit sends both of its program's outputs to its own standard output.
-    assert "there are no files for the night" in done.stdout
+    assert "there are no files of" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert "\tat " not in done.stdout + done.stderr
