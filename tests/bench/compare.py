@@ -79,7 +79,7 @@ def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def has_comet() -> bool:
     """Whether `make comet` has fetched the plugin."""
-    return any((PROJECT / ".comet").glob("comet-spark-*.jar"))
+    return any((PROJECT / "jars").glob("comet-spark-*.jar"))
 
 
 def check(program: str, ours: Path, theirs: Path) -> None:
