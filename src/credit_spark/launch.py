@@ -28,6 +28,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.listeners import Listeners, followed
 from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
+from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.quality.suites import Suites, import_in_background
 from credit_spark.settings import Settings, resolve
 from credit_spark.storage.logs import Log
@@ -127,7 +128,8 @@ def _attempted(
     except DriftError as change:
         return change
     except GateError as error:
-        write_reports(["train"])
+        if REFUSED in run.ledger.summary:
+            write_reports(["train"])
         file = run.ledger.summary.get("report of train", {}).get("file")
         raise GateError(listed(str(error), [f"see {file}"] if file else [])) from error
     return None

@@ -140,6 +140,19 @@ def test_a_sound_line_is_typed_and_accepted(found) -> None:
     ]  # fmt: skip
 
 
+def test_two_keys_of_two_parts_are_not_one_where_a_part_holds_the_separator(
+    ingested, contract
+) -> None:
+    line = "{},5,1,1,{},,,\n"
+    columns = {**contract.columns}
+    columns["owned"] = columns["owned"].model_copy(update={"one_of": None})
+    of_two = contract.model_copy(update={"key": ("number", "owned"), "columns": columns})
+
+    found = ingested({"a.csv": HEADER + line.format("1|2", "3") + line.format("1", "2|3")}, of_two)
+
+    assert sorted(row["loan_id"] for row in found.loans) == ["1\\|2|3", "1|2\\|3"]
+
+
 def test_an_unsound_row_lists_every_failed_rule(found) -> None:
     aside = {row["loan_id"]: row["reasons"] for row in of_file(found.aside, "reasons.csv")}
 

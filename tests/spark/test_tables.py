@@ -1,5 +1,6 @@
 """Delta tables written by Spark, read again by Spark and by deltalake."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -58,6 +59,20 @@ def test_a_rerun_replaces_its_date_and_no_other(tables_of) -> None:
     assert again.replace(SHARES, shares(again)) == 0
     with pytest.raises(InputError, match="there are no shares of 2026-03-03"):
         again.read(SHARES, "test")
+
+
+def test_of_two_staged_tables_none_is_written_where_one_breaks_a_constraint(tables_of) -> None:
+    other = replace(SHARES, name="more_shares")
+    run = tables_of("1")
+    run.replace(SHARES, shares(run, ("A", 0.1)))
+    run.stage(SHARES, shares(run, ("A", 0.2)))
+    run.stage(other, shares(run, ("B", 0.3), ("C", 1.5)))
+
+    with pytest.raises(ConstraintError, match="'more_shares' break the constraint pd_is_a_share"):
+        run.publish()
+
+    assert published(tables_of("2")) == [("A", 0.1)]
+    assert not run.exists(other)
 
 
 def test_nothing_staged_is_seen_before_it_is_published(tables_of) -> None:

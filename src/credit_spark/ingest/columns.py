@@ -112,9 +112,10 @@ def _text(promise: Promise, shape: Shape, layout: Layout) -> Column:
 def _key(names: tuple[str, ...] | None) -> Column:
     if names is None:
         return F.lit(None).cast("string")
-    parts = [F.col(text_of(name)) for name in names]
-    if len(parts) == 1:
-        return parts[0]
+    if len(names) == 1:
+        return F.col(text_of(names[0]))
+    # A separator within a part is escaped: ("1|2", "3") and ("1", "2|3") are two keys.
+    parts = [F.regexp_replace(text_of(name), r"([\\|])", r"\\$1") for name in names]
     return F.concat(*[each for part in parts for each in (F.lit("|"), part)][1:])
 
 

@@ -130,7 +130,8 @@ def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar)
     is_loan = F.when(has_quote, text.rlike(grammar.whole)).otherwise(F.size(PARTS) == grammar.width)
     kind = (
         F.when(_is_one_of(text, header), HEADER)
-        .when(_is_one_of(text, preamble), PREAMBLE)
+        # Above the header alone: further down, such a line is part of a quoted text.
+        .when((F.col(BLOCK) == 0) & _is_one_of(text, preamble), PREAMBLE)
         .when(F.btrim(text, F.lit(_blanks(grammar))) == "", BLANK)
         .when(is_loan, LOAN)
         .otherwise(PARTIAL)

@@ -26,7 +26,7 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
         TryAgainError: another run of the same batch date took over.
     """
     check_sql(run.contract)
-    added = [change for table in tables(run.contract) for change in run.tables.evolve(table)]
+    added = run.tables.evolve(*tables(run.contract))
     if added:
         run.ledger.note("schema changes", {"changes": added})
     claim(run.tables, command, _facts(run))

@@ -10,14 +10,20 @@ from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.promote import promote
-from credit_spark.pipeline.score import score
+from credit_spark.pipeline.score import check_columns, score
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import check_suites, validate, validate_table
+
+# The step's note where a model was refused, and no champion stays.
+REFUSED = "model refused"
 
 
 def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = None) -> None:
     """Clean, validate, train if there is no champion yet, score, measure and monitor one date."""
     check_suites(run.suites, run.contract)
+    champion = run.models.champion(run.as_of)
+    if champion and not retrain:
+        check_columns(run.contract, champion)
     run.step("clean", ingest)
     run.step("validate", validate)
     if retrain or run.models.champion(run.as_of) is None:
@@ -43,5 +49,6 @@ def renew(run: RunContext) -> None:
         if champion is None:
             # The date has no complete run yet. Figures of the refused fit say why it was refused.
             run.tables.publish_alone(METRICS, SCORE_COUNTS)
+            run.ledger.note(REFUSED, {})
             raise
         run.ledger.note("kept", {"model_version": champion.version})

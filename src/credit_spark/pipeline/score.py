@@ -10,16 +10,19 @@ from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.errors import InputError
+from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.expressions import columns_of, expression
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.validate import check_suites, validate_table
+from credit_spark.pipeline.validate import validate, validate_table
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import kinds_of, scores_of
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.session import checkpointed
+
+# What the score itself is watched by: no column of `loans`.
+LOG_ODDS = "log_odds"
 
 
 class Scored(NamedTuple):
@@ -34,8 +37,8 @@ class Scored(NamedTuple):
 
 
 def score_and_validate(run: RunContext) -> None:
-    """Score every loan of a batch date, and publish the scores where they pass their suite."""
-    check_suites(run.suites, run.contract)
+    """Score every loan of a batch date; the scores are published where both suites pass."""
+    validate(run)
     score(run)
     run.step("validate scores", partial(validate_table, table=scores(run.contract)))
 
@@ -52,6 +55,7 @@ def score(run: RunContext) -> Scored:
         raise InputError(
             f"no model is champion on {run.as_of}; run 'train' and 'promote', or 'nightly'"
         )
+    check_columns(run.contract, champion)
     contract = run.contract
     accepted = run.tables.read(loans(contract), "clean")
     needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
@@ -68,6 +72,22 @@ def score(run: RunContext) -> Scored:
     run.ledger.facts["model_version"] = champion.version
     run.ledger.note("score", {"rows": rows, "model_version": champion.version, **shares})
     return Scored(scored, rows)
+
+
+def check_columns(contract: Contract, champion: ModelDocument) -> None:
+    """Make sure that the contract still has every column that the champion reads.
+
+    Raises:
+        InputError: with every column that it lacks.
+    """
+    watched = frozenset[str]().union(*[columns_of(each.sql) for each in champion.watched])
+    needed = {*columns_read(champion), *watched} - {LOG_ODDS}
+    if lacking := sorted(needed - {*contract.columns, "loan_id", "outcome"}):
+        headline = (
+            f"the contract lacks columns that the champion {champion.version} reads; put them "
+            "back, or train a model without them (nightly --retrain)"
+        )
+        raise InputError(listed(headline, lacking))
 
 
 def columns_needed(

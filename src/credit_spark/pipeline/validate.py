@@ -108,8 +108,8 @@ def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[Outcome]
     run.ledger.note(f"validate {table.name}", {"failed": failures})
     if failures:
         headline = (
-            f"the {table.name} of {run.as_of} fail {len(failures)} expectation(s); nothing was "
-            "published, and every table but runs, quarantine and validations stays as the last "
-            "complete run left it. Look at the lender's files, or at the suite"
+            f"the {table.name} of {run.as_of} fail {len(failures)} expectation(s); this run has "
+            "published nothing: every table but runs, quarantine and validations stays as it was. "
+            "Look at the lender's files, or at the suite"
         )
         raise GateError(listed(headline, failures))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from random import uniform
 from time import sleep
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -24,7 +25,7 @@ from credit_spark.contract.errors import TryAgainError
 # More runs than may write to one table between a commit and the look at it.
 LAST_COMMITS = 20
 # Of a commit to a table that other runs write to at the same moment.
-MOST_TRIES = 5
+MOST_TRIES = 12
 PAUSE_SECONDS = 0.5
 # Delta finds a log that another run has begun to write, and no table yet.
 BEING_CREATED = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
@@ -99,7 +100,8 @@ def retried(commit: Callable[[], Result]) -> Result:
     for attempt in range(1, MOST_TRIES):
         with suppress(ConflictError):
             return commit()
-        sleep(attempt * PAUSE_SECONDS)
+        # Runs that end together do not meet again at the same moment.
+        sleep(uniform(0, attempt * PAUSE_SECONDS))  # noqa: S311 - no secret
     return commit()
 
 

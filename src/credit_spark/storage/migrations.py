@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import tables as declared_tables
 from credit_spark.settings import Settings
 from credit_spark.storage.paths import url_of
-from credit_spark.storage.schema import ExistingTable
+from credit_spark.storage.schema import ExistingTable, check
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
 
@@ -31,16 +31,8 @@ def migrate(contract: Contract, settings: Settings) -> list[str]:
         if not existing:
             raise InputError(f"there are no tables in {folder}; name the right --warehouse")
         compared = [ExistingTable(spark, tables.path(table), table) for table in existing]
-        _check(compared)
+        check(compared)
         return [sentence for each in compared for sentence in _migrated(each)]
-
-
-def _check(compared: list[ExistingTable]) -> None:
-    refused = [f"{each.name}: {fault}" for each in compared for fault in each.refused()]
-    if refused:
-        raise InputError(
-            listed("the tables cannot take this contract; nothing was changed", refused)
-        )
 
 
 def _migrated(table: ExistingTable) -> Iterator[str]:

@@ -66,6 +66,7 @@ class Models:
         self._promotions: list[Promotion] = []
         # A run has one champion, whatever another run promotes at the same time.
         self._champions: dict[date, ModelDocument | None] = {}
+        self._shadows: dict[tuple[date, str], ModelDocument | None] = {}
 
     def champion(self, as_of: date) -> ModelDocument | None:
         """The model that scores a batch date: the last one promoted on or before it."""
@@ -131,6 +132,12 @@ class Models:
         return str(rows[0]["model_version"])
 
     def shadow(self, as_of: date, champion: str) -> ModelDocument | None:
+        """The challenger that scores a batch date beside its champion; a run has one at most."""
+        if (as_of, champion) not in self._shadows:
+            self._shadows[as_of, champion] = self._read_shadow(as_of, champion)
+        return self._shadows[as_of, champion]
+
+    def _read_shadow(self, as_of: date, champion: str) -> ModelDocument | None:
         """The challenger that scores a batch date beside its champion; None: there is none.
 
         The newest fit by then that is no older than the champion and was not champion yet; of

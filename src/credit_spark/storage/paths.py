@@ -59,7 +59,8 @@ def writable(place: str, instead: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        # Another run may probe at the same moment.
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written ({error.strerror}); nothing was touched. Name another "

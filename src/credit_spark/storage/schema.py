@@ -5,7 +5,7 @@ new is added, what is no longer declared stays, and a changed type or meaning is
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 
@@ -74,23 +74,21 @@ def create(spark: SparkSession, path: str, table: Table) -> None:
     builder.execute()
 
 
-def evolve(spark: SparkSession, path: str, table: Table) -> list[str]:
-    """Add what is new in the declaration to an existing table, and say what that is.
+def check(tables: Iterable["ExistingTable"]) -> None:
+    """Make sure that existing tables can take their declarations.
 
     Raises:
-        InputError: a type or a meaning has changed, or rows break a new constraint: every
-            difference. The table is unchanged.
+        InputError: with every difference that they cannot take.
     """
-    existing = ExistingTable(spark, path, table)
-    if refused := existing.refused():
+    refused = [f"{each.name}: {fault}" for each in tables for fault in each.refused()]
+    if refused:
         raise InputError(
             listed(
-                f"the table '{table.name}' at {path} cannot take this contract; give a changed "
+                "the tables cannot take this contract, and nothing was changed; give a changed "
                 "column another name",
                 refused,
             )
         )
-    return existing.evolve()
 
 
 class ExistingTable:

@@ -81,18 +81,23 @@ class Tables:
 
         retried(created)
 
-    def evolve(self, table: Table) -> list[str]:
-        """Add new columns and constraints of the declaration to an existing table.
+    def evolve(self, *tables: Table) -> list[str]:
+        """Add new columns and constraints of the declarations to existing tables.
 
         The result says what was added, a sentence each.
 
         Raises:
-            InputError: a type or a meaning has changed, or rows break a new constraint.
+            InputError: a type or a meaning has changed, or rows break a new constraint: no table
+                is changed.
         """
-        if not self.exists(table):
-            return []
-        with delta_errors(self.path(table)):
-            return schema.evolve(self.spark, self.path(table), table)
+        existing = [
+            schema.ExistingTable(self.spark, self.path(table), table)
+            for table in tables
+            if self.exists(table)
+        ]
+        schema.check(existing)
+        with delta_errors(self.folder):
+            return [added for each in existing for added in each.evolve()]
 
     def stage(self, table: Table, frame: DataFrame) -> None:
         """Let `frame` replace this date's rows at the next publish.
@@ -161,14 +166,17 @@ class Tables:
         if not self._staged and not self._with_publish:
             return
         self._check_claim()
-        with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
-            list(threads.map(lambda each: self.replace(*each), self._staged.values()))
+        for each in self._staged.values():
+            _check_constraints(each)
+        # A model without scores does no harm; scores whose model is not kept cannot be explained.
         for action in self._with_publish:
             action()
+        with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
+            list(threads.map(lambda each: self.replace(*each), self._staged.values()))
         self.discard()
 
     def with_publish(self, action: Callable[[], object]) -> None:
-        """Let an action follow the next publish, once."""
+        """Let an action come with the next publish, once, before its commits."""
         if action not in self._with_publish:
             self._with_publish.append(action)
 
@@ -308,3 +316,23 @@ def _outside(rows: DataFrame, within: str | None) -> DataFrame:
 
 def _some(rows: DataFrame, columns: Collection[str], where: str | None) -> DataFrame:
     return (rows.where(where) if where else rows).select(*columns)
+
+
+def _check_constraints(staged: Staged) -> None:
+    """Hold staged rows against the constraints of their table, before any table is written.
+
+    Raises:
+        ConstraintError: rows break one; all of these are named.
+    """
+    table = staged.table
+    keys = {f"{name} is never null": f"`{name}` is not null" for name in table.keys}
+    checks = {**keys, **table.checks}
+    broken = [
+        F.count_if(~F.coalesce(F.expr(check), F.lit(False))).alias(name)
+        for name, check in checks.items()
+    ]
+    if not broken:
+        return
+    (counts,) = staged.rows.agg(*broken).collect()
+    if names := ", ".join(name for name, count in counts.asDict().items() if count):
+        raise commits.ConstraintError(f"rows of '{table.name}' break the constraint {names}")
