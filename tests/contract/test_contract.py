@@ -93,6 +93,8 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"),
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.path: nothing fills '{asof}'; did you mean 'as_of'?"),
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.encoding: there is no encoding 'UFT-8'"),
+        ("source:\n", "source:\n  encoding: mac-roman\n", "source.encoding: Spark does not read 'mac-roman'; have the files delivered in UTF-8"),
+        ("source:\n", "source:\n  encoding: base64\n", "source.encoding: there is no encoding 'base64'"),
         ("portfolio: small_lender", "portfolio: other_lender", "portfolio: it is 'other_lender', and the file is small_lender.yml; give both one name, since tables and suites stand under it"),
         ("status: {from: [status], kind: category", "status: {from: [status], kind: count", "outcome.from: 'status' is a count, and good and bad are told by texts; make it a category"),
         ("bad: [lost]", "bad: [lost, paid]", "outcome: 'paid' stands in good and bad"),

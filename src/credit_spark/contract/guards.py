@@ -24,6 +24,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Of a fixed width: a text of another length is no such date, and need not be tried.
 DATE_FORMAT = re.compile(r"(yyyy|yy|MMM|MM|dd|HH|mm|ss|[ ./:,_-])+")
 TWO_DIGIT_YEAR = re.compile(r"(?<!y)yy(?!y)")
+# Encodings of Python that Java does not know.
+NOT_READ_BY_SPARK = frozenset({"hp-roman8", "iso8859-16", "ptcp154", "iso2022_jp", "utf-7"})
 PATH_FIELDS = ("landing", "as_of")
 
 
@@ -39,10 +41,7 @@ def source(contract: Contract) -> Iterator[str]:
     for name in placeholders(contract.source.path):
         if name not in PATH_FIELDS:
             yield f"source.path: nothing fills '{{{name}}}'; {instead_of(name, PATH_FIELDS)}"
-    try:
-        codecs.lookup(contract.source.encoding)
-    except LookupError:
-        yield f"source.encoding: there is no encoding '{contract.source.encoding}'"
+    yield from _encoding(contract.source.encoding)
     for name, layout in contract.source.layouts.items():
         if layout.escape in ('"', contract.source.delimiter_of(layout)):
             yield (
@@ -50,6 +49,18 @@ def source(contract: Contract) -> Iterator[str]:
                 "neither a quote nor what stands between fields; leave it out where quotes are "
                 "doubled"
             )
+
+
+def _encoding(name: str) -> Iterator[str]:
+    """The encoding is one of text, which Spark reads, too."""
+    try:
+        "".encode(name)
+        canonical = codecs.lookup(name).name
+    except LookupError:
+        yield f"source.encoding: there is no encoding '{name}'"
+        return
+    if canonical.startswith("mac-") or canonical in NOT_READ_BY_SPARK:
+        yield f"source.encoding: Spark does not read '{name}'; have the files delivered in UTF-8"
 
 
 def headless(contract: Contract) -> Iterator[str]:
@@ -98,8 +109,8 @@ def columns(contract: Contract) -> Iterator[str]:
         yield from _date_formats(path, promise)
         if promise.unknown_codes == "keep" and not promise.codes:
             yield f"{path}.unknown_codes: the column has no codes; take it out"
-        if promise.outside == "clip" and not promise.range:
-            yield f"{path}.outside: only a column with a range can be clipped"
+        if promise.outside == "clip" and (promise.one_of or not promise.range):
+            yield f"{path}.outside: only a column with a range, and no one_of, can be clipped"
 
 
 def _date_formats(path: str, promise: Promise) -> Iterator[str]:
