@@ -159,7 +159,7 @@ class Models:
         return self.document(first["model_version"]) if first else None
 
     def save(self, document: ModelDocument, gates: list[Gate]) -> None:
-        """Keep a model as a challenger; the same model again changes nothing."""
+        """Keep a model as a challenger from the next publish on; a known one changes nothing."""
         if document.version in self._versions():
             return
         row = {
@@ -171,11 +171,8 @@ class Models:
             "document": document.as_json(),
             "gates": json.dumps([{**each._asdict(), "passed": each.is_passed} for each in gates]),
         }
-        if all(gate.is_passed for gate in gates):
-            self._tables.with_publish(self._publish)
-            self._saved[document.version] = row
-        else:
-            self._tables.rewrite(MODELS, lambda rows: _with(rows, [row]), "model_version")
+        self._tables.with_publish(self._publish)
+        self._saved[document.version] = row
 
     def promote(
         self, version: str, as_of: date, overruled: Collection[str] = (), reason: str = ""

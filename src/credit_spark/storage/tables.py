@@ -150,10 +150,9 @@ class Tables:
         return [row.asDict() for row in _some(self._load(table), columns, where).collect()]
 
     def publish_alone(self, *tables: Table) -> None:
-        """Write what is staged of some tables, and forget everything else that is staged."""
+        """Write what is staged of some tables, and new models; forget all else that is staged."""
         names = {table.name for table in tables}
         self._staged = {name: each for name, each in self._staged.items() if name in names}
-        self._with_publish.clear()
         self.publish()
 
     def publish(self) -> None:
