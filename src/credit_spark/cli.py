@@ -5,7 +5,7 @@
 
 import atexit
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,13 @@ from credit_spark.lookups.place import contract_and_settings
 from credit_spark.lookups.reports import REPORTS
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.pipeline.data_docs import data_docs
-from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.nightly import nightly
 from credit_spark.pipeline.promote import promote
 from credit_spark.pipeline.score import score_and_validate
 from credit_spark.pipeline.train import Asked, train
-from credit_spark.pipeline.validate import check_suites, validate
+from credit_spark.pipeline.validate import check_suites, ingest_and_validate, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
 from credit_spark.settings import resolve
@@ -80,9 +79,12 @@ def _add(name: str, function: Callable[..., Any]) -> None:
         launch(name, function, Flags(**flags))
 
 
-STEPS = {
-    "clean": ingest, "validate": validate, "score": score_and_validate, "measure": measure,
-}  # fmt: skip
+STEPS: Mapping[str, Callable[..., Any]] = {
+    "clean": ingest_and_validate,
+    "validate": validate,
+    "score": score_and_validate,
+    "measure": measure,
+}
 for step_name, step_function in STEPS.items():
     _add(step_name, step_function)
 

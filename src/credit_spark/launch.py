@@ -54,7 +54,7 @@ class Flags:
     lineage: str | None = None
 
 
-VALIDATING = ("nightly", "validate", "score")
+VALIDATING = ("nightly", "clean", "validate", "score")
 # In the text of an error of Spark's, Hadoop's or Delta's: the storage does not answer, or is full.
 STORAGE_FAULTS = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
                   "java.net.NoRouteToHost", "No space left on device",

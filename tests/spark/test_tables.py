@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import InputError, TryAgainError
 from credit_spark.contract.tables import RUNS, Field, Table
@@ -68,11 +69,36 @@ def test_of_two_staged_tables_none_is_written_where_one_breaks_a_constraint(tabl
     run.stage(SHARES, shares(run, ("A", 0.2)))
     run.stage(other, shares(run, ("B", 0.3), ("C", 1.5)))
 
-    with pytest.raises(ConstraintError, match="'more_shares' break the constraint pd_is_a_share"):
+    with pytest.raises(ConstraintError, match="'more_shares' breaks the constraint pd_is_a_share"):
         run.publish()
 
     assert published(tables_of("2")) == [("A", 0.1)]
-    assert not run.exists(other)
+    with pytest.raises(InputError, match="there are no more_shares"):
+        tables_of("2").read(other, "test")
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+def test_tables_that_are_written_before_a_failure_get_their_rows_back(tables_of, claimed) -> None:
+    other = replace(SHARES, name="more_shares", checks={})
+    before = tables_of("1")
+    before.stage(SHARES, shares(before, ("A", 0.1), ("B", 0.2)))
+    before.stage(other, shares(before, ("C", 0.3)))
+    before.publish()
+    run = tables_of("2")
+    if claimed:
+        claim(run, "nightly", {})
+    run.stage(SHARES, shares(run, ("D", 0.4)))
+    broken = shares(run, ("E", 0.5)).withColumn("pd", F.expr("raise_error('no storage')"))
+    run.stage(other, broken)
+
+    with pytest.raises(Exception, match="no storage"):
+        run.publish()
+
+    reader = tables_of("3")
+    assert published(reader) == [("A", 0.1), ("B", 0.2)]
+    assert rows(reader.read(other, "test")) == [("C", 0.3)]
+    assert run.versions["shares"] > before.versions["shares"] + 1
+    assert {row["run_id"] for row in reader.rows(SHARES, ["run_id"])} == {"1"}
 
 
 def test_nothing_staged_is_seen_before_it_is_published(tables_of) -> None:

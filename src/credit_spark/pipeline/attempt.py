@@ -7,7 +7,7 @@ from importlib.metadata import version
 from credit_spark.contract.errors import CreditSparkError, DriftError, GateError, LandingError
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.sql_types import check_sql
-from credit_spark.contract.tables import tables
+from credit_spark.contract.tables import RUNS, VALIDATIONS, schema_hash, tables
 from credit_spark.pipeline.context import RunContext
 from credit_spark.storage.runs import claim, finish
 
@@ -26,16 +26,11 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
         TryAgainError: another run of the same batch date took over.
     """
     check_sql(run.contract)
-    added = run.tables.evolve(*tables(run.contract))
-    if added:
-        run.ledger.note("schema changes", {"changes": added})
+    _evolve(run)
     claim(run.tables, command, _facts(run))
     try:
-        action(run)
-        run.tables.publish()
-    except DriftError as change:
-        _finish(run, "complete", str(change))
-        raise
+        change = _drift(run, action)
+        run.step("publish", lambda run: run.tables.publish())
     except CreditSparkError as error:
         _finish(run, STATUS_OF.get(type(error), "stopped"), str(error))
         raise
@@ -43,11 +38,40 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
         # The text of an unexpected error may hold a borrower's values: only its type is recorded.
         _finish(run, "failed", type(error).__name__)
         raise
-    _finish(run, "complete", None)
+    _finish(run, "complete", str(change) if change else None)
+    if change:
+        raise change
+
+
+def _evolve(run: RunContext) -> None:
+    """Add what is new in the declarations to the tables; nothing where the last run has the same.
+
+    A look at each table takes seconds of a short run.
+    """
+    added = run.tables.evolve(RUNS)
+    if run.tables.exists(RUNS):
+        runs = run.tables.rows(RUNS, ["started_at", "schema_hash"])
+        newest = max(runs, key=lambda each: each["started_at"], default={})
+        if newest.get("schema_hash") == schema_hash(run.contract):
+            return
+    added += run.tables.evolve(*tables(run.contract))
+    if added:
+        run.ledger.note("schema changes", {"changes": added})
+
+
+def _drift(run: RunContext, action: Callable[[RunContext], object]) -> DriftError | None:
+    """Run the steps; the change that ends a complete run with an error."""
+    try:
+        action(run)
+    except DriftError as change:
+        return change
+    return None
 
 
 def _finish(run: RunContext, status: str, message: str | None) -> None:
     run.tables.discard()
+    if run.ledger.validations:
+        run.tables.append(VALIDATIONS, run.ledger.validations)
     run.ledger.facts["table_versions"] = json.dumps(run.tables.versions, sort_keys=True)
     finish(run.tables, status, {**run.ledger.facts, "message": message})
 
@@ -56,6 +80,7 @@ def _facts(run: RunContext) -> dict[str, str]:
     """What is known of a run when it begins."""
     return {
         "contract_hash": contract_hash(run.contract),
+        "schema_hash": schema_hash(run.contract),
         "settings": run.settings.as_json(),
         "code_version": version("credit-spark"),
     }

@@ -21,9 +21,13 @@ Result = TypeVar("Result")
 
 @dataclass
 class RunSummary:
-    """What a run has yielded so far: facts for its row in `runs`, and the summary for its user."""
+    """What a run has yielded so far: facts for its row in `runs`, and the summary for its user.
+
+    `validations` are rows of that table, which are written however the run ends.
+    """
 
     facts: dict[str, Any] = field(default_factory=dict)
+    validations: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
 
     def note(self, step: str, summary: Mapping[str, Any]) -> None:

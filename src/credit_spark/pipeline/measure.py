@@ -1,15 +1,17 @@
 """Scores -> score_counts, metrics, profiles; and the challenger in the shadow of the champion."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import DECISIONS, PROFILES, loans, scores
+from credit_spark.contract.tables import DECISIONS, METRICS, PROFILES, loans, scores
 from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.figures import ALL, Figure, figures, pooled, reliability
+from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
 from credit_spark.evaluation.swaps import APPROVED_BY, Swap, swap_figures
 from credit_spark.evaluation.vintages import (
     collected_vintages,
@@ -36,21 +38,28 @@ CHAMPIONS = "champions"
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 
 
-def measure(run: RunContext, scored: "Scored | None" = None) -> None:
+class Measurements(NamedTuple):
+    """What monitoring compares: loans by bin of each subject, and figures by segment and name."""
+
+    profiles: Profiles
+    figures: Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+def measure(run: RunContext, scored: "Scored | None" = None) -> Measurements:
     """Count the batch date's scores, and compute every metric on those with a known outcome.
 
     Outcomes of loans younger than the contract's `performance_months` count as not known. Where a
     challenger waits, it scores the same loans in the shadow: nothing but metrics comes of it.
 
     Args:
-        run: The batch; it publishes what is measured.
+        run: The batch; what is measured is staged.
         scored: The loans with their scores, where the score step has just made them; else they
             are scored again by the model that made the date's scores.
 
     Raises:
         InputError: The date has no scores.
     """
-    champion = run.models.document(version_of(run.tables, run.contract))
+    champion = run.models.document(scored_by(run))
     contract, frame = run.contract, scored.frame if scored else scored_again(run, champion)
     by_age = with_vintage(frame, contract.observed_on, run.as_of, contract.performance_months)
     measured = _of_batch(champion, by_age)
@@ -59,12 +68,49 @@ def measure(run: RunContext, scored: "Scored | None" = None) -> None:
     write_measured(run, [measured, *in_shadow], OF_A_BATCH)
     paired = pairs(contract, champion.watched)
     profile = profiled(by_age, champion.watched, paired)
-    run.tables.write(PROFILES, [*named_bins(champion, paired, profile)], "true")
-    run.tables.publish()
+    bins = [*named_bins(champion, paired, profile)]
+    run.tables.write(PROFILES, bins, "true")
     shown = {"old_enough": contract.performance_months, **_summary(measured, NIGHT)}
     if in_shadow:
         shown["shadow"] = _summary(in_shadow[0], SHADOW)
     run.ledger.note("measure", shown)
+    return Measurements(
+        by_subject(map(Bin.of, bins)),
+        {
+            (each.segment, each.metric): each._asdict()
+            for each in measured.figures[NIGHT]
+            if each.threshold is None
+        },
+    )
+
+
+def measured_before(run: RunContext, document: ModelDocument) -> Measurements:
+    """What an earlier command has measured of the batch date.
+
+    Raises:
+        InputError: The date was not measured.
+    """
+    own = f"as_of = date '{run.as_of}' and model_version = '{document.version}'"
+    bins = run.tables.rows(PROFILES, Bin._fields, own)
+    if not bins:
+        raise InputError(f"{run.as_of} is not measured yet; run 'measure' for it")
+    columns = ("segment", "metric", "value", "rows")
+    figures_ = run.tables.rows(
+        METRICS, columns, f"{own} and dataset = '{NIGHT}' and threshold is null"
+    )
+    return Measurements(
+        by_subject(map(Bin.of, bins)), {(row["segment"], row["metric"]): row for row in figures_}
+    )
+
+
+def scored_by(run: RunContext) -> str:
+    """The model that made the batch date's scores, in this run or an earlier one.
+
+    Raises:
+        InputError: There are none.
+    """
+    known = run.ledger.facts.get("model_version")
+    return str(known) if known else version_of(run.tables, run.contract)
 
 
 def version_of(tables: Tables, contract: Contract) -> str:

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from credit_spark.contract.errors import DriftError, InputError, listed
+from credit_spark.contract.errors import DriftError, listed
 from credit_spark.contract.tables import (
     DRIFT,
-    METRICS,
     MOVEMENTS,
-    PROFILES,
     RUNS,
     STATUSES,
 )
@@ -24,45 +22,47 @@ from credit_spark.evaluation.drift import (
     worst,
 )
 from credit_spark.evaluation.figures import ALL
-from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.modelling.movement import WHOLE
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.measure import NIGHT, version_of
+from credit_spark.pipeline.measure import Measurements, measured_before, scored_by
 from credit_spark.pipeline.movements import Earlier, score_changes
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.runs import complete_dates
 
-OF_ALL, OF_A_MONTH = ("auc", "approval_rate"), ("mean_pd", "observed_rate")
+OF_A_MONTH = ("mean_pd", "observed_rate")
 # Each of the newest months is a figure of its own.
 MOST_MONTHS = 24
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def monitor(run: RunContext, *, fail_on: Status | None = None) -> None:
+def monitor(
+    run: RunContext, measured: Measurements | None = None, *, fail_on: Status | None = None
+) -> None:
     """Compare the batch date with the loans that the model was trained on, and report changes.
 
     What moved the scores since the earlier batch date is reported, too, where both dates have
     loans in common.
 
     Args:
-        run: The batch; it publishes what is found.
-        fail_on: A figure of that status or a graver one ends the command; all tables of the date
-            are complete then.
+        run: The batch; what is found is staged.
+        measured: What this run has measured; else what an earlier command of the date has.
+        fail_on: A figure of that status or a graver one ends the command with exit code 12; all
+            tables of the date are published then.
 
     Raises:
         InputError: The date was not measured.
         DriftError: A figure asks for action, by `fail_on`.
     """
-    document = run.models.document(version_of(run.tables, run.contract))
+    document = run.models.document(scored_by(run))
+    seen = measured or measured_before(run, document)
     earlier = earlier_batches(run)
     bounds = Bounds(**run.settings.monitor.model_dump(exclude={"nights"}))
-    found = drifts(observed(run, document, earlier), expected(document), bounds)
+    found = drifts(observed(seen, document, earlier), expected(document), bounds)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []
     run.tables.write(MOVEMENTS, changes, "true")
-    run.tables.publish()
     run.ledger.note("monitor", summary(found, changes))
     if fail_on and worst(found) in ("act", fail_on):
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
@@ -78,24 +78,11 @@ def expected(document: ModelDocument) -> Expected:
     return Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
 
 
-def observed(run: RunContext, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
-    """The profile and the figures of the batch date.
-
-    Raises:
-        InputError: The date was not measured.
-    """
-    own = f"as_of = date '{run.as_of}' and model_version = '{document.version}'"
-    bins = run.tables.rows(PROFILES, Bin._fields, own)
-    if not bins:
-        raise InputError(f"{run.as_of} is not measured yet; run 'measure' for it")
-    columns = ("segment", "metric", "value", "rows")
-    of_loans = f"dataset = '{NIGHT}' and threshold is null and metric in {OF_ALL + OF_A_MONTH}"
-    figures = {
-        (row["segment"], row["metric"]): row
-        for row in run.tables.rows(METRICS, columns, f"{own} and {of_loans}")
-    }
+def observed(measured: Measurements, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
+    """The profile and the figures of the batch date."""
+    figures = measured.figures
     return Seen(
-        by_subject(Bin.of(row) for row in bins),
+        measured.profiles,
         figures.get((ALL, "auc"), {}).get("value"),
         figures.get((ALL, "approval_rate"), {}).get("value"),
         [each.accepted for each in earlier],

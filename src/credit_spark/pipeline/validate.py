@@ -1,23 +1,32 @@
 """The gate: a table of this run against its suite of Great Expectations.
 
-Every outcome is appended to `validations` at once, also where the gate stops the run.
+Every outcome is written to `validations` when the run ends, also where the gate stops it.
 """
 
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import GateError, listed
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import VALIDATIONS, Table, loans, scores
+from credit_spark.contract.tables import Table, loans, scores
 from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.ingest import ingest
 from credit_spark.quality.suites import Outcome, Suites
 
 IS_BAD, AGE = "is_bad", "age_days"
 WRITTEN_BY = {"loans": "clean", "scores": "score"}
+
+
+def ingest_and_validate(run: RunContext) -> None:
+    """Turn the landing files into loans, which are published where they pass their suite."""
+    check_suites(run.suites, run.contract)
+    ingest(run)
+    run.step("validate", partial(validate_table, table=loans(run.contract)))
 
 
 def validate(run: RunContext) -> None:
@@ -82,25 +91,22 @@ def _is_bad() -> Column:
 
 def _keep(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:
     suite = run.suites.read(table.name).name
-    run.tables.append(
-        VALIDATIONS,
-        [
-            {
-                "as_of": run.as_of,
-                "suite": suite,
-                "table_name": table.name,
-                "expectation": each.expectation,
-                "column": each.columns,
-                "kwargs": json.dumps(each.kwargs, sort_keys=True),
-                "success": each.success,
-                "observed_value": each.observed,
-                "element_count": each.rows,
-                "unexpected_count": each.unexpected,
-                "error": each.error,
-            }
-            for each in outcomes
-        ],
-    )
+    run.ledger.validations += [
+        {
+            "as_of": run.as_of,
+            "suite": suite,
+            "table_name": table.name,
+            "expectation": each.expectation,
+            "column": each.columns,
+            "kwargs": json.dumps(each.kwargs, sort_keys=True),
+            "success": each.success,
+            "observed_value": each.observed,
+            "element_count": each.rows,
+            "unexpected_count": each.unexpected,
+            "error": each.error,
+        }
+        for each in outcomes
+    ]
 
 
 def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:

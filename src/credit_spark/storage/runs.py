@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from credit_spark.contract.tables import RUNS
 from credit_spark.storage.commits import taken_over
 from credit_spark.storage.tables import Tables
@@ -16,27 +14,27 @@ WRITING = ("nightly", "clean", "score", "measure")
 
 
 def claim(tables: Tables, command: str, facts: Mapping[str, Any]) -> None:
-    """Record that a run starts, and fence off the older runs of its batch date.
+    """Record that a run starts, and fence off the older runs of its batch date, in one commit.
 
     The version of `runs` that has the run's row is the fence: it is unique, and grows. An older
     run of the date that is still `started` was killed or is overtaken: it becomes `abandoned`,
     and whatever it writes from now on is skipped.
     """
-    row = {
+    own = {
         **facts,
         "as_of": tables.as_of,
         "command": command,
         "status": STARTED,
         "started_at": datetime.now(UTC),
     }
-    tables.append(RUNS, [row])
+    ends = {"status": ABANDONED, "message": "it was killed, or another run of the date took over"}
+
+    def claimed(older: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [*({**row, **ends} for row in older), own]
+
+    started = f"as_of = date'{tables.as_of}' and status = '{STARTED}'"
+    tables.rewrite(RUNS, claimed, "run_id", started)
     tables.fence = tables.versions.pop(RUNS.name)
-    older = _started_before(tables)
-    if older:
-        named = ", ".join(f"'{run_id}'" for run_id in older)
-        message = "it was killed, or another run of the date took over"
-        changes = {"status": ABANDONED, "message": message}
-        tables.update(RUNS, f"run_id in ({named}) and status = '{STARTED}'", changes)
 
 
 def finish(tables: Tables, status: str, facts: Mapping[str, Any]) -> None:
@@ -45,18 +43,15 @@ def finish(tables: Tables, status: str, facts: Mapping[str, Any]) -> None:
     Raises:
         TryAgainError: another run of the date has taken over.
     """
-    changes = {**facts, "status": status, "ended_at": datetime.now(UTC)}
-    own = f"run_id = '{tables.run_id}'"
-    tables.update(RUNS, f"{own} and status = '{STARTED}'", changes)
-    if [row["status"] for row in tables.rows(RUNS, ["status"], own)] != [status]:
-        raise taken_over(tables.as_of)
+    ended = {**facts, "status": status, "ended_at": datetime.now(UTC)}
 
+    def finished(own: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not own:
+            raise taken_over(tables.as_of)
+        return [{**own[0], **ended}]
 
-def _started_before(tables: Tables) -> list[str]:
-    """The runs of the date that had not ended when this one claimed it."""
-    before = tables.spark.read.format("delta").option("versionAsOf", tables.fence - 1)
-    rows = before.load(tables.path(RUNS)).where(F.col("as_of") == tables.as_of)
-    return [row.run_id for row in rows.where(F.col("status") == STARTED).collect()]
+    is_own = f"run_id = '{tables.run_id}' and status = '{STARTED}'"
+    tables.rewrite(RUNS, finished, "run_id", is_own)
 
 
 def complete_dates(runs: Iterable[Mapping[str, Any]]) -> dict[date, Mapping[str, Any]]:

@@ -9,16 +9,17 @@ skips a commit whose fence is lower than one that it has seen.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError
+from credit_spark.contract.errors import InputError, TryAgainError
 from credit_spark.contract.tables import RUNS, Field, Table
 from credit_spark.storage import commits, schema
 from credit_spark.storage.commits import delta_errors, retried, taken_over
@@ -147,7 +148,10 @@ class Tables:
         Raises:
             InputError: the table does not exist.
         """
-        return [row.asDict() for row in _some(self._load(table), columns, where).collect()]
+        rows = self._load(table)
+        # By Arrow: `collect` would give timestamps in the time zone of this machine.
+        found = (rows.where(where) if where else rows).select(*columns).toArrow().to_pylist()
+        return cast("list[dict[str, Any]]", found)
 
     def publish_alone(self, *tables: Table) -> None:
         """Write what is staged of some tables, and new models; forget all else that is staged."""
@@ -156,7 +160,7 @@ class Tables:
         self.publish()
 
     def publish(self) -> None:
-        """Write everything that is staged, one commit a table, in the order of staging.
+        """Write everything that is staged, one commit a table; after an error, take these back.
 
         Raises:
             TryAgainError: another run of the date has taken over.
@@ -165,13 +169,16 @@ class Tables:
         if not self._staged and not self._with_publish:
             return
         self._check_claim()
-        for each in self._staged.values():
-            _check_constraints(each)
         # A model without scores does no harm; scores whose model is not kept cannot be explained.
         for action in self._with_publish:
             action()
-        with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
-            list(threads.map(lambda each: self.replace(*each), self._staged.values()))
+        before = dict(self.versions)
+        try:
+            with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
+                list(threads.map(lambda each: self.replace(*each), self._staged.values()))
+        except Exception:
+            self._take_back(before)
+            raise
         self.discard()
 
     def with_publish(self, action: Callable[[], object]) -> None:
@@ -191,7 +198,7 @@ class Tables:
             TryAgainError: another run of the date has taken over.
             ConstraintError: a row breaks a constraint of the table.
         """
-        condition = f"as_of = date'{self.as_of}'" + (f" and ({within})" if within else "")
+        condition = self._is_of_date + (f" and ({within})" if within else "")
         rows, fence = self._stamped(table, frame), self._fence()
         if not fence:
             return self._commit(table, rows, condition)
@@ -204,36 +211,34 @@ class Tables:
         retried(lambda: self._commit(table, frame, None))
         return len(rows)
 
-    def rewrite(
-        self,
-        table: Table,
-        change: RowsChange,
-        key: str,
-    ) -> None:
-        """Change rows of a small table that has no batch dates, in one commit.
+    def rewrite(self, table: Table, change: RowsChange, key: str, where: str | None = None) -> None:
+        """Change rows of a small table, of any batch date, in one commit.
 
-        `change` is given all rows and returns all rows; those that differ are written, found by
-        `key`. It is called again where another run has rewritten the table meanwhile.
+        `change` is given the rows for which `where` (Spark SQL) holds, and returns them as they
+        are to be, and new ones; those that differ are written, found by `key`. It is called again
+        where another run has rewritten the table meanwhile.
         """
         self.create(table)
-        retried(lambda: self._rewrite_once(table, change, key))
-
-    def update(self, table: Table, where: str, values: Mapping[str, Any]) -> None:
-        """Set columns of the rows for which a condition holds at the time of the one commit."""
-        types = {name: field.type for name, field in table.columns.items()}
-        literals = {
-            name: F.lit(value).cast(types[name]) for name, value in values.items() if name in types
-        }
-
-        def updated() -> None:
-            with delta_errors(self.path(table)):
-                DeltaTable.forPath(self.spark, self.path(table)).update(where, literals)
-
-        retried(updated)
+        retried(lambda: self._rewrite_once(table, change, key, where))
 
     def frame(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         """A few rows, given by their columns, as a frame with the declared columns."""
         return self._rows(table.columns, rows)
+
+    def _take_back(self, before: Mapping[str, int]) -> None:
+        """Give this date's rows back to tables that were written; a newer run's rows stay."""
+        for table in [each.table for each in self._staged.values()]:
+            version = self.versions.get(table.name)
+            if version is None or version == before.get(table.name):
+                continue
+            earlier = self.spark.read.format("delta").option("versionAsOf", version - 1)
+            rows = earlier.load(self.path(table)).where(self._is_of_date)
+            with suppress(TryAgainError):
+                self._commit(table, rows, self._is_of_date, self._fence())
+
+    @property
+    def _is_of_date(self) -> str:
+        return f"as_of = date'{self.as_of}'"
 
     def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
@@ -244,7 +249,7 @@ class Tables:
         return self.spark.read.format("delta").load(self.path(table))
 
     def _published(self, table: Table) -> DataFrame:
-        return self._load(table).where(f"as_of = date'{self.as_of}'").select(*table.columns)
+        return self._load(table).where(self._is_of_date).select(*table.columns)
 
     def _stamped(self, table: Table, frame: DataFrame) -> DataFrame:
         stamps = {"as_of": F.lit(self.as_of)} if table.is_nightly else {}
@@ -275,19 +280,16 @@ class Tables:
         self.versions[table.name] = made.version
         return made.rows
 
-    def _rewrite_once(self, table: Table, change: RowsChange, key: str) -> None:
-        version = commits.version(self.spark, self.path(table))
-        reader = self.spark.read.format("delta").option("versionAsOf", version)
-        before = [row.asDict() for row in reader.load(self.path(table)).collect()]
+    def _rewrite_once(self, table: Table, change: RowsChange, key: str, where: str | None) -> None:
+        # Of two runs that have read the same version, Delta skips the second one's commit.
+        fence = commits.fencing(table.name, commits.version(self.spark, self.path(table)) + 1)
+        columns = schema.all_columns(table)
+        before = self.rows(table, columns, where)
         # A new row is of this run.
         after = [{"run_id": self.run_id, **row} for row in change([dict(row) for row in before])]
-        changed = [row for row in after if row not in before]
-        if changed:
+        if changed := [row for row in after if row not in before]:
             keys = ", ".join(f"'{row[key]}'" for row in changed)
-            # Of two runs that have read the same version, one is skipped, and reads again.
-            fence = commits.fencing(table.name, version + 1)
-            rows = self._rows(schema.all_columns(table), changed)
-            self._commit(table, rows, f"{key} in ({keys})", fence)
+            self._commit(table, self._rows(columns, changed), f"{key} in ({keys})", fence)
 
     def _rows(self, columns: Mapping[str, Field], rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         # From a list of rows Spark would start a Python worker on an executor; not from Arrow.
@@ -311,27 +313,3 @@ def _declared(table: Table, frame: DataFrame) -> DataFrame:
 
 def _outside(rows: DataFrame, within: str | None) -> DataFrame:
     return rows.where(f"not coalesce({within}, false)")
-
-
-def _some(rows: DataFrame, columns: Collection[str], where: str | None) -> DataFrame:
-    return (rows.where(where) if where else rows).select(*columns)
-
-
-def _check_constraints(staged: Staged) -> None:
-    """Hold staged rows against the constraints of their table, before any table is written.
-
-    Raises:
-        ConstraintError: rows break one; all of these are named.
-    """
-    table = staged.table
-    keys = {f"{name} is never null": f"`{name}` is not null" for name in table.keys}
-    checks = {**keys, **table.checks}
-    broken = [
-        F.count_if(~F.coalesce(F.expr(check), F.lit(False))).alias(name)
-        for name, check in checks.items()
-    ]
-    if not broken:
-        return
-    (counts,) = staged.rows.agg(*broken).collect()
-    if names := ", ".join(name for name, count in counts.asDict().items() if count):
-        raise commits.ConstraintError(f"rows of '{table.name}' break the constraint {names}")
