@@ -13,7 +13,6 @@ from credit_spark.contract.tables import (
     STATUSES,
 )
 from credit_spark.evaluation.drift import (
-    Bounds,
     Drift,
     Expected,
     Outcomes,
@@ -56,8 +55,7 @@ def monitor(run: RunContext, *, fail_on: Status | None = None) -> None:
     """
     document = run.models.document(version_of(run.tables, run.contract))
     earlier = earlier_batches(run)
-    bounds = Bounds(**run.settings.monitor.model_dump(exclude={"nights"}))
-    found = drifts(observed(run, document, earlier), expected(document), bounds)
+    found = drifts(observed(run, document, earlier), expected(document), run.settings.monitor)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []
