@@ -25,7 +25,8 @@ from ruamel.yaml.error import YAMLError
 
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.guards import placeholders
-from credit_spark.contract.loading import load_yaml
+from credit_spark.contract.loading import find_contract, load_contract, load_yaml
+from credit_spark.contract.models import Contract
 from credit_spark.contract.names import instead_of
 
 PREFIX = "CREDIT_SPARK__"
@@ -133,6 +134,24 @@ class Settings(Section):
         }
         text = json.dumps(resolved, sort_keys=True)
         return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **resolved})
+
+
+def contract_and_settings(
+    portfolio: str,
+    warehouse: str | None,
+    settings_file: Path | None,
+    project: Path,
+    landing: str | None = None,
+) -> tuple[Contract, Settings]:
+    """The contract of a portfolio and the settings, as the flags of a command name them.
+
+    Raises:
+        InputError: there is none of that name, or what stands in one of them is wrong.
+    """
+    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    flags = {"landing": landing, "warehouse": warehouse}
+    storage = {name: value for name, value in flags.items() if value is not None}
+    return contract, resolve(project / "conf/base.yml", settings_file, {"storage": storage})
 
 
 def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
