@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from credit_spark.contract.tables import DECISIONS
+from credit_spark.evaluation.calibration import mean_pd
+from credit_spark.evaluation.cells import Cell
 from credit_spark.reporting.charts import Chart, Rate, bars, largest_first, nothing, rates
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent
@@ -13,12 +15,10 @@ MOST_REASONS = 12
 
 def decisions(facts: NightFacts) -> Section:
     """Who is approved and declined, and why."""
-    loans = sum(row["loans"] for row in facts.decided)
     found = facts.loans_by("decision")
-    counts = {name: found.get((name,), 0) for name in DECISIONS}
     rows = [
-        (name, counted(count), percent(count / loans if loans else None))
-        for name, count in counts.items()
+        (name, counted(found[(name,)]), percent(found[(name,)] / found.total() if found else None))
+        for name in DECISIONS
     ]
     reasons = _declined_for(facts)
     return Section(
@@ -30,11 +30,10 @@ def decisions(facts: NightFacts) -> Section:
 
 
 def _declined_for(facts: NightFacts) -> dict[str, float]:
-    declined = DECISIONS[-1]
     found = {
         reason or "no reason": float(count)
         for (decision, reason), count in facts.loans_by("decision", "reason_1").items()
-        if decision == declined
+        if decision == DECISIONS[-1]
     }
     return dict(list(largest_first(found).items())[:MOST_REASONS])
 
@@ -61,16 +60,18 @@ def _reasons(reasons: Mapping[str, float]) -> Chart:
 
 def _bands(facts: NightFacts) -> Chart:
     plan = facts.document.score
-    found = {name: [0, 0, 0, 0.0] for name in plan.bands}
+    cells: dict[str, list[Cell]] = {name: [] for name in plan.bands}
     for cell in facts.cells:
-        own = found[band_of(cell.pd, plan)]
-        own[0] += cell.known + cell.open
-        own[1] += cell.known
-        own[2] += cell.bad
-        own[3] += cell.known * cell.pd
+        cells[band_of(cell.pd, plan)].append(cell)
     shown = [
-        Rate(name, int(loans), int(known), int(bad), pds / known if known else None)
-        for name, (loans, known, bad, pds) in found.items()
+        Rate(
+            name,
+            sum(each.loans for each in own),
+            sum(each.known for each in own),
+            sum(each.bad for each in own),
+            mean_pd(own),
+        )
+        for name, own in cells.items()
     ]
     title = "Bands, and the bad rate of loans to judge by in them"
     return rates("bands", title, shown, "The band")

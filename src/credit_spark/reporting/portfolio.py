@@ -39,17 +39,18 @@ def portfolio(facts: NightFacts) -> Section:
     )
 
 
-def _rate(found: Bin) -> Rate:
-    expected = found.known_pd_sum / found.known if found.known else None
-    return Rate(found.label, found.loans, found.known, found.bad, expected)
-
-
 def _by(facts: NightFacts, role: str, name: str, title: str) -> Chart:
     bins = facts.bins(role, name)
     if not bins:
         why = "the model was fitted before the contract asked for it; it is shown after a training"
         return nothing(f"{role}-{name}", title, "rates", why)
-    found = [_rate(each) for each in bins]
+    found = [
+        Rate(
+            each.label, each.loans, each.known, each.bad,
+            each.known_pd_sum / each.known if each.known else None,
+        )
+        for each in bins
+    ]  # fmt: skip
     if role == "segment":
         frequent = sorted(found, key=lambda each: -each.loans)[:MOST_LEVELS]
         shown = sorted(frequent, key=lambda each: (each.label == MISSING, each.label))
@@ -67,23 +68,22 @@ def _against(facts: NightFacts, name: str, other: str) -> Chart:
     rows, columns = (
         [each.label for each in facts.bins("analysis", side)] for side in (name, other)
     )
-    sides = [divmod(each.bin, len(columns)) for each in bins]
-    fields = dict(zip(sides, bins, strict=True))
-    across = [
-        nth for nth in range(len(rows)) if any(fields[nth, c].loans for c in range(len(columns)))
-    ]
-    down = [nth for nth in range(len(columns)) if any(fields[r, nth].loans for r in across)]
-    values = [[_sure_rate(fields[row, column]) for column in down] for row in across]
+    across = len(columns)
+    fields = [(row, bins[nth * across : (nth + 1) * across]) for nth, row in enumerate(rows)]
+    filled = [(row, own) for row, own in fields if any(each.loans for each in own)]
+    down = [nth for nth in range(across) if any(own[nth].loans for _, own in filled)]
+    values = [[_sure_rate(own[nth]) for nth in down] for _, own in filled]
     says = "Too few outcomes are known in each field to compare them."
-    sure = {side: each for side, each in fields.items() if each.known >= SURE}
+    sure = [each for each in bins if each.known >= SURE]
     if sure:
-        (row, column), worst = max(sure.items(), key=lambda each: each[1].bad / each[1].known)
+        worst = max(sure, key=lambda each: each.bad / each.known)
+        row, column = divmod(worst.bin, across)
         says = (
             f"The bad rate is highest, {worst.bad / worst.known:.1%}, at {rows[row]}, and "
             f"{columns[column]}; it is {sum(each.bad for each in bins) / known:.1%} on the whole."
         )
     blank = f" Fields with fewer than {SURE} known outcomes are blank."
-    shown = ([rows[nth] for nth in across], [columns[nth] for nth in down])
+    shown = ([row for row, _ in filled], [columns[nth] for nth in down])
     return heat(chart, title, says + blank, shown, values)
 
 
