@@ -6,12 +6,10 @@ Everything comes from counts that are bounded by the scale and the contract, nev
 from collections.abc import Callable, Sequence
 
 from credit_spark.contract.tables import DECISIONS, STATUSES
-from credit_spark.reporting.by_vintage import vintages
 from credit_spark.reporting.changes import changes
-from credit_spark.reporting.decisions import decisions
 from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.portfolio import portfolio
-from credit_spark.reporting.ranking import ranking
+from credit_spark.reporting.portfolio import decisions, portfolio
+from credit_spark.reporting.ranking import ranking, vintages
 from credit_spark.reporting.sections import Report, Section, Table, counted, percent, plain
 from credit_spark.reporting.sources import data, model, run
 
