@@ -1,6 +1,6 @@
 """How good the model is: on outcomes that are known by now, and by the month of its loans."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -84,20 +84,18 @@ def calibration(cells: Sequence[Cell]) -> Chart:
 
 def _by_outcome(facts: NightFacts) -> Chart:
     title = "Points of loans by their outcome"
-    found: dict[int, Counter[str]] = defaultdict(Counter)
+    counts = {name: Counter[int]() for name in ("good", "bad", "open")}
     for cell in facts.cells:
-        counts = {"good": cell.good, "bad": cell.bad, "open": cell.open}
-        found[round(cell.points / 10) * 10].update(counts)
-    totals = sum(found.values(), Counter[str]())
-    if not totals:
+        for name, own in counts.items():
+            own[round(cell.points / 10) * 10] += getattr(cell, name)
+    found = {name: own for name, own in counts.items() if own.total()}
+    if not found:
         return nothing("points", title, "lines", "there are no scores")
-    points = list(range(min(found), max(found) + 10, 10))
-    series = {
-        name: [found[each][name] / total for each in points] for name, total in totals.items()
-    }
+    points = list(range(min(counts["bad"]), max(counts["bad"]) + 10, 10))
+    series = {name: [own[each] / own.total() for each in points] for name, own in found.items()}
     means = {
-        name: sum(each * found[each][name] for each in points) / total
-        for name, total in totals.items()
+        name: sum(each * loans for each, loans in own.items()) / own.total()
+        for name, own in found.items()
     }
     told = ", ".join(f"{mean:.0f} ({name})" for name, mean in means.items())
     says = f"On average, loans have these points: {told}."
