@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from write import PROJECT, refilled
 
 from credit_spark.evaluation.cells import cells_of_tallies, tallied
-from credit_spark.evaluation.drift import Bounds, Drift, Expected, Seen, drifts, worst
+from credit_spark.evaluation.drift import Drift, Expected, Seen, drifts, worst
 from credit_spark.evaluation.metrics import auc
 from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
 from credit_spark.modelling.watching import (
@@ -187,8 +187,7 @@ def watched(
 
 def judged(model: ModelDocument, rows: pl.DataFrame, expected: Expected) -> list[Drift]:
     """A night's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
-    settings = resolve(PROJECT / "conf/base.yml", None, {}).monitor
-    bounds = Bounds(**settings.model_dump(exclude={"nights"}))
+    bounds = resolve(PROJECT / "conf/base.yml", None, {}).monitor
     ranked = auc(cells_of_tallies([tallied(rows)]))
     return drifts(Seen(profiles(model, rows), ranked, approved(rows)), expected, bounds)
 

@@ -21,7 +21,6 @@ from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night, of_a_portfolio
 from credit_spark.launch import Flags, launch
 from credit_spark.lookups import LOOKUPS
-from credit_spark.lookups.place import contract_and_settings
 from credit_spark.lookups.reports import REPORTS
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark
 from credit_spark.pipeline.data_docs import data_docs
@@ -34,7 +33,7 @@ from credit_spark.pipeline.train import Asked, train
 from credit_spark.pipeline.validate import check_suites, ingest_and_validate, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
-from credit_spark.settings import resolve
+from credit_spark.settings import contract_and_settings
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
 
@@ -188,20 +187,10 @@ def check(portfolio: str, project: Path) -> None:
     help="Folder of the site.",
 )
 @of_a_portfolio
-def _data_docs(
-    *,
-    portfolio: str,
-    warehouse: str | None,
-    settings_file: Path | None,
-    project: Path,
-    as_of: date,
-    out: Path,
-) -> None:
+def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
-    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
-    storage = {} if warehouse is None else {"warehouse": warehouse}
-    settings = resolve(project / "conf/base.yml", settings_file, {"storage": storage})
-    suites = Suites(project / "expectations" / contract.portfolio)
+    contract, settings = contract_and_settings(**flags)
+    suites = Suites(flags["project"] / "expectations" / contract.portfolio)
     click.echo(data_docs(contract, settings, suites, as_of, out))
 
 

@@ -1,7 +1,6 @@
 """A command for one batch date: opens everything a run needs, runs it and prints its summary."""
 
 import json
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,8 @@ from time import monotonic
 from types import MappingProxyType
 from uuid import uuid4
 
-from pyspark.sql import SparkSession
 from rich.console import Console
 
-from credit_spark.adapters.lineage import About
 from credit_spark.contract.errors import (
     CreditSparkError,
     DriftError,
@@ -23,14 +20,13 @@ from credit_spark.contract.errors import (
     TryAgainError,
     listed,
 )
-from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Contract
-from credit_spark.listeners import Listeners, followed
+from credit_spark.listeners import About, followed
 from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.quality.suites import Suites, import_in_background
-from credit_spark.settings import Settings, resolve
+from credit_spark.settings import contract_and_settings
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
 from credit_spark.storage.paths import local_folder, only_run, url_of, writable
@@ -82,32 +78,49 @@ def launch(
     Raises:
         CreditSparkError: the command ended early, with its exit code.
     """
-    contract = load_contract(find_contract(flags.portfolio, flags.project / "conf/portfolios"))
-    settings = _settings(flags)
+    contract, settings = contract_and_settings(
+        flags.portfolio, flags.warehouse, flags.settings_file, flags.project, flags.landing
+    )
     folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
     writable(folder, "--warehouse")
     writable(settings.storage.logs, "storage.logs in the settings")
-    log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=_may_log_to_stderr(flags))
+    # spark-submit puts stderr into stdout: nothing goes there where one JSON object is asked for.
+    is_quiet = flags.as_json and is_submitted()
+    log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=False if is_quiet else None)
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
     ledger = RunSummary()
     if command in VALIDATING:
         # The import takes as long as Spark takes to start.
         import_in_background()
-    about = About(contract.portfolio, command, log.run_id, flags.as_of, _resolved(folder))
-    listeners = Listeners(about, flags.metrics_file, flags.lineage)
-    options, java_log = settings.spark.options(), Path(settings.storage.logs) / "java.log"
+    place = _resolved(folder)
+    about = About(contract.portfolio, command, log.run_id, flags.as_of, place)
     lock = only_run(folder, str(flags.as_of), is_locked=settings.storage.lock)
     with _logged_errors(log), lock, ExitStack() as listening:
-        listening.enter_context(followed(listeners, log, ledger))
-        with spark_session(options, java_log) as spark:
-            run = _context(spark, contract, settings, flags, folder, log, ledger)
-            write_reports = partial(_write_reports, reports, _resolved(folder), run)
+        listening.enter_context(followed(about, flags.metrics_file, flags.lineage, log, ledger))
+        with spark_session(settings.spark.options(), log.file.with_name("java.log")) as spark:
+            run = RunContext(
+                spark=spark,
+                as_of=flags.as_of,
+                contract=contract,
+                settings=settings,
+                landing=url_of(settings.storage.landing.format(portfolio=contract.portfolio)),
+                tables=(tables := Tables(spark, folder, flags.as_of, log.run_id)),
+                models=Models(tables),
+                suites=Suites(flags.project / "expectations" / contract.portfolio),
+                log=log,
+                ledger=ledger,
+            )
+            write_reports = partial(_write_reports, reports, place, run)
             change = _attempted(run, command, action, write_reports)
             # The run has ended: its report is made from its tables.
             listening.close()
             write_reports(reports)
     log.event("end", command=command)
-    _print_summary(command, contract, flags, folder, ledger)
+    shown = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
+    if flags.as_json:
+        print(json.dumps({"command": command, **shown, **ledger.summary}))
+    else:
+        for_person(Console(highlight=False), shown, ledger.summary)
     if change:
         raise change
 
@@ -148,41 +161,6 @@ def _write_reports(reports: Reports, folder: str, run: RunContext, steps: Collec
         run.ledger.note(f"report of {step}", {"file": file})
 
 
-def _settings(flags: Flags) -> Settings:
-    given = {"landing": flags.landing, "warehouse": flags.warehouse}
-    storage = {name: value for name, value in given.items() if value is not None}
-    return resolve(flags.project / "conf/base.yml", flags.settings_file, {"storage": storage})
-
-
-def _context(
-    spark: SparkSession,
-    contract: Contract,
-    settings: Settings,
-    flags: Flags,
-    folder: str,
-    log: Log,
-    ledger: RunSummary,
-) -> RunContext:
-    tables = Tables(spark, folder, flags.as_of, log.run_id)
-    return RunContext(
-        spark=spark,
-        as_of=flags.as_of,
-        contract=contract,
-        settings=settings,
-        landing=url_of(settings.storage.landing.format(portfolio=contract.portfolio)),
-        tables=tables,
-        models=Models(tables),
-        suites=Suites(flags.project / "expectations" / contract.portfolio),
-        log=log,
-        ledger=ledger,
-    )
-
-
-def _may_log_to_stderr(flags: Flags) -> bool | None:
-    """Not where one JSON object is asked for and spark-submit puts stderr into stdout."""
-    return False if flags.as_json and is_submitted() else None
-
-
 @contextmanager
 def _logged_errors(log: Log) -> Iterator[None]:
     """Keep every trace in the log's file, and raise an error that has a sentence for the user."""
@@ -205,17 +183,6 @@ def _logged_errors(log: Log) -> Iterator[None]:
             f"internal error ({type(error).__name__}); the earlier dates are unchanged, and the "
             f"trace is in {log.file}"
         ) from error
-
-
-def _print_summary(
-    command: str, contract: Contract, flags: Flags, folder: str, ledger: RunSummary
-) -> None:
-    place = _resolved(folder)
-    about = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
-    if flags.as_json:
-        print(json.dumps({"command": command, **about, **ledger.summary}), file=sys.stdout)
-    else:
-        for_person(Console(highlight=False), about, ledger.summary)
 
 
 def _resolved(folder: str) -> str:

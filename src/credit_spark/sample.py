@@ -27,28 +27,33 @@ PREAMBLE = "Notes offered by Prospectus (https://www.lendingclub.com/info/prospe
 FOOTER = (
     "\n\nTotal amount funded in policy code 1: 460296150\nTotal amount funded in policy code 2: 0\n"
 )
+RATES = np.array([f"{each / 100:.2f}" for each in range(3001)])
 GRADES = np.array(list("ABCDEFG"))
-OWNERSHIP = ("MORTGAGE", "RENT", "OWN", "OTHER", "NONE")
-PURPOSES = (
+OWNERSHIP = np.array(["MORTGAGE", "RENT", "OWN", "OTHER", "NONE"])
+PURPOSES = np.array([
     "debt_consolidation", "credit_card", "other", "home_improvement", "major_purchase",
     "small_business", "car", "wedding", "medical", "moving", "house", "vacation",
-)  # fmt: skip
-STATES = ("CA", "NY", "FL", "TX", "NJ", "IL", "PA", "GA", "VA", "MA", "OH", "MD")
-EMPLOYMENT = ("< 1 year", "1 year", *(f"{n} years" for n in range(2, 10)), "10+ years", "n/a")
-DESCRIPTIONS = (
+])  # fmt: skip
+STATES = np.array(["CA", "NY", "FL", "TX", "NJ", "IL", "PA", "GA", "VA", "MA", "OH", "MD"])
+EMPLOYMENT = np.array([
+    "< 1 year", "1 year", *(f"{n} years" for n in range(2, 10)), "10+ years", "n/a",
+])  # fmt: skip
+DESCRIPTIONS = np.array([
     None,
     "Loan to consolidate debt",
     'I call it my "fresh start" loan, and I mean it.',
     "  Borrower added on 12/22/11 > I need to upgrade my business technologies.<br>",
     "I have two cards,\none at 21%, one at 27%.\n\nI want to pay both off.",
     "We\u00e2\u20ac\u2122re moving, and the landlord wants the rent of 2 months.",
-)
+])  # fmt: skip
+BROKEN_AMOUNTS = np.array(["lots", "(1,200)", "12..5", "10,50", "5"])
 BAD, GOOD, OPEN = "Charged Off", "Fully Paid", "Current"
 NOT_THE_POLICY = "Does not meet the credit policy. Status:"
 # Intercept and coefficients of the truth, on standardised values.
 TRUTH = {"fico": -0.42, "income": -0.22, "utilisation": 0.20, "inquiries": 0.20, "dti": 0.18}
 BASE_LOG_ODDS, LONG_TERM, SMALL_BUSINESS = -2.05, 0.55, 0.60
 
+DATES = ("issue_d", "earliest_cr_line", "last_pymnt_d")
 Values = npt.NDArray[Any]
 
 
@@ -113,7 +118,8 @@ def _loans(
     inquiries = draw.poisson(0.9, size)
     dti = draw.beta(2.2, 12, size)
     is_long = draw.random(size) < 0.26
-    purpose = draw.choice(len(PURPOSES), size, p=_weights(len(PURPOSES)))
+    falling = 1 / np.arange(1, len(PURPOSES) + 1)
+    purpose = draw.choice(PURPOSES, size, p=falling / falling.sum())
     log_odds = (
         BASE_LOG_ODDS
         + TRUTH["fico"] * (fico - 705) / 35
@@ -122,7 +128,7 @@ def _loans(
         + TRUTH["inquiries"] * (inquiries - 0.9) / 0.95
         + TRUTH["dti"] * (dti - 0.155) / 0.09
         + LONG_TERM * is_long
-        + SMALL_BUSINESS * (purpose == PURPOSES.index("small_business"))
+        + SMALL_BUSINESS * (purpose == "small_business")
         + draw.normal(0, 0.35, size)
     )
     true_pd = 1 / (1 + np.exp(-log_odds))
@@ -140,18 +146,19 @@ def _loans(
     loans = {
         "id": (1_000_000 + nth * ROWS_A_FILE + np.arange(size)).astype(str),
         "loan_amnt": amount.astype(int),
-        "term": term,
-        "int_rate": np.round(rate * 10_000).astype(int),
+        "term": np.where(is_long, " 60 months", " 36 months"),
+        "int_rate": RATES[np.round(rate * 10_000).astype(int)],
         "installment": np.round(instalment, 2),
         "grade": GRADES[np.clip(((rate - 0.05) / 0.03).astype(int), 0, 6)],
-        "emp_length": draw.integers(0, len(EMPLOYMENT), size),
-        "home_ownership": draw.choice(5, size, p=(0.45, 0.45, 0.08, 0.015, 0.005)),
+        "emp_length": draw.choice(EMPLOYMENT, size),
+        "home_ownership": draw.choice(OWNERSHIP, size, p=(0.45, 0.45, 0.08, 0.015, 0.005)),
         "annual_inc": income.astype(int),
+        "verification_status": np.full(size, "Not Verified"),
         "issue_d": issued,
         "loan_status": status,
         "purpose": purpose,
-        "desc": draw.integers(0, len(DESCRIPTIONS), size),
-        "addr_state": draw.integers(0, len(STATES), size),
+        "desc": draw.choice(DESCRIPTIONS, size),
+        "addr_state": draw.choice(STATES, size),
         "dti": np.round(dti * 100, 2),
         "delinq_2yrs": draw.poisson(0.15, size),
         "earliest_cr_line": issued - 36 - draw.gamma(3, 42, size).astype(int),
@@ -165,12 +172,6 @@ def _loans(
         "last_pymnt_d": paid,
     }
     return loans, true_pd
-
-
-def _weights(count: int) -> Values:
-    falling = 1 / np.arange(1, count + 1)
-    shares: Values = falling / falling.sum()
-    return shares
 
 
 def _month(day: date) -> int:
@@ -202,64 +203,35 @@ def _dirtied(loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: 
     twice, once as they were before their last payment.
     """
     size = len(loans["id"])
+    columns = {
+        name: _days(values, is_iso=is_iso) if name in DATES else pa.array(values).cast(pa.string())
+        for name, values in loans.items()
+    }
 
     def some(share: float) -> Values:
         return draw.random(size) < share
 
-    def text(name: str) -> Any:
-        return pc.cast(pa.array(loans[name]), pa.string())
+    def changed(name: str, which: Values, text: Any) -> None:
+        new = pa.scalar(text, pa.string()) if isinstance(text, str | None) else text
+        columns[name] = pc.if_else(pa.array(which), new, columns[name])
 
-    def word(name: str, words: tuple[str | None, ...]) -> Any:
-        return pa.array(words, pa.string()).take(pa.array(loans[name]))
-
-    def either(changes: Any, changed: Any, otherwise: Any) -> Any:
-        return pc.if_else(pa.array(changes), changed, otherwise)
-
-    nothing = pa.scalar(None, pa.string())
-    amount, income = text("loan_amnt"), text("annual_inc")
-    dollars = _joined("$", amount, ".00")
-    broken = some(0.004)
-    amount = either(some(0.03), dollars, amount)
-    amount = either(broken, pa.array(["lots", "(1,200)", "12..5", "10,50", "5"]).take(
-        pa.array(draw.integers(0, 5, size))), amount)  # fmt: skip
-    rates = [f"{each / 100:.2f}" for each in range(3001)]
-    rate = pa.array(rates).take(pa.array(loans["int_rate"]))
-    rate = either(some(0.5), _joined(" ", rate, "%"), rate)
-    rate = either(some(0.001), pa.scalar("n.a. %"), rate)
-    dti = either(some(0.01), pa.scalar("999"), text("dti"))
-    used = text("revol_util")
-    used = either(some(0.4), _joined(used, "%"), used)
-    used = either(some(0.002), pa.scalar("1204.5%"), either(some(0.002), nothing, used))
-    status = pa.array(loans["loan_status"], pa.string())
-    term = either(some(0.001), pa.scalar(" 48 months"), _joined(" ", text("term"), " months"))
-    columns = {
-        "id": either(some(0.001), nothing, pa.array(loans["id"])),
-        "loan_amnt": amount,
-        "term": term,
-        "int_rate": rate,
-        "installment": text("installment"),
-        "grade": pa.array(loans["grade"]),
-        "emp_length": word("emp_length", EMPLOYMENT),
-        "home_ownership": word("home_ownership", OWNERSHIP),
-        "annual_inc": either(some(0.002), nothing, income),
-        "verification_status": either(some(0.4), pa.scalar("Verified"), pa.scalar("Not Verified")),
-        "issue_d": _days(loans["issue_d"], is_iso=is_iso),
-        "loan_status": either(some(0.001), pa.scalar("Sold"), status),
-        "purpose": word("purpose", PURPOSES),
-        "desc": word("desc", DESCRIPTIONS),
-        "addr_state": word("addr_state", STATES),
-        "dti": dti,
-        "delinq_2yrs": either(some(0.01), pa.scalar("NA"), text("delinq_2yrs")),
-        "earliest_cr_line": _days(loans["earliest_cr_line"], is_iso=is_iso),
-        "fico_range_low": text("fico_range_low"),
-        "inq_last_6mths": text("inq_last_6mths"),
-        "open_acc": text("open_acc"),
-        "pub_rec": text("pub_rec"),
-        "revol_bal": text("revol_bal"),
-        "revol_util": used,
-        "total_acc": _joined(text("total_acc"), ".0"),
-        "last_pymnt_d": _days(loans["last_pymnt_d"], is_iso=is_iso),
-    }
+    is_broken = some(0.004)
+    changed("loan_amnt", some(0.03), _joined("$", columns["loan_amnt"], ".00"))
+    changed("loan_amnt", is_broken, pa.array(draw.choice(BROKEN_AMOUNTS, size)))
+    changed("int_rate", some(0.5), _joined(" ", columns["int_rate"], "%"))
+    changed("int_rate", some(0.001), "n.a. %")
+    changed("dti", some(0.01), "999")
+    changed("revol_util", some(0.4), _joined(columns["revol_util"], "%"))
+    is_too_high = some(0.002)
+    changed("revol_util", some(0.002), None)
+    changed("revol_util", is_too_high, "1204.5%")
+    changed("term", some(0.001), " 48 months")
+    changed("id", some(0.001), None)
+    changed("annual_inc", some(0.002), None)
+    changed("verification_status", some(0.4), "Verified")
+    changed("loan_status", some(0.001), "Sold")
+    changed("delinq_2yrs", some(0.01), "NA")
+    columns["total_acc"] = _joined(columns["total_acc"], ".0")
     lines = pa.table(columns)
     earlier = np.flatnonzero(some(0.005))
     before = lines.take(pa.array(earlier))
@@ -274,12 +246,8 @@ def _joined(*parts: Any) -> Any:
 
 def _days(months: Values, *, is_iso: bool) -> Any:
     """Months as texts: 'Dec-2011', or '2011-12-01'."""
-    if not len(months):
-        return pa.array([], pa.string())
-    first, last = int(months.min()), int(months.max())
-    form = "%Y-%m-%d" if is_iso else "%b-%Y"
-    texts = [date(each // 12, each % 12 + 1, 1).strftime(form) for each in range(first, last + 1)]
-    return pa.array(texts, pa.string()).take(pa.array(months - first))
+    days = (months - 12 * 1970).astype("datetime64[M]").astype("datetime64[D]")
+    return pc.strftime(pa.array(days), format="%Y-%m-%d" if is_iso else "%b-%Y")
 
 
 def _write_file(path: Path, lines: pa.Table, *, is_download: bool) -> int:

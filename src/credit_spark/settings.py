@@ -10,15 +10,23 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.guards import placeholders
-from credit_spark.contract.loading import load_yaml
+from credit_spark.contract.loading import find_contract, load_contract, load_yaml
+from credit_spark.contract.models import Contract
 from credit_spark.contract.names import instead_of
 
 PREFIX = "CREDIT_SPARK__"
@@ -65,10 +73,13 @@ class SparkSettings(Section):
         named = {
             "spark.master": self.master,
             "spark.driver.memory": self.driver_memory,
-            "spark.sql.shuffle.partitions": str(self.shuffle_partitions),
-            "spark.ui.enabled": str(self.show_ui).lower(),
+            "spark.sql.shuffle.partitions": self.shuffle_partitions,
+            "spark.ui.enabled": self.show_ui,
         }
-        return named | {key: _spark_text(value) for key, value in self.conf.items()}
+        return {
+            key: str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in (named | self.conf).items()
+        }
 
 
 class Training(Section):
@@ -79,47 +90,32 @@ class Training(Section):
     smote_rows: int = Field(ge=1000)
 
 
-Pair = tuple[float, float]
+def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Refuse a pair whose second bound is not the higher one."""
+    if bounds[0] > bounds[1]:
+        raise ValueError("the bound to watch from stands first, and may not be the higher one")
+    return bounds
+
+
+Pair = Annotated[tuple[float, float], AfterValidator(_rises)]
+Ratio = Annotated[float, Field(ge=1)]
+Ratios = Annotated[tuple[Ratio, Ratio], AfterValidator(_rises)]
 
 
 class Monitor(Section):
-    """From which change on a figure is to be watched, and to be acted on: pairs, in that order."""
+    """From which change on a figure is to be watched, and to be acted on: pairs, in that order.
+
+    `share` is of points of a share; `auc` a drop; `calibration` and `volume` are ratios, either
+    way. Of batches in which nothing changed, a share of `false_alarms` has a figure beyond chance.
+    """
 
     psi: Pair
     share: Pair
     auc: Pair
-    calibration: Pair
-    volume: Pair
+    calibration: Ratios
+    volume: Ratios
     false_alarms: float = Field(gt=0, lt=1)
     nights: int = Field(ge=1)
-
-    @field_validator("psi", "share", "auc", "calibration", "volume", mode="before")
-    @classmethod
-    def _is_a_pair(cls, bounds: Any) -> Any:
-        """Refuse what is not a pair."""
-        try:
-            to_watch, to_act = bounds
-        except (TypeError, ValueError):
-            raise ValueError(
-                "two numbers, to watch from and to act from, such as [0.1, 0.25]"
-            ) from None
-        return to_watch, to_act
-
-    @field_validator("psi", "share", "auc", "calibration", "volume")
-    @classmethod
-    def _rises(cls, bounds: Pair) -> Pair:
-        """Refuse a pair whose second bound is not the higher one."""
-        if bounds[0] > bounds[1]:
-            raise ValueError("the bound to watch from stands first, and may not be the higher one")
-        return bounds
-
-    @field_validator("calibration", "volume")
-    @classmethod
-    def _is_a_ratio(cls, bounds: Pair) -> Pair:
-        """Refuse a ratio, either way, that is below one."""
-        if bounds[0] < 1:
-            raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
-        return bounds
 
 
 class Settings(Section):
@@ -138,6 +134,24 @@ class Settings(Section):
         }
         text = json.dumps(resolved, sort_keys=True)
         return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **resolved})
+
+
+def contract_and_settings(
+    portfolio: str,
+    warehouse: str | None,
+    settings_file: Path | None,
+    project: Path,
+    landing: str | None = None,
+) -> tuple[Contract, Settings]:
+    """The contract of a portfolio and the settings, as the flags of a command name them.
+
+    Raises:
+        InputError: there is none of that name, or what stands in one of them is wrong.
+    """
+    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    flags = {"landing": landing, "warehouse": warehouse}
+    storage = {name: value for name, value in flags.items() if value is not None}
+    return contract, resolve(project / "conf/base.yml", settings_file, {"storage": storage})
 
 
 def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
@@ -220,7 +234,3 @@ def _keys(above: Iterable[str]) -> Iterable[str]:
     section = Settings.model_fields.get("".join(above))
     place = section.annotation if section else Settings
     return getattr(place, "model_fields", {})
-
-
-def _spark_text(value: str | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,8 +7,7 @@ from sklearn.metrics import confusion_matrix
 from credit_spark.evaluation.calibration import ece, tenths
 from credit_spark.evaluation.cells import Cell, plainly_counted
 from credit_spark.evaluation.classification import counted_calls, report
-from credit_spark.evaluation.figures import before, reliability
-from credit_spark.evaluation.swaps import Swap, swap_figures
+from credit_spark.evaluation.figures import Swap, before, reliability, swap_figures
 
 LOANS = 4000
 
@@ -70,7 +69,7 @@ def test_the_confusion_matrix_is_scikit_learns(at) -> None:
     called = (1 / (1 + np.exp(-log_odds)) >= at).astype(int)
     ((tn, fp), (fn, tp)) = confusion_matrix(bad, called)
 
-    told = {each.metric: each.value for each in report(cells(3), at) if each.label == "bad"}
+    told = {name: value for (label, name), value in report(cells(3), at).items() if label == "bad"}
     text = counted_calls(cells(3), at).splitlines()
 
     assert (told["true_negative"], told["false_positive"]) == (tn, fp)

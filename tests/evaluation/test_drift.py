@@ -6,7 +6,6 @@ from scipy.stats import chi2, norm
 from sklearn.metrics import roc_auc_score
 
 from credit_spark.evaluation.drift import (
-    Bounds,
     Expected,
     Outcomes,
     Seen,
@@ -17,14 +16,16 @@ from credit_spark.evaluation.drift import (
     worst,
 )
 from credit_spark.evaluation.profiles import Bin, by_subject
+from credit_spark.settings import Monitor
 
-BOUNDS = Bounds(
+BOUNDS = Monitor(
     psi=(0.1, 0.25),
     share=(0.05, 0.1),
     auc=(0.03, 0.06),
     calibration=(1.15, 1.3),
     volume=(1.5, 3),
     false_alarms=0.02,
+    nights=20,
 )
 EXPECTED = Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5)
 

@@ -1,13 +1,22 @@
 """A run told to others as OpenLineage's events: what it read, what it wrote, how it ended."""
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from importlib.metadata import version as release
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.facet_v2 import dataset_version_dataset as versions
+from openlineage.client.facet_v2 import error_message_run as errors
+from openlineage.client.facet_v2 import input_statistics_input_dataset as of_input
+from openlineage.client.facet_v2 import nominal_time_run as times
+from openlineage.client.facet_v2 import output_statistics_output_dataset as of_output
+from openlineage.client.transport.file import FileConfig, FileTransport
+from openlineage.client.transport.http import HttpConfig, HttpTransport
 
 from credit_spark.contract.errors import InputError
 from credit_spark.storage.paths import writable
@@ -17,21 +26,18 @@ PRODUCER = f"urn:credit-spark:{release('credit-spark')}"
 ROWS = {"loans": "rows_accepted", "quarantine": "rows_quarantined", "scores": "rows_accepted"}
 
 
-class About(NamedTuple):
-    """What events are about: a command on a night of a portfolio, and the folder of its tables."""
+class Lineage(NamedTuple):
+    """Where a run's events go, and what they are about.
 
+    That is a command on a night of a portfolio, and the folder of its tables.
+    """
+
+    target: str
     portfolio: str
     command: str
     run_id: str
     as_of: date
     folder: str
-
-
-class Lineage(NamedTuple):
-    """Where a run's events go, and what they are about."""
-
-    target: str
-    about: About
 
     def check(self) -> None:
         """Make sure that it is a server, or a file that can be written.
@@ -59,70 +65,46 @@ class Lineage(NamedTuple):
         Raises:
             Exception: nobody takes it.
         """
-        from openlineage.client import OpenLineageClient
-        from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
-        from openlineage.client.facet_v2 import error_message_run, nominal_time_run
-
-        facets: dict[str, Any] = {
-            "nominalTime": nominal_time_run.NominalTimeRunFacet(f"{self.about.as_of}T00:00:00Z")
-        }
+        time = times.NominalTimeRunFacet(f"{self.as_of}T00:00:00Z")
+        facets: dict[str, Any] = {"nominalTime": time}
         if why:
-            facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(why, "PYTHON")
-        is_end = state != "START"
+            facets["errorMessage"] = errors.ErrorMessageRunFacet(why, "PYTHON")
         event = RunEvent(
             eventType=RunState[state],
             eventTime=datetime.now(UTC).isoformat(),
-            run=Run(str(UUID(self.about.run_id)), facets),
-            job=Job("credit-spark", f"{self.about.portfolio}.{self.about.command}"),
+            run=Run(str(UUID(self.run_id)), facets),
+            job=Job("credit-spark", f"{self.portfolio}.{self.command}"),
             producer=PRODUCER,
-            inputs=self._inputs(facts) if is_end else [],
-            outputs=self._outputs(facts) if is_end else [],
+            inputs=_inputs(facts),
+            outputs=list(self._outputs(facts)),
         )
-        OpenLineageClient(transport=self._transport()).emit(event)
+        # The night does not wait for those who listen.
+        transport = (
+            HttpTransport(HttpConfig(self.target, timeout=2.0, retry={"total": 1}))
+            if self.is_url
+            else FileTransport(FileConfig(str(Path(self.target).resolve()), append=True))
+        )
+        OpenLineageClient(transport=transport).emit(event)
 
-    def _transport(self) -> Any:
-        if self.is_url:
-            from openlineage.client.transport.http import HttpConfig, HttpTransport
-
-            # The night does not wait for those who listen.
-            return HttpTransport(HttpConfig(self.target, timeout=2.0, retry={"total": 1}))
-        from openlineage.client.transport.file import FileConfig, FileTransport
-
-        return FileTransport(FileConfig(os.fspath(Path(self.target).resolve()), append=True))
-
-    def _inputs(self, facts: Mapping[str, Any]) -> list[Any]:
-        from openlineage.client.event_v2 import InputDataset
-        from openlineage.client.facet_v2 import input_statistics_input_dataset as statistics
-
-        return [
-            InputDataset(
-                "landing",
-                each["name"],
-                inputFacets={
-                    "inputStatistics": statistics.InputStatisticsInputDatasetFacet(
-                        size=each["bytes"]
-                    )
-                },
-            )
-            for each in json.loads(facts.get("files", "[]"))
-        ]
-
-    def _outputs(self, facts: Mapping[str, Any]) -> list[Any]:
-        from openlineage.client.event_v2 import OutputDataset
-        from openlineage.client.facet_v2 import dataset_version_dataset as version
-        from openlineage.client.facet_v2 import output_statistics_output_dataset as statistics
-
+    def _outputs(self, facts: Mapping[str, Any]) -> Iterator[OutputDataset]:
         written = json.loads(facts.get("table_versions", "{}"))
-        return [
-            OutputDataset(
+        for table, number in sorted(written.items()):
+            version = versions.DatasetVersionDatasetFacet(str(number))
+            rows = facts.get(ROWS.get(table, ""))
+            statistics = of_output.OutputStatisticsOutputDatasetFacet(rowCount=rows)
+            yield OutputDataset(
                 "delta",
-                f"{self.about.folder}/{table}",
-                facets={"version": version.DatasetVersionDatasetFacet(str(number))},
-                outputFacets={
-                    "outputStatistics": statistics.OutputStatisticsOutputDatasetFacet(
-                        rowCount=facts.get(ROWS.get(table, ""))
-                    )
-                },
+                f"{self.folder}/{table}",
+                facets={"version": version},
+                outputFacets={"outputStatistics": statistics},
             )
-            for table, number in sorted(written.items())
-        ]
+
+
+def _inputs(facts: Mapping[str, Any]) -> list[InputDataset]:
+    facet = of_input.InputStatisticsInputDatasetFacet
+    return [
+        InputDataset(
+            "landing", each["name"], inputFacets={"inputStatistics": facet(size=each["bytes"])}
+        )
+        for each in json.loads(facts.get("files", "[]"))
+    ]

@@ -5,7 +5,7 @@ single loans. Loans in one cell are tied, and every metric treats them so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate
 from math import exp
 from typing import NamedTuple
 
@@ -40,6 +40,11 @@ class Cell(NamedTuple):
     def known(self) -> int:
         """Loans whose outcome is known."""
         return self.good + self.bad
+
+    @property
+    def loans(self) -> int:
+        """All loans."""
+        return self.known + self.open
 
 
 Folds = Mapping[int | None, Sequence[Cell]]
@@ -84,13 +89,13 @@ def plainly_counted(
 
 def by_risk(cells: Iterable[Cell]) -> list[Cell]:
     """Cells from the least risk up, one a score; cells of several folds or points are added."""
-    ordered = sorted(cells, key=lambda each: (each.cell, each.points))
-    return [_added(list(same)) for _, same in groupby(ordered, key=lambda each: each.cell)]
-
-
-def _added(same: Sequence[Cell]) -> Cell:
-    sums = [sum(counts) for counts in zip(*[each[2:] for each in same], strict=True)]
-    return Cell(same[0].cell, same[0].points, *sums)
+    found: dict[int, Cell] = {}
+    for each in sorted(cells):
+        same = found.get(each.cell, Cell(each.cell, each.points, 0, 0, 0))
+        found[each.cell] = same._replace(
+            good=same.good + each.good, bad=same.bad + each.bad, open=same.open + each.open
+        )
+    return list(found.values())
 
 
 def cumulative_shares(cells: Sequence[Cell]) -> list[tuple[float, float]]:

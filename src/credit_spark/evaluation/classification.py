@@ -72,14 +72,6 @@ HEADERS = ("pre", "rec", "spe", "f1", "geo", "iba", "sup")
 FIGURES = ("precision", "recall", "specificity", "f1", "geometric_mean", "iba")
 
 
-class Figure(NamedTuple):
-    """One figure of the report; `label` is 'good', 'bad' or 'all'."""
-
-    label: str
-    metric: str
-    value: float
-
-
 def confusion(cells: Sequence[Cell], threshold: float) -> Confusion:
     """Known outcomes against calls, with bad as the positive label."""
     called_bad = [each for each in cells if each.pd >= threshold]
@@ -92,51 +84,40 @@ def confusion(cells: Sequence[Cell], threshold: float) -> Confusion:
     )
 
 
-def report(cells: Sequence[Cell], threshold: float) -> list[Figure]:
-    """Every figure of both labels and of all; none where no outcome is known."""
+def report(cells: Sequence[Cell], threshold: float) -> dict[tuple[str, str], float]:
+    """Every figure by its label ('good', 'bad' or 'all') and name; none with no known outcome."""
     bad = confusion(cells, threshold)
-    by_label = {"good": bad.other(), "bad": bad}
-    total = sum(bad)
+    labels, total = {"good": bad.other(), "bad": bad}, sum(bad)
     if not total:
-        return []
-    figures = [
-        Figure(label, name, float(getattr(each, name)))
-        for label, each in by_label.items()
+        return {}
+    found = {
+        (label, name): float(getattr(each, name))
+        for label, each in labels.items()
         for name in (*FIGURES, "support")
-    ]
-    averages = [
-        Figure("all", name, _average(list(by_label.values()), name, total)) for name in FIGURES
-    ]
-    counts = [Figure("bad", name, float(count)) for name, count in bad._asdict().items()]
-    right = (bad.true_positive + bad.true_negative) / total
-    return [
-        *figures,
-        *counts,
-        *averages,
-        Figure("all", "support", float(total)),
-        Figure("all", "accuracy", right),
-        Figure("all", "balanced_accuracy", (bad.recall + bad.specificity) / 2),
-    ]
+    }
+    found |= {("bad", name): float(count) for name, count in bad._asdict().items()}
+    for name in FIGURES:
+        by_support = (found[label, name] * each.support for label, each in labels.items())
+        found["all", name] = sum(by_support) / total
+    found["all", "support"] = float(total)
+    found["all", "accuracy"] = (bad.true_positive + bad.true_negative) / total
+    found["all", "balanced_accuracy"] = (bad.recall + bad.specificity) / 2
+    return found
 
 
 def printed(cells: Sequence[Cell], threshold: float) -> str:
     """The report at a threshold as imbalanced-learn prints it: a line a label, and the averages."""
-    bad = confusion(cells, threshold)
-    labels = {"good": bad.other(), "bad": bad}
-    total = sum(bad)
-    if not total:
+    found = report(cells, threshold)
+    if not found:
         return "no outcome is known\n"
-    averages = [_average(list(labels.values()), figure, total) for figure in FIGURES]
-    lines = [
-        _line("", HEADERS),
-        *[
-            _line(name, [*[getattr(each, figure) for figure in FIGURES], each.support])
-            for name, each in labels.items()
-        ],
-        _line("avg / total", [*averages, total]),
-    ]
-    head, *body, last = lines
-    return "\n".join([head, "", *body, "", last, ""])
+    good, bad, averages = (
+        f"{words:>11} "
+        + "".join(f" {found[label, name]:>9.2f}" for name in FIGURES)
+        + f" {found[label, 'support']:>9.0f}"
+        for label, words in (("good", "good"), ("bad", "bad"), ("all", "avg / total"))
+    )
+    head = " " * 12 + "".join(f" {each:>9}" for each in HEADERS)
+    return "\n".join([head, "", good, bad, "", averages, ""])
 
 
 def counted_calls(cells: Sequence[Cell], threshold: float) -> str:
@@ -151,15 +132,6 @@ def counted_calls(cells: Sequence[Cell], threshold: float) -> str:
     right = _share(bad.true_positive + bad.true_negative, sum(bad))
     balanced = (bad.recall + bad.specificity) / 2
     return "\n".join([*lines, f"accuracy {right:.3f}, balanced accuracy {balanced:.3f}"])
-
-
-def _line(name: str, values: Sequence[float | int | str]) -> str:
-    shown = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in values]
-    return f"{name:>11} " + "".join(f" {each:>9}" for each in shown)
-
-
-def _average(labels: Sequence[Confusion], name: str, total: int) -> float:
-    return float(sum(getattr(each, name) * each.support for each in labels)) / total
 
 
 def _share(part: float, whole: float) -> float:

@@ -1,8 +1,11 @@
 """Curves of how well scores rank, and intervals of rates: what charts are drawn from."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import sqrt
 from typing import NamedTuple
+
+import numpy as np
 
 from credit_spark.evaluation.cells import Cell, cumulative_shares
 
@@ -26,24 +29,20 @@ def passed(cells: Sequence[Cell]) -> list[Passed]:
     Empty where there is no good or no bad.
     """
     shares = cumulative_shares(cells)
-    known = sum(each.known for each in cells)
-    found, count = [Passed(1.0, 0.0, 0.0, 0.0)], 0
-    for cell, (good, bad) in zip(reversed(cells), shares, strict=False):
-        count += cell.known
-        found.append(Passed(cell.pd, count / known, good, bad))
     if not shares:
         return []
+    riskiest_first = cells[::-1]
+    counts = list(accumulate(each.known for each in riskiest_first))
+    found = [Passed(1.0, 0.0, 0.0, 0.0)]
+    for cell, count, (good, bad) in zip(riskiest_first, counts, shares, strict=True):
+        found.append(Passed(cell.pd, count / counts[-1], good, bad))
     step = max(1, -(-len(found) // POINTS))
     return [*found[:-1:step], found[-1]]
 
 
 def bad_among(steps: Sequence[Passed], loans: float) -> float:
     """The share of the bad among the riskiest share of loans; within a tie, evenly."""
-    upper = next(nth for nth, each in enumerate(steps) if each.loans >= loans)
-    if not upper:
-        return steps[0].bad
-    low, high = steps[upper - 1], steps[upper]
-    return low.bad + (high.bad - low.bad) * (loans - low.loans) / (high.loans - low.loans)
+    return float(np.interp(loans, [each.loans for each in steps], [each.bad for each in steps]))
 
 
 def interval(bad: int, known: int) -> tuple[float, float]:

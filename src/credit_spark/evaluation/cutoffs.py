@@ -34,13 +34,13 @@ def cutoff(
     """
     ordered = by_risk(cells)
     approved = [each for each in ordered if each.pd < approve_below]
-    loans, everyone = sum(map(_loans, approved)), sum(map(_loans, ordered))
+    loans, everyone = sum(each.loans for each in approved), sum(each.loans for each in ordered)
     known = sum(each.known for each in approved)
     return Cutoff(
         approve_below,
         loans,
         loans / everyone if everyone else 0.0,
-        sum(_loans(each) * each.pd for each in approved) / loans if loans else None,
+        sum(each.loans * each.pd for each in approved) / loans if loans else None,
         sum(each.bad for each in approved) / known if known else None,
         None if losses is None else sum(losses.get(each.cell, 0.0) for each in approved),
     )
@@ -49,15 +49,11 @@ def cutoff(
 def curve(cells: Sequence[Cell], losses: Mapping[int, float] | None = None) -> list[Cutoff]:
     """Cut-offs that approve a twentieth more of the loans each, to all but the riskiest."""
     ordered = by_risk(cells)
-    everyone = sum(map(_loans, ordered))
+    everyone = sum(each.loans for each in ordered)
     found: list[Cutoff] = []
     passed = 0
     for each in ordered:
         if passed >= everyone * (len(found) + 1) / STEPS:
             found.append(cutoff(ordered, each.pd, losses))
-        passed += _loans(each)
+        passed += each.loans
     return found
-
-
-def _loans(cell: Cell) -> int:
-    return cell.known + cell.open

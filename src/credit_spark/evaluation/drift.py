@@ -6,7 +6,7 @@ takes it. Chance is shared out: of nights on which nothing changed, at most a sh
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from math import exp, log, sqrt
+from math import exp, hypot, log, sqrt
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from scipy.special import chdtri, ndtri
 
 from credit_spark.contract.tables import MISSING, OTHER, STATUSES
 from credit_spark.evaluation.profiles import Bin, Profiles
+from credit_spark.settings import Monitor
 
 Status = Literal["stable", "watch", "act"]
 # With fewer loans expected in a bin, its part of a PSI is no part of a chi-squared.
@@ -22,21 +23,6 @@ FEWEST_OF_A_CLASS = 20
 FEWEST_NIGHTS = 5
 # A median absolute deviation of so much is a standard deviation, where values are normal.
 NORMAL = 1.4826
-
-
-class Bounds(NamedTuple):
-    """From which change on a figure is to be watched, and to be acted on, each a pair.
-
-    `psi` is one; `share` is of points of a share; `auc` a drop; `calibration` and `volume` are
-    ratios, either way.
-    """
-
-    psi: tuple[float, float]
-    share: tuple[float, float]
-    auc: tuple[float, float]
-    calibration: tuple[float, float]
-    volume: tuple[float, float]
-    false_alarms: float
 
 
 class Expected(NamedTuple):
@@ -68,6 +54,16 @@ class Seen(NamedTuple):
     approval_rate: float | None
     earlier: Sequence[int] = ()
     fresh: Sequence[Outcomes] = ()
+
+    @property
+    def score(self) -> Sequence[Bin]:
+        """The bins of the score; none where nothing was scored."""
+        return next((own for (role, _), own in self.profiles.items() if role == "score"), [])
+
+    @property
+    def loans(self) -> int:
+        """The loans of the night."""
+        return sum(each.loans for each in self.score)
 
 
 class Advice(NamedTuple):
@@ -125,7 +121,7 @@ class Change(NamedTuple):
         return Drift(*row, status)
 
 
-def drifts(seen: Seen, expected: Expected, bounds: Bounds) -> list[Drift]:
+def drifts(seen: Seen, expected: Expected, bounds: Monitor) -> list[Drift]:
     """Every figure of a night that can be judged; what there is too little of is left out."""
     changes = [
         *_distributions(seen.profiles, bounds),
@@ -169,7 +165,7 @@ def auc_error(auc: float, good: int, bad: int) -> float:
     return sqrt(spread / (good * bad))
 
 
-def _distributions(profiles: Profiles, bounds: Bounds) -> Iterator[Change]:
+def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
     for (role, subject), bins in profiles.items():
         if role not in ("score", "feature"):
             continue
@@ -201,7 +197,7 @@ def _lumped(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
     return found
 
 
-def _psi(subject: str, pairs: Sequence[tuple[int, int]], bounds: Bounds) -> Iterator[Change]:
+def _psi(subject: str, pairs: Sequence[tuple[int, int]], bounds: Monitor) -> Iterator[Change]:
     if len(pairs) < 2:
         return
     tonight, reference = zip(*pairs, strict=True)
@@ -226,61 +222,56 @@ def _share(
     return Change(subject, measure, *shares, distance, bounds, spread, loans[0])
 
 
-def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
-    loans = _loans(seen.profiles)
-    if seen.approval_rate is None or expected.approval_rate is None or not loans:
+def _approval(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[Change]:
+    if seen.approval_rate is None or expected.approval_rate is None or not seen.loans:
         return
     pair, learnt = (seen.approval_rate, expected.approval_rate), expected.good + expected.bad
-    yield _share("loans", "approval_rate", pair, (loans, learnt), bounds.share)
+    yield _share("loans", "approval_rate", pair, (seen.loans, learnt), bounds.share)
 
 
-def _volume(seen: Seen, bounds: Bounds) -> Iterator[Change]:
+def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
     """Tonight's loans against the median of earlier nights: on a scale of logarithms."""
-    loans = _loans(seen.profiles)
+    loans = seen.loans
     if len(seen.earlier) < FEWEST_NIGHTS or not loans or not all(seen.earlier):
         return
     usual = median(seen.earlier)
     off = [abs(log(each / usual)) for each in seen.earlier]
     spread = NORMAL * median(off) + sqrt(1 / usual)
-    ratios = _as_logs(bounds.volume)
+    ratios = (log(bounds.volume[0]), log(bounds.volume[1]))
     yield Change(
         "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans,
         off=lambda distance: usual * abs(exp(distance if loans >= usual else -distance) - 1),
     )  # fmt: skip
 
 
-def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
-    bins = next((own for (role, _), own in seen.profiles.items() if role == "score"), [])
-    good, bad = sum(each.good for each in bins), sum(each.bad for each in bins)
+def _ranking(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[Change]:
+    good, bad = sum(each.good for each in seen.score), sum(each.bad for each in seen.score)
     if seen.auc is None or expected.auc is None or min(good, bad) < FEWEST_OF_A_CLASS:
         return
-    errors = [
-        auc_error(seen.auc, good, bad),
-        auc_error(expected.auc, expected.good, expected.bad),
-    ]
-    spread = sqrt(sum(each**2 for each in errors))
+    held_out_error = auc_error(expected.auc, expected.good, expected.bad)
+    spread = hypot(auc_error(seen.auc, good, bad), held_out_error)
     drop = max(expected.auc - seen.auc, 0.0)
     yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds.auc, spread, good + bad)
 
 
-def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+def _calibrations(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[Change]:
     """Observed bads over expected ones, of all loans to judge by and of each part of them.
 
     The model's own PDs rest on the bads that it has learnt from: all of them, or a part's.
     """
-    pair = bounds.calibration
-    for (role, subject), bins in seen.profiles.items():
-        if role == "score":
-            bad, known = sum(each.bad for each in bins), sum(each.known for each in bins)
-            pds = sum(each.known_pd_sum for each in bins)
-            whole = Outcomes("outcomes", known, bad, pds)
-            yield from _calibration(whole, expected.bad, pair)
-        elif role == "segment":
-            for each in bins:
-                own = Outcomes(f"{subject}={each.label}", each.known, each.bad, each.known_pd_sum)
-                yield from _calibration(own, each.reference_bad or 0, pair)
+    bad, known = sum(each.bad for each in seen.score), sum(each.known for each in seen.score)
+    whole = Outcomes("outcomes", known, bad, sum(each.known_pd_sum for each in seen.score))
+    parts = [
+        (Outcomes(f"{name}={each.label}", each.known, each.bad, each.known_pd_sum), each)
+        for (role, name), bins in seen.profiles.items()
+        if role == "segment"
+        for each in bins
+    ]
+    yield from _calibration(whole, expected.bad, bounds.calibration)
+    for part, own in parts:
+        yield from _calibration(part, own.reference_bad or 0, bounds.calibration)
     for month in seen.fresh:
-        yield from _calibration(month, expected.bad, pair)
+        yield from _calibration(month, expected.bad, bounds.calibration)
 
 
 def _calibration(found: Outcomes, learnt_bad: int, bounds: tuple[float, float]) -> Iterator[Change]:
@@ -308,40 +299,25 @@ def _root(ratio: float) -> float:
     return 2 * (sqrt(ratio) - 1)
 
 
-def _as_logs(bounds: tuple[float, float]) -> tuple[float, float]:
-    watch, act = bounds
-    return log(watch), log(act)
-
-
-def _loans(profiles: Profiles) -> int:
-    return next(
-        (sum(each.loans for each in own) for (role, _), own in profiles.items() if role == "score"),
-        0,
-    )
+FEED = ("missing_share", "unseen_share")
+CAUSES = {
+    "look at the lender's files first: values are missing or new": FEED,
+    "outcomes are not what the model says": ("auc", "calibration"),
+    "loans are not those that it learnt from": ("psi", "approval_rate"),
+    "many more or fewer loans came than usual": ("volume",),
+}
 
 
 def advice(found: Sequence[Drift]) -> Advice:
     """Whether to retrain, and why; where a feed has changed, it is to be looked at first."""
     acting = [each for each in found if each.status == "act"]
-    feed = [each for each in acting if each.measure in ("missing_share", "unseen_share")]
-    causes = {
-        "look at the lender's files first: values are missing or new": feed,
-        "outcomes are not what the model says": [
-            each for each in acting if each.measure in ("auc", "calibration")
-        ],
-        "loans are not those that it learnt from": [
-            each for each in acting if each.measure in ("psi", "approval_rate")
-        ],
-        "many more or fewer loans came than usual": [
-            each for each in acting if each.measure == "volume"
-        ],
+    named = {
+        words: ", ".join(
+            f"{each.measure} of {each.subject}" for each in acting if each.measure in own
+        )
+        for words, own in CAUSES.items()
     }
-    said = [f"{words} ({_named(own)})" for words, own in causes.items() if own]
-    is_aged = any(
-        each.measure not in ("missing_share", "unseen_share", "volume") for each in acting
-    )
-    return Advice(is_aged and not feed, "; ".join(said) or "nothing is to be acted on")
-
-
-def _named(found: Sequence[Drift]) -> str:
-    return ", ".join(f"{each.measure} of {each.subject}" for each in found)
+    said = [f"{words} ({subjects})" for words, subjects in named.items() if subjects]
+    measures = {each.measure for each in acting}
+    retrain = measures.isdisjoint(FEED) and bool(measures - {"volume"})
+    return Advice(retrain, "; ".join(said) or "nothing is to be acted on")

@@ -37,9 +37,9 @@ def figures(
     at_ks = ks_threshold(ordered)
     asked = {*thresholds, *([] if at_ks is None else [at_ks])}
     return ranking + [
-        Figure(fold, each.label, threshold, each.metric, each.value, rows)
+        Figure(fold, label, threshold, name, value, rows)
         for threshold in sorted(asked)
-        for each in report(ordered, threshold)
+        for (label, name), value in report(ordered, threshold).items()
     ]
 
 
@@ -79,6 +79,45 @@ def fold_figures(
     ]
     pooled = figures([cell for cells in folds.values() for cell in cells], thresholds)
     return each + pooled + _spread(each, thresholds)
+
+
+def segment_figures(segment: str, cells: Sequence[Cell], names: Sequence[str]) -> list[Figure]:
+    """Of a part of the loans: how many `loans`, open ones too, and metrics by their names."""
+    loans, known = sum(each.loans for each in cells), sum(each.known for each in cells)
+    values = {"loans": float(loans)} | {name: METRICS[name](cells) for name in names}
+    return [Figure(None, ALL, None, name, value, known, segment) for name, value in values.items()]
+
+
+APPROVED_BY = {
+    (True, True): "approved_by=both",
+    (True, False): "approved_by=champion",
+    (False, True): "approved_by=challenger",
+    (False, False): "approved_by=neither",
+}
+
+
+class Swap(NamedTuple):
+    """Loans that share the challenger's score and what each of both models would do."""
+
+    champion_approves: bool
+    challenger_approves: bool
+    cell: Cell
+
+
+def swap_figures(swaps: Iterable[Swap]) -> list[Figure]:
+    """Whom champion and challenger decide differently, counted on the same loans.
+
+    Of each quarter of this swap set: `loans`, open ones too, `observed_rate`, and `mean_pd`. The
+    PD is the challenger's, of loans with a known outcome, as the observed rate is.
+    """
+    quarters: dict[str, list[Cell]] = {name: [] for name in APPROVED_BY.values()}
+    for each in swaps:
+        quarters[APPROVED_BY[each.champion_approves, each.challenger_approves]].append(each.cell)
+    return [
+        figure
+        for name, cells in quarters.items()
+        for figure in segment_figures(name, by_risk(cells), ("observed_rate", "mean_pd"))
+    ]
 
 
 def pooled(measured: Iterable[Figure], metric: str, threshold: float | None = None) -> float | None:

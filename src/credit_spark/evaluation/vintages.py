@@ -11,8 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.evaluation.cells import Cell, by_risk, counted
-from credit_spark.evaluation.figures import ALL, Figure
-from credit_spark.evaluation.metrics import METRICS
+from credit_spark.evaluation.figures import Figure, segment_figures
 
 # The underscore keeps it apart from any column of a contract.
 VINTAGE = "_vintage"
@@ -84,12 +83,5 @@ def vintage_figures(by_month: Vintages) -> list[Figure]:
         figure
         for each, cells in by_month.items()
         if each is not None
-        for figure in _figures(f"{OF_A_VINTAGE}{month_of(each)}", cells)
+        for figure in segment_figures(f"{OF_A_VINTAGE}{month_of(each)}", cells, SHOWN)
     ]
-
-
-def _figures(segment: str, cells: Sequence[Cell]) -> list[Figure]:
-    known = sum(each.known for each in cells)
-    loans = known + sum(each.open for each in cells)
-    values = {"loans": float(loans)} | {name: METRICS[name](cells) for name in SHOWN}
-    return [Figure(None, ALL, None, name, value, known, segment) for name, value in values.items()]

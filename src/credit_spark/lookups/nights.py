@@ -1,6 +1,6 @@
 """The last batch dates, a line each, and the figures of one date."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -8,10 +8,12 @@ import click
 from rich.console import Console
 
 from credit_spark.contract.errors import InputError
+from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import STATUSES
 from credit_spark.flags import of_a_portfolio, of_any_night
 from credit_spark.lookups.output import Row, in_three_ways, told
-from credit_spark.lookups.place import Place, place_of
+from credit_spark.lookups.place import opened
+from credit_spark.storage.reader import TableReader
 
 NIGHTS = 14
 FIGURES = ("ks", "auc")
@@ -28,12 +30,11 @@ OF_DRIFT = ("status", "subject", "measure", "value", "reference", "chance", "row
 @of_a_portfolio
 def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
     """Show the last batch dates, a line each: rows, model and KS of the newest complete run."""
-    reader = place_of(**where).reader
+    _, reader = opened(**where)
     last = reader.last_runs()[-nights:]
     if not last:
         raise InputError(f"there is no run at {reader.folder} yet; run 'credit-spark nightly'")
-    figures = reader.date_figures(FIGURES)
-    statuses = reader.date_statuses()
+    figures, statuses = reader.date_figures(FIGURES), reader.date_statuses()
     rows = [
         _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], {})) for run in last
     ]
@@ -73,47 +74,37 @@ def _line(
     }
 
 
-def bands(place: Place, night: date) -> list[Row]:
+def bands(contract: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's loans, good and bad, by band, in the contract's order."""
-    sums = place.reader.sums(night, "band", "outcome")
-    return [
-        _band(name, [row for row in sums if row["band"] == name])
-        for name in place.contract.score.bands
-        if sums
-    ]
+    sums = reader.sums(night, "band", "outcome")
+    rows: list[Row] = []
+    for band in contract.score.bands if sums else ():
+        own = {row["outcome"]: row for row in sums if row["band"] == band}
+        loans = sum(row["loans"] for row in own.values())
+        mean_pd = sum(row["pd"] for row in own.values()) / loans if loans else None
+        good, bad = (own[name]["loans"] if name in own else 0 for name in ("good", "bad"))
+        counts = {"good": good, "bad": bad, "open": loans - good - bad}
+        rows.append({"band": band, "loans": loans, "mean_pd": mean_pd, **counts})
+    return rows
 
 
-def _band(name: str, own: Sequence[Row]) -> Row:
-    counts = {row["outcome"]: row["loans"] for row in own}
-    loans, good, bad = sum(counts.values()), counts.get("good", 0), counts.get("bad", 0)
-    mean_pd = sum(row["pd"] for row in own) / loans if loans else None
-    return {
-        "band": name, "loans": loans, "mean_pd": mean_pd, "good": good, "bad": bad,
-        "open": loans - good - bad,
-    }  # fmt: skip
-
-
-def metrics(place: Place, night: date) -> list[Row]:
+def metrics(_: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's figures, without those of single folds."""
     return [
         {name: row[name] for name in COLUMNS}
-        for row in place.reader.metrics(night)
+        for row in reader.metrics(night)
         if row["fold"] is None
     ]
 
 
-def drift(place: Place, night: date) -> list[Row]:
+def drift(_: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's figures that are watched, the gravest first."""
-    rows = place.reader.drift(night)
+    rows = reader.drift(night)
     gravest = sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
     return [{name: row[name] for name in OF_DRIFT} for row in gravest]
 
 
-SHOWN: Mapping[str, Callable[[Place, date], list[Row]]] = {
-    "bands": bands,
-    "drift": drift,
-    "metrics": metrics,
-}
+SHOWN = {"bands": bands, "drift": drift, "metrics": metrics}
 
 
 @click.command
@@ -122,9 +113,9 @@ SHOWN: Mapping[str, Callable[[Place, date], list[Row]]] = {
 @of_any_night
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
     """Show a night's metrics, what of it has changed, or its loans by band."""
-    place = place_of(**where)
-    night = as_of or place.reader.latest()
-    rows = SHOWN[what](place, night)
+    contract, reader = opened(**where)
+    night = as_of or reader.latest()
+    rows = SHOWN[what](contract, reader, night)
     if not rows:
         raise InputError(f"the night of {night} has no {what}; run 'credit-spark nightly' for it")
     told(rows, as_csv=as_csv, as_json=as_json)

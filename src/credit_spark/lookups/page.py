@@ -8,7 +8,7 @@ import click
 
 from credit_spark.contract.errors import InputError
 from credit_spark.flags import of_a_portfolio
-from credit_spark.lookups.place import place_of
+from credit_spark.lookups.place import opened
 from credit_spark.serving.answers import Answers
 
 LOOPBACK = "127.0.0.1"
@@ -24,7 +24,7 @@ THREADS = 4
 @of_a_portfolio
 def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
     """Serve a page: the newest night, a loan, an applicant; and the same as JSON."""
-    place = place_of(**where)
+    contract, reader = opened(**where)
     # Flask takes half a second to import.
     import waitress
 
@@ -36,7 +36,7 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
             f"CREDIT_SPARK_TOKEN), or serve on {LOOPBACK}"
         )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    app = application(Answers(place.contract, place.reader), token)
+    app = application(Answers(contract, reader), token)
     try:
         server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
     except (OSError, ValueError) as error:
@@ -44,7 +44,7 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
         raise InputError(f"{host}:{port} cannot be served on: {why}") from None
     # A name may stand for several addresses, which are all served on.
     listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
-    click.echo(f"{place.contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
+    click.echo(f"{contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
     server.run()
 
 

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from credit_spark.evaluation.cutoffs import Cutoff, curve, cutoff
 from credit_spark.flags import of_any_night
-from credit_spark.lookups.place import document_of, place_of
+from credit_spark.lookups.place import document_of, opened
+from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.sql import Dialect, scoring_sql
 
 BAR = 20
@@ -32,18 +33,16 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
 
     The loss is told where the contract names an exposure.
     """
-    place = place_of(**where)
-    night = as_of or place.reader.latest()
-    decisions = place.reader.model_of(night).score.decisions
-    cells = place.reader.cells(night, decisions)
-    losses = place.reader.losses(night, decisions)
+    _, reader = opened(**where)
+    night = as_of or reader.latest()
+    decisions = reader.model_of(night).score.decisions
+    cells = reader.cells(night, decisions)
+    losses = reader.losses(night, decisions)
     own = decisions.approve_below
     asked = [cutoff(cells, each, losses) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:
-        rows = {"cutoffs": asked, "curve": curve(cells, losses)}
-        print(
-            json.dumps({name: [each._asdict() for each in found] for name, found in rows.items()})
-        )
+        found = {"cutoffs": asked, "curve": curve(cells, losses)}
+        print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
         return
     loss = [] if losses is None else ["expected loss"]
     table = Table("approve below", "approved", "share", "expected bad", "observed bad", *loss, "")
@@ -68,7 +67,6 @@ def _row(found: Cutoff) -> list[str]:
 @of_any_night
 def export(*, dialect: Dialect, version: str | None, as_of: date | None, **where: Any) -> None:
     """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
-    place = place_of(**where)
-    kinds = {name: promise.kind for name, promise in place.contract.columns.items()}
-    document = document_of(place, version, as_of)
-    print(scoring_sql(document, kinds, dialect, loss=place.contract.loss), end="")
+    contract, reader = opened(**where)
+    document = document_of(reader, version, as_of)
+    print(scoring_sql(document, kinds_of(contract), dialect, loss=contract.loss), end="")

@@ -1,8 +1,9 @@
 """A night's report, made from its tables, and written beside them: with no Spark but to draw."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,8 +15,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.flags import of_any_night
-from credit_spark.lookups.place import place_of
-from credit_spark.reporting.charts import Chart
+from credit_spark.lookups.place import opened
 from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
 from credit_spark.reporting.sections import Report
@@ -49,45 +49,46 @@ def report(
 
     Where --out is not given, it stands in the folder 'reports' beside the tables.
     """
-    place = place_of(**where)
-    night = as_of or place.reader.latest()
-    if training:
-        found = training_report(training_facts(place.contract, place.reader, night))
-    else:
-        found = report_of(facts_of(place.contract, place.reader, night))
-    name = f"train-{night}.html" if training else f"{night}.html"
-    click.echo(_written(_page(found), place.reader.folder, name, out))
+    contract, reader = opened(**where)
+    night = as_of or reader.latest()
+    found = _report_of(contract, reader, night, training=training)
+    if out:
+        writable(str(out.parent), "--out")
+        out.write_bytes(_page(found))
+    click.echo(out or _put_beside(reader.folder, night, found, training=training))
     if charts_folder:
         writable(str(charts_folder), "--charts")
-        count = len([*drawn_into(charts_folder, found)])
-        click.echo(f"{count} charts in {charts_folder}")
+        click.echo(f"{_draw_into(charts_folder, found)} charts in {charts_folder}")
 
 
-def _page(found: Report) -> str:
+def publish(contract: Contract, folder: str, night: date, *, training: bool = False) -> str:
+    """Write the report of a night, or of its training, beside its tables, and say where it is."""
+    found = _report_of(contract, TableReader(folder), night, training=training)
+    return _put_beside(folder, night, found, training=training)
+
+
+# What is written after a step of a run.
+REPORTS: Mapping[str, Callable[[Contract, str, date], str]] = MappingProxyType(
+    {"train": partial(publish, training=True), "measure": publish}
+)
+
+
+def _report_of(contract: Contract, reader: TableReader, night: date, *, training: bool) -> Report:
+    if training:
+        return training_report(training_facts(contract, reader, night))
+    return report_of(facts_of(contract, reader, night))
+
+
+def _put_beside(folder: str, night: date, found: Report, *, training: bool) -> str:
+    name = f"train-{night}.html" if training else f"{night}.html"
+    return put(f"{folder}/reports", name, _page(found))
+
+
+def _page(found: Report) -> bytes:
     # Only who makes a report needs what it is made with.
     from credit_spark.reporting.page import page
 
-    return page(found)
-
-
-def _written(text: str, folder: str, name: str, out: Path | None) -> str:
-    if not out:
-        return _put_beside(folder, name, text)
-    writable(str(out.parent), "--out")
-    out.write_bytes(text.encode())
-    return str(out)
-
-
-def publish(contract: Contract, folder: str, night: date) -> str:
-    """Write a night's report beside its tables, and say where it is."""
-    found = report_of(facts_of(contract, TableReader(folder), night))
-    return _put_beside(folder, f"{night}.html", _page(found))
-
-
-def publish_training(contract: Contract, folder: str, night: date) -> str:
-    """Write a training's report beside its tables, and say where it is."""
-    found = training_report(training_facts(contract, TableReader(folder), night))
-    return _put_beside(folder, f"train-{night}.html", _page(found))
+    return page(found).encode()
 
 
 def training_facts(contract: Contract, reader: TableReader, night: date) -> TrainingFacts:
@@ -112,9 +113,6 @@ def training_facts(contract: Contract, reader: TableReader, night: date) -> Trai
     own = contract.model.imbalance
     ordered = sorted(fits, key=lambda each: (each.treatment != own, each.treatment))
     return TrainingFacts(contract, night, ordered, metrics)
-
-
-REPORTS = MappingProxyType({"train": publish_training, "measure": publish})
 
 
 def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts:
@@ -156,18 +154,14 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
     )
 
 
-def _put_beside(folder: str, name: str, text: str) -> str:
-    """Write a page beside the tables, whole or not at all; where it stands is given back."""
-    return put(f"{folder}/reports", name, text.encode())
-
-
-def drawn_into(folder: Path, found: Report) -> Iterator[Chart]:
-    """Write each chart that has data: a picture in two formats, and its data."""
+def _draw_into(folder: Path, found: Report) -> int:
+    """Write each chart that has data as a picture in two formats, and its data; how many."""
     from credit_spark.reporting.drawing import drawn
 
-    for chart in (chart for section in found.sections for chart in section.charts if chart.data):
+    charts = [chart for section in found.sections for chart in section.charts if chart.data]
+    for chart in charts:
         (folder / f"{chart.name}.svg").write_bytes(drawn(chart, "svg"))
         (folder / f"{chart.name}.png").write_bytes(drawn(chart, "png"))
         text = json.dumps(chart._asdict(), indent=1)
         (folder / f"{chart.name}.json").write_text(text, encoding="utf-8")
-        yield chart
+    return len(charts)

@@ -12,7 +12,7 @@ from rich.table import Table
 from credit_spark.contract.errors import InputError
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.output import in_three_ways, told
-from credit_spark.lookups.place import document_of, place_of
+from credit_spark.lookups.place import document_of, opened
 from credit_spark.scoring.scorecard import scorecard as rows_of
 from credit_spark.serving.answers import Answers
 
@@ -27,7 +27,8 @@ def scorecard(
     *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
 ) -> None:
     """Print a model's scorecard: the points that each feature's levels add."""
-    document = document_of(place_of(**where), version, as_of)
+    _, reader = opened(**where)
+    document = document_of(reader, version, as_of)
     told([row._asdict() for row in rows_of(document)], as_csv=as_csv, as_json=as_json)
 
 
@@ -37,13 +38,13 @@ def scorecard(
 @of_any_night
 def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
     """Say why a loan has its points: what each feature adds to them, and the reasons."""
-    place = place_of(**where)
-    night = as_of or place.reader.latest()
-    if night not in place.reader.complete_dates():
+    contract, reader = opened(**where)
+    night = as_of or reader.latest()
+    if night not in reader.complete_dates():
         raise InputError(
             f"the night of {night} is not complete; 'credit-spark status' lists nights"
         )
-    answer = Answers(place.contract, place.reader).loan(loan_id, night)
+    answer = Answers(contract, reader).loan(loan_id, night)
     if answer is None:
         raise InputError(f"there is no loan '{loan_id}' among the scores of {night}")
     if as_json:

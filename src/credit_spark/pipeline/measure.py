@@ -10,9 +10,17 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, METRICS, PROFILES, loans, scores
 from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
-from credit_spark.evaluation.figures import ALL, Figure, figures, pooled, reliability
+from credit_spark.evaluation.figures import (
+    ALL,
+    APPROVED_BY,
+    Figure,
+    Swap,
+    figures,
+    pooled,
+    reliability,
+    swap_figures,
+)
 from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
-from credit_spark.evaluation.swaps import APPROVED_BY, Swap, swap_figures
 from credit_spark.evaluation.vintages import (
     collected_vintages,
     counted_vintages,
@@ -134,7 +142,7 @@ def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
     """The champion's cells and every figure of them, of vintages and of correlations."""
     measured = _measured(champion, NIGHT, collected(counted(by_age)))
     cells = measured.cells[NIGHT][None]
-    rows = sum(each.known + each.open for each in cells)
+    rows = sum(each.loans for each in cells)
     approved = approval_rate(cells, champion.score)
     return measured._replace(
         figures={NIGHT: [

@@ -11,7 +11,6 @@ from credit_spark.contract.tables import (
     STATUSES,
 )
 from credit_spark.evaluation.drift import (
-    Bounds,
     Drift,
     Expected,
     Outcomes,
@@ -57,8 +56,7 @@ def monitor(
     document = run.models.document(scored_by(run))
     seen = measured or measured_before(run, document)
     earlier = earlier_batches(run)
-    bounds = Bounds(**run.settings.monitor.model_dump(exclude={"nights"}))
-    found = drifts(observed(seen, document, earlier), expected(document), bounds)
+    found = drifts(observed(seen, document, earlier), expected(document), run.settings.monitor)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []

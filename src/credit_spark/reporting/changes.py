@@ -1,7 +1,5 @@
 """What has changed against the loans learnt from, and what moved the scores since last night."""
 
-from collections.abc import Iterator
-
 from credit_spark.evaluation.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
 from credit_spark.reporting.facts import NightFacts, Row
@@ -33,7 +31,7 @@ def changes(facts: NightFacts) -> Section:
     return Section(
         "Changes",
         says,
-        charts=[_psi(facts), _moved(facts, "feature"), *_moved_segments(facts)],
+        charts=[_psi(facts), *(_moved(facts, part) for part in _parts(facts))],
         tables=[Table(head, rows)] if rows else [],
     )
 
@@ -69,14 +67,10 @@ def _moved(facts: NightFacts, part: str) -> Chart:
     name, whole = f"moved-{part}", _whole(facts)
     if whole is None:
         return nothing(name, title, "bars", "no loan stood in an earlier night, too")
-    found = {
-        row["part"].removeprefix(f"{part}="): row
+    values = {
+        f"{row['part'].removeprefix(f'{part}=')}, {cause}": row[column]
         for row in facts.movements
         if row["part"].startswith(f"{part}=")
-    }
-    values = {
-        f"{label}, {cause}": row[column]
-        for label, row in found.items()
         for cause, column in (("its data", "by_inputs"), ("the model", "by_model"))
         if abs(row[column]) >= SHOWN
     }
@@ -91,10 +85,9 @@ def _moved(facts: NightFacts, part: str) -> Chart:
     return bars(name, title, says, largest_first(values), "points, on average")
 
 
-def _moved_segments(facts: NightFacts) -> Iterator[Chart]:
-    if _whole(facts):
-        for segment in facts.contract.segments:
-            yield _moved(facts, segment)
+def _parts(facts: NightFacts) -> list[str]:
+    """What moved the points: features, and where any loan was there before, each segment."""
+    return ["feature", *(facts.contract.segments if _whole(facts) else ())]
 
 
 def _whole(facts: NightFacts) -> Row | None:

@@ -90,8 +90,6 @@ def bars(
     name: str, title: str, says: str, values: Mapping[str, float], x_label: str, least: float = 0.0
 ) -> Chart:
     """A bar for each name; the axis reaches as far as `least` at least."""
-    if not values:
-        return nothing(name, title, "bars", "there is nothing to show")
     shown = dict(list(values.items())[:MOST_BARS])
     if len(values) > MOST_BARS:
         says += f" {MOST_BARS} of {len(values)} are shown."

@@ -1,5 +1,6 @@
 """What a report is made from: small counts of a night, as its tables have them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -36,15 +37,10 @@ class NightFacts(NamedTuple):
 
     def figure(self, metric: str, segment: str = "all") -> float | None:
         """A figure of tonight that needs no threshold."""
-        return next(
-            (
-                row["value"]
-                for row in self.metrics
-                if (row["metric"], row["segment"], row["label"], row["threshold"])
-                == (metric, segment, "all", None)
-            ),
-            None,
-        )
+        wanted = (metric, segment, "all", None)
+        columns = ("metric", "segment", "label", "threshold")
+        found = (row for row in self.metrics if tuple(row[name] for name in columns) == wanted)
+        return next((row["value"] for row in found), None)
 
     def segments(self, prefix: str) -> dict[str, dict[str, Row]]:
         """Rows of tonight whose segment begins so: by the rest of its name, then by metric."""
@@ -58,10 +54,9 @@ class NightFacts(NamedTuple):
         """The bins of what is watched; none where it was not."""
         return self.profiles.get((role, subject), [])
 
-    def loans_by(self, *columns: str) -> dict[tuple[Any, ...], int]:
+    def loans_by(self, *columns: str) -> Counter[tuple[Any, ...]]:
         """Tonight's loans by some of decision, band and first reason."""
-        found: dict[tuple[Any, ...], int] = {}
+        found: Counter[tuple[Any, ...]] = Counter()
         for row in self.decided:
-            key = tuple(row[column] for column in columns)
-            found[key] = found.get(key, 0) + row["loans"]
+            found[tuple(row[column] for column in columns)] += row["loans"]
         return found

@@ -1,19 +1,92 @@
-"""A night's report: its sections, in the order in which they are read.
+"""A night's report: its sections, in the order in which they are read; tonight at a glance first.
 
 Everything comes from counts that are bounded by the scale and the contract, never by the book.
 """
 
 from collections.abc import Callable, Sequence
 
-from credit_spark.reporting.by_vintage import vintages
+from credit_spark.contract.tables import DECISIONS, STATUSES
 from credit_spark.reporting.changes import changes
-from credit_spark.reporting.decisions import decisions
 from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.headline import headline
-from credit_spark.reporting.portfolio import portfolio
-from credit_spark.reporting.ranking import ranking
-from credit_spark.reporting.sections import Report, Section
+from credit_spark.reporting.portfolio import decisions, portfolio
+from credit_spark.reporting.ranking import ranking, vintages
+from credit_spark.reporting.sections import Report, Section, Table, counted, percent, plain
 from credit_spark.reporting.sources import data, model, run
+
+Say = Callable[[float | None], str]
+# What the gravest status of drift means; None: the night was not monitored.
+CHANGED = {
+    "act": "something has changed that calls for action (see Changes)",
+    "watch": "something has changed and should be watched (see Changes)",
+    "stable": "nothing has changed so much that it is to be watched",
+    None: "whether anything has changed was not looked at",
+}
+FIGURES = (
+    ("approved by their PD", "approval_rate", percent),
+    ("mean PD of known outcomes", "mean_pd", percent),
+    ("bad among known outcomes", "observed_rate", percent),
+    ("KS", "ks", plain),
+    ("AUC", "auc", plain),
+)
+COUNTS = (
+    ("lines read", "rows_read"),
+    ("loans accepted", "rows_accepted"),
+    ("lines that gave way to newer ones", "rows_superseded"),
+    ("lines set aside", "rows_quarantined"),
+)
+
+
+def headline(facts: NightFacts) -> Section:
+    """Tonight at a glance, beside the night before."""
+    last = facts.last_run or {}
+    told = [
+        *((name, facts.run[fact], last.get(fact), counted) for name, fact in COUNTS),
+        *(
+            (name, facts.figure(metric), facts.last_figures.get(metric), say)
+            for name, metric, say in FIGURES
+        ),
+    ]
+    head = ["", "tonight"]
+    rows = [[name, say(now)] for name, now, _, say in told]
+    if last:
+        head += [f"night of {last['as_of']}", "change"]
+        for row, (_, now, before, say) in zip(rows, told, strict=True):
+            row += [say(before), _change(now, before, say)]
+    return Section("Tonight", _at_a_glance(facts), tables=[Table(head, rows)])
+
+
+def _at_a_glance(facts: NightFacts) -> str:
+    by_decision = facts.loans_by("decision")
+    loans = by_decision.total()
+    shares = ", ".join(f"{by_decision[(name,)] / loans:.0%} {name}" for name in DECISIONS if loans)
+    gravest = max((row["status"] for row in facts.drift), key=STATUSES.index, default=None)
+    told = CHANGED[gravest]
+    return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {told}."
+
+
+def _how_good(facts: NightFacts) -> str:
+    value, known = facts.figure("auc"), sum(each.known for each in facts.cells)
+    if value is None:
+        return "Too few outcomes are known to say how good the model is."
+    word = "well" if value >= 0.75 else "fairly" if value >= 0.65 else "poorly"
+    held_out = facts.document.held_out
+    honest = (
+        f"; on loans held out from its training it came to {held_out.auc:.3f}"
+        if held_out and held_out.auc is not None
+        else ""
+    )
+    return (
+        f"On {known:,} known outcomes, its training loans among them, the model ranks {word} "
+        f"(AUC {value:.3f}{honest})."
+    )
+
+
+def _change(now: float | None, before: float | None, say: Say) -> str:
+    if now is None or before is None:
+        return ""
+    sign = "+" if now >= before else "-"
+    return f"{sign}{say(abs(now - before)).replace('%', ' points')}"
+
 
 SECTIONS: Sequence[Callable[[NightFacts], Section]] = (
     headline, ranking, decisions, portfolio, vintages, changes, data, model, run,

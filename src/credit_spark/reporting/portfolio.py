@@ -1,14 +1,84 @@
-"""The loans by segments and analyses, their balance, and how features hang together."""
+"""The loans: who is declined and why, segments and analyses, their balance and correlations."""
 
-from credit_spark.contract.tables import MISSING
+from collections.abc import Mapping
+
+from credit_spark.contract.tables import DECISIONS, MISSING
+from credit_spark.evaluation.calibration import mean_pd
+from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.profiles import Bin
-from credit_spark.reporting.charts import Chart, Rate, bars, heat, nothing, rates
+from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates
 from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.sections import Section
+from credit_spark.reporting.sections import Section, Table, counted, percent
+from credit_spark.scoring.scale import band_of
 
+MOST_REASONS = 12
 MOST_LEVELS = 15
 # With fewer known outcomes, a field's rate is mostly chance.
 SURE = 20
+
+
+def decisions(facts: NightFacts) -> Section:
+    """Who is approved and declined, and why."""
+    found = facts.loans_by("decision")
+    rows = [
+        (name, counted(found[(name,)]), percent(found[(name,)] / found.total() if found else None))
+        for name in DECISIONS
+    ]
+    reasons = _declined_for(facts)
+    return Section(
+        "Who is declined, and why",
+        _why_declined(facts, reasons),
+        charts=[_bands(facts), _reasons(reasons)],
+        tables=[Table(("decision", "loans", "share"), rows)],
+    )
+
+
+def _declined_for(facts: NightFacts) -> dict[str, float]:
+    found = {
+        reason or "no reason": float(count)
+        for (decision, reason), count in facts.loans_by("decision", "reason_1").items()
+        if decision == DECISIONS[-1]
+    }
+    return dict(list(largest_first(found).items())[:MOST_REASONS])
+
+
+def _why_declined(facts: NightFacts, reasons: Mapping[str, float]) -> str:
+    if not reasons:
+        return "No loan is declined."
+    plan = facts.document.score.decisions
+    first = next(iter(reasons))
+    return (
+        f"Loans are approved below a PD of {plan.approve_below:.4g} and declined from "
+        f"{plan.decline_from:.4g} on. The most frequent first reason of those declined: {first}."
+    )
+
+
+def _reasons(reasons: Mapping[str, float]) -> Chart:
+    title = "First reason of the loans that are declined"
+    if not reasons:
+        return nothing("reasons", title, "bars", "no loan is declined")
+    most, count = next(iter(reasons.items()))
+    says = f"{most} comes first for {count:,.0f} of {sum(reasons.values()):,.0f} declined loans."
+    return bars("reasons", title, says, reasons, "loans")
+
+
+def _bands(facts: NightFacts) -> Chart:
+    plan = facts.document.score
+    cells: dict[str, list[Cell]] = {name: [] for name in plan.bands}
+    for cell in facts.cells:
+        cells[band_of(cell.pd, plan)].append(cell)
+    shown = [
+        Rate(
+            name,
+            sum(each.loans for each in own),
+            sum(each.known for each in own),
+            sum(each.bad for each in own),
+            mean_pd(own),
+        )
+        for name, own in cells.items()
+    ]
+    title = "Bands, and the bad rate of loans to judge by in them"
+    return rates("bands", title, shown, "The band")
 
 
 def portfolio(facts: NightFacts) -> Section:
@@ -39,17 +109,18 @@ def portfolio(facts: NightFacts) -> Section:
     )
 
 
-def _rate(found: Bin) -> Rate:
-    expected = found.known_pd_sum / found.known if found.known else None
-    return Rate(found.label, found.loans, found.known, found.bad, expected)
-
-
 def _by(facts: NightFacts, role: str, name: str, title: str) -> Chart:
     bins = facts.bins(role, name)
     if not bins:
         why = "the model was fitted before the contract asked for it; it is shown after a training"
         return nothing(f"{role}-{name}", title, "rates", why)
-    found = [_rate(each) for each in bins]
+    found = [
+        Rate(
+            each.label, each.loans, each.known, each.bad,
+            each.known_pd_sum / each.known if each.known else None,
+        )
+        for each in bins
+    ]  # fmt: skip
     if role == "segment":
         frequent = sorted(found, key=lambda each: -each.loans)[:MOST_LEVELS]
         shown = sorted(frequent, key=lambda each: (each.label == MISSING, each.label))
@@ -67,23 +138,22 @@ def _against(facts: NightFacts, name: str, other: str) -> Chart:
     rows, columns = (
         [each.label for each in facts.bins("analysis", side)] for side in (name, other)
     )
-    sides = [divmod(each.bin, len(columns)) for each in bins]
-    fields = dict(zip(sides, bins, strict=True))
-    across = [
-        nth for nth in range(len(rows)) if any(fields[nth, c].loans for c in range(len(columns)))
-    ]
-    down = [nth for nth in range(len(columns)) if any(fields[r, nth].loans for r in across)]
-    values = [[_sure_rate(fields[row, column]) for column in down] for row in across]
+    across = len(columns)
+    fields = [(row, bins[nth * across : (nth + 1) * across]) for nth, row in enumerate(rows)]
+    filled = [(row, own) for row, own in fields if any(each.loans for each in own)]
+    down = [nth for nth in range(across) if any(own[nth].loans for _, own in filled)]
+    values = [[_sure_rate(own[nth]) for nth in down] for _, own in filled]
     says = "Too few outcomes are known in each field to compare them."
-    sure = {side: each for side, each in fields.items() if each.known >= SURE}
+    sure = [each for each in bins if each.known >= SURE]
     if sure:
-        (row, column), worst = max(sure.items(), key=lambda each: each[1].bad / each[1].known)
+        worst = max(sure, key=lambda each: each.bad / each.known)
+        row, column = divmod(worst.bin, across)
         says = (
             f"The bad rate is highest, {worst.bad / worst.known:.1%}, at {rows[row]}, and "
             f"{columns[column]}; it is {sum(each.bad for each in bins) / known:.1%} on the whole."
         )
     blank = f" Fields with fewer than {SURE} known outcomes are blank."
-    shown = ([rows[nth] for nth in across], [columns[nth] for nth in down])
+    shown = ([row for row, _ in filled], [columns[nth] for nth in down])
     return heat(chart, title, says + blank, shown, values)
 
 

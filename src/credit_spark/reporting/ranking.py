@@ -1,14 +1,23 @@
-"""How good the model is: on outcomes that are known by now."""
+"""How good the model is: on outcomes that are known by now, and by the month of its loans."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
 
 from credit_spark.evaluation.calibration import tenths
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, passed
 from credit_spark.evaluation.metrics import auc, ks, ks_threshold
-from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
+from credit_spark.evaluation.vintages import OF_A_VINTAGE, number_of
+from credit_spark.reporting.charts import FEWEST_KNOWN, Chart, Rate, lines, nothing, rates
 from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.sections import Section
+from credit_spark.reporting.sections import Section, Table, counted, percent, plain
+
+YOUNGEST = 24
+FEWEST_RANKED = 100
+# Of a month: how many outcomes are known, and its metrics.
+Months = Mapping[str, tuple[int, Mapping[str, Any]]]
 
 
 def ranking(facts: NightFacts) -> Section:
@@ -75,21 +84,85 @@ def calibration(cells: Sequence[Cell]) -> Chart:
 
 def _by_outcome(facts: NightFacts) -> Chart:
     title = "Points of loans by their outcome"
-    found: dict[int, dict[str, int]] = {}
+    counts = {name: Counter[int]() for name in ("good", "bad", "open")}
     for cell in facts.cells:
-        own = found.setdefault(round(cell.points / 10) * 10, {"good": 0, "bad": 0, "open": 0})
-        for name in own:
-            own[name] += getattr(cell, name)
-    totals = {name: sum(own[name] for own in found.values()) for name in ("good", "bad", "open")}
-    shown = [name for name, total in totals.items() if total]
-    if not shown:
+        for name, own in counts.items():
+            own[round(cell.points / 10) * 10] += getattr(cell, name)
+    found = {name: own for name, own in counts.items() if own.total()}
+    if not found:
         return nothing("points", title, "lines", "there are no scores")
-    points = list(range(min(found), max(found) + 10, 10))
-    found = {each: found.get(each, dict.fromkeys(totals, 0)) for each in points}
-    series = {name: [found[each][name] / totals[name] for each in points] for name in shown}
+    points = list(range(min(counts["bad"]), max(counts["bad"]) + 10, 10))
+    series = {name: [own[each] / own.total() for each in points] for name, own in found.items()}
     means = {
-        name: sum(each * found[each][name] for each in points) / totals[name] for name in shown
+        name: sum(each * loans for each, loans in own.items()) / own.total()
+        for name, own in found.items()
     }
     told = ", ".join(f"{mean:.0f} ({name})" for name, mean in means.items())
     says = f"On average, loans have these points: {told}."
     return lines("points", title, says, points, series, ("points, by tens", "share of loans"))
+
+
+def vintages(facts: NightFacts) -> Section:
+    """The model by vintage and by months on book."""
+    months = {
+        name: (own["loans"]["rows"], {metric: row["value"] for metric, row in own.items()})
+        for name, own in facts.segments(OF_A_VINTAGE).items()
+        if own["loans"]["rows"]
+    }
+    title = "By vintage"
+    if not months:
+        return Section(title, "Not enough data: no outcome is known of loans that are old enough.")
+    rows = [
+        (
+            name, f"{_age(name, facts.as_of)}", counted(known), percent(own["mean_pd"]),
+            percent(own["observed_rate"]), plain(own["ks"]), plain(own["auc"]),
+        )
+        for name, (known, own) in list(months.items())[-YOUNGEST:]
+    ]  # fmt: skip
+    head = ("vintage", "months on book", "known outcomes", "mean PD", "bad", "KS", "AUC")
+    says = (
+        f"{len(months)} months of loans are old enough to judge by; the newest {len(rows)} are "
+        "listed."
+    )
+    return Section(title, says, [_bad_rates(months), _ranks(months)], [Table(head, rows)])
+
+
+def _age(month: str, as_of: date) -> int:
+    return number_of(as_of) - number_of(date.fromisoformat(f"{month}-01"))
+
+
+def _bad_rates(months: Months) -> Chart:
+    found = [
+        Rate(name, int(own["loans"]), known, round(own["observed_rate"] * known), own["mean_pd"])
+        for name, (known, own) in months.items()
+    ]
+    chart = rates("vintages", "Bad rate of each month's loans", found, "The month of a loan")
+    sure = sorted(
+        (each for each in found if each.known >= FEWEST_KNOWN), key=lambda each: each.rate or 0.0
+    )
+    if len(sure) < 2:
+        return chart._replace(says="Too few outcomes are known in each month to compare them.")
+    low, *_, high = sure
+    return chart._replace(
+        says=f"Of {len(sure)} months with {FEWEST_KNOWN} known outcomes at least, the bad rate is "
+        f"lowest in {low.label} ({low.rate:.1%}) and highest in {high.label} ({high.rate:.1%})."
+    )
+
+
+def _ranks(months: Months) -> Chart:
+    title = "AUC and KS of each month's loans"
+    both = {
+        name: own
+        for name, (known, own) in months.items()
+        if own["auc"] is not None and known >= FEWEST_RANKED
+    }
+    if len(both) < 2:
+        return nothing("vintage-ranks", title, "lines", "fewer than two months have 100 outcomes")
+    years = [int(name[:4]) + (int(name[5:]) - 1) / 12 for name in both]
+    aucs: Sequence[float] = [own["auc"] for own in both.values()]
+    series = {"AUC": aucs, "KS": [own["ks"] for own in both.values()]}
+    says = (
+        f"AUC lies between {min(aucs):.3f} and {max(aucs):.3f} over the {len(both)} months with "
+        "100 outcomes."
+    )
+    return lines("vintage-ranks", title, says, years, series, ("month", ""))

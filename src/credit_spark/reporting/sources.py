@@ -1,8 +1,7 @@
 """What a night was made of: its data, its model, its run."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from credit_spark.contract.tables import MISSING
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
@@ -19,35 +18,31 @@ OF_A_RUN = (
 
 def data(facts: NightFacts) -> Section:
     """What is wrong with the data."""
-    title = "What is wrong with the data"
     read, aside = facts.run["rows_read"], facts.run["rows_quarantined"]
-    if not facts.broken:
-        says, charts = "No line was set aside.", [*_gaps(facts)]
-        return Section(title, says, charts, [*_replaced(facts)])
-    ordered = largest_first(facts.broken)
-    first, count = next(iter(ordered.items()))
-    says = f"{first} is broken most often, by {count:,} lines; a line can break several."
-    chart = bars(
-        "quarantine", "Lines set aside, by the rule that they break", says, ordered, "lines"
-    )
-    share = f" ({aside / read:.1%} of those read)" if read and aside is not None else ""
+    says, charts, tables = "No line was set aside.", [], []
+    if facts.broken:
+        ordered = largest_first(facts.broken)
+        first, count = next(iter(ordered.items()))
+        lines = "Some lines were" if aside is None else f"{aside:,} lines were"
+        share = f" ({aside / read:.1%} of those read)" if read and aside is not None else ""
+        says = (
+            f"{lines} set aside{share}; each stands in the table quarantine with every rule that "
+            "it breaks."
+        )
+        most = f"{first} is broken most often, by {count:,} lines; a line can break several."
+        title = "Lines set aside, by the rule that they break"
+        charts = [bars("quarantine", title, most, ordered, "lines")]
+        rows = [(name, counted(each)) for name, each in ordered.items()]
+        tables = [Table(("rule", "lines"), rows)]
     return Section(
-        title,
-        f"{_lines(aside)} set aside{share}; each stands in the table quarantine with "
-        "every rule that it breaks.",
-        charts=[chart, *_gaps(facts)],
-        tables=[
-            Table(("rule", "lines"), [(name, counted(each)) for name, each in ordered.items()]),
-            *_replaced(facts),
-        ],
+        "What is wrong with the data",
+        says,
+        charts=[*charts, _gaps(facts)],
+        tables=[*tables, *_replaced(facts)],
     )
 
 
-def _lines(count: int | None) -> str:
-    return "Some lines were" if count is None else f"{count:,} lines were"
-
-
-def _gaps(facts: NightFacts) -> Iterator[Chart]:
+def _gaps(facts: NightFacts) -> Chart:
     title = "Missing values of the features"
     shares = {
         subject: missing / loans
@@ -56,12 +51,11 @@ def _gaps(facts: NightFacts) -> Iterator[Chart]:
         if (missing := sum(each.loans for each in bins if each.label == MISSING))
     }
     if not shares:
-        yield nothing("missing", title, "bars", "no feature has a missing value")
-        return
+        return nothing("missing", title, "bars", "no feature has a missing value")
     ordered = largest_first(shares)
     first, most = next(iter(ordered.items()))
     says = f"{first} is missing most often, for {most:.1%} of the loans."
-    yield bars("missing", title, says, ordered, "share of loans")
+    return bars("missing", title, says, ordered, "share of loans")
 
 
 def model(facts: NightFacts) -> Section:
@@ -98,16 +92,13 @@ def _replaced(facts: NightFacts) -> Iterator[Table]:
 
 
 def _files(facts: NightFacts) -> Iterator[Table]:
-    files: Sequence[Any] = json.loads(facts.run.get("files") or "[]")
-    if files:
-        rows = [
-            (
-                each["name"],
-                counted(each["bytes"]),
-                counted(each["lines"]),
-                each["layout"],
-                each["content_hash"],
-            )
-            for each in files
-        ]
+    files = json.loads(facts.run.get("files") or "[]")
+    rows = [
+        (
+            each["name"], counted(each["bytes"]), counted(each["lines"]), each["layout"],
+            each["content_hash"],
+        )
+        for each in files
+    ]  # fmt: skip
+    if rows:
         yield Table(("file", "bytes", "lines", "layout", "content hash"), rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from credit_spark.contract.models import Contract
@@ -23,7 +24,6 @@ class Ready(NamedTuple):
     """A model made ready to answer: what it takes a request longest to make."""
 
     document: ModelDocument
-    version: str
     scorer: RecordScorer
     fields: list[Field]
 
@@ -32,23 +32,14 @@ class Answers:
     """Answers on the newest complete night of one portfolio."""
 
     def __init__(self, contract: Contract, reader: TableReader) -> None:
-        self._contract, self._reader = contract, reader
-        self._made_ready: Ready | None = None
-        self._glances: dict[str, dict[str, Any]] = {}
-
-    @property
-    def title(self) -> str:
-        """The portfolio's title."""
-        return self._contract.title
+        self.title, self._contract, self._reader = contract.title, contract, reader
+        self._ready = lru_cache(maxsize=1)(self._made_ready)
+        self._glance = lru_cache(maxsize=1)(self._read_glance)
 
     def night(self) -> dict[str, Any]:
         """The newest night at a glance."""
         as_of = self._reader.latest()
-        run = self._reader.complete_dates()[as_of]
-        state = f"{as_of} {run['run_id']}"
-        glance = self._glances.get(state) or self._glance(as_of)
-        self._glances = {state: glance}
-        return glance
+        return self._glance(as_of, self._reader.complete_dates()[as_of]["run_id"])
 
     def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
         """A loan's score of a night, the newest by default, as it was written, with its parts."""
@@ -62,7 +53,7 @@ class Answers:
             return None
         written = {name: row[name] for name in ("pd", "points", "band", "decision")}
         reasons = tuple(row[name] for name in REASONS if row[name])
-        model = self._ready(document)
+        model = self._ready(row["model_version"])
         score = model.scorer.score(given)._replace(**written, reasons=reasons)
         about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": row["outcome"]}
         return {**about, **_answer(score, model)}
@@ -77,19 +68,15 @@ class Answers:
         return self._tonights().fields
 
     def _tonights(self) -> Ready:
-        return self._ready(self._reader.model_of(self._reader.latest()))
+        return self._ready(self._reader.model_of(self._reader.latest()).version)
 
-    def _ready(self, document: ModelDocument) -> Ready:
-        """The model ready; once, since the reader returns the same document for the same model."""
-        ready = self._made_ready
-        if ready is None or ready.document is not document:
-            fields = fields_of(self._contract, document)
-            scorer = RecordScorer(document, kinds_of(self._contract))
-            ready = Ready(document, document.version, scorer, fields)
-            self._made_ready = ready
-        return ready
+    def _made_ready(self, version: str) -> Ready:
+        document = self._reader.document(version)
+        scorer = RecordScorer(document, kinds_of(self._contract))
+        return Ready(document, scorer, fields_of(self._contract, document))
 
-    def _glance(self, as_of: date) -> dict[str, Any]:
+    def _read_glance(self, as_of: date, _: str) -> dict[str, Any]:
+        """A night at a glance; it stays the same until another run is complete."""
         decisions, bands = (
             {row[column]: row["loans"] for row in self._reader.sums(as_of, column)}
             for column in ("decision", "band")
@@ -127,5 +114,5 @@ def _answer(score: Score, model: Ready) -> dict[str, Any]:
             "declined_at": scale.points_of_pd(plan.decisions.decline_from),
             "approved_from": scale.points_of_pd(plan.decisions.approve_below),
         },
-        "model_version": model.version,
+        "model_version": model.document.version,
     }

@@ -7,14 +7,13 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, render_template, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.wrappers import Response as AnyResponse
 
 from credit_spark.contract.errors import InputError
 from credit_spark.serving.answers import Answers
-from credit_spark.serving.fields import Field, read
-from credit_spark.serving.openapi import document_of
+from credit_spark.serving.fields import read
 
 LARGEST_BODY = 64 * 1024
 LONGEST_ID = 200
@@ -46,28 +45,22 @@ def application(answers: Answers, token: str | None = None) -> Flask:
 
 def _guard(app: Flask, token: str | None) -> None:
     @app.before_request
-    def known() -> Response | None:
+    def known() -> ResponseReturnValue | None:
         if token is None:
             # A page elsewhere may give its own name this machine's address, and ask in it.
             is_ours = request.host.rsplit(":", 1)[0] in OURS
-            return None if is_ours else _said("ask for this page as localhost", 403)
-        if _is_known(token):
+            return None if is_ours else ({"error": "ask for this page as localhost"}, 403)
+        given = request.authorization
+        said = (given.token or given.password or "") if given else ""
+        if hmac.compare_digest(said.encode(), token.encode()):
             return None
-        answer = _said("this needs the token that the server was started with", 401)
-        answer.headers["WWW-Authenticate"] = 'Basic realm="credit-spark", charset="UTF-8"'
-        return answer
+        realm = {"WWW-Authenticate": 'Basic realm="credit-spark", charset="UTF-8"'}
+        return {"error": "this needs the token that the server was started with"}, 401, realm
 
     @app.after_request
     def guarded(response: Response) -> Response:
         response.headers.update(HEADERS)
         return response
-
-
-def _is_known(token: str) -> bool:
-    """Whether the request bears the token: as a bearer's, or as a password."""
-    given = request.authorization
-    said = (given.token or given.password or "") if given else ""
-    return hmac.compare_digest(said.encode(), token.encode())
 
 
 def _pages(app: Flask, answers: Answers) -> None:
@@ -87,46 +80,44 @@ def _pages(app: Flask, answers: Answers) -> None:
         fields = answers.fields()
         typed, faults, answer = dict(request.form), dict[str, str](), None
         if request.method == "POST":
-            found = read(fields, typed)
-            faults = found.faults
-            answer = None if faults else answers.applicant(found.values)
-        page = render_template(
-            "applicant.html",
-            title=answers.title,
-            fields=fields,
-            typed=typed,
-            faults=faults,
-            answer=answer,
-        )
+            values, faults = read(fields, typed)
+            answer = None if faults else answers.applicant(values)
+        found = {"fields": fields, "typed": typed, "faults": faults, "answer": answer}
+        page = render_template("applicant.html", title=answers.title, **found)
         return page, 422 if faults else 200
 
 
 def _programs(app: Flask, answers: Answers) -> None:
     @app.get(f"{API}/night")
-    def night_as_json() -> Response:
-        return jsonify(answers.night())
+    def night_as_json() -> ResponseReturnValue:
+        return answers.night()
 
     @app.get(f"{API}/loans/<path:loan_id>")
-    def loan_as_json(loan_id: str) -> Response:
+    def loan_as_json(loan_id: str) -> ResponseReturnValue:
         answer = answers.loan(loan_id) if len(loan_id) <= LONGEST_ID else None
-        return jsonify(answer) if answer else _said("there is no such loan that night", 404)
+        return answer or ({"error": "there is no such loan that night"}, 404)
 
     @app.post(f"{API}/applicants")
-    def applicant_as_json() -> Response:
+    def applicant_as_json() -> ResponseReturnValue:
         given = request.get_json(silent=True)
         if not isinstance(given, dict):
-            return _said("send one JSON object, with a value for each field", 400)
-        found = read(answers.fields(), _typed(given))
-        if found.faults:
-            answer = jsonify({"error": "some fields cannot be used", "fields": found.faults})
-            answer.status_code = 422
-            return answer
-        return jsonify(answers.applicant(found.values))
+            return {"error": "send one JSON object, with a value for each field"}, 400
+        values, faults = read(answers.fields(), _typed(given))
+        if faults:
+            return {"error": "some fields cannot be used", "fields": faults}, 422
+        return answers.applicant(values)
 
     @app.get(f"{API}/openapi.json")
-    def openapi() -> Response:
-        fields: list[Field] = answers.fields()
-        return jsonify(document_of(answers.title, API, fields))
+    def openapi() -> ResponseReturnValue:
+        fields = answers.fields()
+        applicant = {
+            "type": "object",
+            "properties": {field.name: field.schema for field in fields},
+            "required": [field.name for field in fields if field.promise.required],
+            "additionalProperties": False,
+        }
+        text = render_template("openapi.json", title=answers.title, root=API, applicant=applicant)
+        return Response(text, mimetype="application/json")
 
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,32 +131,25 @@ def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _faults(app: Flask) -> None:
     @app.errorhandler(InputError)
-    def not_yet(error: InputError) -> AnyResponse:
+    def not_yet(error: InputError) -> ResponseReturnValue:
         return _told(str(error), 503)
 
     @app.errorhandler(RequestEntityTooLarge)
-    def too_large(error: RequestEntityTooLarge) -> AnyResponse:
+    def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
         return _told(f"what was sent is larger than {LARGEST_BODY // 1024} KB", 413)
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> AnyResponse:
+    def refused(error: HTTPException) -> ResponseReturnValue:
         return _told((error.description or error.name).split("\n")[0], error.code or 500)
 
     @app.errorhandler(Exception)
-    def ours(error: Exception) -> AnyResponse:
+    def ours(error: Exception) -> ResponseReturnValue:
         # No values: what was typed may stand in the error's text.
         app.logger.error("a fault of ours: %s at %s", type(error).__name__, request.endpoint)
         return _told("this is a fault of ours; the log names it", 500)
 
 
-def _told(sentence: str, status: int) -> AnyResponse:
+def _told(sentence: str, status: int) -> ResponseReturnValue:
     if request.path.startswith(API):
-        return _said(sentence, status)
-    page = render_template("fault.html", title="credit-spark", sentence=sentence)
-    return Response(page, status)
-
-
-def _said(sentence: str, status: int) -> Response:
-    answer = jsonify({"error": sentence})
-    answer.status_code = status
-    return answer
+        return {"error": sentence}, status
+    return render_template("fault.html", title="credit-spark", sentence=sentence), status

@@ -6,7 +6,7 @@ cannot be used.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -29,59 +29,57 @@ class Field(NamedTuple):
     """A field of the form: the column, what to write in it, what it may hold."""
 
     name: str
-    label: str
     hint: str
     choices: tuple[str, ...]
-    is_required: bool
     promise: Promise
 
-
-class Read(NamedTuple):
-    """What was typed: values by column, and a sentence for each field that cannot be used."""
-
-    values: dict[str, Any]
-    faults: dict[str, str]
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The values as JSON schema, as they are typed: a rate in percent."""
+        described = {"description": self.hint} if self.hint else {}
+        if self.promise.kind == "flag":
+            return {"type": "boolean", **described}
+        if self.choices:
+            return {"type": "string", "enum": self.choices, **described}
+        if self.promise.kind in TEXT_KINDS:
+            return {"type": "string", **described}
+        if self.promise.kind == "date":
+            return {"type": "string", "format": "date", **described}
+        times = 100 if self.promise.kind == "rate" else 1
+        bounds = self.promise.range
+        limits = {"minimum": bounds[0] * times, "maximum": bounds[1] * times} if bounds else {}
+        return {"type": "number", **limits, **described}
 
 
 def fields_of(contract: Contract, document: ModelDocument) -> list[Field]:
     """A field for each column that a feature or hard rule reads, in the contract's order."""
-    used = _used(document)
+    parts = (*document.features, *document.refusals)
+    used = {column for each in parts for column in columns_of(each.sql)}
     return [
-        Field(
-            name,
-            name.replace("_", " ").capitalize(),
-            _hint(promise),
-            _choices(name, promise, document),
-            promise.required,
-            promise,
-        )
+        Field(name, _hint(promise), _choices(name, promise, document), promise)
         for name, promise in contract.columns.items()
         if name in used
     ]
 
 
-def read(fields: list[Field], typed: Mapping[str, Any]) -> Read:
-    """Values of what was typed; a field left empty is null, where it may be."""
+def read(fields: list[Field], typed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values of what was typed, by column, and a sentence for each field that cannot be used.
+
+    A field left empty is null, where it may be.
+    """
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for field in fields:
         given = typed.get(field.name)
-        text = "" if given is None else str(given).strip()
         try:
-            values[field.name] = _value(field, text)
+            values[field.name] = _value(field, "" if given is None else str(given).strip())
         except ValueError as error:
             faults[field.name] = str(error)
-    known = {field.name for field in fields}
-    for name in typed.keys() - known:
+    for name in typed.keys() - {field.name for field in fields}:
         # A name that could be no field's is not said again.
         said = name if NAME.fullmatch(str(name)) else "(another field)"
         faults[said] = "there is no such field"
-    return Read(values, faults)
-
-
-def _used(document: ModelDocument) -> set[str]:
-    read = [each.sql for each in (*document.features, *document.refusals)]
-    return {column for sql in read for column in columns_of(sql)}
+    return values, faults
 
 
 def _choices(name: str, promise: Promise, document: ModelDocument) -> tuple[str, ...]:
@@ -114,12 +112,12 @@ def _hint(promise: Promise) -> str:
         return "as in 2012-01-31"
     if promise.range is None:
         return unit
-    low, high = (_shown(bound, promise) for bound in promise.range)
-    return f"{unit}, {low} to {high}".removeprefix(", ")
+    return f"{unit}, {_between(promise.range, promise, 'to')}".removeprefix(", ")
 
 
-def _shown(value: float, promise: Promise) -> str:
-    return f"{value * 100:,g}" if promise.kind == "rate" else f"{value:,.10g}"
+def _between(bounds: tuple[float, float], promise: Promise, word: str) -> str:
+    shown = (f"{x * 100:,g}" if promise.kind == "rate" else f"{x:,.10g}" for x in bounds)
+    return f" {word} ".join(shown)
 
 
 def _value(field: Field, text: str) -> Any:
@@ -128,60 +126,45 @@ def _value(field: Field, text: str) -> Any:
     Raises:
         ValueError: it cannot be used; the text says why.
     """
+    kind = field.promise.kind
     if not text:
-        if field.is_required:
+        if field.promise.required:
             raise ValueError("this field is needed")
         return None
     if len(text) > LONGEST:
         raise ValueError(f"at most {LONGEST} letters")
-    reader = READERS.get(field.promise.kind, _number)
-    return reader(field, text)
-
-
-def _text(field: Field, text: str) -> str:
+    if kind == "flag":
+        if text.lower() not in YES_NO:
+            raise ValueError("write yes or no")
+        return YES_NO[text.lower()]
+    if kind == "date":
+        return _day(text)
+    if kind not in TEXT_KINDS:
+        return _number(field.promise, text)
     if field.choices and text not in field.choices:
         raise ValueError(f"choose one of: {', '.join(field.choices)}")
     return text
 
 
-def _flag(field: Field, text: str) -> bool:
-    if text.lower() not in YES_NO:
-        raise ValueError("write yes or no")
-    return YES_NO[text.lower()]
-
-
-def _day(field: Field, text: str) -> date:
+def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError("write a day as 2012-01-31") from None
 
 
-def _number(field: Field, text: str) -> float:
-    is_rate = field.promise.kind == "rate"
+def _number(promise: Promise, text: str) -> float:
+    is_rate = promise.kind == "rate"
     plain = text.removesuffix("%").strip() if is_rate else text
     plain = plain.replace(",", "") if THOUSANDS.fullmatch(plain) else plain
     if not NUMBER.fullmatch(plain) or not math.isfinite(float(plain)):
         raise ValueError("write a number, such as 1234.5")
-    promise = field.promise
     value = float(plain) / 100 if is_rate else float(plain)
     if promise.kind in WHOLE and value != int(value):
         raise ValueError("write a whole number")
     if promise.range and not promise.range[0] <= value <= promise.range[1]:
-        low, high = (_shown(bound, promise) for bound in promise.range)
-        raise ValueError(f"it must lie between {low} and {high}")
+        raise ValueError(f"it must lie between {_between(promise.range, promise, 'and')}")
     if promise.one_of and value not in promise.one_of:
-        raise ValueError(f"choose one of: {', '.join(f'{each:g}' for each in _numbers(promise))}")
+        choices = ", ".join(f"{float(each):g}" for each in promise.one_of)
+        raise ValueError(f"choose one of: {choices}")
     return value
-
-
-def _numbers(promise: Promise) -> Iterator[float]:
-    return (float(each) for each in promise.one_of or ())
-
-
-READERS: Mapping[str, Callable[[Field, str], Any]] = {
-    "text": _text,
-    "category": _text,
-    "flag": _flag,
-    "date": _day,
-}
