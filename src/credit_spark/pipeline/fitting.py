@@ -10,12 +10,11 @@ from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.modelling.binning import binned
 from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
 from credit_spark.modelling.linear import Legend, linear
-from credit_spark.modelling.refusals import refusals
 from credit_spark.modelling.regression import Design, fits, vectors
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.pipeline.book import Book, partitions_of
 from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import Facts, ModelDocument
+from credit_spark.scoring.document import Facts, ModelDocument, refusals
 
 
 class TrainingSet(NamedTuple):
