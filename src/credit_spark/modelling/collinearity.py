@@ -5,8 +5,8 @@ told from those of others.
 Source: Fox and Monette (1992), Generalized Collinearity Diagnostics; for one column it is the VIF.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import count
 from math import exp, inf
 
 import numpy as np
@@ -15,8 +15,9 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.stat import Correlation
 from pyspark.sql import DataFrame
 
-from credit_spark.features.columns import Definition
-from credit_spark.modelling.pipeline import SCALED, Slot, Spread, spreads_of
+from credit_spark.modelling.linear import numbers_first
+from credit_spark.modelling.pipeline import SCALED
+from credit_spark.scoring.document import Number, Term
 
 Numbers = npt.NDArray[np.float64]
 # Of a share of the variance.
@@ -24,37 +25,38 @@ NEGLIGIBLE = 1e-9
 
 
 def inflations(
-    scaling: PipelineModel, training: DataFrame, features: Sequence[Definition]
+    scaling: PipelineModel, training: DataFrame, terms: Sequence[Term]
 ) -> dict[str, float]:
     """The variance inflation of each feature, infinite where the others tell it exactly.
 
-    `scaling` was fitted on the training rows. Of a text's levels, the commonest is left out: all
-    together, they always add up to one.
+    `scaling` was fitted on the training rows, `terms` have its means. Of a text's levels, the
+    commonest is left out: all together, they always add up to one.
     """
-    places = _places(spreads_of(scaling, features))
+    places = _places(terms)
     row = Correlation.corr(scaling.transform(training), SCALED).first()
     assert row is not None
     correlation: Numbers = row[0].toArray()
     every = [place for own in places.values() for place in own]
     found = {name: _inflation(correlation, own, every) for name, own in places.items()}
-    return {each.name: found[each.name] for each in features if each.name in found}
+    return {each.name: found[each.name] for each in terms if each.name in found}
 
 
-def _places(spreads: Mapping[Slot, Spread]) -> Mapping[str, list[int]]:
-    """The places in the vector that stand for each feature, where any is left."""
-    levels = [slot for slot in spreads if slot.level is not None]
-    rarest_first = sorted(levels, key=lambda slot: spreads[slot].mean)
-    commonest = {slot.feature: slot for slot in rarest_first}.values()
-    found: dict[str, list[int]] = defaultdict(list)
-    for place, slot in enumerate(spreads):
-        if slot not in commonest:
-            found[slot.feature].append(place)
-    return found
+def _places(terms: Sequence[Term]) -> dict[str, list[int]]:
+    """The places in the vector that represent each feature, where any is left."""
+    found: dict[str, list[int]] = {}
+    place = count()
+    for each in numbers_first(terms):
+        if isinstance(each, Number):
+            found[each.name] = [next(place)]
+        else:
+            rarest_first = sorted((level.mean, next(place)) for level in each.levels)
+            found[each.name] = sorted(nth for _, nth in rarest_first[:-1])
+    return {name: own for name, own in found.items() if own}
 
 
 def _inflation(correlation: Numbers, own: Sequence[int], every: Sequence[int]) -> float:
     """det(own) over det(own, given the others), by the degrees of freedom's root."""
-    others = [slot for slot in every if slot not in own]
+    others = [place for place in every if place not in own]
     alone, between = correlation[np.ix_(own, own)], correlation[np.ix_(own, others)]
     among = correlation[np.ix_(others, others)]
     # Others may tell each other: a pseudo-inverse leaves those aside.

@@ -2,67 +2,75 @@
 
 from collections.abc import Mapping, Sequence
 from math import fsum
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import DataFrame
 
 from credit_spark.features.columns import Definition
-from credit_spark.modelling.pipeline import Slot, Spread, assembled, medians_of, slots_of
+from credit_spark.modelling.pipeline import assembled, levels_of, medians_of
 from credit_spark.modelling.quantiles import Ends
 from credit_spark.modelling.regression import Design, Equation
-from credit_spark.scoring.document import Category, Level, Number
+from credit_spark.scoring.document import Category, Level, Number, Term, multiplied
 
 
-class Legend(NamedTuple):
-    """What terms are told by, none of which moves a log-odds.
+def terms_of_slope_1(
+    scaling: PipelineModel, features: Sequence[Definition], reasons: Mapping[str, str], ends: Ends
+) -> tuple[Term, ...]:
+    """Each feature's term with the means and deviations that `scaling` was fitted to.
 
-    Each feature's reason, each slot's spread, and the ends of what a number attains, if any.
+    `ends` are those of what numbers attain, if any; `reasons` are the features'.
     """
+    scaler = scaling.stages[-1]
+    assert isinstance(scaler, StandardScalerModel)
+    moments = zip(scaler.mean.toArray().tolist(), scaler.std.toArray().tolist(), strict=True)
+    medians, levels = medians_of(scaling.stages), levels_of(scaling.stages)
 
-    reasons: Mapping[str, str]
-    spreads: Mapping[Slot, Spread]
-    attained: Ends = MappingProxyType({})
+    def scaled() -> dict[str, Any]:
+        mean, deviation = next(moments)
+        return {"mean": mean, "deviation": deviation, "coefficient": deviation}
+
+    terms: dict[str, Term] = {}
+    for name, sql, is_text in sorted(features, key=lambda each: each.is_text):
+        about: dict[str, Any] = {"name": name, "sql": sql, "reason": reasons[name]}
+        if is_text:
+            steps = tuple(Level(text=text, **scaled()) for text in levels[name])
+            terms[name] = Category(**about, levels=steps)
+        else:
+            low, high = ends.get(name, (None, None))
+            terms[name] = Number(**about, imputed=medians[name], low=low, high=high, **scaled())
+    return tuple(terms[each.name] for each in features)
 
 
-def linear(training: DataFrame, features: Sequence[Definition], legend: Legend) -> Design:
-    """The design of training rows, features: medians and levels are theirs."""
+def numbers_first(terms: Sequence[Term]) -> list[Term]:
+    """Terms in the vector's order."""
+    return sorted(terms, key=lambda each: isinstance(each, Category))
+
+
+def linear(training: DataFrame, features: Sequence[Definition], terms: Sequence[Term]) -> Design:
+    """The design of training rows, features: medians and levels are theirs.
+
+    Means and deviations are those of the `terms`; they move no log-odds.
+    """
     stages = assembled(training, features)
-    slots, medians = slots_of(stages, features), medians_of(stages.stages)
+    medians, levels = medians_of(stages.stages), levels_of(stages.stages)
+    own: list[Term] = []
+    # A term is zero at its means; the regression's own at medians, and without levels.
+    apart: list[float] = []
+    for each in numbers_first(terms):
+        if isinstance(each, Number):
+            own.append(each.model_copy(update={"imputed": medians[each.name]}))
+            apart.append(each.mean - medians[each.name])
+        else:
+            steps = tuple(level for level in each.levels if level.text in levels[each.name])
+            own.append(each.model_copy(update={"levels": steps}))
+            apart += [level.mean for level in steps]
 
     def told(slopes: Sequence[float], intercept: float) -> Equation:
-        of_slots = dict(zip(slots, slopes, strict=True))
-        terms = tuple(_term(each, of_slots, medians, legend) for each in features)
-        # A term is zero at its slots' means; the regression's own at medians, and without levels.
-        moved = fsum(
-            slope * (legend.spreads[slot].mean - medians.get(slot.feature, 0.0))
-            for slot, slope in of_slots.items()
-        )
-        return Equation(terms, intercept + moved)
+        left = iter(slopes)
+        fitted = {each.name: multiplied(each, left) for each in own}
+        moved = fsum(slope * mean for slope, mean in zip(slopes, apart, strict=True))
+        return Equation(tuple(fitted[each.name] for each in features), intercept + moved)
 
     return Design(stages, told)
-
-
-def _term(
-    feature: Definition,
-    slopes: Mapping[Slot, float],
-    medians: Mapping[str, float],
-    legend: Legend,
-) -> Number | Category:
-    name = feature.name
-    about: dict[str, Any] = {"name": name, "sql": feature.sql, "reason": legend.reasons[name]}
-    own = {
-        slot: _in_deviations(slope, legend.spreads[slot])
-        for slot, slope in slopes.items()
-        if slot.feature == name
-    }
-    if feature.is_text:
-        levels = tuple(Level(text=str(slot.level), **told) for slot, told in own.items())
-        return Category(**about, levels=levels)
-    low, high = legend.attained.get(name, (None, None))
-    return Number(**about, imputed=medians[name], low=low, high=high, **own[Slot(name)])
-
-
-def _in_deviations(slope: float, spread: Spread) -> dict[str, Any]:
-    """What a slope is once its slot has the mean 0 and the deviation 1."""
-    return spread._asdict() | {"coefficient": slope * spread.deviation}

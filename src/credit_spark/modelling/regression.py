@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from credit_spark.contract.models import Penalty
 from credit_spark.modelling.imbalance import WEIGHT
 from credit_spark.modelling.pipeline import ASSEMBLED
-from credit_spark.scoring.document import Category, Number
+from credit_spark.scoring.document import Term
 
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.
@@ -24,7 +24,7 @@ TOLERANCE = 1e-9
 class Equation(NamedTuple):
     """Log-odds of bad as terms, in the features' order, and an intercept."""
 
-    terms: tuple[Number | Category, ...]
+    terms: tuple[Term, ...]
     intercept: float
 
 
@@ -59,27 +59,20 @@ def fits(design: Design, training: DataFrame, penalties: Sequence[Penalty]) -> l
 
     Labels are 1 bad, 0 good.
     """
-    return [_fit(design, training, each) for each in penalties]
-
-
-def _fit(design: Design, training: DataFrame, penalty: Penalty) -> Fit:
-    regression = _regression(penalty).fit(training)
-    equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
-    return Fit(equation, PipelineModel([*design.stages.stages, regression]))
-
-
-def _regression(penalty: Penalty) -> LogisticRegression:
-    """Its standardization is the one that the penalty means: coefficients of scaled features.
-
-    It divides by deviations in its own blocks, so that levels stay sparse.
-    """
-    return LogisticRegression(
-        featuresCol=ASSEMBLED,
-        labelCol="label",
-        weightCol=WEIGHT,
-        regParam=penalty.regularisation,
-        elasticNetParam=penalty.elastic_net,
-        standardization=True,
-        maxIter=MOST_ITERATIONS,
-        tol=TOLERANCE,
-    )
+    found = []
+    for penalty in penalties:
+        regression = LogisticRegression(
+            featuresCol=ASSEMBLED,
+            labelCol="label",
+            weightCol=WEIGHT,
+            regParam=penalty.regularisation,
+            elasticNetParam=penalty.elastic_net,
+            # The penalty is of coefficients of scaled features. Spark divides by deviations in its
+            # own blocks, so that levels stay sparse.
+            standardization=True,
+            maxIter=MOST_ITERATIONS,
+            tol=TOLERANCE,
+        ).fit(training)
+        equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
+        found.append(Fit(equation, PipelineModel([*design.stages.stages, regression])))
+    return found

@@ -12,7 +12,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.features.columns import Definition, column_of
+from credit_spark.features.columns import Definition, numbers_and_texts
 
 NEIGHBOURS = 5
 # Of rows with texts alone, imbalanced-learn compares each of the smaller class with each.
@@ -37,8 +37,7 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
     a hash of the id, and each part is made equal. Out they come in an order that hangs on the rows
     alone, so that sums over one or two partitions are the same on every run.
     """
-    numbers = [column_of(each.name) for each in plan.features if not each.is_text]
-    texts = [column_of(each.name) for each in plan.features if each.is_text]
+    numbers, texts = numbers_and_texts(plan.features)
     columns = [*numbers, *texts, "label"]
     cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
     most = plan.rows_a_part if numbers else min(plan.rows_a_part, MOST_TEXTS)

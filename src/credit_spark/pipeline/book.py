@@ -15,12 +15,13 @@ from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.modelling.collinearity import inflations
 from credit_spark.modelling.imbalance import Classes, classes
 from credit_spark.modelling.leaks import single_aucs
-from credit_spark.modelling.pipeline import Slot, Spread, scaled, spreads_of
-from credit_spark.modelling.quantiles import Ends, ends
+from credit_spark.modelling.linear import terms_of_slope_1
+from credit_spark.modelling.pipeline import scaled
+from credit_spark.modelling.quantiles import ends
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.watched import watched_in
-from credit_spark.scoring.document import LeftOut, Watched
+from credit_spark.scoring.document import LeftOut, Term, Watched
 from credit_spark.storage.session import checkpointed
 
 # With fewer, neither a fold's KS nor a calibration says anything.
@@ -41,8 +42,9 @@ COLLINEAR = 10.0
 class Book:
     """Loans with a known outcome: those to learn from and those of the out-of-time test.
 
-    `spreads` are those of the loans to learn from, by which a linear fit's terms are told whatever
-    its treatment; so are the ends of what features `attained`, where reasons are held against that.
+    `terms` have the means and deviations of the loans to learn from, by which a linear fit is told
+    whatever its treatment, and the ends of what features attain, where reasons are held against
+    that.
     `remarks` are what a modeller should look at, a sentence each, `inflations` each feature's
     variance inflation; what is `watched` knows the loans to learn from in each of its bins.
     """
@@ -53,8 +55,7 @@ class Book:
     counts: Classes
     features: tuple[Definition, ...]
     left_out: tuple[LeftOut, ...]
-    spreads: Mapping[Slot, Spread]
-    attained: Ends
+    terms: tuple[Term, ...]
     inflations: Mapping[str, float]
     watched: tuple[Watched, ...]
     remarks: tuple[str, ...]
@@ -97,7 +98,10 @@ def _looked_at(
         )
     leaks = accepted_leaks(run, single_aucs(development, features))
     scaling = scaled(development, features)
-    found = inflations(scaling, development, features)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    attained = ends(development, features) if contract.score.reference == "best" else {}
+    terms = terms_of_slope_1(scaling, features, reasons, attained)
+    found = inflations(scaling, development, terms)
     return Book(
         development=development,
         out_of_time=out_of_time,
@@ -105,8 +109,7 @@ def _looked_at(
         counts=counts,
         features=features,
         left_out=left_out,
-        spreads=spreads_of(scaling, features),
-        attained=ends(development, features) if contract.score.reference == "best" else {},
+        terms=terms,
         inflations=found,
         watched=watched_in(contract, features, development.select("loan.*"), counts),
         remarks=(*leaks, *_sparse(missing), *_collinear(found)),

@@ -9,7 +9,7 @@ from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.modelling.binning import binned
 from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
-from credit_spark.modelling.linear import Legend, linear
+from credit_spark.modelling.linear import linear
 from credit_spark.modelling.regression import Design, fits, vectors
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.pipeline.book import Book, partitions_of
@@ -50,8 +50,7 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
     if contract.model.form == "binned":
         design = binned(rows, book.features, contract)
     else:
-        reasons = {name: each.reason for name, each in contract.features.items()}
-        design = linear(rows, book.features, Legend(reasons, book.spreads, book.attained))
+        design = linear(rows, book.features, book.terms)
     return TrainingSet(rows, classes(rows), design, vectors(design, rows, "loan_id", "label"))
 
 

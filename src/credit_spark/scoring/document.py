@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import exp
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -92,12 +93,17 @@ class Category(Piece):
 
 
 Term = Annotated[Number | Category, Field(discriminator="kind")]
-Scaled = TypeVar("Scaled", Number, Level)
 
 
-def multiplied(piece: Scaled, factor: float) -> Scaled:
-    """The same with its coefficient multiplied."""
-    return piece.model_copy(update={"coefficient": piece.coefficient * factor})
+def multiplied(term: Number | Category, factors: Iterator[float]) -> Number | Category:
+    """The same with coefficients multiplied, each by the next factor."""
+    if isinstance(term, Number):
+        return term.model_copy(update={"coefficient": term.coefficient * next(factors)})
+    levels = tuple(
+        each.model_copy(update={"coefficient": each.coefficient * next(factors)})
+        for each in term.levels
+    )
+    return term.model_copy(update={"levels": levels})
 
 
 class LeftOut(Piece):
@@ -227,15 +233,8 @@ class ModelDocument(Piece):
     @property
     def terms(self) -> tuple[Number | Category, ...]:
         """The features with recalibrated coefficients: what each adds to the constant."""
-        slope = self.recalibration.slope
-        return tuple(
-            multiplied(each, slope)
-            if isinstance(each, Number)
-            else each.model_copy(
-                update={"levels": tuple(multiplied(level, slope) for level in each.levels)}
-            )
-            for each in self.features
-        )
+        slope = repeat(self.recalibration.slope)
+        return tuple(multiplied(each, slope) for each in self.features)
 
     @property
     def references(self) -> tuple[float, ...]:
