@@ -1,17 +1,16 @@
-"""A feature that separates good from bad almost alone is no feature but the answer.
+"""A feature that separates good from bad almost alone is no feature but the answer."""
 
-Spark counts good and bad in at most BUCKETS cells a feature; the judgement is plain.
-"""
+from collections.abc import Iterable, Sequence
+from math import inf
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+from pyspark.sql import DataFrame
 
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
-from credit_spark.features.columns import Definition, column_of
+from credit_spark.features.columns import Definition
+from credit_spark.modelling.binning import edges_of, pre_counted
+from credit_spark.modelling.bins import Counted
 
 BUCKETS = 20
 
@@ -22,44 +21,13 @@ def single_aucs(training: DataFrame, features: Sequence[Definition]) -> dict[str
     A number's cells are twentieths of its values, with null as one of its own; a text's are its
     texts. In come feature columns and `label` (1 bad, 0 good).
     """
-    bounds = _bounds(training, [each for each in features if not each.is_text])
-    cells = [_cell(each, bounds) for each in features]
-    counted = (
-        training.select("label", F.explode(F.array(*cells)).alias("cell"))
-        .groupBy("cell.feature", "cell.bucket")
-        .agg(F.count_if(F.col("label") == 0), F.count_if(F.col("label") == 1))
-        .collect()
-    )
-    return _aucs(counted)
+    quantiles = edges_of(training, features, [nth / BUCKETS for nth in range(1, BUCKETS)])
+    # A cell begins above its quantile: what is mostly zero has a cell of zeros alone.
+    edges = {name: np.nextafter(own, inf).tolist() for name, own in quantiles.items()}
+    counts = pre_counted(training, features, edges, {})
+    return {name: _auc(counts[name].values()) for name in sorted(counts)}
 
 
-def _bounds(training: DataFrame, numbers: Sequence[Definition]) -> Mapping[str, list[float]]:
-    if not numbers:
-        return {}
-    shares = [nth / BUCKETS for nth in range(1, BUCKETS)]
-    columns = [column_of(each.name) for each in numbers]
-    found = training.approxQuantile(columns, shares, 0.001)
-    return {name: sorted(set(bounds)) for name, bounds in zip(columns, found, strict=True)}
-
-
-def _cell(feature: Definition, bounds: Mapping[str, list[float]]) -> Column:
-    column = column_of(feature.name)
-    value = F.col(column)
-    if not feature.is_text:
-        passed = [F.when(value > bound, 1).otherwise(0) for bound in bounds[column]]
-        bucket = sum(passed, F.lit(0))
-        value = F.when(value.isNull(), "null").otherwise(bucket.cast("string"))
-    return F.struct(F.lit(feature.name).alias("feature"), value.alias("bucket"))
-
-
-def _aucs(counted: Iterable[Sequence[object]]) -> dict[str, float]:
-    by_feature: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for feature, _, good, bad in counted:
-        by_feature[str(feature)].append((int(str(good)), int(str(bad))))
-    return {feature: _auc(cells) for feature, cells in sorted(by_feature.items())}
-
-
-def _auc(counts: list[tuple[int, int]]) -> float:
-    ordered = sorted(counts, key=lambda each: each[1] / (each[0] + each[1]))
-    cells = [Cell(nth, 0, good, bad, 0) for nth, (good, bad) in enumerate(ordered)]
-    return auc(cells) or 0.5
+def _auc(counts: Iterable[Counted]) -> float:
+    ordered = sorted(counts, key=lambda each: each.bad / each.rows)
+    return auc([Cell(nth, 0, good, bad, 0) for nth, (good, bad) in enumerate(ordered)]) or 0.5

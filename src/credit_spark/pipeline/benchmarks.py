@@ -18,8 +18,8 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Form, ScorePlan
 from credit_spark.evaluation.cells import Cell, Folds, collected, plainly_counted
 from credit_spark.features.columns import featured
+from credit_spark.modelling.binning import optbinning
 from credit_spark.modelling.boosting import boosted, counted_by_trees
-from credit_spark.modelling.merging import optbinning
 from credit_spark.modelling.pipeline import SCALED, scaled
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
