@@ -124,11 +124,12 @@ def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
     few = book.development.where("fold = 0").select("loan.*")
     parted = few.unionByName(few.where("false"))
 
-    both = cells_of(parted, [one, other])
+    kinds = kinds_of(night.contract)
+    both = cells_of(parted, [one, other], kinds)
 
-    assert both == [*cells_of(few, [one]), *cells_of(few, [other])]
+    assert both == [*cells_of(few, [one], kinds), *cells_of(few, [other], kinds)]
     assert both[0] != both[1]
-    assert cells_of(few.where("false"), [one, other]) == [[], []]
+    assert cells_of(few.where("false"), [one, other], kinds) == [[], []]
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])

@@ -25,9 +25,10 @@ class Classes(NamedTuple):
     good: float
     bad: float
 
-    def log_odds(self) -> float:
-        """Log-odds of bad."""
-        return log(self.bad / self.good)
+    @property
+    def rows(self) -> int:
+        """Both together."""
+        return int(self.good + self.bad)
 
 
 def classes(rows: DataFrame) -> Classes:
@@ -50,7 +51,7 @@ def treated(
     """
     if treatment == "smote":
         assert smote is not None
-        made_equal = smoted(training, int(seen.good + seen.bad), seed, smote)
+        made_equal = smoted(training, seen.rows, seed, smote)
         return made_equal.withColumn(WEIGHT, F.lit(1.0))
     if treatment == "class_weight":
         total = seen.good + seen.bad
@@ -65,7 +66,7 @@ def offset(before: Classes, after: Classes) -> float:
 
     Source: King and Zeng (2001), Logistic Regression in Rare Events Data, prior correction.
     """
-    return after.log_odds() - before.log_odds()
+    return log(after.bad / after.good) - log(before.bad / before.good)
 
 
 def weights(rows: DataFrame) -> Classes:

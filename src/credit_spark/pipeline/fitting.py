@@ -37,12 +37,41 @@ def fitted(
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each treatment, and of each for each penalty, fitted on the same rows."""
-    learnt = training_set(run.contract, book, rows)
-    return [
-        document
-        for treatment in treatments
-        for document in _fitted(run, book, learnt, treatment, penalties)
-    ]
+    contract, plan = run.contract, run.contract.model
+    learnt = training_set(contract, book, rows)
+    counts = learnt.counts
+    documents = []
+    for treatment in treatments:
+        training, labels = _treated(run, book, learnt, treatment)
+        found = fits(learnt.design, training, penalties)
+        # What the treatment has shifted the odds by is taken off.
+        shift = offset(counts, weights(labels))
+        for (equation, _), penalty in zip(found, penalties, strict=True):
+            facts = Facts(
+                as_of=run.as_of,
+                treatment=treatment,
+                rows=counts.rows,
+                good=int(counts.good),
+                bad=int(counts.bad),
+                out_of_time_from=book.cutoff,
+                folds=plan.folds,
+                seed=plan.seed,
+                regularisation=penalty.regularisation,
+                elastic_net=penalty.elastic_net,
+            )
+            document = ModelDocument(
+                portfolio=contract.portfolio,
+                contract_hash=contract_hash(contract),
+                features=equation.terms,
+                left_out=book.left_out,
+                intercept=equation.intercept,
+                offset=shift,
+                score=contract.score,
+                refusals=refusals(contract),
+                facts=facts,
+            )
+            documents.append(document)
+    return documents
 
 
 def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet:
@@ -54,67 +83,21 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
     return TrainingSet(rows, classes(rows), design, vectors(design, rows, "loan_id", "label"))
 
 
-def _fitted(
-    run: RunContext,
-    book: Book,
-    learnt: TrainingSet,
-    treatment: Treatment,
-    penalties: Sequence[Penalty],
-) -> list[ModelDocument]:
-    """A document for each penalty; what the treatment has shifted the odds by is taken off."""
-    contract, counts = run.contract, learnt.counts
-    training, labels = _treated(run, book, learnt, treatment)
-    found = fits(learnt.design, training, penalties)
-    shift = offset(counts, weights(labels))
-    return [
-        ModelDocument(
-            portfolio=contract.portfolio,
-            contract_hash=contract_hash(contract),
-            features=each.equation.terms,
-            left_out=book.left_out,
-            intercept=each.equation.intercept,
-            offset=shift,
-            score=contract.score,
-            refusals=refusals(contract),
-            facts=_facts(run, book, counts, treatment, penalty),
-        )
-        for each, penalty in zip(found, penalties, strict=True)
-    ]
-
-
 def _treated(
     run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
 ) -> tuple[DataFrame, DataFrame]:
     """Treated vectors, and a frame with the same labels and weights."""
     counts, seed = learnt.counts, run.contract.model.seed
-    if treatment != "smote":
-        # Where only labels are asked for, vectors need not be read.
-        labels = learnt.rows.select("loan_id", "label")
-        return (
-            treated(learnt.vectors, treatment, counts, seed),
-            treated(labels, treatment, counts, seed),
-        )
-    # Rows are made up between features, not between vectors, where a text is several numbers.
-    after_smote = partitions_of(run, int(2 * max(counts)))
-    plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
-    made_equal = treated(learnt.rows, treatment, counts, seed, plan)
-    training = vectors(learnt.design, made_equal, "label", WEIGHT)
-    return training, training
-
-
-def _facts(
-    run: RunContext, book: Book, counts: Classes, treatment: Treatment, penalty: Penalty
-) -> Facts:
-    plan = run.contract.model
-    return Facts(
-        as_of=run.as_of,
-        treatment=treatment,
-        rows=int(counts.good + counts.bad),
-        good=int(counts.good),
-        bad=int(counts.bad),
-        out_of_time_from=book.cutoff,
-        folds=plan.folds,
-        seed=plan.seed,
-        regularisation=penalty.regularisation,
-        elastic_net=penalty.elastic_net,
+    if treatment == "smote":
+        # Rows are made up between features, not between vectors, where a text is several numbers.
+        after_smote = partitions_of(run, int(2 * max(counts)))
+        plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
+        made_equal = treated(learnt.rows, treatment, counts, seed, plan)
+        training = vectors(learnt.design, made_equal, "label", WEIGHT)
+        return training, training
+    # Where only labels are asked for, vectors need not be read.
+    labels = learnt.rows.select("loan_id", "label")
+    return (
+        treated(learnt.vectors, treatment, counts, seed),
+        treated(labels, treatment, counts, seed),
     )

@@ -5,15 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 from pyspark import inheritable_thread_target
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Penalty, Treatment
+from credit_spark.evaluation.calibration import log_loss
 from credit_spark.evaluation.cells import Cell, Folds, collected, counted
-from credit_spark.evaluation.figures import pooled
+from credit_spark.evaluation.figures import ALL, Figure, pooled
+from credit_spark.evaluation.metrics import auc
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
-from credit_spark.pipeline.assessment import CV, DataSets, Measured, approval_rate, assessed
+from credit_spark.pipeline.assessment import CV, Measured, approval_rate, assessed, pooled_cells
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import fitted
@@ -45,43 +47,58 @@ def tried(
     """
     documents, raw = fitted_and_counted(run, book, treatments, penalty)
     if random_split:
-        flattered = randomly_held_out(run, book, treatments, penalty)
-        raw = [
-            {**own, "random_split": {None: cells}}
-            for own, cells in zip(raw, flattered, strict=True)
-        ]
+        # It flatters where equal loans then stand on both sides.
+        quarter = held_out(run, book, random_quarter(run.contract), treatments, [penalty])
+        for own, cells in zip(raw, quarter, strict=True):
+            own["random_split"] = {None: cells}
     return [_trial(book, *each) for each in zip(documents, raw, strict=True)]
 
 
-def _trial(book: Book, document: ModelDocument, raw: DataSets) -> Trial:
+def _trial(book: Book, document: ModelDocument, raw: dict[str, Folds]) -> Trial:
     """A fit that is recalibrated and measured by its cells."""
-    found = assessed(raw, document.score, document.offset)
-    watched = (watched_score(found.cells["train"][None]), *book.watched)
+    line, cells, figures = assessed(raw, document.score, document.offset)
+    own = cells["train"][None]
     held_out = HeldOut(
-        auc=pooled(found.figures[CV], "auc"),
-        approval_rate=approval_rate(found.cells["train"][None], document.score),
+        auc=pooled(figures[CV], "auc"), approval_rate=approval_rate(own, document.score)
     )
-    more = {"recalibration": found.line, "watched": watched, "held_out": held_out}
+    watched = (watched_score(own), *book.watched)
+    more = {"recalibration": line, "watched": watched, "held_out": held_out}
     document = document.model_copy(update=more)
-    treatment = document.facts.treatment
-    return Trial(document, Measured(document.version, treatment, found.cells, found.figures))
+    return Trial(document, Measured(document.version, document.facts.treatment, cells, figures))
 
 
 def fitted_and_counted(
     run: RunContext, book: Book, treatments: Sequence[Treatment], penalty: Penalty
-) -> tuple[list[ModelDocument], list[DataSets]]:
+) -> tuple[list[ModelDocument], list[dict[str, Folds]]]:
     """Fits, not yet recalibrated, and their cells: in the folds, of their own rows, out of time."""
     documents = fitted(run, book, book.development, treatments, [penalty])
-    in_folds = cross_validated(run, book, treatments, [penalty])
-    others = {"train": book.development.select("loan.*")}
-    if book.out_of_time is not None:
-        others["out_of_time"] = book.out_of_time
-    kinds = kinds_of(run.contract)
-    cells = {name: cells_of(rows, documents, kinds) for name, rows in others.items()}
-    return documents, [
-        {CV: folds, **{name: {None: own[nth]} for name, own in cells.items()}}
-        for nth, folds in enumerate(in_folds)
+    raw = [{CV: folds} for folds in cross_validated(run, book, treatments, [penalty])]
+    for name, rows in (
+        ("train", book.development.select("loan.*")), ("out_of_time", book.out_of_time)
+    ):  # fmt: skip
+        if rows is not None:
+            found = cells_of(rows, documents, kinds_of(run.contract))
+            for own, cells in zip(raw, found, strict=True):
+                own[name] = {None: cells}
+    return documents, raw
+
+
+def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
+    """The penalty with the least log loss in the folds, of equals the strongest; each's figures.
+
+    Fitted with no treatment, whose log-odds need no calibration.
+    """
+    penalties = run.contract.model.penalties
+    if len(penalties) == 1:
+        return penalties[0], []
+    cells = [pooled_cells(each) for each in cross_validated(run, book, ["none"], penalties)]
+    losses = [log_loss(each) or 0.0 for each in cells]
+    figures = [
+        Figure(None, ALL, None, metric.__name__, metric(each), book.counts.rows, str(penalty))
+        for penalty, each in zip(penalties, cells, strict=True)
+        for metric in (log_loss, auc)
     ]
+    return penalties[losses.index(min(losses))], figures
 
 
 def cross_validated(
@@ -91,15 +108,23 @@ def cross_validated(
 
     As many as `fitted` has documents, in its order.
     """
-
-    def held_out(number: int) -> list[list[Cell]]:
-        others = book.development.where(F.col("fold") != number)
-        loans = book.development.where(F.col("fold") == number).select("loan.*")
-        documents = fitted(run, book, others, treatments, penalties)
-        return cells_of(loans, documents, kinds_of(run.contract))
-
-    folds = in_each_fold(run, book, held_out)
+    folds = in_each_fold(
+        run, book, lambda fold: held_out(run, book, F.col("fold") == fold, treatments, penalties)
+    )
     return [dict(zip(folds, each, strict=True)) for each in zip(*folds.values(), strict=True)]
+
+
+def held_out(
+    run: RunContext,
+    book: Book,
+    is_held_out: Column,
+    treatments: Sequence[Treatment],
+    penalties: Sequence[Penalty],
+) -> list[list[Cell]]:
+    """The cells of some loans, scored by models that were fitted, and treated, on the rest."""
+    documents = fitted(run, book, book.development.where(~is_held_out), treatments, penalties)
+    loans = book.development.where(is_held_out).select("loan.*")
+    return cells_of(loans, documents, kinds_of(run.contract))
 
 
 def in_each_fold(
@@ -110,20 +135,6 @@ def in_each_fold(
     inheritable = inheritable_thread_target(book.development.sparkSession)
     with ThreadPoolExecutor(run.settings.training.parallel_fits) as pool:
         return dict(zip(folds, pool.map(inheritable(function), folds), strict=True))
-
-
-def randomly_held_out(
-    run: RunContext, book: Book, treatments: Sequence[Treatment], penalty: Penalty
-) -> list[list[Cell]]:
-    """A random quarter, scored by models, one a treatment, that were fitted on the rest.
-
-    It flatters where equal loans then stand on both sides.
-    """
-    is_held_out = random_quarter(run.contract)
-    others = book.development.where(~is_held_out)
-    loans = book.development.where(is_held_out).select("loan.*")
-    documents = fitted(run, book, others, treatments, [penalty])
-    return cells_of(loans, documents, kinds_of(run.contract))
 
 
 def cells_of(rows: DataFrame, documents: Sequence[ModelDocument], kinds: Kinds) -> list[list[Cell]]:
