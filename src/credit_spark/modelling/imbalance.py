@@ -4,19 +4,20 @@ A treatment makes good and bad weigh the same. It shifts the log-odds of a fit b
 that is known, and calibration takes away again.
 """
 
-from math import exp, log, pi, sqrt
+from math import log
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame
+import numpy as np
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from scipy.stats import poisson
 
 from credit_spark.contract.models import Treatment
 from credit_spark.modelling.smote import SmotePlan, smoted
+from credit_spark.modelling.watching import bucketed
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
-# From it on, the normal approximation is within a few thousandths of the distribution.
-LARGE_MEAN = 50
 
 
 class Classes(NamedTuple):
@@ -54,8 +55,7 @@ def treated(
         made_equal = smoted(training, seen.rows, seed, smote)
         return made_equal.withColumn(WEIGHT, F.lit(1.0))
     if treatment == "class_weight":
-        total = seen.good + seen.bad
-        bad, good = F.lit(total / (2 * seen.bad)), F.lit(total / (2 * seen.good))
+        bad, good = (F.lit(sum(seen) / (2 * each)) for each in (seen.bad, seen.good))
         return training.withColumn(WEIGHT, F.when(F.col("label") == 1, bad).otherwise(good))
     weighted = training.withColumn(WEIGHT, F.lit(1.0))
     return _oversampled(weighted, seen, seed) if treatment == "oversample" else weighted
@@ -82,39 +82,13 @@ def _oversampled(training: DataFrame, seen: Classes, seed: int) -> DataFrame:
     bootstrap's draw, with no order or count over the whole set, the same on any number of cores.
     """
     small, large = sorted((seen.good, seen.bad))
+    again = poisson(large / small - 1)
+    fewest, most = again.ppf([NEGLIGIBLE, 1 - NEGLIGIBLE]).astype(int).tolist()
+    hashed = F.xxhash64(F.lit(seed), F.lit("oversample"), "loan_id")
+    uniform = (F.pmod(hashed, F.lit(2**52)) + F.lit(0.5)) / F.lit(float(2**52))
+    # Inversion of the distribution: how many of its steps a uniform number has reached.
+    steps = again.cdf(np.arange(fewest, most)).tolist()
+    drawn = bucketed(training.withColumn("copy", uniform), {"copy": steps})
     is_small = F.col("label") == (1.0 if seen.bad < seen.good else 0.0)
-    hashes = [F.xxhash64(F.lit(seed), F.lit(use), "loan_id") for use in ("oversample", "again")]
-    draws = _poisson(_uniform(hashes[0]), _uniform(hashes[1]), large / small - 1)
-    copies = F.when(is_small, draws + 1).otherwise(1)
-    repeated = training.withColumn("copy", F.explode(F.sequence(F.lit(1), copies)))
-    return repeated.drop("copy")
-
-
-def _uniform(hashed: Column) -> Column:
-    """A number in (0, 1) for each hash."""
-    return (F.pmod(hashed, F.lit(2**52)) + F.lit(0.5)) / F.lit(float(2**52))
-
-
-def _poisson(uniform: Column, other: Column, mean: float) -> Column:
-    """A Poisson number for each pair of uniform ones, by inversion of the distribution.
-
-    Of a large mean by its normal approximation, with the Box-Muller transform.
-    """
-    if mean > LARGE_MEAN:
-        normal = F.sqrt(-2 * F.log(uniform)) * F.cos(2 * pi * other)
-        return F.greatest(F.round(mean + sqrt(mean) * normal), F.lit(0.0)).cast("int")
-    passed = [F.when(uniform >= bound, 1).otherwise(0) for bound in _cumulative(mean)]
-    number = F.lit(0)
-    for step in passed:
-        number = number + step
-    return number
-
-
-def _cumulative(mean: float) -> list[float]:
-    """P(X <= k) of a Poisson number, for k = 0, 1, ... until what is left is negligible."""
-    bounds = [exp(-mean)]
-    term = bounds[0]
-    while 1 - bounds[-1] > NEGLIGIBLE and term > 0:
-        term *= mean / len(bounds)
-        bounds.append(bounds[-1] + term)
-    return bounds[:-1] or bounds
+    copies = F.when(is_small, F.col("copy") + fewest + 1).otherwise(1)
+    return drawn.withColumn("copy", F.explode(F.sequence(F.lit(1), copies))).drop("copy")

@@ -39,7 +39,9 @@ def terms_of_slope_1(
             terms[name] = Category(**about, levels=steps)
         else:
             low, high = ends.get(name, (None, None))
-            terms[name] = Number(**about, imputed=medians[name], low=low, high=high, **scaled())
+            own = scaled()
+            own["mean"] += medians[name]
+            terms[name] = Number(**about, imputed=medians[name], low=low, high=high, **own)
     return tuple(terms[each.name] for each in features)
 
 

@@ -28,26 +28,29 @@ ASSEMBLED, SCALED, INDEX = "assembled", "scaled", "index"
 TABLE = "__THIS__"
 
 
-def scaled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
-    """Fitted stages from feature columns to the vector `scaled`, of mean 0 and deviation 1."""
-    columns = imputed_and_indexed(training, features)
-    scaler = StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True)
-    stages = [*columns, *_assembling(features, "imputed"), scaler]
-    return Pipeline(stages=stages).fit(training)
-
-
 def assembled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
     """Fitted stages from feature columns to the vector `assembled`, numbers less their median.
 
     So what never varies is zero, and no rounding of weighted sums makes it seem to vary.
     """
+    numbers, texts = numbers_and_texts(features)
     columns = imputed_and_indexed(training, features)
     centring = sql_columns([
         f"`imputed_{column_of(name)}` - ({median!r}D) as `centred_{column_of(name)}`"
         for name, median in medians_of(columns).items()
     ])  # fmt: skip
-    stages = [*columns, centring, *_assembling(features, "centred")]
+    encoder = OneHotEncoder(inputCols=named(INDEX, texts), outputCols=named("levels", texts))
+    inputs = named("centred", numbers) + named("levels", texts)
+    assembler = VectorAssembler(inputCols=inputs, outputCol=ASSEMBLED)
+    stages = [*columns, centring, *([encoder] if texts else []), assembler]
     return Pipeline(stages=stages).fit(training)
+
+
+def scaled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
+    """The same, and to the vector `scaled`, of mean 0 and deviation 1."""
+    assembling = assembled(training, features)
+    scaler = StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True)
+    return PipelineModel([*assembling.stages, scaler.fit(assembling.transform(training))])
 
 
 def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
@@ -56,15 +59,6 @@ def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
     escaped = [each.replace(TABLE, TABLE.replace("T", r"\u0054")) for each in definitions]
     columns = ", ".join(["*", *escaped])
     return SQLTransformer(statement=" ".join(["select", columns, "from", TABLE]))
-
-
-def _assembling(features: Sequence[Definition], numbers_are: str) -> list[Any]:
-    numbers, texts = numbers_and_texts(features)
-    encoder = OneHotEncoder(inputCols=named(INDEX, texts), outputCols=named("levels", texts))
-    assembler = VectorAssembler(
-        inputCols=named(numbers_are, numbers) + named("levels", texts), outputCol=ASSEMBLED
-    )
-    return [encoder, assembler] if texts else [assembler]
 
 
 def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> list[Any]:
