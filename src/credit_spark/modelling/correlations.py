@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import isnan
 
+import numpy as np
 from pyspark.ml.functions import array_to_vector
 from pyspark.ml.stat import Correlation
 from pyspark.sql import Column, DataFrame
@@ -37,16 +38,13 @@ def correlations(
     row = Correlation.corr(ordered, VECTOR).first()
     ordered.unpersist()
     assert row is not None
-    found: list[list[float]] = row[0].toArray().tolist()
-    return [
-        (one.name, other.name, found[a][b])
-        for (a, one), (b, other) in combinations(enumerate(numbers), 2)
-        if not isnan(found[a][b])
-    ]
+    found = row[0].toArray()
+    values = found[np.triu_indices(len(numbers), 1)].tolist()
+    pairs = zip(combinations(numbers, 2), values, strict=True)
+    return [(one.name, other.name, value) for (one, other), value in pairs if not isnan(value)]
 
 
 def _centred(watched: Watched) -> Column:
     """A number less its middle edge, which also stands for what is missing."""
     edges = watched.edges or (0.0,)
-    middle = edges[len(edges) // 2]
-    return F.coalesce(number(watched.sql) - middle, F.lit(0.0))
+    return F.coalesce(number(watched.sql) - edges[len(edges) // 2], F.lit(0.0))

@@ -66,14 +66,15 @@ def made_up(
     one in years would not compare.
     """
     columns = [*numbers, *texts, "label"]
-    fewest = int(rows["label"].value_counts().min()) if rows["label"].nunique() == 2 else 0
-    if fewest < 2:
+    counts = rows["label"].value_counts()
+    fewest = int(counts.min())
+    if len(counts) < 2 or fewest < 2:
         return rows[columns].head(0)
     known = rows[list(numbers)].astype(float)
     known = known.fillna(known.median()).fillna(0.0)
     deviations = known.std().replace(0, 1).fillna(1)
     given = pd.concat([known / deviations, rows[list(texts)].astype(object)], axis=1)
-    sampler = _sampler(len(numbers), len(texts), min(NEIGHBOURS, fewest - 1), seed)
+    sampler = _sampler(numbers, texts, min(NEIGHBOURS, fewest - 1), seed)
     found, labels = sampler.fit_resample(given, rows["label"])
     made: pd.DataFrame = found.iloc[len(rows) :].copy()
     made[list(numbers)] = made[list(numbers)].astype(float) * deviations
@@ -81,13 +82,11 @@ def made_up(
     return made[columns]
 
 
-def _sampler(numbers: int, texts: int, neighbours: int, seed: int) -> Any:
+def _sampler(numbers: Sequence[str], texts: Sequence[str], neighbours: int, seed: int) -> Any:
     # Takes a second to import, and most nights do not train.
     from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 
-    if not texts:
-        return SMOTE(random_state=seed, k_neighbors=neighbours)
-    if not numbers:
-        return SMOTEN(random_state=seed, k_neighbors=neighbours)
-    places = list(range(numbers, numbers + texts))
-    return SMOTENC(categorical_features=places, random_state=seed, k_neighbors=neighbours)
+    given = {"random_state": seed, "k_neighbors": neighbours}
+    if numbers and texts:
+        return SMOTENC(categorical_features=[*texts], **given)
+    return SMOTE(**given) if numbers else SMOTEN(**given)
