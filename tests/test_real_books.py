@@ -25,10 +25,9 @@ from credit_spark.modelling.regression import fits
 from credit_spark.pipeline.benchmarks import formed
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import fitted, training_set
+from credit_spark.pipeline.fitting import cells_of, fitted, training_set
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import Asked, train
-from credit_spark.pipeline.trials import cells_of
 from credit_spark.scoring.frames import kinds_of, scores_of
 from credit_spark.storage.paths import url_of
 from tests.frames import stored

@@ -25,7 +25,7 @@ from credit_spark.modelling.pipeline import SCALED, scaled
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.trials import chosen_penalty, fitted_and_counted, in_each_fold
+from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
 from credit_spark.scoring.scale import scale_of
 
 Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]

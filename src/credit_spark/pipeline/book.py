@@ -13,12 +13,11 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.features.columns import Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.modelling.collinearity import inflations
+from credit_spark.modelling.diagnostics import inflations, single_aucs
 from credit_spark.modelling.imbalance import Classes, classes
-from credit_spark.modelling.leaks import single_aucs
-from credit_spark.modelling.linear import terms_of_slope_1
 from credit_spark.modelling.pipeline import scaled
 from credit_spark.modelling.quantiles import ends
+from credit_spark.modelling.regression import terms_of_slope_1
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.watched import watched_in

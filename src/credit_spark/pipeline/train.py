@@ -9,13 +9,13 @@ from credit_spark.contract.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import ALL, Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
-from credit_spark.modelling.signs import wrong_signs
 from credit_spark.pipeline.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.pipeline.book import Book, read_book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.trials import Trial, chosen_penalty, tried
+from credit_spark.pipeline.fitting import Trial, chosen_penalty, tried
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.scorecard import wrong_signs
 from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
