@@ -5,13 +5,13 @@ old model makes of its new inputs, and what the new model then makes of them: ex
 rounding of points to whole ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from itertools import accumulate
 from operator import add
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.modelling.watching import bin_column, binned
@@ -44,12 +44,6 @@ class Models(NamedTuple):
     new: ModelDocument
     kinds: Kinds
 
-    @property
-    def features(self) -> list[str]:
-        """Names of the features that either model has."""
-        both = (*self.old.features, *self.new.features)
-        return list(dict.fromkeys(each.name for each in both))
-
 
 def moved(
     earlier: DataFrame, later: DataFrame, models: Models, segments: Sequence[Watched]
@@ -65,7 +59,8 @@ def moved(
     Returns:
         Sums over the loans; nothing where no loan is in both.
     """
-    names = [*models.features, SCALE]
+    both = (*models.old.features, *models.new.features)
+    names = [*dict.fromkeys(each.name for each in both), SCALE]
     sizes = [1, *[len(each.labels) for each in segments]]
     begins = [*accumulate([0, *sizes[:-1]])]
     bins = [F.lit(0), *[F.col(bin_column(nth)) for nth in range(len(segments))]]
@@ -82,17 +77,16 @@ def moved(
         .orderBy("place")
         .collect()
     )
-    labels = [f"{each.name}={label}" for each in segments for label in each.labels]
-    return [each for row in rows for each in _parts(row, names, [WHOLE, *labels])]
-
-
-def _parts(row: Row, names: Sequence[str], places: Sequence[str]) -> Iterator[Moved]:
-    """The sums of all loans by feature and in all, or those of a segment's part."""
-    place = places[row["place"]]
-    if place == WHOLE:
-        for name, inputs, model in zip(names, row["inputs"], row["model"], strict=False):
-            yield Moved(f"feature={name}", row["loans"], inputs, model)
-    yield Moved(place, row["loans"], row["inputs"][-1], row["model"][-1])
+    parts = [WHOLE, *[f"{each.name}={label}" for each in segments for label in each.labels]]
+    features = [
+        Moved(f"feature={name}", row["loans"], row["inputs"][nth], row["model"][nth])
+        for row in rows[:1]
+        for nth, name in enumerate(names)
+    ]
+    return features + [
+        Moved(parts[row["place"]], row["loans"], row["inputs"][-1], row["model"][-1])
+        for row in rows
+    ]
 
 
 def _changes(

@@ -1,7 +1,7 @@
 """Loans -> fitted models that were tested on loans they have not seen."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Treatment
@@ -33,43 +33,41 @@ SHOWN = {
 }  # fmt: skip
 
 
-class Asked(NamedTuple):
-    """What a training is to do beside fitting the contract's own model.
-
-    `treatments` of the imbalance, each fitted on the same features and folds; the contract's where
-    none is named. `benchmarks` that can't become champion, to show what is left on the table.
-    """
-
-    treatments: Sequence[Treatment] = ()
-    benchmarks: Sequence[Benchmark] = ()
-    random_split: bool = False
-    report: bool = False
-
-
-NO_MORE = Asked()
-
-
-def train(run: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
+def train(
+    run: RunContext,
+    treatments: Sequence[Treatment] = (),
+    benchmarks: Sequence[Benchmark] = (),
+    *,
+    random_split: bool = False,
+    report: bool = False,
+) -> ModelDocument:
     """Fit models on the date's loans with a known outcome, and test them on folds and out of time.
 
     The first treatment's document is given back.
+
+    Args:
+        run: The run, which publishes what is fitted.
+        treatments: Those of the imbalance, each fitted on the same features and folds; the
+            contract's where none is named.
+        benchmarks: Models that can't become champion, to show what is left on the table.
+        random_split: Test on a random quarter, too.
+        report: Add the imbalanced classification reports of the held-out folds to the summary.
     """
     book = read_book(run)
     plan = run.contract.model
     # Beside a binned model always the linear one.
     always: list[Benchmark] = ["linear"] if plan.form == "binned" else []
-    benchmarks = list(dict.fromkeys([*asked.benchmarks, *always]))
+    benchmarks = list(dict.fromkeys([*benchmarks, *always]))
     check_benchmarks(run, book, benchmarks)
     penalty, of_penalties = chosen_penalty(run, book)
-    treatments = asked.treatments or [plan.imbalance]
-    trials = tried(run, book, treatments, penalty, random_split=asked.random_split)
+    trials = tried(run, book, treatments or [plan.imbalance], penalty, random_split=random_split)
     others = [benchmarked(run, book, each) for each in benchmarks]
     _write(run, book, of_penalties, [each.measured for each in trials], others)
     summaries = []
     for each in trials:
         gates = gates_of(run, each.measured.figures)
         run.models.save(each.document, gates)
-        more = {"reports": reports(each)} if asked.report else {}
+        more = {"reports": reports(each)} if report else {}
         summaries.append({**summary(run, book, each, gates), **more})
     first = trials[0].document
     run.ledger.facts["model_version"] = first.version

@@ -53,7 +53,7 @@ def scoring_sql(
     further feature costs points); `expected_loss` where the contract has a `loss`;
     `model_version`. `kinds` are those of the contract's columns.
     """
-    statement = Statement(document, kinds, dialect, keep, loss)
+    statement = _Statement(document, kinds, dialect, keep, loss)
     columns = [*statement.kept, *statement.score()]
     if loss:
         columns.append(f"pd * {EXPOSURE} * {_number(loss.given_default)} as {EXPECTED_LOSS}")
@@ -68,7 +68,7 @@ def terms_sql(
     keep: Sequence[str] = LOAN_ID,
 ) -> str:
     """The SELECT of what each feature adds to the log-odds of bad: `keep`, then `f_<feature>`."""
-    statement = Statement(document, kinds, dialect, keep)
+    statement = _Statement(document, kinds, dialect, keep)
     columns = [*statement.kept, *statement.features]
     return statement.select(statement.term_steps(), columns, "from terms")
 
@@ -80,7 +80,7 @@ def record_sql(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dial
     `v_<feature>` and its term of the log-odds as `f_<feature>`. A value that is a number is null
     where it is null or not finite; one that is a text is MISSING where it is null.
     """
-    statement = Statement(document, kinds, dialect)
+    statement = _Statement(document, kinds, dialect)
     terms, values = statement.features, [f"v_{each.name}" for each in document.features]
     valued = [f"{term} as {value}" for term, value in zip(terms, values, strict=True)]
     steps = {
@@ -129,7 +129,7 @@ def _portable(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
 
 
 @dataclass(frozen=True)
-class Statement:
+class _Statement:
     """The steps and columns of a document's SQL in a dialect; each loan's `keep` are carried."""
 
     document: ModelDocument
@@ -140,12 +140,10 @@ class Statement:
 
     @property
     def kept(self) -> list[str]:
-        """The SQL of the columns to keep."""
         return [quoted(name, self.dialect) for name in self.keep]
 
     @property
     def features(self) -> list[str]:
-        """The column of each feature."""
         return [column_of(each) for each in self.document.features]
 
     @property
@@ -313,7 +311,6 @@ class Statement:
         return f"case when _cost_{nth} > 0 then case _place_{nth} {texts} end end"
 
     def text(self, value: str) -> str:
-        """A text as a literal."""
         return str(exp.Literal.string(value).sql(dialect=self.dialect))
 
 
