@@ -71,7 +71,7 @@ def tables(tmp_path: Path) -> set[str]:
         ({"status": lambda draw, bad: "lost"}, 11, "0 good and 600 bad loans"),
         ({"status": lambda draw, bad: "lost" if draw.random() < 0.005 else "paid"}, 11, "too few to train on"),
         ({"status": lambda draw, bad: "running"}, 11, "0 good and 0 bad loans"),
-        ({"status": lambda draw, bad: "Verloren: ja" if bad else draw.choice(["open", "paid"])}, 11, "208 good and 0 bad loans in the book: too few to train on, at least 50 of each are needed. Train on a night with more known outcomes, or name the outcomes of 392 lines in quarantine"),
+        ({"status": lambda draw, bad: "Verloren: ja" if bad else draw.choice(["open", "paid"])}, 11, "208 good and 0 bad loans in the book: too few to train on, at least 50 of each are needed. Train on a date with more known outcomes, or name the outcomes of 392 lines in quarantine"),
         ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 11, "of 600 lines none has an outcome that the contract names; hold 'status' in a file against"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Verloren" if bad else "paid"}, 10, "every line broke a rule of the contract: amount_is_readable (600), outcome_is_known (209)"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Bezahlt"}, 10, "amount_is_readable (600), outcome_is_known (600)"),

@@ -6,8 +6,7 @@ import pytest
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
-from credit_spark.modelling.refusals import refusals
-from credit_spark.scoring.document import Category, Level, ModelDocument, Number
+from credit_spark.scoring.document import Category, Level, ModelDocument, Number, refusals
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.scorecard import apportioned, parts

@@ -25,10 +25,9 @@ from credit_spark.modelling.regression import fits
 from credit_spark.pipeline.benchmarks import formed
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import fitted, training_set
+from credit_spark.pipeline.fitting import cells_of, fitted, training_set
 from credit_spark.pipeline.ingest import ingest
-from credit_spark.pipeline.train import Asked, train
-from credit_spark.pipeline.trials import cells_of
+from credit_spark.pipeline.train import train
 from credit_spark.scoring.frames import kinds_of, scores_of
 from credit_spark.storage.paths import url_of
 from tests.frames import stored
@@ -124,17 +123,18 @@ def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
     few = book.development.where("fold = 0").select("loan.*")
     parted = few.unionByName(few.where("false"))
 
-    both = cells_of(parted, [one, other])
+    kinds = kinds_of(night.contract)
+    both = cells_of(parted, [one, other], kinds)
 
-    assert both == [*cells_of(few, [one]), *cells_of(few, [other])]
+    assert both == [*cells_of(few, [one], kinds), *cells_of(few, [other], kinds)]
     assert both[0] != both[1]
-    assert cells_of(few.where("false"), [one, other]) == [[], []]
+    assert cells_of(few.where("false"), [one, other], kinds) == [[], []]
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
 def test_the_model_holds_out_of_time(night, treatment) -> None:
     """Fitted before 2011, tested on the 21,721 loans of 2011."""
-    train(night, Asked([treatment]))
+    train(night, [treatment])
 
     told = night.ledger.summary["train"]
     assert told["rows"] == 20_810
@@ -179,7 +179,7 @@ def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
         [("levels", OneHotEncoder(handle_unknown="ignore"), texts)], remainder=StandardScaler()
     )
     theirs = make_pipeline(levels, LogisticRegression(C=strength, max_iter=2000)).fit(rows, labels)
-    train(night, Asked(["smote"]))
+    train(night, ["smote"])
 
     told = night.ledger.summary["train"]["out_of_time"]
     auc = roc_auc_score(later["label"], theirs.predict_proba(scaled[1])[:, 1])

@@ -29,7 +29,7 @@ from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.nightly import nightly
 from credit_spark.pipeline.promote import promote
 from credit_spark.pipeline.score import score_and_validate
-from credit_spark.pipeline.train import Asked, train
+from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import check_suites, ingest_and_validate, validate
 from credit_spark.quality.suites import Suites
 from credit_spark.sample import LANDING, write_sample
@@ -143,8 +143,14 @@ def _train(
     report: bool,
     **flags: Any,
 ) -> None:
-    asked = Asked(treatments, benchmarks, random_split, report)
-    launch("train", partial(train, asked=asked), Flags(**flags), REPORTS)
+    step = partial(
+        train,
+        treatments=treatments,
+        benchmarks=benchmarks,
+        random_split=random_split,
+        report=report,
+    )
+    launch("train", step, Flags(**flags), REPORTS)
 
 
 @cli.command("promote", help=_first_paragraph(promote))

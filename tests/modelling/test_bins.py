@@ -8,7 +8,7 @@ import pytest
 from pyspark.ml.functions import vector_to_array
 
 from credit_spark.features.columns import Definition
-from credit_spark.modelling.binning import binned, merged_texts, pre_counted
+from credit_spark.modelling.binning import binned, cuts, merged_texts, pre_counted
 from credit_spark.modelling.bins import (
     MISSING,
     Counted,
@@ -17,7 +17,6 @@ from credit_spark.modelling.bins import (
     evident,
     named,
 )
-from credit_spark.modelling.merging import cuts
 from credit_spark.modelling.pipeline import sql_columns
 
 LARGEST = "1.7976931348623157e308"
@@ -99,7 +98,7 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
     """The third is riskier than the fourth: both together stand between their neighbours."""
     good, bad = [950, 900, 700, 800, 500], [50, 100, 300, 200, 500]
 
-    begins = cuts(good, bad)
+    begins = cuts([*map(Counted, good, bad)])
 
     bounds = [0, *begins, 5]
     rates = [sum(bad[a:b]) / sum(bad[a:b] + good[a:b]) for a, b in pairwise(bounds)]
@@ -111,7 +110,7 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
     ("good", "bad"), [([10], [5]), ([0, 0], [5, 5]), ([5, 5], [0, 0]), ([], [])]
 )
 def test_where_nothing_can_be_told_apart_there_is_one_bin(good, bad) -> None:
-    assert cuts(good, bad) == []
+    assert cuts([*map(Counted, good, bad)]) == []
 
 
 def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> None:
@@ -124,12 +123,12 @@ def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> N
 
     assert found == {
         "x": {
-            "missing": Counted(0, 1), "special -1.0": Counted(1, 0), "0": Counted(1, 0),
+            MISSING: Counted(0, 1), "-1.0": Counted(1, 0), "0": Counted(1, 0),
             "1": Counted(1, 1), "2": Counted(0, 1),
         },
         "t": {"a": Counted(1, 1), "b": Counted(2, 2)},
     }  # fmt: skip
-    assert undivided == {"x": {"missing": Counted(0, 1), "0": Counted(3, 2)}}
+    assert undivided == {"x": {MISSING: Counted(0, 1), "0": Counted(3, 2)}}
 
 
 def test_evidence_that_never_varies_is_zero(spark) -> None:

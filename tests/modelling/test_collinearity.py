@@ -7,8 +7,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from credit_spark.features.columns import Definition
-from credit_spark.modelling.collinearity import inflations
+from credit_spark.modelling.diagnostics import inflations
 from credit_spark.modelling.pipeline import scaled
+from credit_spark.modelling.regression import terms_of_slope_1
 
 NAMES = ["a", "b", "c", "d"]
 FEATURES = [Definition(each, each, is_text=False) for each in NAMES]
@@ -31,7 +32,9 @@ def frame(spark, numbers: np.ndarray, texts: list[str]):
 
 
 def inflations_of(rows, features) -> dict[str, float]:
-    return inflations(scaled(rows, features), rows, features)
+    scaling = scaled(rows, features)
+    reasons = {each.name: each.name for each in features}
+    return inflations(scaling, rows, terms_of_slope_1(scaling, features, reasons, {}))
 
 
 def of_regression(columns: np.ndarray, nth: int) -> float:

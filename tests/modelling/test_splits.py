@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract
 from credit_spark.features.columns import Definition
-from credit_spark.modelling.leaks import single_aucs
+from credit_spark.modelling.diagnostics import single_aucs
 from credit_spark.modelling.splits import fold, out_of_time_from
 from tests.frames import rows
 

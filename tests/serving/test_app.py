@@ -9,8 +9,7 @@ from flask.testing import FlaskClient
 
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
-from credit_spark.modelling.refusals import refusals
-from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument, refusals
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.frames import kinds_of
 from credit_spark.serving.answers import Answers

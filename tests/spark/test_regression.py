@@ -13,9 +13,8 @@ from credit_spark.contract.models import Decisions, Penalty, ScorePlan
 from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import Definition, column_of, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.linear import Legend, linear
-from credit_spark.modelling.pipeline import assembled, medians_of, scaled, spreads_of
-from credit_spark.modelling.regression import Fit, fits, vectors
+from credit_spark.modelling.pipeline import assembled, scaled
+from credit_spark.modelling.regression import Fit, fits, linear, terms_of_slope_1, vectors
 from credit_spark.scoring.document import (
     Facts,
     ModelDocument,
@@ -74,7 +73,7 @@ def fitted(training, scaling):
 
 
 def fit_on(training, treatment, scaling, regularisation: float = 0.01, seen=None) -> Fit:
-    design = linear(training, FEATURES, Legend(REASONS, spreads_of(scaling, FEATURES)))
+    design = linear(training, FEATURES, terms_of_slope_1(scaling, FEATURES, REASONS, {}))
     untreated = vectors(design, training, "loan_id", "label")
     rows = treated(untreated, treatment, seen or classes(training), 1)
     return fits(design, rows, [Penalty(regularisation)])[0]
@@ -101,11 +100,7 @@ def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) ->
     columns = rows.select(vector_to_array("assembled"), "label", "weight")
     features, label, weight = map(np.array, zip(*columns.collect(), strict=True))
     deviations = np.sqrt(np.diag(np.cov(features.T, aweights=weight)))
-    medians = medians_of(assembling.stages)
-    means = [
-        spread.mean - medians.get(slot.feature, 0)
-        for slot, spread in spreads_of(scaling, FEATURES).items()
-    ]
+    means = scaling.stages[-1].mean.toArray()
     penalty = 1 / (0.01 * weight.sum())
 
     theirs = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-10)

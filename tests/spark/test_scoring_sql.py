@@ -8,8 +8,7 @@ import pytest
 
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import REASONS
-from credit_spark.modelling.refusals import refusals
-from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.document import ModelDocument, refusals
 from credit_spark.scoring.frames import kinds_of, scores_of, terms_of
 from credit_spark.scoring.sql import terms_sql
 from tests.engines import by_arithmetic, by_duckdb, by_record, by_spark, parity, rows_of

@@ -8,7 +8,7 @@ import pytest
 
 from credit_spark.evaluation.cells import Cell, collected, counted
 from credit_spark.evaluation.profiles import Bin, by_subject
-from credit_spark.modelling.correlations import correlations
+from credit_spark.modelling.diagnostics import correlations
 from credit_spark.modelling.watching import (
     MOST_LEVELS,
     binned,

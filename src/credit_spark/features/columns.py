@@ -42,6 +42,13 @@ def feature_of(column: str) -> str:
     return column.removeprefix(PREFIX)
 
 
+def numbers_and_texts(features: Iterable[Definition]) -> tuple[list[str], list[str]]:
+    """The columns of the features that are numbers, and of those that are texts."""
+    features = list(features)
+    numbers = [column_of(each.name) for each in features if not each.is_text]
+    return numbers, [column_of(each.name) for each in features if each.is_text]
+
+
 def featured(
     loans: DataFrame, features: Iterable[Definition], beside: Mapping[str, Column]
 ) -> DataFrame:

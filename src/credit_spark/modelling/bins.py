@@ -4,7 +4,7 @@ A binned feature is a text, the name of the bin, so whatever scores a text score
 Source: Siddiqi, Credit Risk Scorecards, chapter 6, Initial characteristic analysis.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
 from math import log
 from typing import NamedTuple
@@ -20,9 +20,8 @@ OTHER = "(any other)"
 # A blank for the value, which no text of a book can hold.
 VALUE = "\0"
 # As features do: what is not finite is not known.
-IS_MISSING = f"{VALUE} is null or not {VALUE} between -{LARGEST!r} and {LARGEST!r}".replace(
-    "e+", "e"
-)
+_LARGEST = f"{LARGEST!r}".replace("e+", "e")
+IS_MISSING = f"{VALUE} is null or not {VALUE} between -{_LARGEST} and {_LARGEST}"
 
 
 class Counted(NamedTuple):
@@ -67,24 +66,21 @@ def bins_of_number(
 
     In come the values at which bins begin, but for the first, and the loans of each.
     """
-    conditions: list[tuple[str, str | None, Counted]] = [
+    below = [*[f"{VALUE} < {split!r}" for split in splits], None]
+    return _bins([
         (MISSING, IS_MISSING, missing),
         *[(repr(value), f"{VALUE} = {value!r}", each) for value, each in special.items()],
-    ]
-    names = list(_names(splits))
-    below: list[str | None] = [*[f"{VALUE} < {split!r}" for split in splits], None]
-    return _bins([*conditions, *zip(names, below, counts, strict=True)])
+        *zip(_names(splits), below, counts, strict=True),
+    ])  # fmt: skip
 
 
 def bins_of_text(groups: Sequence[Sequence[str]], counts: Sequence[Counted]) -> list[Bin]:
     """A text's bins: groups of texts; one that is in no group is in no bin."""
     known = f"coalesce({VALUE}, {_quoted(MISSING)})"
-    conditions = [f"{known} in ({', '.join(map(_quoted, sorted(group)))})" for group in groups]
-    names = [", ".join(sorted(group)) for group in groups]
-    bins = _bins(list(zip(names, conditions, counts, strict=True)))
-    return [
-        each._replace(texts=tuple(sorted(group))) for each, group in zip(bins, groups, strict=True)
-    ]
+    texts = [tuple(sorted(group)) for group in groups]
+    conditions = [f"{known} in ({', '.join(map(_quoted, own))})" for own in texts]
+    bins = _bins(list(zip(map(", ".join, texts), conditions, counts, strict=True)))
+    return [each._replace(texts=own) for each, own in zip(bins, texts, strict=True)]
 
 
 def named(bins: Sequence[Bin], value: str) -> str:
@@ -108,37 +104,26 @@ def _case(value: str, results: Sequence[tuple[str | None, str]], other: str) -> 
 
 
 def _bins(found: Sequence[tuple[str, str | None, Counted]]) -> list[Bin]:
-    good, bad = (sum(getattr(each, name) for _, _, each in found) for name in ("good", "bad"))
-    whole = Counted(good, bad)
+    whole = Counted(*map(sum, zip(*[each for _, _, each in found], strict=True)))
     taken = [OTHER]
     bins = []
     for name, condition, each in found:
         evidence = each.log_odds - whole.log_odds if each.rows else 0.0
-        bins.append(Bin(_other_than(taken, name), condition, each.rows / whole.rows, evidence))
-        taken.append(bins[-1].name)
+        # A number follows a name that is taken: what is scored is told by it.
+        numbered = (name if nth == 1 else f"{name} ({nth})" for nth in count(1))
+        taken.append(next(each for each in numbered if each not in taken))
+        bins.append(Bin(taken[-1], condition, each.rows / whole.rows, evidence))
     return bins
 
 
-def _other_than(taken: Sequence[str], name: str) -> str:
-    """A name, with a number where it is taken: what is scored is told by it."""
-    numbered = (name if nth == 1 else f"{name} ({nth})" for nth in count(1))
-    return next(each for each in numbered if each not in taken)
-
-
-def _names(splits: Sequence[float]) -> Iterator[str]:
+def _names(splits: Sequence[float]) -> list[str]:
     """Names of a number's bins; no two splits read the same."""
-    digits = next(
-        digits
-        for digits in range(4, 18)
-        if len({f"{split:.{digits}g}" for split in splits}) == len(splits)
-    )
-    said = [f"{split:.{digits}g}" for split in splits]
-    if not said:
-        yield "any"
-        return
-    yield f"under {said[0]}"
-    yield from (f"{low} to {high}" for low, high in pairwise(said))
-    yield f"{said[-1]} and more"
+    if not splits:
+        return ["any"]
+    written = ([f"{split:.{digits}g}" for split in splits] for digits in range(4, 18))
+    ends = next(each for each in written if len({*each}) == len(splits))
+    between = [f"{low} to {high}" for low, high in pairwise(ends)]
+    return [f"under {ends[0]}", *between, f"{ends[-1]} and more"]
 
 
 def _quoted(text: str) -> str:

@@ -11,12 +11,12 @@ from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import GBTClassifier
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, counted
-from credit_spark.features.columns import Definition, column_of
+from credit_spark.features.columns import Definition, numbers_and_texts
 from credit_spark.modelling.pipeline import INDEX, imputed_and_indexed, named
 from credit_spark.scoring.scale import scale_of
 
@@ -28,8 +28,7 @@ CUTS = 32
 
 def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> PipelineModel:
     """Trees fitted on training rows: feature columns and `label` (1 bad, 0 good)."""
-    numbers = [column_of(each.name) for each in features if not each.is_text]
-    texts = [column_of(each.name) for each in features if each.is_text]
+    numbers, texts = numbers_and_texts(features)
     inputs = named("imputed", numbers) + named(INDEX, texts)
     levels = training.agg(*[F.count_distinct(each) for each in texts]).first() if texts else ()
     trees = GBTClassifier(
@@ -43,26 +42,16 @@ def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> P
         seed=seed,
     )
     assembler = VectorAssembler(inputCols=inputs, outputCol="features")
-    return Pipeline(stages=[*imputed_and_indexed(training, features), assembler, trees]).fit(
-        training
-    )
+    stages = [*imputed_and_indexed(training, features), assembler, trees]
+    return Pipeline(stages=stages).fit(training)
 
 
 def counted_by_trees(trees: PipelineModel, rows: DataFrame, plan: ScorePlan) -> DataFrame:
     """Cells of rows with features and `outcome`, by the trees' log-odds of bad."""
     # Spark's trees vote for half of the log-odds.
-    log_odds = 2 * vector_to_array(F.col("rawPrediction"))[1]
-    votes = trees.transform(rows).select("outcome", _bounded(log_odds).alias("log_odds"))
-    return counted(votes.withColumn("points", _points(plan)))
-
-
-def _bounded(log_odds: Column) -> Column:
-    """Log-odds within what a PD can still tell from 0 and 1."""
-    return F.greatest(F.least(log_odds, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
-
-
-def _points(plan: ScorePlan) -> Column:
-    """Whole points of `log_odds` of bad."""
+    exact = 2 * vector_to_array(F.col("rawPrediction"))[1]
+    log_odds = F.greatest(F.least(exact, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
+    votes = trees.transform(rows).select("outcome", log_odds.alias("log_odds"))
     scale = scale_of(plan)
-    exact = F.lit(scale.at_even_odds) - F.lit(scale.a_unit) * F.col("log_odds")
-    return F.floor(exact + 0.5).cast("int")
+    points = F.floor(scale.at_even_odds - scale.a_unit * F.col("log_odds") + 0.5).cast("int")
+    return counted(votes.withColumn("points", points))

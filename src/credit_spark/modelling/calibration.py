@@ -11,7 +11,7 @@ from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.calibration import cox
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, Folds, by_risk
 from credit_spark.scoring.document import Recalibration
-from credit_spark.scoring.scale import Scale, scale_of
+from credit_spark.scoring.scale import scale_of
 
 # Chi-squared with two degrees of freedom, 95%: Wald's test.
 BEYOND_CHANCE = 5.99
@@ -31,24 +31,20 @@ def recalibration(held_out: Iterable[Cell]) -> Recalibration:
 
 def cross_fitted(folds: Folds, plan: ScorePlan) -> dict[int | None, list[Cell]]:
     """The cells of each fold, recalibrated by a line that was fitted on the others."""
-    return {
-        fold: recalibrated(
-            cells,
-            recalibration(cell for other in folds if other != fold for cell in folds[other]),
-            plan,
-        )
-        for fold, cells in folds.items()
-    }
+    found: dict[int | None, list[Cell]] = {}
+    for fold, cells in folds.items():
+        others = (cell for other in folds if other != fold for cell in folds[other])
+        found[fold] = recalibrated(cells, recalibration(others), plan)
+    return found
 
 
 def recalibrated(cells: Iterable[Cell], line: Recalibration, plan: ScorePlan) -> list[Cell]:
     """Cells where a line takes them, with the points that they have there."""
     scale = scale_of(plan)
-    return by_risk(_moved(each, line, scale) for each in cells)
-
-
-def _moved(cell: Cell, line: Recalibration, scale: Scale) -> Cell:
-    there = line.intercept + line.slope * cell.log_odds
-    bounded = max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, there))
-    moved = cell._replace(cell=round(bounded * PER_LOG_ODDS))
-    return moved._replace(points=scale.points(moved.log_odds))
+    moved = []
+    for each in cells:
+        log_odds = line.intercept + line.slope * each.log_odds
+        bounded = max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, log_odds))
+        there = each._replace(cell=round(bounded * PER_LOG_ODDS))
+        moved.append(there._replace(points=scale.points(there.log_odds)))
+    return by_risk(moved)

@@ -1,22 +1,42 @@
 """Treatments of the imbalance, inside training rows only, and what each does to the odds.
 
 A treatment makes good and bad weigh the same. It shifts the log-odds of a fit by a constant
-that is known, and calibration takes away again.
+that is known, and calibration takes away again. SMOTE makes up rows of the smaller class between
+real ones, by imbalanced-learn; categories are SMOTE-NC's. No made-up row knows a held-out one.
+Source: Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique.
 """
 
-from math import exp, log, pi, sqrt
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from math import log
+from typing import Any, NamedTuple
+from zlib import crc32
 
-from pyspark.sql import Column, DataFrame
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from scipy.stats import poisson
 
 from credit_spark.contract.models import Treatment
-from credit_spark.modelling.smote import SmotePlan, smoted
+from credit_spark.features.columns import Definition, numbers_and_texts
+from credit_spark.modelling.watching import bucketed
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
-# From it on, the normal approximation is within a few thousandths of the distribution.
-LARGE_MEAN = 50
+NEIGHBOURS = 5
+# Of rows with texts alone, imbalanced-learn compares each of the smaller class with each.
+MOST_TEXTS = 20_000
+
+
+class SmotePlan(NamedTuple):
+    """The features between whose values rows are made up, and how the work is cut.
+
+    A task handles about `rows_a_part` training rows. In as many `partitions` the rows come out.
+    """
+
+    features: Sequence[Definition]
+    rows_a_part: int
+    partitions: int
 
 
 class Classes(NamedTuple):
@@ -25,9 +45,10 @@ class Classes(NamedTuple):
     good: float
     bad: float
 
-    def log_odds(self) -> float:
-        """Log-odds of bad."""
-        return log(self.bad / self.good)
+    @property
+    def rows(self) -> int:
+        """Both together."""
+        return int(self.good + self.bad)
 
 
 def classes(rows: DataFrame) -> Classes:
@@ -50,11 +71,10 @@ def treated(
     """
     if treatment == "smote":
         assert smote is not None
-        made_equal = smoted(training, int(seen.good + seen.bad), seed, smote)
+        made_equal = smoted(training, seen.rows, seed, smote)
         return made_equal.withColumn(WEIGHT, F.lit(1.0))
     if treatment == "class_weight":
-        total = seen.good + seen.bad
-        bad, good = F.lit(total / (2 * seen.bad)), F.lit(total / (2 * seen.good))
+        bad, good = (F.lit(sum(seen) / (2 * each)) for each in (seen.bad, seen.good))
         return training.withColumn(WEIGHT, F.when(F.col("label") == 1, bad).otherwise(good))
     weighted = training.withColumn(WEIGHT, F.lit(1.0))
     return _oversampled(weighted, seen, seed) if treatment == "oversample" else weighted
@@ -65,7 +85,7 @@ def offset(before: Classes, after: Classes) -> float:
 
     Source: King and Zeng (2001), Logistic Regression in Rare Events Data, prior correction.
     """
-    return after.log_odds() - before.log_odds()
+    return log(after.bad / after.good) - log(before.bad / before.good)
 
 
 def weights(rows: DataFrame) -> Classes:
@@ -81,39 +101,75 @@ def _oversampled(training: DataFrame, seen: Classes, seed: int) -> DataFrame:
     bootstrap's draw, with no order or count over the whole set, the same on any number of cores.
     """
     small, large = sorted((seen.good, seen.bad))
+    again = poisson(large / small - 1)
+    fewest, most = again.ppf([NEGLIGIBLE, 1 - NEGLIGIBLE]).astype(int).tolist()
+    hashed = F.xxhash64(F.lit(seed), F.lit("oversample"), "loan_id")
+    uniform = (F.pmod(hashed, F.lit(2**52)) + F.lit(0.5)) / F.lit(float(2**52))
+    # Inversion of the distribution: how many of its steps a uniform number has reached.
+    steps = again.cdf(np.arange(fewest, most)).tolist()
+    drawn = bucketed(training.withColumn("copy", uniform), {"copy": steps})
     is_small = F.col("label") == (1.0 if seen.bad < seen.good else 0.0)
-    hashes = [F.xxhash64(F.lit(seed), F.lit(use), "loan_id") for use in ("oversample", "again")]
-    draws = _poisson(_uniform(hashes[0]), _uniform(hashes[1]), large / small - 1)
-    copies = F.when(is_small, draws + 1).otherwise(1)
-    repeated = training.withColumn("copy", F.explode(F.sequence(F.lit(1), copies)))
-    return repeated.drop("copy")
+    copies = F.when(is_small, F.col("copy") + fewest + 1).otherwise(1)
+    return drawn.withColumn("copy", F.explode(F.sequence(F.lit(1), copies))).drop("copy")
 
 
-def _uniform(hashed: Column) -> Column:
-    """A number in (0, 1) for each hash."""
-    return (F.pmod(hashed, F.lit(2**52)) + F.lit(0.5)) / F.lit(float(2**52))
+def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFrame:
+    """Features and `label` of training rows, and of made-up ones until both classes are equal.
 
-
-def _poisson(uniform: Column, other: Column, mean: float) -> Column:
-    """A Poisson number for each pair of uniform ones, by inversion of the distribution.
-
-    Of a large mean by its normal approximation, with the Box-Muller transform.
+    In come `loan_id`, `label` and feature columns of so many `rows`. More than a task's are cut by
+    a hash of the id, and each part is made equal. Out they come in an order that hangs on the rows
+    alone, so that sums over one or two partitions are the same on every run.
     """
-    if mean > LARGE_MEAN:
-        normal = F.sqrt(-2 * F.log(uniform)) * F.cos(2 * pi * other)
-        return F.greatest(F.round(mean + sqrt(mean) * normal), F.lit(0.0)).cast("int")
-    passed = [F.when(uniform >= bound, 1).otherwise(0) for bound in _cumulative(mean)]
-    number = F.lit(0)
-    for step in passed:
-        number = number + step
-    return number
+    numbers, texts = numbers_and_texts(plan.features)
+    columns = [*numbers, *texts, "label"]
+    cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
+    most = plan.rows_a_part if numbers else min(plan.rows_a_part, MOST_TEXTS)
+    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // most)), cut)
+    schema = training.select(*columns).schema
+
+    def make(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        part = [*batches]
+        if part:
+            rows = pd.concat(part, ignore_index=True)
+            # A part is known by its first loan: its number hangs on what else Spark has to do.
+            of_part = crc32(rows["loan_id"].iloc[0].encode())
+            yield made_up(rows, numbers, texts, (seed + of_part) % 2**32)
+
+    made = parts.sortWithinPartitions("loan_id").mapInPandas(make, schema)
+    both = training.select(*columns).unionByName(made)
+    return both.repartition(plan.partitions, *columns).sortWithinPartitions(*columns)
 
 
-def _cumulative(mean: float) -> list[float]:
-    """P(X <= k) of a Poisson number, for k = 0, 1, ... until what is left is negligible."""
-    bounds = [exp(-mean)]
-    term = bounds[0]
-    while 1 - bounds[-1] > NEGLIGIBLE and term > 0:
-        term *= mean / len(bounds)
-        bounds.append(bounds[-1] + term)
-    return bounds[:-1] or bounds
+def made_up(
+    rows: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str], seed: int
+) -> pd.DataFrame:
+    """The made-up rows of one part: none where its smaller class has a single row.
+
+    Neighbours are sought with null as the median, in deviations from it: a distance in marks and
+    one in years would not compare.
+    """
+    columns = [*numbers, *texts, "label"]
+    counts = rows["label"].value_counts()
+    fewest = int(counts.min())
+    if len(counts) < 2 or fewest < 2:
+        return rows[columns].head(0)
+    known = rows[list(numbers)].astype(float)
+    known = known.fillna(known.median()).fillna(0.0)
+    deviations = known.std().replace(0, 1).fillna(1)
+    given = pd.concat([known / deviations, rows[list(texts)].astype(object)], axis=1)
+    sampler = _sampler(numbers, texts, min(NEIGHBOURS, fewest - 1), seed)
+    found, labels = sampler.fit_resample(given, rows["label"])
+    made: pd.DataFrame = found.iloc[len(rows) :].copy()
+    made[list(numbers)] = made[list(numbers)].astype(float) * deviations
+    made["label"] = labels.iloc[len(rows) :]
+    return made[columns]
+
+
+def _sampler(numbers: Sequence[str], texts: Sequence[str], neighbours: int, seed: int) -> Any:
+    # Takes a second to import, and most nights do not train.
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+
+    given = {"random_state": seed, "k_neighbors": neighbours}
+    if numbers and texts:
+        return SMOTENC(categorical_features=[*texts], **given)
+    return SMOTE(**given) if numbers else SMOTEN(**given)

@@ -5,13 +5,13 @@ old model makes of its new inputs, and what the new model then makes of them: ex
 rounding of points to whole ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from itertools import accumulate
 from operator import add
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.modelling.watching import bin_column, binned
@@ -21,9 +21,9 @@ from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.sql import column_of
 
 WHOLE, SCALE = "all", "the model's constant"
-# Terms of the old model for the earlier loan, of the old and of the new one for the later loan. The
+# Points by the old model of the earlier loan, by the old and by the new one of the later loan. The
 # underscore keeps them apart from a contract's columns.
-BEFORE, BETWEEN, AFTER = "_before_", "_between_", "_after_"
+BEFORE, BETWEEN, AFTER = "_before", "_between", "_after"
 INPUTS, MODEL = "inputs", "model"
 PARTITIONS = 2
 
@@ -44,12 +44,6 @@ class Models(NamedTuple):
     new: ModelDocument
     kinds: Kinds
 
-    @property
-    def features(self) -> list[str]:
-        """Names of the features that either model has."""
-        both = (*self.old.features, *self.new.features)
-        return list(dict.fromkeys(each.name for each in both))
-
 
 def moved(
     earlier: DataFrame, later: DataFrame, models: Models, segments: Sequence[Watched]
@@ -65,89 +59,73 @@ def moved(
     Returns:
         Sums over the loans; nothing where no loan is in both.
     """
-    names = [*models.features, SCALE]
-    differences = _differences(earlier, later, models, names, segments)
+    both = (*models.old.features, *models.new.features)
+    names = [*dict.fromkeys(each.name for each in both), SCALE]
     sizes = [1, *[len(each.labels) for each in segments]]
     begins = [*accumulate([0, *sizes[:-1]])]
     bins = [F.lit(0), *[F.col(bin_column(nth)) for nth in range(len(segments))]]
     places = [own + begin for own, begin in zip(bins, begins, strict=True)]
     sums = [
-        F.struct(*[F.sum(f"{by}_{nth}") for nth in range(len(names) + 1)]).alias(by)
+        F.struct(*[F.sum(F.col(by)[nth]) for nth in range(len(names) + 1)]).alias(by)
         for by in (INPUTS, MODEL)
     ]
     rows = (
-        differences.withColumn("place", F.explode(F.array(*places)))
+        _changes(earlier, later, models, names, segments)
+        .withColumn("place", F.explode(F.array(*places)))
         .groupBy("place")
         .agg(F.count("*").alias("loans"), *sums)
         .orderBy("place")
         .collect()
     )
-    labels = [f"{each.name}={label}" for each in segments for label in each.labels]
-    return [each for row in rows for each in _parts(row, names, [WHOLE, *labels])]
+    parts = [WHOLE, *[f"{each.name}={label}" for each in segments for label in each.labels]]
+    features = [
+        Moved(f"feature={name}", row["loans"], row["inputs"][nth], row["model"][nth])
+        for row in rows[:1]
+        for nth, name in enumerate(names)
+    ]
+    return features + [
+        Moved(parts[row["place"]], row["loans"], row["inputs"][-1], row["model"][-1])
+        for row in rows
+    ]
 
 
-def _parts(row: Row, names: Sequence[str], places: Sequence[str]) -> Iterator[Moved]:
-    """The sums of all loans by feature and in all, or those of a segment's part."""
-    place = places[row["place"]]
-    if place == WHOLE:
-        for name, inputs, model in zip(names, row["inputs"], row["model"], strict=False):
-            yield Moved(f"feature={name}", row["loans"], inputs, model)
-    yield Moved(place, row["loans"], row["inputs"][-1], row["model"][-1])
-
-
-def _differences(
+def _changes(
     earlier: DataFrame,
     later: DataFrame,
     models: Models,
     names: Sequence[str],
     segments: Sequence[Watched],
 ) -> DataFrame:
-    """Each loan's bins, and its changes of points by each name, then in all, as `inputs_<nth>`.
+    """Each loan's bins, and its changes of points by each name, then in all: arrays.
 
-    Those by the model are `model_<nth>`. A sum of doubles depends on their order: of two ordered
-    partitions it is the same on every run.
+    A sum of doubles depends on their order: of two ordered partitions it is the same on every run.
     """
-    bins = [bin_column(nth) for nth in range(len(segments))]
-    then = _renamed(terms_of(earlier, models.old, models.kinds, ["loan_id"]), models.old, BEFORE)
-    kept = [F.col(name) for name in later.columns]
-    now = _by_both(binned(later, segments, kept), models, ["loan_id", *bins])
-    before, between, after = (
-        _points(document, prefix, names)
-        for document, prefix in (
-            (models.old, BEFORE), (models.old, BETWEEN), (models.new, AFTER)
-        )
-    )  # fmt: skip
-    changes = [*_changes(INPUTS, before, between), *_changes(MODEL, between, after)]
-    changed = now.join(then, on="loan_id", how="inner").select("loan_id", *bins, *changes)
+    old, new, kinds = models
+    beside = ["loan_id", *[bin_column(nth) for nth in range(len(segments))]]
+    then = terms_of(earlier, old, kinds, ["loan_id"])
+    then = then.select("loan_id", _points(old, names).alias(BEFORE))
+    now = binned(later, segments, [F.col(name) for name in later.columns])
+    by_old = terms_of(now, old, kinds, now.columns)
+    by_old = by_old.select(*now.columns, _points(old, names).alias(BETWEEN))
+    by_new = terms_of(by_old, new, kinds, [*beside, BETWEEN])
+    by_both = by_new.select(*beside, BETWEEN, _points(new, names).alias(AFTER))
+    changed = by_both.join(then, on="loan_id", how="inner").select(
+        *beside,
+        _differences(BEFORE, BETWEEN, len(names)).alias(INPUTS),
+        _differences(BETWEEN, AFTER, len(names)).alias(MODEL),
+    )
     return changed.repartition(PARTITIONS, "loan_id").sortWithinPartitions("loan_id")
 
 
-def _by_both(loans: DataFrame, models: Models, keep: Sequence[str]) -> DataFrame:
-    """The columns to `keep`, and each loan's terms by the old model and by the new one."""
-    by_old = _renamed(terms_of(loans, models.old, models.kinds, loans.columns), models.old, BETWEEN)
-    between = [f"{BETWEEN}{each.name}" for each in models.old.features]
-    by_new = terms_of(by_old, models.new, models.kinds, [*keep, *between])
-    return _renamed(by_new, models.new, AFTER)
-
-
-def _renamed(found: DataFrame, document: ModelDocument, prefix: str) -> DataFrame:
-    """Terms with a prefix of their own."""
-    return found.withColumnsRenamed(
-        {column_of(each): f"{prefix}{each.name}" for each in document.features}
-    )
-
-
-def _points(document: ModelDocument, prefix: str, names: Sequence[str]) -> list[Column]:
+def _points(document: ModelDocument, names: Sequence[str]) -> Column:
     """What each name adds to the points, before they are rounded; 0 where the model has it not."""
     scale = scale_of(document.score)
-    points = {
-        each.name: F.col(f"{prefix}{each.name}") * -scale.a_unit for each in document.features
-    }
+    points = {each.name: F.col(column_of(each)) * -scale.a_unit for each in document.features}
     points[SCALE] = F.lit(scale.at_even_odds - scale.a_unit * document.constant)
-    return [points.get(name, F.lit(0.0)) for name in names]
+    return F.array(*[points.get(name, F.lit(0.0)) for name in names])
 
 
-def _changes(by: str, earlier: Sequence[Column], later: Sequence[Column]) -> list[Column]:
+def _differences(earlier: str, later: str, size: int) -> Column:
     """The difference of each name, then their sum."""
-    each = [late - early for early, late in zip(earlier, later, strict=True)]
-    return [column.alias(f"{by}_{nth}") for nth, column in enumerate([*each, reduce(add, each)])]
+    each = [F.col(later)[nth] - F.col(earlier)[nth] for nth in range(size)]
+    return F.array(*each, reduce(add, each))

@@ -1,20 +1,24 @@
-"""The fit: Spark ML's logistic regression on the vectors of a design, told as a document's terms.
+"""The linear design, and the fit of any design by Spark ML's logistic regression.
 
 A design is made of training rows as they are; treatments of the imbalance are then of its vectors.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from math import fsum
+from typing import Any, NamedTuple
 
 from pyspark import StorageLevel
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegression
+from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.models import Penalty
+from credit_spark.features.columns import Definition
 from credit_spark.modelling.imbalance import WEIGHT
-from credit_spark.modelling.pipeline import ASSEMBLED
-from credit_spark.scoring.document import Category, Number
+from credit_spark.modelling.pipeline import ASSEMBLED, assembled, levels_of, medians_of
+from credit_spark.modelling.quantiles import Ends
+from credit_spark.scoring.document import Category, Level, Number, Term, multiplied
 
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.
@@ -24,7 +28,7 @@ TOLERANCE = 1e-9
 class Equation(NamedTuple):
     """Log-odds of bad as terms, in the features' order, and an intercept."""
 
-    terms: tuple[Number | Category, ...]
+    terms: tuple[Term, ...]
     intercept: float
 
 
@@ -59,27 +63,83 @@ def fits(design: Design, training: DataFrame, penalties: Sequence[Penalty]) -> l
 
     Labels are 1 bad, 0 good.
     """
-    return [_fit(design, training, each) for each in penalties]
+    found = []
+    for penalty in penalties:
+        regression = LogisticRegression(
+            featuresCol=ASSEMBLED,
+            labelCol="label",
+            weightCol=WEIGHT,
+            regParam=penalty.regularisation,
+            elasticNetParam=penalty.elastic_net,
+            # The penalty is of coefficients of scaled features. Spark divides by deviations in its
+            # own blocks, so that levels stay sparse.
+            standardization=True,
+            maxIter=MOST_ITERATIONS,
+            tol=TOLERANCE,
+        ).fit(training)
+        equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
+        found.append(Fit(equation, PipelineModel([*design.stages.stages, regression])))
+    return found
 
 
-def _fit(design: Design, training: DataFrame, penalty: Penalty) -> Fit:
-    regression = _regression(penalty).fit(training)
-    equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
-    return Fit(equation, PipelineModel([*design.stages.stages, regression]))
+def terms_of_slope_1(
+    scaling: PipelineModel, features: Sequence[Definition], reasons: Mapping[str, str], ends: Ends
+) -> tuple[Term, ...]:
+    """Each feature's term with the means and deviations that `scaling` was fitted to.
 
-
-def _regression(penalty: Penalty) -> LogisticRegression:
-    """Its standardization is the one that the penalty means: coefficients of scaled features.
-
-    It divides by deviations in its own blocks, so that levels stay sparse.
+    `ends` are those of what numbers attain, if any; `reasons` are the features'.
     """
-    return LogisticRegression(
-        featuresCol=ASSEMBLED,
-        labelCol="label",
-        weightCol=WEIGHT,
-        regParam=penalty.regularisation,
-        elasticNetParam=penalty.elastic_net,
-        standardization=True,
-        maxIter=MOST_ITERATIONS,
-        tol=TOLERANCE,
-    )
+    scaler = scaling.stages[-1]
+    assert isinstance(scaler, StandardScalerModel)
+    moments = zip(scaler.mean.toArray().tolist(), scaler.std.toArray().tolist(), strict=True)
+    medians, levels = medians_of(scaling.stages), levels_of(scaling.stages)
+
+    def scaled() -> dict[str, Any]:
+        mean, deviation = next(moments)
+        return {"mean": mean, "deviation": deviation, "coefficient": deviation}
+
+    terms: dict[str, Term] = {}
+    for name, sql, is_text in sorted(features, key=lambda each: each.is_text):
+        about: dict[str, Any] = {"name": name, "sql": sql, "reason": reasons[name]}
+        if is_text:
+            steps = tuple(Level(text=text, **scaled()) for text in levels[name])
+            terms[name] = Category(**about, levels=steps)
+        else:
+            low, high = ends.get(name, (None, None))
+            own = scaled()
+            own["mean"] += medians[name]
+            terms[name] = Number(**about, imputed=medians[name], low=low, high=high, **own)
+    return tuple(terms[each.name] for each in features)
+
+
+def numbers_first(terms: Sequence[Term]) -> list[Term]:
+    """Terms in the vector's order."""
+    return sorted(terms, key=lambda each: isinstance(each, Category))
+
+
+def linear(training: DataFrame, features: Sequence[Definition], terms: Sequence[Term]) -> Design:
+    """The design of training rows, features: medians and levels are theirs.
+
+    Means and deviations are those of the `terms`; they move no log-odds.
+    """
+    stages = assembled(training, features)
+    medians, levels = medians_of(stages.stages), levels_of(stages.stages)
+    own: list[Term] = []
+    # A term is zero at its means; the regression's own at medians, and without levels.
+    apart: list[float] = []
+    for each in numbers_first(terms):
+        if isinstance(each, Number):
+            own.append(each.model_copy(update={"imputed": medians[each.name]}))
+            apart.append(each.mean - medians[each.name])
+        else:
+            steps = tuple(level for level in each.levels if level.text in levels[each.name])
+            own.append(each.model_copy(update={"levels": steps}))
+            apart += [level.mean for level in steps]
+
+    def told(slopes: Sequence[float], intercept: float) -> Equation:
+        left = iter(slopes)
+        fitted = {each.name: multiplied(each, left) for each in own}
+        moved = fsum(slope * mean for slope, mean in zip(slopes, apart, strict=True))
+        return Equation(tuple(fitted[each.name] for each in features), intercept + moved)
+
+    return Design(stages, told)

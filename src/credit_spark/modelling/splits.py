@@ -17,9 +17,22 @@ NULL_MARK = "\u0000"
 
 
 def fold(contract: Contract) -> Column:
-    """The fold of a loan, 0 to folds - 1: the same from night to night and for every treatment."""
+    """The fold of a loan, 0 to folds - 1: the same from night to night and for every treatment.
+
+    By content, it is decided by every column that is known at application, but for those that tell
+    one line from another equal one. Nor by the outcome's, whenever it is said to be known: equal
+    loans end differently.
+    """
     plan = contract.model
-    hashed = _hashed(plan.seed, _known_at_application(contract))
+    keys = [contract.key, *[each.key for each in contract.source.layouts.values()]]
+    apart = {name for key in keys if isinstance(key, tuple) for name in key}
+    if contract.outcome:
+        apart.add(contract.outcome.column)
+    hashed = _hashed(plan.seed, [
+        name
+        for name, promise in contract.columns.items()
+        if promise.known == "application" and name not in apart
+    ])  # fmt: skip
     if plan.borrower:
         # A loan whose borrower is not known goes by its content.
         is_known = F.col(plan.borrower).isNotNull()
@@ -30,23 +43,6 @@ def fold(contract: Contract) -> Column:
 def _hashed(seed: int, columns: Sequence[str]) -> Column:
     texts = [F.coalesce(F.col(name).cast("string"), F.lit(NULL_MARK)) for name in columns]
     return F.xxhash64(F.lit(seed), *texts)
-
-
-def _known_at_application(contract: Contract) -> list[str]:
-    """Every column of the kind, but for those that tell one line from another equal one.
-
-    Nor the outcome's, whenever it is said to be known: equal loans end differently.
-    """
-    keys = set(contract.key) if isinstance(contract.key, tuple) else set()
-    layouts = contract.source.layouts.values()
-    keys |= {name for each in layouts if isinstance(each.key, tuple) for name in each.key}
-    if contract.outcome:
-        keys.add(contract.outcome.column)
-    return [
-        name
-        for name, promise in contract.columns.items()
-        if promise.known == "application" and name not in keys
-    ]
 
 
 def out_of_time_from(contract: Contract, as_of: date) -> date | None:

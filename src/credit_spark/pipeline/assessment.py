@@ -24,22 +24,14 @@ class Measured(NamedTuple):
     cells: DataSets
     figures: Mapping[str, Sequence[Figure]]
 
-    @property
-    def about(self) -> dict[str, str]:
-        """What rows of both tables say of the model."""
-        return {"model_version": self.model_version, "treatment": self.treatment}
 
-
-class Assessment(NamedTuple):
-    """A line through the log-odds, and what it makes of each data set: cells, then figures."""
-
-    line: Recalibration
-    cells: DataSets
-    figures: Mapping[str, list[Figure]]
-
-
-def assessed(raw: DataSets, plan: ScorePlan, offset: float = 0.0) -> Assessment:
+def assessed(
+    raw: DataSets, plan: ScorePlan, offset: float = 0.0
+) -> tuple[Recalibration, DataSets, Mapping[str, list[Figure]]]:
     """Calibrate cells of log-odds, the held-out folds `cv` among them, and measure them.
+
+    In come the cells of each data set; out go the line of calibration, the calibrated cells, and
+    their figures.
 
     Each fold is moved by a line that was fitted on the others, every other data set by a line that
     was fitted on all folds. `offset` is what a treatment had added to the log-odds: figures from
@@ -52,13 +44,19 @@ def assessed(raw: DataSets, plan: ScorePlan, offset: float = 0.0) -> Assessment:
         if name != CV:
             cells[name] = {None: recalibrated(pooled_cells(own), line, plan)}
     even = line.pd(-offset)
-    measured = {name: _measured(own, [even, *thresholds_of(plan)]) for name, own in cells.items()}
-    for name, own in raw.items():
-        as_treated = recalibrated(pooled_cells(own), Recalibration(intercept=offset), plan)
-        measured[name] += before(as_treated)
+    thresholds = [even, *thresholds_of(plan)]
+    measured = {}
+    for name, folds in cells.items():
+        together = pooled_cells(folds)
+        as_treated = recalibrated(pooled_cells(raw[name]), Recalibration(intercept=offset), plan)
         rows = sum(each.known for each in as_treated)
-        measured[name].append(Figure(None, ALL, None, "treated_even_odds", even, rows))
-    return Assessment(line, cells, measured)
+        measured[name] = [
+            *(figures(together, thresholds) if None in folds else fold_figures(folds, thresholds)),
+            *reliability(together),
+            *before(as_treated),
+            Figure(None, ALL, None, "treated_even_odds", even, rows),
+        ]
+    return line, cells, measured
 
 
 def thresholds_of(plan: ScorePlan) -> list[float]:
@@ -82,25 +80,19 @@ def pooled_cells(folds: Folds) -> list[Cell]:
 
 def write_measured(run: RunContext, models: Sequence[Measured], within: str) -> None:
     """Replace the date's rows `within` a condition in `score_counts` and `metrics`."""
-    count_rows = [
-        {**each.about, "dataset": dataset, "fold": fold, **cell._asdict()}
-        for each in models
-        for dataset, folds in each.cells.items()
-        for fold, cells in folds.items()
-        for cell in cells
-    ]
-    metric_rows = [
-        {**each.about, "dataset": dataset, **figure._asdict()}
-        for each in models
-        for dataset, figures_ in each.figures.items()
-        for figure in figures_
-    ]
+    count_rows, metric_rows = [], []
+    for model in models:
+        about = {"model_version": model.model_version, "treatment": model.treatment}
+        count_rows += [
+            {**about, "dataset": dataset, "fold": fold, **cell._asdict()}
+            for dataset, folds in model.cells.items()
+            for fold, cells in folds.items()
+            for cell in cells
+        ]
+        metric_rows += [
+            {**about, "dataset": dataset, **figure._asdict()}
+            for dataset, figures_ in model.figures.items()
+            for figure in figures_
+        ]
     run.tables.write(SCORE_COUNTS, count_rows, within)
     run.tables.write(METRICS, metric_rows, within)
-
-
-def _measured(folds: Folds, thresholds: Sequence[float]) -> list[Figure]:
-    together = pooled_cells(folds)
-    if None in folds:
-        return [*figures(together, thresholds), *reliability(together)]
-    return [*fold_figures(folds, thresholds), *reliability(together)]

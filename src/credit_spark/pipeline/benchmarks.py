@@ -5,6 +5,7 @@ Each is fitted with no treatment and recalibrated as the logistic regression is.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -15,17 +16,16 @@ from pyspark.sql import functions as F
 
 from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Form, ScorePlan
+from credit_spark.contract.models import Form
 from credit_spark.evaluation.cells import Cell, Folds, collected, plainly_counted
 from credit_spark.features.columns import featured
+from credit_spark.modelling.binning import optbinning
 from credit_spark.modelling.boosting import boosted, counted_by_trees
-from credit_spark.modelling.merging import optbinning
 from credit_spark.modelling.pipeline import SCALED, scaled
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.penalties import chosen_penalty
-from credit_spark.pipeline.trials import fitted_and_counted, in_each_fold
+from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
 from credit_spark.scoring.scale import scale_of
 
 Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]
@@ -36,8 +36,8 @@ FEWEST_FOLDS_OF_LSTM = 3
 
 def benchmarked(run: RunContext, book: Book, name: Benchmark) -> Measured:
     """A benchmark's cells and figures, held-out folds first."""
-    found = assessed(BENCHMARKS[name](run, book), run.contract.score)
-    return Measured(name, "none", found.cells, found.figures)
+    _, cells, figures = assessed(BENCHMARKS[name](run, book), run.contract.score)
+    return Measured(name, "none", cells, figures)
 
 
 def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) -> None:
@@ -50,11 +50,10 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
         optbinning()
     if "lstm" not in names:
         return
-    rows = int(book.counts.good + book.counts.bad)
-    if rows > MOST_ROWS_OF_LSTM:
+    if book.counts.rows > MOST_ROWS_OF_LSTM:
         raise InputError(
             f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
-            f"loans; this book has {rows:,}. Train without it"
+            f"loans; this book has {book.counts.rows:,}. Train without it"
         )
     if run.contract.model.folds < FEWEST_FOLDS_OF_LSTM:
         raise InputError(
@@ -69,19 +68,10 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
     keras()
 
 
-def linear(run: RunContext, book: Book) -> DataSets:
-    """Cells of a logistic regression along a line in each feature."""
-    return _of_form(run, book, "linear")
-
-
-def binned(run: RunContext, book: Book) -> DataSets:
-    """Cells of a logistic regression on the weight of evidence of each feature's bins."""
-    return _of_form(run, book, "binned")
-
-
-def _of_form(run: RunContext, book: Book, form: Form) -> DataSets:
+def of_form(run: RunContext, book: Book, form: Form) -> DataSets:
+    """Cells of a logistic regression of another form: along lines, or on evidence of bins."""
     other = formed(run, form)
-    penalty = chosen_penalty(other, book).penalty
+    penalty, _ = chosen_penalty(other, book)
     _, (found,) = fitted_and_counted(other, book, ["none"], penalty)
     return found
 
@@ -94,27 +84,25 @@ def formed(run: RunContext, form: Form) -> RunContext:
 
 def boosted_trees(run: RunContext, book: Book) -> DataSets:
     """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
-    seed, plan = run.contract.model.seed, run.contract.score
+    rows = book.development.withColumn("outcome", F.col("loan.outcome"))
+
+    def cells(training: DataFrame, *others: DataFrame) -> list[list[Cell]]:
+        trees = boosted(training, book.features, run.contract.model.seed)
+        plan = run.contract.score
+        return [collected(counted_by_trees(trees, each, plan)) for each in others]
 
     def held_out(number: int) -> list[Cell]:
-        others = book.development.where(F.col("fold") != number)
-        trees = boosted(others, book.features, seed)
-        rows = book.development.where(F.col("fold") == number)
-        return collected(counted_by_trees(trees, with_outcome(rows), plan))
+        is_held_out = F.col("fold") == number
+        return cells(rows.where(~is_held_out), rows.where(is_held_out))[0]
 
-    folds = in_each_fold(run, book, held_out)
-    trees = boosted(book.development, book.features, seed)
-    own = collected(counted_by_trees(trees, with_outcome(book.development), plan))
-    found: dict[str, Folds] = {CV: folds, "train": {None: own}}
+    found: dict[str, Folds] = {CV: in_each_fold(run, book, held_out)}
+    sets = {"train": rows}
     if book.out_of_time is not None:
-        later = featured(book.out_of_time, book.features, {"outcome": F.col("outcome")})
-        found["out_of_time"] = {None: collected(counted_by_trees(trees, later, plan))}
+        outcome = {"outcome": F.col("outcome")}
+        sets["out_of_time"] = featured(book.out_of_time, book.features, outcome)
+    for name, own in zip(sets, cells(rows, *sets.values()), strict=True):
+        found[name] = {None: own}
     return found
-
-
-def with_outcome(rows: DataFrame) -> DataFrame:
-    """Prepared rows with their loan's outcome."""
-    return rows.withColumn("outcome", F.col("loan.outcome"))
 
 
 def lstm(run: RunContext, book: Book) -> DataSets:
@@ -124,7 +112,7 @@ def lstm(run: RunContext, book: Book) -> DataSets:
     each set's cells are those of all networks together.
     """
     plan = run.contract.model
-    fold_of = F.col("fold").alias("fold")
+    points = scale_of(run.contract.score).points
     found: dict[str, dict[int | None, list[Cell]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
@@ -132,7 +120,7 @@ def lstm(run: RunContext, book: Book) -> DataSets:
         scaling = scaled(book.development.where(trained), book.features)
         vectors = scaling.transform(book.development.orderBy("loan_id"))
         table = vectors.select(
-            vector_to_array(F.col(SCALED)).alias("x"), "label", fold_of
+            vector_to_array(F.col(SCALED)).alias("x"), "label", "fold"
         ).toPandas()
         sets = {
             "train": ~table["fold"].isin([tested, validated]),
@@ -145,15 +133,14 @@ def lstm(run: RunContext, book: Book) -> DataSets:
         }
         network = Lstm(given["train"], plan.seed)
         for name, loans in given.items():
-            found[name][tested] = _cells(network, loans, run.contract.score)
+            log_odds = network.log_odds(loans).tolist()
+            found[name][tested] = plainly_counted(log_odds, loans.is_bad.tolist(), points)
     return found
 
 
-def _cells(network: Lstm, loans: Rows, plan: ScorePlan) -> list[Cell]:
-    log_odds = network.log_odds(loans).tolist()
-    return plainly_counted(log_odds, loans.is_bad.tolist(), scale_of(plan).points)
-
-
-BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = MappingProxyType(
-    {"linear": linear, "binned": binned, "boosted_trees": boosted_trees, "lstm": lstm}
-)
+BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = MappingProxyType({
+    "linear": partial(of_form, form="linear"),
+    "binned": partial(of_form, form="binned"),
+    "boosted_trees": boosted_trees,
+    "lstm": lstm,
+})  # fmt: skip

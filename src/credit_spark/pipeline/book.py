@@ -1,6 +1,6 @@
 """Training data: a batch date's loans with a known outcome, as features, split, and checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,18 +9,19 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import known_late
+from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.features.columns import Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.modelling.collinearity import inflations
+from credit_spark.modelling.diagnostics import inflations, single_aucs
 from credit_spark.modelling.imbalance import Classes, classes
-from credit_spark.modelling.leaks import single_aucs
-from credit_spark.modelling.pipeline import Slot, Spread, scaled, spreads_of
-from credit_spark.modelling.quantiles import Ends, ends
+from credit_spark.modelling.pipeline import scaled
+from credit_spark.modelling.quantiles import ends
+from credit_spark.modelling.regression import terms_of_slope_1
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.watched import watched_in
-from credit_spark.scoring.document import LeftOut, Watched
+from credit_spark.scoring.document import LeftOut, Term, Watched
 from credit_spark.storage.session import checkpointed
 
 # With fewer, neither a fold's KS nor a calibration says anything.
@@ -41,8 +42,9 @@ COLLINEAR = 10.0
 class Book:
     """Loans with a known outcome: those to learn from and those of the out-of-time test.
 
-    `spreads` are those of the loans to learn from, by which a linear fit's terms are told whatever
-    its treatment; so are the ends of what features `attained`, where reasons are held against that.
+    `terms` have the means and deviations of the loans to learn from, by which a linear fit is told
+    whatever its treatment, and the ends of what features attain, where reasons are held against
+    that.
     `remarks` are what a modeller should look at, a sentence each, `inflations` each feature's
     variance inflation; what is `watched` knows the loans to learn from in each of its bins.
     """
@@ -53,8 +55,7 @@ class Book:
     counts: Classes
     features: tuple[Definition, ...]
     left_out: tuple[LeftOut, ...]
-    spreads: Mapping[Slot, Spread]
-    attained: Ends
+    terms: tuple[Term, ...]
     inflations: Mapping[str, float]
     watched: tuple[Watched, ...]
     remarks: tuple[str, ...]
@@ -69,35 +70,36 @@ def read_book(run: RunContext) -> Book:
     contract = run.contract
     cutoff = out_of_time_from(contract, run.as_of)
     known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
-    columns = set(contract.columns)
-    later = (
-        F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
-        if cutoff
-        else F.lit(False)
-    )
-    learnt, held_out = known.where(~later), known.where(later)
-    rows = learnt.select("loan_id", "outcome", *columns)
-    development = prepared(run, rows, definitions(contract))
-    return _looked_at(run, development, cutoff, held_out if cutoff else None)
-
-
-def _looked_at(
-    run: RunContext, development: DataFrame, cutoff: date | None, out_of_time: DataFrame | None
-) -> Book:
-    """The book of prepared rows, where it can be learnt from."""
-    contract = run.contract
+    learnt, out_of_time = known, None
+    if cutoff:
+        is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
+        learnt, out_of_time = known.where(~is_later), known.where(is_later)
+    development = prepared(run, learnt.select("loan_id", "outcome", *contract.columns))
     counts = classes(development)
-    _enough(run, counts, f"before {cutoff}" if cutoff else "in the book")
-    _enough_in_the_folds(development)
+    _check_classes(run, development, counts, f"before {cutoff}" if cutoff else "in the book")
     features, left_out, missing = usable(development, definitions(contract))
     if not features:
         raise GateError(
             "no feature of the contract has enough values that differ: there is nothing to learn "
             f"from. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
         )
-    leaks = accepted_leaks(run, single_aucs(development, features))
+    leaks = accepted_leaks(contract, single_aucs(development, features))
     scaling = scaled(development, features)
-    found = inflations(scaling, development, features)
+    reasons = {name: each.reason for name, each in contract.features.items()}
+    attained = ends(development, features) if contract.score.reference == "best" else {}
+    terms = terms_of_slope_1(scaling, features, reasons, attained)
+    found = inflations(scaling, development, terms)
+    sparse = [
+        f"{name}: it is null for {share:.1%} of the loans"
+        for name, share in missing.items()
+        if share > MUCH_MISSING
+    ]
+    collinear = [
+        f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
+        "coefficient and the reasons that rest on it are hardly its own"
+        for name, inflation in found.items()
+        if inflation >= COLLINEAR
+    ]
     return Book(
         development=development,
         out_of_time=out_of_time,
@@ -105,15 +107,14 @@ def _looked_at(
         counts=counts,
         features=features,
         left_out=left_out,
-        spreads=spreads_of(scaling, features),
-        attained=ends(development, features) if contract.score.reference == "best" else {},
+        terms=terms,
         inflations=found,
         watched=watched_in(contract, features, development.select("loan.*"), counts),
-        remarks=(*leaks, *_sparse(missing), *_collinear(found)),
+        remarks=(*leaks, *sparse, *collinear),
     )
 
 
-def prepared(run: RunContext, rows: DataFrame, features: Sequence[Definition]) -> DataFrame:
+def prepared(run: RunContext, rows: DataFrame) -> DataFrame:
     """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
 
     The partitions and the order in them hang on the loans alone, and a sum of two partitions'
@@ -127,7 +128,7 @@ def prepared(run: RunContext, rows: DataFrame, features: Sequence[Definition]) -
         "fold": fold(run.contract),
         "loan": F.struct(*rows.columns),
     }
-    frame = featured(rows, features, beside)
+    frame = featured(rows, definitions(run.contract), beside)
     return checkpointed(frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id"))
 
 
@@ -149,19 +150,15 @@ def usable(
         column = column_of(each.name)
         known = F.when(F.col(column) != MISSING, 1) if each.is_text else F.col(column)
         texts = F.approx_count_distinct(column) if each.is_text else F.lit(0)
-        span = F.struct(F.min(column), F.max(column), F.count(known), texts)
-        spans.append(span.alias(column))
-    row = development.agg(*spans, F.count("*").alias("rows")).first()
-    assert row is not None
+        spans.append(F.struct(F.min(column), F.max(column), F.count(known), texts))
+    *found, rows = development.agg(*spans, F.count("*")).collect()[0]
     kept, left_out, missing = [], [], {}
-    for each in features:
-        low, high, values, texts = row[column_of(each.name)]
-        why = _useless(low, high, values, texts)
-        if why:
+    for each, (low, high, values, texts) in zip(features, found, strict=True):
+        if why := _useless(low, high, values, texts):
             left_out.append(LeftOut(name=each.name, why=why))
         else:
             kept.append(each)
-            missing[each.name] = 1 - values / row["rows"]
+            missing[each.name] = 1 - values / rows
     return tuple(kept), tuple(left_out), missing
 
 
@@ -178,23 +175,20 @@ def _useless(low: float | str, high: float | str, values: int, texts: int) -> st
     return ""
 
 
-def accepted_leaks(run: RunContext, aucs: Mapping[str, float]) -> list[str]:
+def accepted_leaks(contract: Contract, aucs: Mapping[str, float]) -> list[str]:
     """Remarks on features that give the outcome away, where the contract accepts them.
 
     Raises:
         InputError: with every such feature that the contract does not accept.
     """
-    contract = run.contract
-    bound = contract.model.gates.single_feature_auc
+    features = contract.features
     found = {
         name: f"it separates good from bad almost alone (AUC {value:.3f})"
         for name, value in aucs.items()
-        if value > bound
+        if value > contract.model.gates.single_feature_auc
     }
     refused = [
-        f"features.{name}: {why}"
-        for name, why in found.items()
-        if not contract.features[name].accepted_leak
+        f"features.{name}: {why}" for name, why in found.items() if not features[name].accepted_leak
     ]
     if refused:
         headline = (
@@ -202,64 +196,40 @@ def accepted_leaks(run: RunContext, aucs: Mapping[str, float]) -> list[str]:
             "say in accepted_leak why they are none"
         )
         raise InputError(listed(headline, refused))
-    late = dict.fromkeys(_known_late(run), "it is known only after a loan is scored")
+    late = [name for name in features if any(known_late(contract, name))]
     return [
         f"{name}: {why}, and these figures are no forecast where it leaks; accepted: "
-        f"{contract.features[name].accepted_leak}"
-        for name, why in (found | late).items()
+        f"{features[name].accepted_leak}"
+        for name, why in (
+            found | dict.fromkeys(late, "it is known only after a loan is scored")
+        ).items()
     ]
 
 
-def _known_late(run: RunContext) -> list[str]:
-    return [name for name in run.contract.features if any(known_late(run.contract, name))]
-
-
-def _sparse(missing: Mapping[str, float]) -> Iterator[str]:
-    for name, share in missing.items():
-        if share > MUCH_MISSING:
-            yield f"{name}: it is null for {share:.1%} of the loans"
-
-
-def _collinear(found: Mapping[str, float]) -> Iterator[str]:
-    for name, inflation in found.items():
-        if inflation >= COLLINEAR:
-            yield (
-                f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
-                "coefficient and the reasons that rest on it are hardly its own"
-            )
-
-
-def _enough_in_the_folds(development: DataFrame) -> None:
-    """Without any one fold, there must be good and bad loans to learn from.
+def _check_classes(run: RunContext, development: DataFrame, counts: Classes, where: str) -> None:
+    """Make sure that there are good and bad loans to learn from, without any one fold, too.
 
     Raises:
-        GateError: all of a class stand in one fold, since they are equal or one borrower's.
+        GateError: too few are good or bad, or all of a class stand in one fold.
     """
+    if min(counts) < FEWEST_OF_A_CLASS:
+        unnamed = unnamed_outcomes(run)
+        advice = (
+            f", or name the outcomes of {unnamed:,} lines in quarantine (see its reasons) in the "
+            "contract, and run 'clean' again"
+        )
+        raise GateError(
+            f"there are {counts.good:,} good and {counts.bad:,} bad loans {where}: too few to "
+            f"train on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a date with more "
+            f"known outcomes{advice if unnamed else ''}; nothing was scored"
+        )
     both = F.count_distinct("fold").alias("folds")
-    few = [row for row in development.groupBy("label").agg(both).collect() if row["folds"] < 2]
-    for row in few:
+    for row in development.groupBy("label").agg(both).where("folds < 2").collect():
         raise GateError(
             f"all {'bad' if row['label'] else 'good'} loans are equal in what was known at "
             "application, or one borrower's, and so stand in one fold: without it there is "
             "nothing to learn from"
         )
-
-
-def _enough(run: RunContext, counts: Classes, where: str) -> None:
-    if min(counts) >= FEWEST_OF_A_CLASS:
-        return
-    unnamed = unnamed_outcomes(run)
-    advice = (
-        f", or name the outcomes of {unnamed:,} lines in quarantine (see its reasons) in the "
-        "contract, and run 'clean' again"
-        if unnamed
-        else ""
-    )
-    raise GateError(
-        f"there are {counts.good:,} good and {counts.bad:,} bad loans {where}: too few to train "
-        f"on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a date with more "
-        f"known outcomes{advice}; nothing was scored"
-    )
 
 
 def unnamed_outcomes(run: RunContext) -> int:

@@ -1,21 +1,40 @@
-"""Training rows -> model documents: one design for all treatments and penalties."""
+"""Training rows -> model documents, recalibrated on held-out loans and tested on unseen ones.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+One design serves all treatments and penalties.
+"""
 
-from pyspark.sql import DataFrame
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+from pyspark import inheritable_thread_target
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
+from credit_spark.evaluation.calibration import log_loss
+from credit_spark.evaluation.cells import Cell, Folds, collected, counted
+from credit_spark.evaluation.figures import ALL, Figure, pooled
+from credit_spark.evaluation.metrics import auc
 from credit_spark.modelling.binning import binned
-from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
-from credit_spark.modelling.linear import Legend, linear
-from credit_spark.modelling.refusals import refusals
-from credit_spark.modelling.regression import Design, fits, vectors
-from credit_spark.modelling.smote import SmotePlan
+from credit_spark.modelling.imbalance import (
+    WEIGHT,
+    Classes,
+    SmotePlan,
+    classes,
+    offset,
+    treated,
+    weights,
+)
+from credit_spark.modelling.regression import Design, fits, linear, vectors
+from credit_spark.modelling.splits import random_quarter
+from credit_spark.modelling.watching import watched_score
+from credit_spark.pipeline.assessment import CV, Measured, approval_rate, assessed, pooled_cells
 from credit_spark.pipeline.book import Book, partitions_of
 from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import Facts, ModelDocument
+from credit_spark.scoring.document import Facts, HeldOut, ModelDocument, refusals
+from credit_spark.scoring.frames import Kinds, kinds_of, scores_of
 
 
 class TrainingSet(NamedTuple):
@@ -38,12 +57,41 @@ def fitted(
     penalties: Sequence[Penalty],
 ) -> list[ModelDocument]:
     """A document for each treatment, and of each for each penalty, fitted on the same rows."""
-    learnt = training_set(run.contract, book, rows)
-    return [
-        document
-        for treatment in treatments
-        for document in _fitted(run, book, learnt, treatment, penalties)
-    ]
+    contract, plan = run.contract, run.contract.model
+    learnt = training_set(contract, book, rows)
+    counts = learnt.counts
+    documents = []
+    for treatment in treatments:
+        training, labels = _treated(run, book, learnt, treatment)
+        found = fits(learnt.design, training, penalties)
+        # What the treatment has shifted the odds by is taken off.
+        shift = offset(counts, weights(labels))
+        for (equation, _), penalty in zip(found, penalties, strict=True):
+            facts = Facts(
+                as_of=run.as_of,
+                treatment=treatment,
+                rows=counts.rows,
+                good=int(counts.good),
+                bad=int(counts.bad),
+                out_of_time_from=book.cutoff,
+                folds=plan.folds,
+                seed=plan.seed,
+                regularisation=penalty.regularisation,
+                elastic_net=penalty.elastic_net,
+            )
+            document = ModelDocument(
+                portfolio=contract.portfolio,
+                contract_hash=contract_hash(contract),
+                features=equation.terms,
+                left_out=book.left_out,
+                intercept=equation.intercept,
+                offset=shift,
+                score=contract.score,
+                refusals=refusals(contract),
+                facts=facts,
+            )
+            documents.append(document)
+    return documents
 
 
 def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet:
@@ -51,37 +99,8 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
     if contract.model.form == "binned":
         design = binned(rows, book.features, contract)
     else:
-        reasons = {name: each.reason for name, each in contract.features.items()}
-        design = linear(rows, book.features, Legend(reasons, book.spreads, book.attained))
+        design = linear(rows, book.features, book.terms)
     return TrainingSet(rows, classes(rows), design, vectors(design, rows, "loan_id", "label"))
-
-
-def _fitted(
-    run: RunContext,
-    book: Book,
-    learnt: TrainingSet,
-    treatment: Treatment,
-    penalties: Sequence[Penalty],
-) -> list[ModelDocument]:
-    """A document for each penalty; what the treatment has shifted the odds by is taken off."""
-    contract, counts = run.contract, learnt.counts
-    training, labels = _treated(run, book, learnt, treatment)
-    found = fits(learnt.design, training, penalties)
-    shift = offset(counts, weights(labels))
-    return [
-        ModelDocument(
-            portfolio=contract.portfolio,
-            contract_hash=contract_hash(contract),
-            features=each.equation.terms,
-            left_out=book.left_out,
-            intercept=each.equation.intercept,
-            offset=shift,
-            score=contract.score,
-            refusals=refusals(contract),
-            facts=_facts(run, book, counts, treatment, penalty),
-        )
-        for each, penalty in zip(found, penalties, strict=True)
-    ]
 
 
 def _treated(
@@ -89,34 +108,137 @@ def _treated(
 ) -> tuple[DataFrame, DataFrame]:
     """Treated vectors, and a frame with the same labels and weights."""
     counts, seed = learnt.counts, run.contract.model.seed
-    if treatment != "smote":
-        # Where only labels are asked for, vectors need not be read.
-        labels = learnt.rows.select("loan_id", "label")
-        return (
-            treated(learnt.vectors, treatment, counts, seed),
-            treated(labels, treatment, counts, seed),
-        )
-    # Rows are made up between features, not between vectors, where a text is several numbers.
-    after_smote = partitions_of(run, int(2 * max(counts)))
-    plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
-    made_equal = treated(learnt.rows, treatment, counts, seed, plan)
-    training = vectors(learnt.design, made_equal, "label", WEIGHT)
-    return training, training
-
-
-def _facts(
-    run: RunContext, book: Book, counts: Classes, treatment: Treatment, penalty: Penalty
-) -> Facts:
-    plan = run.contract.model
-    return Facts(
-        as_of=run.as_of,
-        treatment=treatment,
-        rows=int(counts.good + counts.bad),
-        good=int(counts.good),
-        bad=int(counts.bad),
-        out_of_time_from=book.cutoff,
-        folds=plan.folds,
-        seed=plan.seed,
-        regularisation=penalty.regularisation,
-        elastic_net=penalty.elastic_net,
+    if treatment == "smote":
+        # Rows are made up between features, not between vectors, where a text is several numbers.
+        after_smote = partitions_of(run, int(2 * max(counts)))
+        plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
+        made_equal = treated(learnt.rows, treatment, counts, seed, plan)
+        training = vectors(learnt.design, made_equal, "label", WEIGHT)
+        return training, training
+    # Where only labels are asked for, vectors need not be read.
+    labels = learnt.rows.select("loan_id", "label")
+    return (
+        treated(learnt.vectors, treatment, counts, seed),
+        treated(labels, treatment, counts, seed),
     )
+
+
+Made = TypeVar("Made")
+
+
+class Trial(NamedTuple):
+    """A model, and its results on every data set."""
+
+    document: ModelDocument
+    measured: Measured
+
+
+def tried(
+    run: RunContext,
+    book: Book,
+    treatments: Sequence[Treatment],
+    penalty: Penalty,
+    *,
+    random_split: bool = False,
+) -> list[Trial]:
+    """A fit with each treatment, measured on every data set.
+
+    The folds' fits are held against their held-out loans, each fold's log-odds recalibrated by
+    the outcomes of the other folds; the model itself by those of all folds.
+    """
+    documents, raw = fitted_and_counted(run, book, treatments, penalty)
+    if random_split:
+        # It flatters where equal loans then stand on both sides.
+        quarter = held_out(run, book, random_quarter(run.contract), treatments, [penalty])
+        for own, cells in zip(raw, quarter, strict=True):
+            own["random_split"] = {None: cells}
+    return [_trial(book, *each) for each in zip(documents, raw, strict=True)]
+
+
+def _trial(book: Book, document: ModelDocument, raw: dict[str, Folds]) -> Trial:
+    """A fit that is recalibrated and measured by its cells."""
+    line, cells, figures = assessed(raw, document.score, document.offset)
+    own = cells["train"][None]
+    held_out = HeldOut(
+        auc=pooled(figures[CV], "auc"), approval_rate=approval_rate(own, document.score)
+    )
+    watched = (watched_score(own), *book.watched)
+    more = {"recalibration": line, "watched": watched, "held_out": held_out}
+    document = document.model_copy(update=more)
+    return Trial(document, Measured(document.version, document.facts.treatment, cells, figures))
+
+
+def fitted_and_counted(
+    run: RunContext, book: Book, treatments: Sequence[Treatment], penalty: Penalty
+) -> tuple[list[ModelDocument], list[dict[str, Folds]]]:
+    """Fits, not yet recalibrated, and their cells: in the folds, of their own rows, out of time."""
+    documents = fitted(run, book, book.development, treatments, [penalty])
+    raw = [{CV: folds} for folds in cross_validated(run, book, treatments, [penalty])]
+    for name, rows in (
+        ("train", book.development.select("loan.*")), ("out_of_time", book.out_of_time)
+    ):  # fmt: skip
+        if rows is not None:
+            found = cells_of(rows, documents, kinds_of(run.contract))
+            for own, cells in zip(raw, found, strict=True):
+                own[name] = {None: cells}
+    return documents, raw
+
+
+def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
+    """The penalty with the least log loss in the folds, of equals the strongest; each's figures.
+
+    Fitted with no treatment, whose log-odds need no calibration.
+    """
+    penalties = run.contract.model.penalties
+    if len(penalties) == 1:
+        return penalties[0], []
+    cells = [pooled_cells(each) for each in cross_validated(run, book, ["none"], penalties)]
+    losses = [log_loss(each) or 0.0 for each in cells]
+    figures = [
+        Figure(None, ALL, None, metric.__name__, metric(each), book.counts.rows, str(penalty))
+        for penalty, each in zip(penalties, cells, strict=True)
+        for metric in (log_loss, auc)
+    ]
+    return penalties[losses.index(min(losses))], figures
+
+
+def cross_validated(
+    run: RunContext, book: Book, treatments: Sequence[Treatment], penalties: Sequence[Penalty]
+) -> list[Folds]:
+    """The cells of each fold, scored by models that were fitted, and treated, on the others.
+
+    As many as `fitted` has documents, in its order.
+    """
+    folds = in_each_fold(
+        run, book, lambda fold: held_out(run, book, F.col("fold") == fold, treatments, penalties)
+    )
+    return [dict(zip(folds, each, strict=True)) for each in zip(*folds.values(), strict=True)]
+
+
+def held_out(
+    run: RunContext,
+    book: Book,
+    is_held_out: Column,
+    treatments: Sequence[Treatment],
+    penalties: Sequence[Penalty],
+) -> list[list[Cell]]:
+    """The cells of some loans, scored by models that were fitted, and treated, on the rest."""
+    documents = fitted(run, book, book.development.where(~is_held_out), treatments, penalties)
+    loans = book.development.where(is_held_out).select("loan.*")
+    return cells_of(loans, documents, kinds_of(run.contract))
+
+
+def in_each_fold(
+    run: RunContext, book: Book, function: Callable[[int], Made]
+) -> dict[int | None, Made]:
+    """What a function makes of each fold's number, several at once."""
+    folds = range(run.contract.model.folds)
+    inheritable = inheritable_thread_target(book.development.sparkSession)
+    with ThreadPoolExecutor(run.settings.training.parallel_fits) as pool:
+        return dict(zip(folds, pool.map(inheritable(function), folds), strict=True))
+
+
+def cells_of(rows: DataFrame, documents: Sequence[ModelDocument], kinds: Kinds) -> list[list[Cell]]:
+    """The cells of loans, scored by each document: one aggregation a document."""
+    scored = (scores_of(rows, each, kinds, ["outcome"]) for each in documents)
+    return [collected(counted(each)) for each in scored]

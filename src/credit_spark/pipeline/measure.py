@@ -27,7 +27,7 @@ from credit_spark.evaluation.vintages import (
     vintage_figures,
     with_vintage,
 )
-from credit_spark.modelling.correlations import correlations
+from credit_spark.modelling.diagnostics import correlations
 from credit_spark.modelling.watching import named_bins, pairs, profiled
 from credit_spark.pipeline.assessment import Measured, approval_rate, thresholds_of, write_measured
 from credit_spark.pipeline.context import RunContext

@@ -1,22 +1,21 @@
 """Loans -> fitted models that were tested on loans they have not seen."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.models import Contract, Treatment
+from credit_spark.contract.models import Treatment
 from credit_spark.contract.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
-from credit_spark.evaluation.figures import Figure, pooled
+from credit_spark.evaluation.figures import ALL, Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
-from credit_spark.modelling.signs import wrong_signs
 from credit_spark.pipeline.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.pipeline.book import Book, read_book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.penalties import Choice, chosen_penalty
-from credit_spark.pipeline.trials import Trial, tried
+from credit_spark.pipeline.fitting import Trial, chosen_penalty, tried
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.scorecard import wrong_signs
 from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
@@ -34,58 +33,47 @@ SHOWN = {
 }  # fmt: skip
 
 
-class Asked(NamedTuple):
-    """What a training is to do beside fitting the contract's own model.
-
-    `treatments` of the imbalance, each fitted on the same features and folds; the contract's where
-    none is named. `benchmarks` that can't become champion, to show what is left on the table.
-    """
-
-    treatments: Sequence[Treatment] = ()
-    benchmarks: Sequence[Benchmark] = ()
-    random_split: bool = False
-    report: bool = False
-
-
-NO_MORE = Asked()
-
-
-def train(run: RunContext, asked: Asked = NO_MORE) -> ModelDocument:
+def train(
+    run: RunContext,
+    treatments: Sequence[Treatment] = (),
+    benchmarks: Sequence[Benchmark] = (),
+    *,
+    random_split: bool = False,
+    report: bool = False,
+) -> ModelDocument:
     """Fit models on the date's loans with a known outcome, and test them on folds and out of time.
 
     The first treatment's document is given back.
+
+    Args:
+        run: The run, which publishes what is fitted.
+        treatments: Those of the imbalance, each fitted on the same features and folds; the
+            contract's where none is named.
+        benchmarks: Models that can't become champion, to show what is left on the table.
+        random_split: Test on a random quarter, too.
+        report: Add the imbalanced classification reports of the held-out folds to the summary.
     """
     book = read_book(run)
-    benchmarks = beside(run.contract, asked.benchmarks)
+    plan = run.contract.model
+    # Beside a binned model always the linear one.
+    always: list[Benchmark] = ["linear"] if plan.form == "binned" else []
+    benchmarks = list(dict.fromkeys([*benchmarks, *always]))
     check_benchmarks(run, book, benchmarks)
-    choice = chosen_penalty(run, book)
-    treatments = asked.treatments or [run.contract.model.imbalance]
-    trials = tried(run, book, treatments, choice.penalty, random_split=asked.random_split)
+    penalty, of_penalties = chosen_penalty(run, book)
+    trials = tried(run, book, treatments or [plan.imbalance], penalty, random_split=random_split)
     others = [benchmarked(run, book, each) for each in benchmarks]
-    _write(run, book, choice, trials, others)
-    gates = [gates_of(run, each.measured.figures) for each in trials]
-    for each, its_gates in zip(trials, gates, strict=True):
-        run.models.save(each.document, its_gates)
-    summaries = [
-        summary(run, book, each, its_gates) for each, its_gates in zip(trials, gates, strict=True)
-    ]
-    if asked.report:
-        summaries = [
-            fit | {"reports": reports(each)} for fit, each in zip(summaries, trials, strict=True)
-        ]
+    _write(run, book, of_penalties, [each.measured for each in trials], others)
+    summaries = []
+    for each in trials:
+        gates = gates_of(run, each.measured.figures)
+        run.models.save(each.document, gates)
+        more = {"reports": reports(each)} if report else {}
+        summaries.append({**summary(run, book, each, gates), **more})
     first = trials[0].document
     run.ledger.facts["model_version"] = first.version
     shown = [{"name": each.model_version, **_shown(each)} for each in others]
     run.ledger.note("train", {**summaries[0], "treatments": summaries, "benchmarks": shown})
     return first
-
-
-def beside(contract: Contract, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    """The benchmarks requested; beside a binned model always the linear one."""
-    requested = [*benchmarks]
-    if contract.model.form == "binned":
-        requested.append("linear")
-    return list(dict.fromkeys(requested))
 
 
 def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:
@@ -110,9 +98,7 @@ def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[
 
 def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
     """What the user is shown of a fit."""
-    document = trial.document
-    facts = document.facts
-    remarks = [*book.remarks, *wrong_signs(document, run.contract)]
+    document, facts = trial.document, trial.document.facts
     return {
         "model_version": document.version,
         "treatment": facts.treatment,
@@ -123,22 +109,19 @@ def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) ->
         "left_out": [each.name for each in document.left_out],
         **_shown(trial.measured),
         "failed_gates": [str(each) for each in gates if not each.is_passed],
-        "remarks": remarks,
+        "remarks": [*book.remarks, *wrong_signs(document, run.contract)],
     }
 
 
 def reports(trial: Trial) -> list[dict[str, str]]:
     """The imbalanced classification report of the held-out folds, at each threshold of PD."""
-    cells = pooled_cells(trial.measured.cells[CV])
-    decisions = trial.document.score.decisions
+    cells, document = pooled_cells(trial.measured.cells[CV]), trial.document
     thresholds = {
         "even odds": ANY_BAD_AT,
-        "even odds before calibration, as the treated fit has them": (
-            trial.document.treated_even_odds
-        ),
+        "even odds before calibration, as the treated fit has them": document.treated_even_odds,
         "the widest gap of good and bad (KS)": ks_threshold(cells),
-        "approve_below": decisions.approve_below,
-        "decline_from": decisions.decline_from,
+        "approve_below": document.score.decisions.approve_below,
+        "decline_from": document.score.decisions.decline_from,
     }
     return [
         {
@@ -154,23 +137,24 @@ def reports(trial: Trial) -> list[dict[str, str]]:
 def _write(
     run: RunContext,
     book: Book,
-    choice: Choice,
-    trials: Sequence[Trial],
+    of_penalties: Sequence[Figure],
+    trials: Sequence[Measured],
     others: Sequence[Measured],
 ) -> None:
     """Replace the figures of what was fitted now; those of another contract's fits go, too."""
-    first, *rest = [each.measured for each in trials]
-    first = first._replace(
-        figures={**first.figures, PENALTIES: choice.figures, "train": [
-            *first.figures["train"], *inflation_figures(book),
-        ]}
-    )  # fmt: skip
-    treatments = ", ".join(f"'{each.treatment}'" for each in (first, *rest))
-    names = ", ".join(f"'{name}'" for name in BENCHMARKS)
-    fitted_now = f"treatment in ({treatments}) and model_version not in ({names})"
-    if others:
-        made = ", ".join(f"'{each.model_version}'" for each in others)
-        fitted_now = f"({fitted_now}) or model_version in ({made})"
+    first, *rest = trials
+    inflations = [
+        Figure(None, ALL, None, "variance_inflation", value, book.counts.rows, f"feature={name}")
+        for name, value in book.inflations.items()
+    ]
+    train = [*first.figures["train"], *inflations]
+    first = first._replace(figures={**first.figures, PENALTIES: of_penalties, "train": train})
+    treatments = _quoted(each.treatment for each in trials)
+    made = _quoted(each.model_version for each in others) or "''"
+    fitted_now = (
+        f"(treatment in ({treatments}) and model_version not in ({_quoted(BENCHMARKS)})) "
+        f"or model_version in ({made})"
+    )
     replaced = "true" if measured_by_another_contract(run) else fitted_now
     write_measured(run, [first, *rest, *others], f"dataset in {TRAINED} and ({replaced})")
 
@@ -188,13 +172,8 @@ def measured_by_another_contract(run: RunContext) -> bool:
     return not measured <= run.models.fitted_by(contract_hash(run.contract), run.as_of)
 
 
-def inflation_figures(book: Book) -> list[Figure]:
-    """Each feature's variance inflation."""
-    rows = int(book.counts.good + book.counts.bad)
-    return [
-        Figure(None, "all", None, "variance_inflation", value, rows, f"feature={name}")
-        for name, value in book.inflations.items()
-    ]
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _shown(measured: Measured) -> dict[str, dict[str, float | None]]:

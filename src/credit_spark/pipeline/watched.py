@@ -25,6 +25,6 @@ def watched_in(
         classes: How many of them are good and bad; of many, bins are found in a sample, and all
             are counted.
     """
-    sample = sample_of(training, classes.good + classes.bad)
+    sample = sample_of(training, classes.rows)
     watched = with_bins(watched_of(contract, features), sample)
     return tuple(with_counts(watched, profiled(training.withColumn("pd", F.lit(0.0)), watched)))

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.modelling.signs import wrong_signs
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
 from credit_spark.reporting.facts import Row
 from credit_spark.reporting.ranking import calibration, curves
 from credit_spark.reporting.sections import Report, Section, Table, counted, plain
 from credit_spark.scoring.document import ModelDocument, Number
+from credit_spark.scoring.scorecard import wrong_signs
 
 CV = "cv"
 # A figure's heading, its data set and its metric.

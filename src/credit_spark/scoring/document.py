@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import exp
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import ScorePlan, Treatment
+from credit_spark.contract.expressions import condition
+from credit_spark.contract.models import Contract, ScorePlan, Treatment
 from credit_spark.contract.tables import MISSING, OTHER
-from credit_spark.features.columns import Definition
 
 # 2: recalibration, elastic_net, refusals; 3: what a feature attains; 4: what is watched.
 FORMAT = 4
@@ -42,11 +43,6 @@ class Number(Piece):
     high: float | None = None
 
     @property
-    def definition(self) -> Definition:
-        """What the feature is computed from."""
-        return Definition(self.name, self.sql, is_text=False)
-
-    @property
     def best(self) -> float:
         """The least term that the feature attains."""
         ends = [self.mean if end is None else end for end in (self.low, self.high)]
@@ -56,10 +52,6 @@ class Number(Piece):
     def slope(self) -> float:
         """Change of the log-odds by one unit of the value."""
         return self.coefficient / self.deviation if self.deviation else 0.0
-
-    def steeper(self, times: float) -> Self:
-        """The same with a coefficient so many times as large."""
-        return self.model_copy(update={"coefficient": self.coefficient * times})
 
 
 class Level(Piece):
@@ -79,10 +71,6 @@ class Level(Piece):
         """Change of the log-odds where the feature has this text."""
         return self.coefficient / self.deviation if self.deviation else 0.0
 
-    def steeper(self, times: float) -> Self:
-        """The same with a coefficient so many times as large."""
-        return self.model_copy(update={"coefficient": self.coefficient * times})
-
 
 class Category(Piece):
     """A categorical feature; a text that is none of its levels has the term of none."""
@@ -94,11 +82,6 @@ class Category(Piece):
     levels: tuple[Level, ...]
 
     @property
-    def definition(self) -> Definition:
-        """What the feature is computed from."""
-        return Definition(self.name, self.sql, is_text=True)
-
-    @property
     def unseen(self) -> float:
         """Term of a text that training has not seen."""
         return -sum(level.slope * level.mean for level in self.levels)
@@ -108,14 +91,19 @@ class Category(Piece):
         """The least term that the feature attains."""
         return min((self.unseen + level.slope for level in self.levels), default=self.unseen)
 
-    def steeper(self, times: float) -> Self:
-        """The same with coefficients so many times as large."""
-        return self.model_copy(
-            update={"levels": tuple(each.steeper(times) for each in self.levels)}
-        )
-
 
 Term = Annotated[Number | Category, Field(discriminator="kind")]
+
+
+def multiplied(term: Number | Category, factors: Iterator[float]) -> Number | Category:
+    """The same with coefficients multiplied, each by the next factor."""
+    if isinstance(term, Number):
+        return term.model_copy(update={"coefficient": term.coefficient * next(factors)})
+    levels = tuple(
+        each.model_copy(update={"coefficient": each.coefficient * next(factors)})
+        for each in term.levels
+    )
+    return term.model_copy(update={"levels": levels})
 
 
 class LeftOut(Piece):
@@ -131,6 +119,15 @@ class Refusal(Piece):
     name: str
     sql: str
     reason: str
+
+
+def refusals(contract: Contract) -> tuple[Refusal, ...]:
+    """The contract's hard rules, compiled."""
+    kinds = {name: promise.kind for name, promise in contract.columns.items()}
+    return tuple(
+        Refusal(name=name, sql=condition(rule.sql, kinds).sql, reason=rule.reason)
+        for name, rule in contract.decline_if.items()
+    )
 
 
 class Facts(Piece):
@@ -236,7 +233,8 @@ class ModelDocument(Piece):
     @property
     def terms(self) -> tuple[Number | Category, ...]:
         """The features with recalibrated coefficients: what each adds to the constant."""
-        return tuple(each.steeper(self.recalibration.slope) for each in self.features)
+        slope = repeat(self.recalibration.slope)
+        return tuple(multiplied(each, slope) for each in self.features)
 
     @property
     def references(self) -> tuple[float, ...]:

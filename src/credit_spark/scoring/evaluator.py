@@ -49,9 +49,16 @@ class RecordScorer:
         """Prepare the SQL of a document; `kinds` are those of the contract's columns."""
         self._document = document
         self._columns = columns_read(document)
+        parameters = [
+            f"cast(${nth} as {duckdb_type(kinds[name])}) as {quoted(name, 'duckdb')}"
+            for nth, name in enumerate(self._columns, start=1)
+        ]
+        loan = ", ".join(["cast(null as varchar) as loan_id", *parameters])
+        scored = record_sql(document, kinds, "duckdb")
+        sql = f"with loans as (select {loan}) select * from (\n{scored})"  # noqa: S608
         # One row is no work for several threads.
         self._connection = duckdb.connect(config={"threads": 1})
-        (self._statement,) = self._connection.extract_statements(self._sql(kinds))
+        (self._statement,) = self._connection.extract_statements(sql)
         self._lock = Lock()
 
     def score(self, loan: Mapping[str, Any]) -> Score:
@@ -61,21 +68,8 @@ class RecordScorer:
             cursor = self._connection.execute(self._statement, given)
             names = [each[0] for each in cursor.description or ()]
             (values,) = cursor.fetchall()
-        return self._score_of(dict(zip(names, values, strict=True)))
-
-    def _sql(self, kinds: Mapping[str, Kind]) -> str:
-        """The SQL of one record, whose columns are parameters."""
-        given = [
-            f"cast(${nth} as {duckdb_type(kinds[name])}) as {quoted('duckdb')(name)}"
-            for nth, name in enumerate(self._columns, start=1)
-        ]
-        columns = ", ".join(["cast(null as varchar) as loan_id", *given])
-        scored = record_sql(self._document, kinds, "duckdb")
-        return f"with loans as (select {columns}) select * from (\n{scored})"  # noqa: S608
-
-    def _score_of(self, row: Mapping[str, Any]) -> Score:
-        terms, references = self._document.terms, self._document.references
-        contributions = [
+        row = dict(zip(names, values, strict=True))
+        contributions = tuple(
             Contribution(
                 each.name,
                 row[f"v_{each.name}"],
@@ -83,14 +77,8 @@ class RecordScorer:
                 row[f"f_{each.name}"] - held,
                 each.reason,
             )
-            for each, held in zip(terms, references, strict=True)
-        ]
-        return Score(
-            row["log_odds"],
-            row["pd"],
-            row["points"],
-            row["band"],
-            row["decision"],
-            tuple(row[name] for name in REASONS if row[name] is not None),
-            tuple(contributions),
+            for each, held in zip(self._document.terms, self._document.references, strict=True)
         )
+        reasons = tuple(row[name] for name in REASONS if row[name] is not None)
+        scored = {name: row[name] for name in ("log_odds", "pd", "points", "band", "decision")}
+        return Score(**scored, reasons=reasons, contributions=contributions)

@@ -23,8 +23,7 @@ class Scale(NamedTuple):
 
     def points_of_pd(self, pd: float) -> int:
         """Whole points of a PD; of one that no loan has, those of the riskiest that one has."""
-        riskiest = 1 / (1 + exp(-WIDEST_LOG_ODDS))
-        bounded = min(pd, riskiest)
+        bounded = min(pd, 1 / (1 + exp(-WIDEST_LOG_ODDS)))
         return self.points(log(bounded / (1 - bounded)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import floor
 from typing import NamedTuple
 
+from credit_spark.contract.models import Contract
 from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.scale import scale_of
@@ -27,16 +28,12 @@ class Row(NamedTuple):
 def scorecard(document: ModelDocument) -> Iterator[Row]:
     """Every line, in the contract's order: the base, each number, each text's levels."""
     scale = scale_of(document.score)
-    yield Row(
-        "base", "every feature at its mean", scale.at_even_odds - scale.a_unit * document.constant
-    )
+    base = scale.at_even_odds - scale.a_unit * document.constant
+    yield Row("base", "every feature at its mean", base)
     for term in document.terms:
         if isinstance(term, Number):
-            yield Row(
-                term.name,
-                f"{term.deviation:.4g} more (one deviation; mean {term.mean:.4g})",
-                -scale.a_unit * term.coefficient,
-            )
+            more = f"{term.deviation:.4g} more (one deviation; mean {term.mean:.4g})"
+            yield Row(term.name, more, -scale.a_unit * term.coefficient)
             continue
         for level in term.levels:
             yield Row(term.name, level.text, -scale.a_unit * (term.unseen + level.slope))
@@ -66,9 +63,8 @@ def parts(score: Score, document: ModelDocument) -> list[Part]:
     base = scale.at_even_odds - scale.a_unit * document.constant
     exact = [base, *(-scale.a_unit * each.term for each in score.contributions)]
     tenths = apportioned(exact, score.points)
-    names = ["base", *(each.feature for each in score.contributions)]
-    values = ["", *(_said(each.value) for each in score.contributions)]
-    return [Part(*each) for each in zip(names, values, tenths, strict=True)]
+    values = [("base", ""), *((each.feature, _said(each.value)) for each in score.contributions)]
+    return [Part(*value, own) for value, own in zip(values, tenths, strict=True)]
 
 
 def apportioned(exact: Sequence[float], whole: int) -> list[int]:
@@ -87,6 +83,25 @@ def apportioned(exact: Sequence[float], whole: int) -> list[int]:
 
 
 def _said(value: object) -> str:
-    return (
-        "missing" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-    )
+    if value is None:
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def wrong_signs(document: ModelDocument, contract: Contract) -> Iterator[str]:
+    """Remarks on coefficients that say the opposite of what the contract expects."""
+    for each in document.features:
+        feature = contract.features[each.name]
+        if isinstance(each, Number):
+            change, what = each.coefficient, "coefficient"
+        else:
+            # Bins of a number rise, after those that stand apart: missing, then special.
+            bins = each.levels[1 + len(feature.special) :]
+            change = bins[-1].slope - bins[0].slope if bins else 0.0
+            what = "from the lowest bin to the highest"
+        found = "increases_risk" if change > 0 else "lowers_risk"
+        if feature.expect and change and found != feature.expect:
+            yield (
+                f"{each.name}: the fit says that it {found}, the contract expects {feature.expect} "
+                f"({what} {change:+.3f})"
+            )

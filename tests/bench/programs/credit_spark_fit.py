@@ -1,7 +1,7 @@
 """credit-spark's own fit of a book: `credit_spark_fit.py BOOK OUT [FITS]`, coefficients as JSON.
 
 Beside them stand the seconds of each of its FITS (1) of the same rows, as those of several
-treatments or penalties are: from rows that are kept as a training keeps them, and with their spreads,
+treatments or penalties are: from rows that are kept as a training keeps them, and with their means,
 which a training takes once for all of its fits.
 """
 
@@ -17,9 +17,8 @@ from pyspark.sql import functions as F
 from credit_spark.contract.models import Penalty
 from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
-from credit_spark.modelling.linear import Legend, linear
-from credit_spark.modelling.pipeline import scaled, spreads_of
-from credit_spark.modelling.regression import fits, vectors
+from credit_spark.modelling.pipeline import scaled
+from credit_spark.modelling.regression import fits, linear, terms_of_slope_1, vectors
 from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
@@ -35,9 +34,10 @@ def main(book: str, out: str, count: str = "1") -> None:
         loan = {"loan_id": F.monotonically_increasing_id().cast("string"), "label": F.col("label")}
         rows = featured(spark.read.parquet(book), features, loan)
         kept = rows.repartition(FEWEST_PARTITIONS).persist()
-        legend = Legend(dict.fromkeys(FEATURES, ""), spreads_of(scaled(kept, features), features))
+        reasons = dict.fromkeys(FEATURES, "")
+        scaled_terms = terms_of_slope_1(scaled(kept, features), features, reasons, {})
         times = [time.monotonic()]
-        design = linear(kept, features, legend)
+        design = linear(kept, features, scaled_terms)
         untreated = vectors(design, kept, *loan)
         for _ in range(int(count)):
             training = treated(untreated, "none", Classes(1, 1), seed=1)
