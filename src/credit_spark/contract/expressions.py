@@ -13,8 +13,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from credit_spark.contract.errors import instead_of
 from credit_spark.contract.models import NUMBER_KINDS, Kind
-from credit_spark.contract.names import instead_of
 from credit_spark.contract.sql_types import DATE, TEXT, family_of, faults_at, typed
 from credit_spark.contract.tables import TYPES
 

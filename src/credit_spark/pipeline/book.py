@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import GateError, InputError, listed
-from credit_spark.contract.guards import known_late
+from credit_spark.contract.guards import is_known_late
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.features.columns import Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
@@ -211,7 +211,7 @@ def accepted_leaks(run: RunContext, aucs: Mapping[str, float]) -> list[str]:
 
 
 def _known_late(run: RunContext) -> list[str]:
-    return [name for name in run.contract.features if any(known_late(run.contract, name))]
+    return [name for name in run.contract.features if is_known_late(run.contract, name)]
 
 
 def _sparse(missing: Mapping[str, float]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pyspark.sql import functions
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import instead_of
 from credit_spark.quality.kinds import Kind, in_words, kind_of_type, kind_of_value
 
 Columns = Mapping[str, str]

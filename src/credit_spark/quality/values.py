@@ -11,7 +11,7 @@ from typing import Any
 
 from great_expectations.expectations import registry
 
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import instead_of
 from credit_spark.quality.kinds import Kind, in_words, kind_of_type, kind_of_value
 
 Kwargs = Mapping[str, Any]

@@ -6,8 +6,7 @@ from datetime import date
 from functools import reduce
 from typing import Any, NamedTuple
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import InputError, instead_of
 from credit_spark.contract.tables import MODELS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.tables import Tables
