@@ -1,7 +1,8 @@
 """Data Docs: Great Expectations' own web site of suites and of what they found.
 
 The site is made of files and needs no server and no network. It shows figures and counts, and no
-row; an expectation on a column's distinct values lists those.
+row; but an expectation on a column's distinct values lists those, and a minimum or maximum is the
+value of one row.
 """
 
 from collections.abc import Mapping

@@ -24,6 +24,8 @@ from credit_spark.storage.session import described
 
 PLACE = "place"
 NO_ROWS_LISTED = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+# What these observe is the value of one row, and so a borrower's.
+OF_ONE_ROW = re.compile(r"expect_column_(min|max|median)_")
 Expectations = Sequence[Mapping[str, Any]]
 
 
@@ -40,8 +42,9 @@ class Outcome:
     """What came of one expectation: figures and counts, no row's values.
 
     `success` is None where it was not judged, since no row has a value. `observed` is None where
-    the expectation has no single number, `rows` and `unexpected` are None where nothing was
-    counted. `error` is Spark's error condition where it could not be computed.
+    the expectation has no single number, or one that is the value of a row (a minimum); `rows` and
+    `unexpected` are None where nothing was counted. `error` is Spark's error condition where it
+    could not be computed.
     """
 
     expectation: str
@@ -68,6 +71,8 @@ class Outcome:
             return f"could not be computed ({self.error}); look at the types of its columns"
         if self.unexpected is not None and self.rows is not None:
             return f"unexpected count {self.unexpected} of {self.rows} rows"
+        if OF_ONE_ROW.match(self.expectation):
+            return "observed value withheld, since it is one row's"
         return "it does not hold" if self.observed is None else f"observed value {self.observed:g}"
 
 
@@ -194,11 +199,12 @@ def _is_of_rows(type_: str) -> bool:
 
 def _outcome(given: Mapping[str, Any], result: Any) -> Outcome:
     seen, error = result.result or {}, _error(result)
+    is_shown = not OF_ONE_ROW.match(given["type"])
     return Outcome(
         expectation=given["type"],
         kwargs=given["kwargs"],
         success=bool(result.success) and error is None,
-        observed=_number(seen.get("observed_value")),
+        observed=_number(seen.get("observed_value")) if is_shown else None,
         rows=seen.get("element_count"),
         unexpected=seen.get("unexpected_count"),
         error=error,
