@@ -35,8 +35,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     place = place_of(**where)
     night = as_of or place.reader.latest()
     decisions = place.reader.model_of(night).score.decisions
-    cells = place.reader.cells(night, decisions)
-    losses = place.reader.losses(night, decisions)
+    cells, losses = place.reader.cells_and_losses(night, decisions)
     own = decisions.approve_below
     asked = [cutoff(cells, each, losses) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:
