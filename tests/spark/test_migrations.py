@@ -82,5 +82,8 @@ def test_a_warehouse_of_version_1_is_migrated_by_one_command(
     tables.replace(loans(contract), tables.frame(loans(contract), [{"loan_id": "B"}]))
     finish(tables, "complete", {"rows_accepted": 1})
     assert TableReader(str(folder)).complete_dates()[AS_OF]["rows_accepted"] == 1
-    comments = {each.name: each.metadata for each in spark.read.load(tables.path(RUNS)).schema}
+    comments = {
+        each.name: each.metadata
+        for each in spark.read.format("delta").load(tables.path(RUNS)).schema
+    }
     assert comments["started_at"] == {"comment": "UTC"}
