@@ -16,7 +16,6 @@ import click
 from credit_spark.contract.errors import CreditSparkError, InputError, listed
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
-from credit_spark.contract.sql_types import check_sql
 from credit_spark.evaluation.drift import Status
 from credit_spark.flags import PROJECT_FOLDER, Day, Names, of_a_night, of_a_portfolio
 from credit_spark.launch import Flags, launch
@@ -175,7 +174,6 @@ def _promote(*, version: str | None, overruled: Sequence[str], reason: str, **fl
 def check(portfolio: str, project: Path) -> None:
     """Check a contract and its suites, by name or by file, with no data: every fault at once."""
     contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
-    check_sql(contract)
     check_suites(Suites(project / "expectations" / contract.portfolio), contract)
     click.echo(
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "

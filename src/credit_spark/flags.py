@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import instead_of
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 PROJECT = Path(__file__).resolve().parents[2]

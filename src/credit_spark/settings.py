@@ -23,11 +23,10 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.errors import InputError, instead_of, listed
 from credit_spark.contract.guards import placeholders
 from credit_spark.contract.loading import find_contract, load_contract, load_yaml
 from credit_spark.contract.models import Contract
-from credit_spark.contract.names import instead_of
 
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.

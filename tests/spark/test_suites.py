@@ -80,6 +80,17 @@ def test_no_borrowers_value_is_in_an_outcome_or_printed(spark, suites, capfd) ->
     assert found[3].error == "CAST_INVALID_INPUT"
 
 
+@pytest.mark.parametrize("kind", ["min", "max", "median"])
+def test_a_figure_that_is_one_rows_value_is_withheld(spark, suites, kind) -> None:
+    frame = spark.createDataFrame([("A", 7777.0, 0.0)], DDL)
+    type_ = f"expect_column_{kind}_to_be_between"
+
+    (found,) = suites((type_, {"column": "amount", "max_value": 5})).outcomes("loans", frame)
+
+    assert found.success is False
+    assert "7777" not in f"{found} {facts(found)}"
+
+
 def test_outcome_known_of_no_row_is_not_judged(spark, suites) -> None:
     frame = spark.createDataFrame([("A", None, None)], DDL)
     given = [(MEAN, {"column": column, "min_value": 0}) for column in ("amount", "is_bad")]

@@ -1,6 +1,7 @@
 """Why a command ends early: one class per exit code, each with a message for its user."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class CreditSparkError(Exception):
@@ -42,3 +43,18 @@ class TryAgainError(CreditSparkError):
 def listed(headline: str, faults: Iterable[str]) -> str:
     """All faults at once: a headline, then one fault a line."""
     return "\n  ".join([headline, *faults])
+
+
+def instead_of(wrong: str, right: Iterable[str]) -> str:
+    """What to write instead, as the end of a sentence; all names where none is close.
+
+    >>> instead_of("loan_amout", ["loan_amount", "term_months"])
+    "did you mean 'loan_amount'?"
+    >>> instead_of("zzz", ["b", "a"])
+    'known here: a, b'
+    """
+    names = sorted(right)
+    close = get_close_matches(wrong, names, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return "known here: " + (", ".join(names) or "none")

@@ -5,7 +5,7 @@ or null below is null, a logarithm of what is not positive is null, null in is n
 all arithmetic is in doubles. Only what stands in ALLOWED may be written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,17 +13,18 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from credit_spark.contract.models import NUMBER_KINDS, TEXT_KINDS, Kind
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import instead_of
+from credit_spark.contract.models import NUMBER_KINDS, Kind
+from credit_spark.contract.sql_types import DATE, TEXT, family_of, faults_at, typed
+from credit_spark.contract.tables import TYPES
 
 CONDITIONS = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not, exp.Is, exp.In,
     exp.Between,
 )  # fmt: skip
 DATED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
-NULL_IF_ANY_IS = (exp.Least, exp.Greatest)
 ALLOWED = (
-    *CONDITIONS, *NULL_IF_ANY_IS,
+    *CONDITIONS, exp.Least, exp.Greatest,
     exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Neg,
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Coalesce, exp.Nullif,
     exp.Ln, exp.Abs, exp.Year, exp.Month, exp.TsOrDsToDate,
@@ -47,14 +48,13 @@ def expression(sql: str, kinds: Mapping[str, Kind]) -> Expression:
     """Compile a feature: a text, or a number (a condition counts as 1 or 0).
 
     Raises:
-        ExpressionError: it cannot be read, names an unknown column, or uses what is not allowed.
+        ExpressionError: it cannot be read, names an unknown column, uses what is not allowed, or
+            mixes types so that Spark may not be able to compute it.
     """
     tree = _parsed(sql, kinds)
-    is_text = _is_text(tree, kinds)
-    columns = _columns(tree)
-    if isinstance(_bare(tree), CONDITIONS):
+    if isinstance(tree.unnest(), CONDITIONS):
         tree = exp.Case().when(tree, "1").when(exp.not_(tree.copy()), "0")
-    return Expression(_spark(tree, kinds), columns, is_text)
+    return _compiled(tree, kinds)
 
 
 @lru_cache(maxsize=1024)
@@ -65,7 +65,7 @@ def columns_of(sql: str) -> frozenset[str]:
 
 def valued(sql: str, kinds: Mapping[str, Kind]) -> str:
     """The same SQL as a value, to stand within another: a condition as 1 or 0."""
-    is_condition = isinstance(_bare(_parsed(sql, kinds)), CONDITIONS)
+    is_condition = isinstance(_parsed(sql, kinds).unnest(), CONDITIONS)
     return f"case when ({sql}) then 1 when not ({sql}) then 0 end" if is_condition else sql
 
 
@@ -76,9 +76,9 @@ def condition(sql: str, kinds: Mapping[str, Kind]) -> Expression:
         ExpressionError: as for `expression`, or where it yields no truth value.
     """
     tree = _parsed(sql, kinds)
-    if not isinstance(_bare(tree), CONDITIONS):
+    if not isinstance(tree.unnest(), CONDITIONS):
         raise ExpressionError("a rule is a comparison, such as 'funded <= asked'")
-    return Expression(_spark(tree, kinds), _columns(tree), is_text=False)
+    return _compiled(tree, kinds)
 
 
 def _parsed(sql: str, kinds: Mapping[str, Kind]) -> exp.Expr:
@@ -86,10 +86,13 @@ def _parsed(sql: str, kinds: Mapping[str, Kind]) -> exp.Expr:
         tree = sqlglot.parse_one(sql, dialect="spark")
     except SqlglotError as error:
         raise ExpressionError(f"cannot be read as SQL: {str(error).splitlines()[0]}") from None
-    faults = list(dict.fromkeys(_faults(tree, kinds)))
-    if faults:
-        raise ExpressionError("; ".join(faults))
+    _refuse(_faults(tree, kinds))
     return tree
+
+
+def _refuse(faults: Iterable[str]) -> None:
+    if listed := list(dict.fromkeys(faults)):
+        raise ExpressionError("; ".join(listed))
 
 
 def _faults(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Iterator[str]:
@@ -106,34 +109,24 @@ def _columns(tree: exp.Expr) -> frozenset[str]:
     return frozenset(column.name for column in tree.find_all(exp.Column))
 
 
-def _bare(tree: exp.Expr) -> exp.Expr:
-    return _bare(tree.this) if isinstance(tree, exp.Paren) else tree
-
-
-def _is_text(tree: exp.Expr, kinds: Mapping[str, Kind]) -> bool:
-    match tree:
-        case exp.Column():
-            return kinds[tree.name] in TEXT_KINDS
-        case exp.Literal():
-            return bool(tree.is_string)
-        case exp.Case():
-            results = [each.args["true"] for each in tree.args["ifs"]]
-            return any(_is_text(result, kinds) for result in results)
-        case exp.If():
-            return _is_text(tree.args["true"], kinds)
-        case exp.Paren() | exp.Coalesce() | exp.Nullif():
-            return _is_text(tree.this, kinds)
-    return False
-
-
-def _spark(tree: exp.Expr, kinds: Mapping[str, Kind]) -> str:
+def _compiled(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Expression:
     """Spark SQL of a tree, each node with what engines leave open decided, the leaves first."""
-    root = exp.paren(tree)
+    columns, root = _columns(tree), exp.paren(tree)
     for node in reversed(list(root.walk())):
         decided = _decided(node, kinds)
         if decided is not node:
             node.replace(decided)
-    return str(root.this.sql(dialect="spark"))
+    checked = typed(root.this, {name: TYPES[kinds[name]] for name in columns})
+    _refuse(_type_faults(checked))
+    is_text = family_of(checked) == TEXT
+    return Expression(str(root.this.sql(dialect="spark")), columns, is_text)
+
+
+def _type_faults(tree: exp.Expr) -> list[str]:
+    found = [fault for node in tree.walk() for fault in faults_at(node)]
+    if not found and family_of(tree) == DATE:
+        found = ["it is a date; take its year() or month()"]
+    return found
 
 
 def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:

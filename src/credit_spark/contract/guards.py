@@ -5,13 +5,13 @@ Each guard yields faults as sentences, each begun by its path in the file.
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from itertools import chain, pairwise
 from string import Formatter
 
-from credit_spark.contract.expressions import ExpressionError, condition, expression
+from credit_spark.contract.errors import instead_of
+from credit_spark.contract.expressions import Expression, ExpressionError, condition, expression
 from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract, Kind, Promise
-from credit_spark.contract.names import instead_of
 from credit_spark.contract.tables import REASONS
 
 RESERVED = frozenset({
@@ -31,8 +31,8 @@ PATH_FIELDS = ("landing", "as_of")
 
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
-    guards = (source, headless, columns, references, outcome, units, rules, features, decline_if,
-              analyses, gates, score, loss)  # fmt: skip
+    guards = (source, headless, names, columns, references, outcome, units, rules, features,
+              decline_if, analyses, score, loss)  # fmt: skip
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -94,18 +94,22 @@ def placeholders(text: str) -> list[str]:
         return [text]
 
 
+def names(contract: Contract) -> Iterator[str]:
+    """Names can stand in SQL."""
+    for part in ("columns", "rules", "features", "analyses"):
+        for name in getattr(contract, part):
+            if not NAME.fullmatch(name):
+                yield f"{part}.{name}: write a name in small letters, digits and underscores"
+
+
 def columns(contract: Contract) -> Iterator[str]:
-    """Names can be used, and each promise fits its column's kind."""
+    """No column has a reserved name, and each promise fits its column's kind."""
     for name, promise in contract.columns.items():
         path = f"columns.{name}"
         if name in RESERVED:
             yield f"{path}: this name is reserved, as are {', '.join(sorted(RESERVED))}"
-        if not NAME.fullmatch(name):
-            yield f"{path}: write a name in small letters, digits and underscores"
         if promise.range and promise.kind not in NUMBER_KINDS - {"flag"}:
             yield f"{path}.range: a {promise.kind} has no range"
-        if promise.range and promise.range[0] > promise.range[1]:
-            yield f"{path}.range: the lower bound stands first"
         yield from _date_formats(path, promise)
         if promise.unknown_codes == "keep" and not promise.codes:
             yield f"{path}.unknown_codes: the column has no codes; take it out"
@@ -141,6 +145,7 @@ def references(contract: Contract) -> Iterator[str]:
         ("model.borrower", [contract.model.borrower] if contract.model.borrower else []),
         ("outcome.from", [contract.outcome.column] if contract.outcome else []),
         ("key", [] if contract.key == "content" else contract.key),
+        ("loss.exposure", [contract.loss.exposure] if contract.loss else []),
     ]
     for name, layout in contract.source.layouts.items():
         path = f"source.layouts.{name}"
@@ -150,10 +155,6 @@ def references(contract: Contract) -> Iterator[str]:
         for name in names:
             if name not in contract.columns:
                 yield f"{path}: there is no column '{name}'; {instead_of(name, contract.columns)}"
-    yield from _dates(contract)
-
-
-def _dates(contract: Contract) -> Iterator[str]:
     observed = contract.columns.get(contract.observed_on or "")
     if observed and observed.kind != "date":
         yield f"observed_on: '{contract.observed_on}' is a {observed.kind}, not a date"
@@ -171,22 +172,11 @@ def outcome(contract: Contract) -> Iterator[str]:
             f"outcome.from: '{contract.outcome.column}' is a {promise.kind}, and good and bad are "
             "told by texts; make it a category"
         )
-    meanings = [
-        (text, meaning)
-        for meaning in ("good", "bad", "open")
-        for text in dict.fromkeys(getattr(contract.outcome, meaning))
-    ]
-    for text in dict.fromkeys(text for text, _ in meanings):
-        own = [meaning for other, meaning in meanings if other == text]
+    meanings = {name: getattr(contract.outcome, name) for name in ("good", "bad", "open")}
+    for text in dict.fromkeys(chain(*meanings.values())):
+        own = [meaning for meaning, texts in meanings.items() if text in texts]
         if len(own) > 1:
             yield f"outcome: '{text}' stands in {' and '.join(own)}"
-
-
-def gates(contract: Contract) -> Iterator[str]:
-    """Of each pair of bounds the lower stands first."""
-    for name, bounds in contract.model.gates:
-        if isinstance(bounds, tuple) and bounds[0] > bounds[1]:
-            yield f"model.gates.{name}: the lower bound stands first"
 
 
 def units(contract: Contract) -> Iterator[str]:
@@ -199,84 +189,77 @@ def units(contract: Contract) -> Iterator[str]:
                 yield f"{path}: '{unit}' is a unit of a {UNITS[unit]}, and this is a {promise.kind}"
 
 
-def rules(contract: Contract) -> Iterator[str]:
-    """Row rules can be compiled."""
-    kinds = judged_kinds(contract)
-    for name, rule in contract.rules.items():
-        if not NAME.fullmatch(name):
-            yield f"rules.{name}: write a name in small letters, digits and underscores"
-        try:
-            condition(rule.sql, kinds)
-        except ExpressionError as error:
-            yield f"rules.{name}.sql: {error}"
-
-
 def judged_kinds(contract: Contract) -> dict[str, Kind]:
     """What a row rule may speak of: the columns, and the night as `as_of`."""
-    return {name: promise.kind for name, promise in contract.columns.items()} | {"as_of": "date"}
+    return contract.kinds | {"as_of": "date"}
+
+
+def rules(contract: Contract) -> Iterator[str]:
+    """Row rules can be compiled."""
+    for name, rule in contract.rules.items():
+        yield from _compiled(f"rules.{name}", condition, rule.sql, judged_kinds(contract))
 
 
 def features(contract: Contract) -> Iterator[str]:
     """Features can be compiled and rest only on what is known when a loan is scored."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
     for name, feature in contract.features.items():
-        if not NAME.fullmatch(name):
-            yield f"features.{name}: write a name in small letters, digits and underscores"
+        path = f"features.{name}"
         if f"f_{name}" in contract.columns:
             yield f"columns.f_{name}: this name is reserved for the feature '{name}' when scoring"
-        try:
-            compiled = expression(feature.sql, kinds)
-        except ExpressionError as error:
-            yield f"features.{name}.sql: {error}"
+        compiled = yield from _compiled(path, expression, feature.sql, contract.kinds)
+        if compiled is None:
             continue
         if feature.expect and compiled.is_text:
-            yield f"features.{name}.expect: a text has no higher value; take it out"
+            yield f"{path}.expect: a text has no higher value; take it out"
         if feature.special and compiled.is_text:
-            yield f"features.{name}.special: a text has no special numbers; take it out"
+            yield f"{path}.special: a text has no special numbers; take it out"
         if not feature.accepted_leak:
-            yield from known_late(contract, name)
+            late = "is scored; take it out, or the model learns its own answer"
+            yield from _late(contract, f"{path}.sql", compiled.columns, late)
 
 
-def known_late(contract: Contract, feature: str) -> Iterator[str]:
-    """The columns of a feature that nobody knows when a loan is scored."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    for column in sorted(expression(contract.features[feature].sql, kinds).columns):
-        known = contract.columns[column].known
-        if known != "application":
-            yield (
-                f"features.{feature}.sql: '{column}' is known only at the {known} stage, after "
-                "the loan is scored; take it out, or the model learns its own answer"
-            )
+def is_known_late(contract: Contract, feature: str) -> bool:
+    """Whether a feature rests on columns that nobody knows when a loan is scored."""
+    columns = expression(contract.features[feature].sql, contract.kinds).columns
+    return any(contract.columns[each].known != "application" for each in columns)
 
 
 def decline_if(contract: Contract) -> Iterator[str]:
     """Hard rules can be compiled and rest only on what is known when a loan is scored."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
     for name, rule in contract.decline_if.items():
-        try:
-            used = condition(rule.sql, kinds).columns
-        except ExpressionError as error:
-            yield f"decline_if.{name}.sql: {error}"
-            continue
-        for column in sorted(used):
-            if (known := contract.columns[column].known) != "application":
-                yield (
-                    f"decline_if.{name}.sql: '{column}' is known only at the {known} stage, after "
-                    "the loan is decided on"
-                )
+        path = f"decline_if.{name}"
+        compiled = yield from _compiled(path, condition, rule.sql, contract.kinds)
+        if compiled:
+            yield from _late(contract, f"{path}.sql", compiled.columns, "is decided on")
+
+
+def _compiled(
+    path: str,
+    compile_: Callable[[str, Mapping[str, Kind]], Expression],
+    sql: str,
+    kinds: Mapping[str, Kind],
+) -> Generator[str, None, Expression | None]:
+    """The compiled SQL; None after its faults."""
+    try:
+        return compile_(sql, kinds)
+    except ExpressionError as error:
+        yield f"{path}.sql: {error}"
+        return None
+
+
+def _late(contract: Contract, path: str, columns: Iterable[str], when: str) -> Iterator[str]:
+    """The columns that nobody knows when the loan is scored or decided on."""
+    for column in sorted(columns):
+        known = contract.columns[column].known
+        if known != "application":
+            yield f"{path}: '{column}' is known only at the {known} stage, after the loan {when}"
 
 
 def analyses(contract: Contract) -> Iterator[str]:
     """Analyses can be compiled, and stand against others that there are."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
     for name, analysis in contract.analyses.items():
         path = f"analyses.{name}"
-        if not NAME.fullmatch(name):
-            yield f"{path}: write a name in small letters, digits and underscores"
-        try:
-            expression(analysis.sql, kinds)
-        except ExpressionError as error:
-            yield f"{path}.sql: {error}"
+        yield from _compiled(path, expression, analysis.sql, contract.kinds)
         if analysis.against not in (None, *contract.analyses):
             yield (
                 f"{path}.against: there is no analysis '{analysis.against}'; "
@@ -297,13 +280,9 @@ def score(contract: Contract) -> Iterator[str]:
 
 
 def loss(contract: Contract) -> Iterator[str]:
-    """The exposure is an amount that there is."""
-    if contract.loss is None:
+    """The exposure is an amount that is known when a loan is scored."""
+    if contract.loss is None or (name := contract.loss.exposure) not in contract.columns:
         return
-    name = contract.loss.exposure
-    if name not in contract.columns:
-        yield f"loss.exposure: there is no column '{name}'; {instead_of(name, contract.columns)}"
-    elif (kind := contract.columns[name].kind) not in ("money", "number"):
+    if (kind := contract.columns[name].kind) not in ("money", "number"):
         yield f"loss.exposure: '{name}' is a {kind}, not an amount of money"
-    elif (known := contract.columns[name].known) != "application":
-        yield f"loss.exposure: '{name}' is known only at the {known} stage, after a loan is scored"
+    yield from _late(contract, "loss.exposure", [name], "is scored")

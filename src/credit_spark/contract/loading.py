@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from credit_spark.contract import guards
-from credit_spark.contract.errors import InputError, listed
+from credit_spark.contract.errors import InputError, instead_of, listed
 from credit_spark.contract.models import Contract, keys_at
-from credit_spark.contract.names import instead_of
 
 
 def load_contract(path: Path) -> Contract:
@@ -22,17 +22,16 @@ def load_contract(path: Path) -> Contract:
         InputError: with every fault, one a line, by its path in the file.
     """
     given = load_yaml(path)
-    faults: list[str] = []
     try:
         contract = Contract.model_validate(given)
-        faults += guards.faults(contract)
+        faults = guards.faults(contract)
         if contract.portfolio != path.stem:
             faults.append(
                 f"portfolio: it is '{contract.portfolio}', and the file is {path.name}; give both "
                 "one name, since tables and suites stand under it"
             )
     except ValidationError as error:
-        faults += [*_sentences(error), *_faults_beside(error, given)]
+        faults = [*map(_sentence, error.errors()), *_faults_beside(error, given)]
     if faults:
         raise InputError(
             listed(f"{path.name}: this contract cannot be used; nothing was touched", faults)
@@ -101,15 +100,11 @@ def contract_hash(contract: BaseModel) -> str:
     return hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()
 
 
-def _sentences(error: ValidationError) -> list[str]:
-    return [_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
-
-
-def _sentence(loc: tuple[str | int, ...], kind: str, said: str) -> str:
+def _sentence(fault: ErrorDetails) -> str:
+    loc, said = fault["loc"], fault["msg"].removeprefix("Value error, ")
     path = ".".join(map(str, loc)) or "the file"
-    if kind == "extra_forbidden":
+    if fault["type"] == "extra_forbidden":
         return f"{path}: unknown key '{loc[-1]}'; {instead_of(str(loc[-1]), keys_at(loc[:-1]))}"
-    if kind == "missing":
+    if fault["type"] == "missing":
         return f"{path}: this key is missing"
-    said = said.removeprefix("Value error, ")
     return f"{path}: {said[:1].lower()}{said[1:]}"

@@ -54,21 +54,28 @@ class Penalty(NamedTuple):
         return f"regularisation={self.regularisation:g},elastic_net={self.elastic_net:g}"
 
 
-def as_several(given: Any) -> Any:
+def _as_several(given: Any) -> Any:
     """One value as a list of one."""
     return given if isinstance(given, (list, tuple)) else [given]
 
 
-Several = (BeforeValidator(as_several), Field(min_length=1))
-Positive = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the lower bound stands first")
+    return bounds
 
 
-def month_span(text: str | date | None) -> str | date | None:
+def _month_span(text: str | date | None) -> str | date | None:
     """Refuse a span that is not written as 'N months'."""
     if isinstance(text, str) and not MONTHS_BACK.fullmatch(text):
         raise ValueError("write a date such as 2011-01-01, or a span such as '12 months'")
     return text
+
+
+Several = (BeforeValidator(_as_several), Field(min_length=1))
+Positive = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Bounds = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Part(BaseModel):
@@ -92,7 +99,7 @@ class Promise(Part):
     kind: Kind
     known: Known
     required: bool = False
-    range: tuple[float, float] | None = None
+    range: Bounds | None = None
     one_of: tuple[str | float, ...] | None = None
     missing: tuple[str, ...] = ()
     codes: dict[str, str] = {}
@@ -186,19 +193,18 @@ class Feature(Part):
     special: tuple[FiniteFloat, ...] = ()
 
 
-class HardRule(Part):
+class HardRule(RowRule):
     """What is declined whatever its score: SQL over the columns, and the reason given for it."""
 
-    sql: str
     reason: str = Field(min_length=1)
 
 
 class Gates(Part):
     """What a fit must reach before it goes live; pairs are inclusive bounds."""
 
-    mean_pd_over_observed: tuple[float, float] = (0.8, 1.25)
-    calibration_slope: tuple[float, float] = (0.67, 1.5)
-    auc: tuple[float, float] = (0.55, 0.95)
+    mean_pd_over_observed: Bounds = (0.8, 1.25)
+    calibration_slope: Bounds = (0.67, 1.5)
+    auc: Bounds = (0.55, 0.95)
     single_feature_auc: float = Field(default=0.95, gt=0.5, le=1)
 
 
@@ -215,7 +221,7 @@ class ModelPlan(Part):
     form: Form = "linear"
     imbalance: Treatment = "class_weight"
     folds: int = Field(default=5, ge=2, le=50)
-    out_of_time_from: Annotated[date | str | None, AfterValidator(month_span)] = None
+    out_of_time_from: Annotated[date | str | None, AfterValidator(_month_span)] = None
     regularisation: Annotated[tuple[Positive, ...], *Several] = (1e-4,)
     elastic_net: Annotated[tuple[Share, ...], *Several] = (0.0,)
     seed: int = 20261121
@@ -296,22 +302,19 @@ class Contract(Part):
     score: ScorePlan
     loss: Loss | None = None
 
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each column."""
+        return {name: promise.kind for name, promise in self.columns.items()}
+
 
 def keys_at(path: Sequence[str | int]) -> list[str]:
     """The keys that may be written at a path of the contract, for the closest right name."""
-    place: Any = Contract
+    place = Contract.model_fields
     for step in path:
-        place = _inside(place, step)
-    fields = getattr(place, "model_fields", {})
-    return [field.alias or name for name, field in fields.items()]
-
-
-def _inside(place: Any, step: str | int) -> Any:
-    by_key = {
-        field.alias or name: field.annotation
-        for name, field in getattr(place, "model_fields", {}).items()
-    }
-    inner = by_key.get(str(step), place)
-    choices = [inner, *getattr(inner, "__args__", ())]
-    models = [each for each in choices if isinstance(each, type) and issubclass(each, Part)]
-    return models[0] if models else inner
+        if step in place:
+            inner = place[str(step)].annotation
+            choices = [inner, *getattr(inner, "__args__", ())]
+            models = [each for each in choices if isinstance(each, type) and issubclass(each, Part)]
+            place = models[0].model_fields if models else place
+    return [field.alias or name for name, field in place.items()]

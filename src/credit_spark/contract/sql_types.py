@@ -1,45 +1,26 @@
-"""The types of a contract's SQL: what is compared, added or chosen between has to be of one kind.
+"""The types of SQL: what is compared, added or chosen between has to be of one family.
 
-DuckDB tells the type of each part of a compiled expression over the contract's columns. It casts
-more than Spark does, so operands are held against each other here: a text that is compared with
-a number ends a Spark job, and it may do so in the middle of a run.
+A text that is compared with a number is cast by Spark, and the first that is no number ends the
+run in the middle; so such operands are faults, found here on sqlglot's types of each part.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date
-from types import MappingProxyType
 from typing import NamedTuple
 
-import duckdb
-import sqlglot
 from sqlglot import exp
+from sqlglot.optimizer.annotate_types import annotate_types
 
-from credit_spark.contract.errors import InputError, listed
-from credit_spark.contract.expressions import condition, expression
-from credit_spark.contract.guards import judged_kinds
-from credit_spark.contract.models import Contract, Kind
-from credit_spark.contract.tables import TYPES
-
-DUCKDB_TYPES: Mapping[str, str] = MappingProxyType(
-    {
-        "string": "varchar",
-        "int": "integer",
-        "double": "double",
-        "date": "date",
-        "boolean": "boolean",
-    }
-)
 TEXT, NUMBER, DATE, TRUTH = "text", "number", "date", "truth value"
-FAMILIES: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(["VARCHAR", "STRING_LITERAL"], TEXT),
-        **dict.fromkeys(["DOUBLE", "INTEGER", "BIGINT", "INTEGER_LITERAL"], NUMBER),
-        "DATE": DATE,
-        "BOOLEAN": TRUTH,
-    }
-)
-COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Nullif)
+FAMILIES = {
+    TEXT: exp.DataType.TEXT_TYPES,
+    NUMBER: exp.DataType.NUMERIC_TYPES,
+    DATE: exp.DataType.TEMPORAL_TYPES,
+    TRUTH: {exp.DType.BOOLEAN},
+}
+COMPARISONS = (
+    exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Nullif
+)  # fmt: skip
 CHOICES = (exp.In, exp.Coalesce, exp.Least, exp.Greatest)
 ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Ln)
 LOGIC = (exp.And, exp.Or, exp.Not)
@@ -52,81 +33,29 @@ class Demand(NamedTuple):
     family: str | None = None
 
 
-def duckdb_type(kind: Kind) -> str:
-    """DuckDB's type of a column of a kind."""
-    return DUCKDB_TYPES[TYPES[kind]]
+def typed(tree: exp.Expr, types: Mapping[str, str]) -> exp.Expr:
+    """A copy of a tree that knows its parts' types, over columns of these Spark types."""
+
+    def with_type(node: exp.Expr) -> exp.Expr:
+        is_known = isinstance(node, exp.Column) and node.name in types
+        return exp.cast(node, types[node.name], dialect="spark") if is_known else node
+
+    return annotate_types(tree.transform(with_type), dialect="spark")
 
 
-def check_sql(contract: Contract) -> None:
-    """Make sure that Spark can compute a contract's SQL on its columns.
-
-    Raises:
-        InputError: with every fault and its path in the file.
-    """
-    kinds = judged_kinds(contract)
-    with _no_loans(kinds) as loans:
-        faults = [
-            f"{path}.sql: {fault}"
-            for path, sql in _stated(contract)
-            for fault in dict.fromkeys(_faults(sql, loans))
-        ]
-    if faults:
-        raise InputError(listed("this SQL cannot be computed; nothing was touched", faults))
+def family_of(node: exp.Expr) -> str | None:
+    """What a part of a typed tree yields; None for null, and for what sqlglot does not know."""
+    type_ = node.type and node.type.this
+    return next((name for name, types in FAMILIES.items() if type_ in types), None)
 
 
-def faults_of(sql: str, kinds: Mapping[str, Kind]) -> list[str]:
-    """What is wrong with a compiled expression over columns of such kinds."""
-    with _no_loans(kinds) as loans:
-        return [*dict.fromkeys(_faults(sql, loans))]
-
-
-@contextmanager
-def _no_loans(kinds: Mapping[str, Kind]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with an empty table `loans`."""
-    columns = ", ".join(f'"{name}" {duckdb_type(kind)}' for name, kind in kinds.items())
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute(f"create table loans ({columns})")
-        yield connection
-
-
-def _stated(contract: Contract) -> Iterator[tuple[str, str]]:
-    """All SQL of a contract, compiled, with its path in the file."""
-    kinds = judged_kinds(contract)
-    for name, rule in contract.rules.items():
-        yield f"rules.{name}", condition(rule.sql, kinds).sql
-    for name, feature in contract.features.items():
-        yield f"features.{name}", expression(feature.sql, kinds).sql
-    for name, refusal in contract.decline_if.items():
-        yield f"decline_if.{name}", condition(refusal.sql, kinds).sql
-    for name, analysis in contract.analyses.items():
-        yield f"analyses.{name}", expression(analysis.sql, kinds).sql
-
-
-def _faults(sql: str, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    tree = sqlglot.parse_one(sql, dialect="spark")
-    found = [fault for node in tree.walk() for fault in _faults_at(node, connection)]
-    yield from found
-    try:
-        family = _family(tree, connection)
-    except duckdb.Error as error:
-        if not found:
-            yield str(error).splitlines()[0]
-        return
-    if family == DATE:
-        yield "it is a date; take its year() or month()"
-
-
-def _faults_at(node: exp.Expr, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """What is wrong with a node's own operands."""
+def faults_at(node: exp.Expr) -> Iterator[str]:
+    """What is wrong with a node's own operands, of a typed tree."""
     if _is_to_date(node) and isinstance(node.this, exp.Literal):
         yield from _faults_of_date(node.this.name)
     for operands, needed in _demands(node):
-        try:
-            families = [_family(each, connection) for each in operands]
-        except duckdb.Error:
-            # An operand within is at fault, and is named there.
-            continue
-        found = dict.fromkeys(each for each in families if each)
+        families = [family_of(each) for each in operands]
+        found = list(dict.fromkeys(each for each in families if each))
         if needed:
             for operand, family in zip(operands, families, strict=True):
                 if family not in (None, needed):
@@ -150,7 +79,10 @@ def _is_to_date(node: exp.Expr) -> bool:
 def _demands(node: exp.Expr) -> Iterator[Demand]:
     match node:
         case exp.Case():
-            yield from _demands_of_case(node)
+            conditions = [each.this for each in node.args["ifs"]]
+            yield Demand([node.this, *conditions]) if node.this else Demand(conditions, TRUTH)
+            results = [each.args["true"] for each in node.args["ifs"]]
+            yield Demand(_given(*results, node.args.get("default")))
         case exp.If() if not isinstance(node.parent, exp.Case):
             yield Demand([node.this], TRUTH)
             yield Demand(_given(node.args["true"], node.args.get("false")))
@@ -167,38 +99,14 @@ def _demands(node: exp.Expr) -> Iterator[Demand]:
             yield Demand(_given(node.this, node.args.get("expression")), family)
 
 
-def _demands_of_case(node: exp.Case) -> Iterator[Demand]:
-    cases = node.args["ifs"]
-    conditions = [each.this for each in cases]
-    if node.this is None:
-        yield Demand(conditions, TRUTH)
-    else:
-        yield Demand([node.this, *conditions])
-    yield Demand(_given(*[each.args["true"] for each in cases], node.args.get("default")))
-
-
 def _given(*nodes: exp.Expr | None) -> list[exp.Expr]:
     return [each for each in nodes if each is not None]
 
 
-def _family(node: exp.Expr, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """What a part yields; None for null.
-
-    Raises:
-        duckdb.Error: DuckDB cannot compute it.
-    """
-    sql = node.transform(_as_date).sql(dialect="duckdb")
-    described = connection.execute(f"select {sql} from loans").description  # noqa: S608
-    assert described
-    return FAMILIES.get(str(described[0][1]).strip('"'))
-
-
-def _as_date(node: exp.Expr) -> exp.Expr:
-    """What year() and month() read, as a date in DuckDB, too."""
-    return exp.cast(node.this, "date") if isinstance(node, exp.TsOrDsToDate) else node
-
-
 def _written(node: exp.Expr) -> str:
     """A part as its author wrote it: without the casts that compiling adds."""
-    plain = node.transform(lambda each: each.this if isinstance(each, exp.Cast) else each)
-    return f"`{plain.sql(dialect='spark')}`"
+    return f"`{node.transform(_without_casts).sql(dialect='spark')}`"
+
+
+def _without_casts(node: exp.Expr) -> exp.Expr:
+    return _without_casts(node.this) if isinstance(node, exp.Cast) else node

@@ -340,7 +340,9 @@ VALIDATIONS = Table(
         "kwargs": Field("string", "the expectation's kwargs as its suite states them, as JSON"),
         "success": Field("boolean", "whether it holds; null: not judged, no row has a value"),
         "observed_value": Field(
-            "double", "the figure that was computed; null: the expectation judges each row"
+            "double",
+            "the figure that was computed; null: the expectation judges each row, or the figure is "
+            "the value of one row, as a minimum is",
         ),
         "element_count": Field("bigint", "rows that were judged; null: it holds, or has no rows"),
         "unexpected_count": Field("bigint", "of those, the rows that fail it"),

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import STATUSES
+from credit_spark.contract.tables import DRIFT, METRICS, STATUSES
 from credit_spark.flags import of_a_portfolio, of_any_night
 from credit_spark.lookups.output import Row, in_three_ways, told
 from credit_spark.lookups.place import opened
@@ -92,14 +92,14 @@ def metrics(_: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's figures, without those of single folds."""
     return [
         {name: row[name] for name in COLUMNS}
-        for row in reader.metrics(night)
+        for row in reader.rows(METRICS, night)
         if row["fold"] is None
     ]
 
 
 def drift(_: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's figures that are watched, the gravest first."""
-    rows = reader.drift(night)
+    rows = reader.rows(DRIFT, night)
     gravest = sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
     return [{name: row[name] for name in OF_DRIFT} for row in gravest]
 

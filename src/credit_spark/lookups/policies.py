@@ -36,8 +36,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     _, reader = opened(**where)
     night = as_of or reader.latest()
     decisions = reader.model_of(night).score.decisions
-    cells = reader.cells(night, decisions)
-    losses = reader.losses(night, decisions)
+    cells, losses = reader.cells_and_losses(night, decisions)
     own = decisions.approve_below
     asked = [cutoff(cells, each, losses) for each in dict.fromkeys([own, *cutoffs])]
     if as_json:

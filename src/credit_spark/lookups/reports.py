@@ -12,6 +12,7 @@ import click
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
+from credit_spark.contract.tables import DRIFT, METRICS, MOVEMENTS, PROFILES
 from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.flags import of_any_night
@@ -97,7 +98,7 @@ def training_facts(contract: Contract, reader: TableReader, night: date) -> Trai
     Raises:
         InputError: no model was fitted that night.
     """
-    metrics = reader.metrics(night)
+    metrics = reader.rows(METRICS, night)
     tested = {row["model_version"] for row in metrics if row["dataset"] == CV}
     fits = [
         Fitted(
@@ -130,7 +131,7 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
         """Those of the model that scored the night: another may have been there before it."""
         return [row for row in rows if row["model_version"] == document.version]
 
-    metrics = [row for row in own(reader.metrics(night)) if row["dataset"] == "night"]
+    metrics = [row for row in own(reader.rows(METRICS, night)) if row["dataset"] == "night"]
     if not metrics:
         raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
     scored = [each for each, run in runs.items() if each < night and run["model_version"]]
@@ -144,9 +145,9 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
         run=run,
         cells=by_risk(reader.cells_of(night, document.version, "night")),
         metrics=metrics,
-        profiles=by_subject(Bin.of(row) for row in own(reader.profiles(night))),
-        drift=own(reader.drift(night)),
-        movements=own(reader.movements(night)),
+        profiles=by_subject(Bin.of(row) for row in own(reader.rows(PROFILES, night))),
+        drift=own(reader.rows(DRIFT, night)),
+        movements=own(reader.rows(MOVEMENTS, night)),
         decided=reader.sums(night, "decision", "band", "reason_1"),
         broken=reader.broken_rules(night),
         last_run=runs[earlier] if earlier else None,

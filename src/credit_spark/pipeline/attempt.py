@@ -6,7 +6,6 @@ from importlib.metadata import version
 
 from credit_spark.contract.errors import CreditSparkError, DriftError, GateError, LandingError
 from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.sql_types import check_sql
 from credit_spark.contract.tables import RUNS, VALIDATIONS, schema_hash, tables
 from credit_spark.pipeline.context import RunContext
 from credit_spark.storage.runs import claim, finish
@@ -21,11 +20,9 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
     still staged is written, and the error goes on to the caller.
 
     Raises:
-        InputError: the contract's SQL cannot be computed on its columns, or a table has a column
-            of another type than the contract declares.
+        InputError: a table has a column of another type than the contract declares.
         TryAgainError: another run of the same batch date took over.
     """
-    check_sql(run.contract)
     _evolve(run)
     claim(run.tables, command, _facts(run))
     try:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import GateError, InputError, listed
-from credit_spark.contract.guards import known_late
+from credit_spark.contract.guards import is_known_late
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.features.columns import Definition, column_of, definitions, featured
@@ -196,7 +196,7 @@ def accepted_leaks(contract: Contract, aucs: Mapping[str, float]) -> list[str]:
             "say in accepted_leak why they are none"
         )
         raise InputError(listed(headline, refused))
-    late = [name for name in features if any(known_late(contract, name))]
+    late = [name for name in features if is_known_late(contract, name)]
     return [
         f"{name}: {why}, and these figures are no forecast where it leaks; accepted: "
         f"{features[name].accepted_leak}"

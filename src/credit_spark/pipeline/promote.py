@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from credit_spark.contract.errors import GateError, InputError, listed
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import GateError, InputError, instead_of, listed
 from credit_spark.pipeline.context import RunContext
 from credit_spark.storage.models import Gate
 

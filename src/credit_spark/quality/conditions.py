@@ -4,52 +4,36 @@ A condition is Spark SQL (`condition_parser: spark`), the small language of Grea
 (`col("x") > 1`), or its JSON form.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import sqlglot
+from great_expectations.expectations import registry
 from pyspark.sql import functions
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from credit_spark.contract.names import instead_of
-from credit_spark.quality.kinds import Kind, in_words, kind_of_type, kind_of_value
+from credit_spark.contract.errors import instead_of
+from credit_spark.contract.sql_types import DATE, TRUTH, family_of, faults_at, typed
+from credit_spark.quality.values import family_of_column, suits
 
 Columns = Mapping[str, str]
-COMPARISONS = (
-    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.NullSafeEQ,
-)  # fmt: skip
-NO_CONDITION = (exp.Literal, exp.Binary, exp.Neg)
-CONDITIONS = (exp.Predicate, exp.And, exp.Or, exp.Xor)
-# Of the language of Great Expectations, what Spark SQL writes otherwise.
-AS_SQL = (
-    (re.compile(r'col\("([^"]+)"\)\.notnull\(\)', re.I), r"`\1` is not null"),
-    (re.compile(r'col\("([^"]+)"\)', re.I), r"`\1`"),
-    (re.compile(r'"([^"]*)"'), r"'\1'"),
-)
 
 
 def condition_faults(kwargs: Mapping[str, Any], columns: Columns) -> Iterator[str]:
     """What is wrong with the `row_condition` of an expectation, where it has one."""
     given, parser = kwargs.get("row_condition"), kwargs.get("condition_parser")
-    if isinstance(given, Mapping):
-        yield from _of_json(given, columns)
-    if not isinstance(given, str):
-        return
-    if parser is None:
-        yield (
-            "'row_condition' has no 'condition_parser'; give 'spark' where it is Spark SQL "
-            "(amount > 1), 'great_expectations' where it is as in col(\"amount\") > 1"
-        )
-    elif parser == "pandas":
-        yield "'condition_parser' is 'pandas'; on Spark, give 'spark', and Spark SQL"
+    if not isinstance(given, str) or parser == "great_expectations":
+        yield from _of_object(_parsed_by_great_expectations(given, parser), columns)
     elif parser == "spark":
         yield from _of_sql(given, columns)
     else:
-        yield from _of_sql(_as_sql(given), columns)
+        said = "has no 'condition_parser'" if parser is None else f"is for '{parser}'"
+        yield (
+            f"'row_condition' {said}; give 'spark' where it is Spark SQL (amount > 1), "
+            "'great_expectations' where it is as in col(\"amount\") > 1"
+        )
 
 
 def query_faults(kwargs: Mapping[str, Any], columns: Columns) -> Iterator[str]:
@@ -63,14 +47,7 @@ def query_faults(kwargs: Mapping[str, Any], columns: Columns) -> Iterator[str]:
     if isinstance(tree, str):
         yield tree
         return
-    made = {each.alias for each in tree.find_all(exp.Alias)}
-    yield from _names(tree, {**columns, **dict.fromkeys(made, "other")})
-
-
-def _as_sql(condition: str) -> str:
-    for pattern, sql in AS_SQL:
-        condition = pattern.sub(sql, condition)
-    return condition
+    yield from _names(tree, {*columns, *(each.alias for each in tree.find_all(exp.Alias))})
 
 
 def _parsed(sql: str) -> exp.Expr | str:
@@ -89,12 +66,24 @@ def _of_sql(condition: str, columns: Columns) -> Iterator[str]:
     yield from _names(tree, columns)
     for node in tree.find_all(exp.AggFunc, exp.Window):
         yield f"'{node.sql(dialect='spark')}' is computed of many rows, and a condition is of one"
-    yield from _comparisons(tree, columns)
-    if _is_no_condition(tree, columns):
+    known = typed(_with_dates(typed(tree, columns)), columns)
+    for node in known.find_all(exp.Predicate, exp.Date):
+        yield from faults_at(node)
+    if family_of(known) not in (TRUTH, None):
         yield f"'{condition}' is no condition, such as amount > 1"
 
 
-def _names(tree: exp.Expr, columns: Columns) -> Iterator[str]:
+def _with_dates(tree: exp.Expr) -> exp.Expr:
+    """The tree, with each text that is compared with a date as a date, as Spark reads it."""
+    for comparison in tree.find_all(exp.Predicate):
+        operands = list(comparison.iter_expressions())
+        for text in operands if DATE in map(family_of, operands) else ():
+            if isinstance(text, exp.Literal) and text.is_string:
+                text.replace(exp.Date(this=text.copy()))
+    return tree
+
+
+def _names(tree: exp.Expr, columns: Collection[str]) -> Iterator[str]:
     for name in dict.fromkeys(each.name for each in tree.find_all(exp.Column)):
         if name not in columns:
             yield f"there is no column '{name}'; {instead_of(name, columns)}"
@@ -106,58 +95,29 @@ def _names(tree: exp.Expr, columns: Columns) -> Iterator[str]:
             )
 
 
-def _is_no_condition(tree: exp.Expr, columns: Columns) -> bool:
-    bare = tree.unnest()
-    if isinstance(bare, exp.Column):
-        return kind_of_type(columns.get(bare.name, "boolean")) != "boolean"
-    return isinstance(bare, NO_CONDITION) and not isinstance(bare, CONDITIONS)
+def _parsed_by_great_expectations(given: Any, parser: Any) -> Mapping[str, Any]:
+    """A condition as a tree of Great Expectations; empty where it has none or cannot read it.
+
+    What it cannot read is reported with the expectation's other kwargs.
+    """
+    carrier = registry.get_expectation_impl("expect_table_row_count_to_be_between")
+    try:
+        condition = carrier(min_value=0, row_condition=given, condition_parser=parser).row_condition
+    except Exception:
+        return {}
+    return dict(condition.dict()) if condition else {}
 
 
-def _comparisons(tree: exp.Expr, columns: Columns) -> Iterator[str]:
-    for node in tree.find_all(*COMPARISONS):
-        sides = [each for each in node.iter_expressions() if _kind(each, columns) is not None]
-        kinds = {str(_kind(each, columns)) for each in sides}
-        if "date" in kinds and all(_is_date(each, columns) for each in sides):
-            continue
-        if len(kinds) > 1:
-            words = " with ".join(in_words(each) for each in sorted(kinds))  # type: ignore[arg-type]
-            yield f"'{node.sql(dialect='spark')}' compares {words}"
-
-
-def _is_date(side: exp.Expr, columns: Columns) -> bool:
-    """Whether it is a date, or a text that Spark reads as one."""
-    if isinstance(side, exp.Literal) and side.is_string:
-        return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", side.name))
-    return _kind(side, columns) == "date"
-
-
-def _kind(side: exp.Expr, columns: Columns) -> Kind | None:
-    """The kind of a column or a literal; None: not known without Spark."""
-    match side.unnest():
-        case exp.Column() as column:
-            return kind_of_type(columns[column.name]) if column.name in columns else None
-        case exp.Literal() as literal:
-            return "text" if literal.is_string else "number"
-        case exp.Boolean():
-            return "boolean"
-    return None
-
-
-def _of_json(condition: Mapping[str, Any], columns: Columns) -> Iterator[str]:
-    """Faults of a condition as Great Expectations writes it into JSON."""
-    for each in condition.get("conditions") or []:
-        yield from _of_json(each, columns)
-    column = condition.get("column")
-    name = column.get("name") if isinstance(column, Mapping) else column
-    if name is None:
+def _of_object(condition: Mapping[str, Any], columns: Columns) -> Iterator[str]:
+    for each in condition.get("conditions", []):
+        yield from _of_object(each, columns)
+    if "column" not in condition:
         return
+    name, value = condition["column"]["name"], condition.get("parameter")
     if name not in columns:
         yield f"there is no column '{name}'; {instead_of(name, columns)}"
         return
-    kind, value = kind_of_type(columns[name]), condition.get("parameter")
-    if value is not None and not isinstance(value, list) and not _compares(kind, value):
-        yield f"'{name}' is {in_words(kind)}, and cannot be compared with {value!r}"
-
-
-def _compares(kind: Kind, value: Any) -> bool:
-    return kind_of_value(value) == kind or (kind == "date" and isinstance(value, str | date))
+    family = family_of_column(name, columns)
+    for each in value if isinstance(value, list) else [value]:
+        if each is not None and not suits(each, family):
+            yield f"'{name}' is a {family}, and cannot be compared with {each!r}"

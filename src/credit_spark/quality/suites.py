@@ -24,6 +24,8 @@ from credit_spark.storage.session import described
 
 PLACE = "place"
 NO_ROWS_LISTED = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+# What these observe is the value of one row, and so a borrower's.
+OF_ONE_ROW = re.compile(r"expect_column_(min|max|median)_")
 Expectations = Sequence[Mapping[str, Any]]
 
 
@@ -40,8 +42,9 @@ class Outcome:
     """What came of one expectation: figures and counts, no row's values.
 
     `success` is None where it was not judged, since no row has a value. `observed` is None where
-    the expectation has no single number, `rows` and `unexpected` are None where nothing was
-    counted. `error` is Spark's error condition where it could not be computed.
+    the expectation has no single number, or one that is the value of a row (a minimum); `rows` and
+    `unexpected` are None where nothing was counted. `error` is Spark's error condition where it
+    could not be computed.
     """
 
     expectation: str
@@ -68,6 +71,8 @@ class Outcome:
             return f"could not be computed ({self.error}); look at the types of its columns"
         if self.unexpected is not None and self.rows is not None:
             return f"unexpected count {self.unexpected} of {self.rows} rows"
+        if OF_ONE_ROW.match(self.expectation):
+            return "observed value withheld, since it is one row's"
         return "it does not hold" if self.observed is None else f"observed value {self.observed:g}"
 
 
@@ -88,7 +93,8 @@ class Suites:
 
     def read(self, table: str) -> Suite:
         """The suite of a table that has one; it was checked before."""
-        return _suite_in(self.path(table))
+        given = json.loads(self.path(table).read_text(encoding="utf-8"))
+        return Suite(given["name"].strip(), given["expectations"])
 
     def check(self, tables: Mapping[str, Mapping[str, str]]) -> None:
         """Make sure that every suite can be run, without data and without Spark.
@@ -102,7 +108,7 @@ class Suites:
             f"{self.path(table)}: {fault}"
             for table, columns in tables.items()
             if self.path(table).is_file()
-            for fault in _faults(self.path(table), columns)
+            for fault in self._faults(table, columns)
         ]
         if faults:
             raise InputError(listed("these suites cannot be run; nothing was touched", faults))
@@ -114,12 +120,26 @@ class Suites:
 
         An expectation on a column of `where_known` is not judged where no row has a value.
         """
-        suite, batch = self.read(table), _batch(table, frame)
+        batch = rows_of(_context(), table).get_batch(batch_parameters={"dataframe": frame})
         with described(frame.sparkSession, f"validate {table}"):
-            found = _judged(batch, suite)
+            found = _judged(batch, self.read(table))
         failed = {each.kwargs.get("column") for each in found if not each.success}
         unknown = {each for each in where_known if each in failed and _is_empty(frame, each)}
         return [_unjudged(each) if each.kwargs.get("column") in unknown else each for each in found]
+
+    def _faults(self, table: str, columns: Mapping[str, str]) -> Iterator[str]:
+        library()
+        from credit_spark.quality.faults import faults_of
+
+        try:
+            given = self.read(table).expectations
+            expectations = [(str(each["type"]), {**each["kwargs"]}) for each in given]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            yield f"it is no suite of Great Expectations ({type(error).__name__}: {error})"
+            return
+        for nth, (type_, kwargs) in enumerate(expectations, start=1):
+            for fault in faults_of(type_, kwargs, columns):
+                yield f"expectation {nth}, {type_}: {fault}"
 
 
 def import_in_background() -> None:
@@ -141,19 +161,23 @@ def suite_of(name: str, expectations: Expectations) -> Any:
     return library().ExpectationSuite(name=name, expectations=[dict(each) for each in expectations])
 
 
-@lru_cache(maxsize=1)
-def _context() -> Any:
+def new_context() -> Any:
+    """A context of Great Expectations that keeps nothing and prints nothing."""
     context = library().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context
 
 
-def _batch(table: str, frame: DataFrame) -> Any:
+@lru_cache(maxsize=1)
+def _context() -> Any:
+    return new_context()
+
+
+def rows_of(context: Any, table: str) -> Any:
+    """A batch definition of all rows of a frame, which is given when it is run."""
     # The frame is persisted where it is read more than once.
-    source = _context().data_sources.add_or_update_spark(table, persist=False)
-    asset = source.add_dataframe_asset(table)
-    definition = asset.add_batch_definition_whole_dataframe("all")
-    return definition.get_batch(batch_parameters={"dataframe": frame})
+    source = context.data_sources.add_or_update_spark(table, persist=False)
+    return source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
 
 
 def _judged(batch: Any, suite: Suite) -> list[Outcome]:
@@ -194,11 +218,12 @@ def _is_of_rows(type_: str) -> bool:
 
 def _outcome(given: Mapping[str, Any], result: Any) -> Outcome:
     seen, error = result.result or {}, _error(result)
+    is_shown = not OF_ONE_ROW.match(given["type"])
     return Outcome(
         expectation=given["type"],
         kwargs=given["kwargs"],
         success=bool(result.success) and error is None,
-        observed=_number(seen.get("observed_value")),
+        observed=_number(seen.get("observed_value")) if is_shown else None,
         rows=seen.get("element_count"),
         unexpected=seen.get("unexpected_count"),
         error=error,
@@ -226,23 +251,3 @@ def _is_empty(frame: DataFrame, column: str) -> bool:
 
 def _unjudged(outcome: Outcome) -> Outcome:
     return Outcome(outcome.expectation, outcome.kwargs, success=None)
-
-
-def _suite_in(path: Path) -> Suite:
-    given = json.loads(path.read_text(encoding="utf-8"))
-    return Suite(given["name"].strip(), given["expectations"])
-
-
-def _faults(path: Path, columns: Mapping[str, str]) -> Iterator[str]:
-    library()
-    from credit_spark.quality.faults import faults_of
-
-    try:
-        suite = _suite_in(path)
-        expectations = [(str(each["type"]), {**each["kwargs"]}) for each in suite.expectations]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        yield f"it is no suite of Great Expectations ({type(error).__name__}: {error})"
-        return
-    for nth, (type_, kwargs) in enumerate(expectations, start=1):
-        for fault in faults_of(type_, kwargs, columns):
-            yield f"expectation {nth}, {type_}: {fault}"

@@ -1,7 +1,7 @@
-"""What an expectation compares its columns with: kinds of column, values, bounds, patterns.
+"""What an expectation compares its columns with: families of column, values, bounds, patterns.
 
 Spark casts a text that is compared with a number, and stops at the first that is none; so a value
-of another kind than its column is a fault.
+of another family than its column is a fault.
 """
 
 import re
@@ -10,46 +10,37 @@ from datetime import date
 from typing import Any
 
 from great_expectations.expectations import registry
+from pyspark.sql import types
+from sqlglot import exp
 
-from credit_spark.contract.names import instead_of
-from credit_spark.quality.kinds import Kind, in_words, kind_of_type, kind_of_value
+from credit_spark.contract.errors import instead_of
+from credit_spark.contract.sql_types import DATE, NUMBER, TEXT, TRUTH, family_of, typed
 
 Kwargs = Mapping[str, Any]
 Columns = Mapping[str, str]
-ON_NUMBERS = {
-    "expect_column_mean_to_be_between",
-    "expect_column_median_to_be_between",
-    "expect_column_quantile_values_to_be_between",
-    "expect_column_stdev_to_be_between",
-    "expect_column_sum_to_be_between",
-    "expect_column_value_z_scores_to_be_less_than",
-    "expect_column_values_to_not_be_outliers",
-    "expect_multicolumn_sum_to_equal",
+ON_BOUNDED = re.compile(r"_(max|min)_|column_values_to_be_(between|decreasing|increasing)")
+# The families of column that an expectation is computed of, by its type.
+COMPUTED_OF: Mapping[re.Pattern[str], tuple[str, ...]] = {
+    re.compile(r"_(mean|median|quantile_values|stdev|sum)_|z_scores|outliers"): (NUMBER,),
+    ON_BOUNDED: (NUMBER, DATE),
+    re.compile(r"regex|value_lengths"): (TEXT,),
 }
-ON_NUMBERS_AND_DATES = {
-    "expect_column_max_to_be_between",
-    "expect_column_min_to_be_between",
-    "expect_column_values_to_be_between",
-    "expect_column_values_to_be_decreasing",
-    "expect_column_values_to_be_increasing",
-}
-ON_TEXTS = re.compile(r"regex|value_lengths")
-ON_ONE_KIND = {
-    "expect_column_pair_values_a_to_be_greater_than_b",
-    "expect_column_pair_values_to_be_equal",
-    "expect_multicolumn_values_to_be_equal",
-    "expect_select_column_values_to_be_unique_within_record",
-}
-COLUMN_KWARGS = ("column", "column_A", "column_B")
+ON_ONE_FAMILY = re.compile(r"pair_values_a_|values_to_be_equal|unique_within_record")
+FAMILY_OF_VALUE = {bool: TRUTH, int: NUMBER, float: NUMBER, str: TEXT}
 BOUNDS = ("min_value", "max_value")
+TYPE_NAMES = [each for each in dir(types) if each.endswith("Type")]
 # What Java's regular expressions do not take either; of other errors Java may know better.
 BROKEN_REGEX = ("missing", "unterminated", "unbalanced", "nothing to repeat", "multiple repeat")
 
 
 def value_faults(type_: str, kwargs: Kwargs, known: Kwargs, columns: Columns) -> Iterator[str]:
     """Faults of the values in `known`: the kwargs without those that are parameters."""
-    yield from _wrong_kinds(type_, known, columns)
-    yield from _values(type_, known, columns)
+    yield from _wrong_families(type_, known, columns)
+    yield from _sets(known, columns)
+    yield from _quantiles(known.get("quantile_ranges") or {})
+    for name in _listed(known.get("type_")) + _listed(known.get("type_list")):
+        if name not in TYPE_NAMES:
+            yield f"Spark has no type '{name}'; {instead_of(name, TYPE_NAMES)}"
     if _needs_a_bound(type_, kwargs):
         yield "it has neither 'min_value' nor 'max_value'"
     yield from _bounds(type_, known, columns)
@@ -58,94 +49,80 @@ def value_faults(type_: str, kwargs: Kwargs, known: Kwargs, columns: Columns) ->
 
 def columns_in(kwargs: Kwargs) -> list[str]:
     """The columns that an expectation names."""
-    named = [kwargs[key] for key in COLUMN_KWARGS if key in kwargs]
-    several = [kwargs.get("column_list") or [], kwargs.get("column_set") or []]
-    return [each for each in [*named, *several[0], *several[1]] if isinstance(each, str)]
+    keys = ("column", "column_A", "column_B", "column_list", "column_set")
+    return [each for key in keys for each in _listed(kwargs.get(key)) if isinstance(each, str)]
 
 
-def _kinds(kwargs: Kwargs, columns: Columns) -> dict[str, Kind]:
-    return {each: kind_of_type(columns[each]) for each in columns_in(kwargs) if each in columns}
+def family_of_column(name: str, columns: Columns) -> str | None:
+    """The family of a column's type; None: there is no such column."""
+    return family_of(typed(exp.column(name), columns))
 
 
-def _wrong_kinds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
-    kinds, taken = _kinds(kwargs, columns), _kinds_taken(type_, kwargs)
-    for column, kind in kinds.items():
-        if taken and kind not in taken:
-            words = " or ".join(map(in_words, taken))
-            yield f"column '{column}' is {in_words(kind)}, and this is computed of {words}"
-    if type_ in ON_ONE_KIND and len(set(kinds.values())) > 1:
-        listed = ", ".join(f"'{each}' is {in_words(kind)}" for each, kind in kinds.items())
+def suits(value: Any, family: str | None) -> bool:
+    """Whether Spark compares a value with a column of a family without a cast."""
+    if family == DATE:
+        return _date(value) is not None
+    return FAMILY_OF_VALUE.get(type(value)) == family
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def _wrong_families(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
+    known = [name for name in columns_in(kwargs) if name in columns]
+    found = {name: family_of_column(name, columns) for name in known}
+    taken = next((each for words, each in COMPUTED_OF.items() if words.search(type_)), ())
+    for column, family in found.items():
+        if taken and family not in taken:
+            words = " or ".join(f"a {each}" for each in taken)
+            yield f"column '{column}' is a {family}, and this is computed of {words}"
+    if ON_ONE_FAMILY.search(type_) and len(set(found.values())) > 1:
+        listed = ", ".join(f"'{name}' is a {family}" for name, family in found.items())
         yield f"these columns cannot be compared: {listed}"
 
 
-def _kinds_taken(type_: str, kwargs: Kwargs) -> tuple[Kind, ...]:
-    """The kinds of column that an expectation is computed of; none: of any."""
-    if type_ in ON_NUMBERS or "bins" in kwargs.get("partition_object", {}):
-        return ("number",)
-    if type_ in ON_NUMBERS_AND_DATES:
-        return ("number", "date")
-    return ("text",) if ON_TEXTS.search(type_) else ()
-
-
-def _values(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
-    """Values that a column of its kind cannot have: Spark would cast one of both, and stop."""
-    pairs = kwargs.get("value_pairs_set")
+def _sets(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
+    """Values that a column of its family cannot have: Spark would cast one of both, and stop."""
+    pairs, values = kwargs.get("value_pairs_set"), kwargs.get("value_set")
     if isinstance(pairs, list) and all(len(pair) == 2 for pair in pairs):
         for nth, key in enumerate(("column_A", "column_B")):
             yield from _in_column(kwargs.get(key), [pair[nth] for pair in pairs], columns)
-    values = kwargs.get("value_set")
     if isinstance(values, list):
         yield from _in_column(kwargs.get("column"), values, columns)
     if values is not None and (not values or isinstance(values, Mapping)):
         yield "'value_set' is a list of at least one value"
-    yield from _quantiles(kwargs.get("quantile_ranges"))
-    for key in ("type_", "type_list"):
-        given = kwargs.get(key) or []
-        for name in [given] if isinstance(given, str) else given:
-            yield from _type_name(name)
-
-
-def _quantiles(given: Any) -> Iterator[str]:
-    if not isinstance(given, Mapping):
-        return
-    quantiles, ranges = given.get("quantiles") or [], given.get("value_ranges") or []
-    if len(quantiles) != len(ranges):
-        yield f"'quantile_ranges' has {len(quantiles)} quantiles and {len(ranges)} value ranges"
-    if not all((_number(each) or 0) <= 1 and (_number(each) or 0) >= 0 for each in quantiles):
-        yield "a quantile lies between 0 and 1"
 
 
 def _in_column(column: Any, values: list[Any], columns: Columns) -> Iterator[str]:
     if column not in columns:
         return
-    kind = kind_of_type(columns[column])
+    family = family_of_column(column, columns)
     if None in values:
         yield f"null is a value of no set; a null of '{column}' is not judged anyway"
-    wrong = [each for each in values if each is not None and not _suits(each, kind)]
+    wrong = [each for each in values if each is not None and not suits(each, family)]
     if wrong:
         shown = ", ".join(map(repr, wrong[:3]))
-        yield f"column '{column}' is {in_words(kind)}, and cannot be one of: {shown}"
+        yield f"column '{column}' is a {family}, and cannot be one of: {shown}"
 
 
-def _suits(value: Any, kind: Kind) -> bool:
-    if kind == "date":
-        return _date(value) is not None
-    return kind_of_value(value) == kind
-
-
-def _type_name(name: str) -> Iterator[str]:
-    from pyspark.sql import types
-
-    known = [each for each in dir(types) if each.endswith("Type")]
-    if name not in known:
-        yield f"Spark has no type '{name}'; {instead_of(name, known)}"
+def _quantiles(given: Kwargs) -> Iterator[str]:
+    quantiles, ranges = given.get("quantiles") or [], given.get("value_ranges") or []
+    if len(quantiles) != len(ranges):
+        yield f"'quantile_ranges' has {len(quantiles)} quantiles and {len(ranges)} value ranges"
+    if not all(0 <= (_number(each) or 0) <= 1 for each in quantiles):
+        yield "a quantile lies between 0 and 1"
 
 
 def _bounds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
     given = {key: kwargs[key] for key in BOUNDS if kwargs.get(key) is not None}
-    kind = kind_of_type(columns.get(kwargs.get("column", ""), ""))
-    of_dates = kind == "date" and type_ in ON_NUMBERS_AND_DATES
-    read = {key: _ordinal(each) if of_dates else _number(each) for key, each in given.items()}
+    family = family_of_column(kwargs.get("column", ""), columns)
+    of_dates = family == DATE and ON_BOUNDED.search(type_)
+    read: dict[str, Any] = {
+        key: _date(each) if of_dates else _number(each) for key, each in given.items()
+    }
     for key, value in read.items():
         if value is None:
             yield f"'{key}' is {given[key]!r}, which is no {'date' if of_dates else 'number'}"
@@ -169,25 +146,15 @@ def _number(value: Any) -> float | None:
 
 
 def _date(value: Any) -> date | None:
-    if not isinstance(value, str | date):
-        return None
     try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
+        return date.fromisoformat(value[:10])
+    except (TypeError, ValueError):
         return None
-
-
-def _ordinal(value: Any) -> int | None:
-    """The number of a day."""
-    day = _date(value)
-    return day.toordinal() if day else None
 
 
 def _patterns(kwargs: Kwargs) -> Iterator[str]:
     """Regular expressions that are not well formed."""
-    for regex in [kwargs.get("regex"), *(kwargs.get("regex_list") or [])]:
-        if not isinstance(regex, str):
-            continue
+    for regex in _listed(kwargs.get("regex")) + _listed(kwargs.get("regex_list")):
         try:
             re.compile(regex)
         except re.error as error:

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from credit_spark.contract.models import Kind
-from credit_spark.contract.sql_types import duckdb_type
-from credit_spark.contract.tables import REASONS
+from credit_spark.contract.tables import REASONS, TYPES
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.sql import columns_read, quoted, record_sql
 
@@ -50,7 +49,7 @@ class RecordScorer:
         self._document = document
         self._columns = columns_read(document)
         parameters = [
-            f"cast(${nth} as {duckdb_type(kinds[name])}) as {quoted(name, 'duckdb')}"
+            f"cast(${nth} as {TYPES[kinds[name]]}) as {quoted(name, 'duckdb')}"
             for nth, name in enumerate(self._columns, start=1)
         ]
         loan = ", ".join(["cast(null as varchar) as loan_id", *parameters])

@@ -11,18 +11,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
 
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 JAVA_FRAMES = 15
-# Seconds between two looks at how far a step is.
-LOOK_EVERY = 0.5
-
 # The first line of a Java exception, its condition, and the constraint or the column that is
 # violated. py4j prefixes the first with a colon.
 THROWN = re.compile(
@@ -31,9 +35,6 @@ THROWN = re.compile(
     r"(?: CHECK constraint (\w+) | NOT NULL constraint violated for column: (\w+))?"
 )
 FRAME = re.compile(r"\s+(at [\w.$/<>]+\((?:\w+\.\w+:\d+|Native Method|Unknown Source)\))$")
-
-# Their texts hold the rows that they are about.
-HIDDEN = (PySparkException, Py4JJavaError, DeltaError)
 
 
 class Log:
@@ -62,21 +63,12 @@ class Log:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[far]}"),
+            TasksColumn(under_way),
         )
-        with Progress(*columns, console=Console(stderr=True)) as shown, ended() as is_ended:
-            task = shown.add_task(step, total=1, far="")
-
-            def look() -> None:
-                while not is_ended.wait(LOOK_EVERY):
-                    # Whatever Spark says while it stops is not worth a trace.
-                    with suppress(Exception):
-                        shown.update(task, far=under_way())
-
-            Thread(target=look, daemon=True).start()
+        with Progress(*columns, console=Console(stderr=True)) as shown:
+            task = shown.add_task(step, total=1)
             yield
-            is_ended.set()
-            shown.update(task, completed=1, far="")
+            shown.update(task, completed=1)
 
     def trace(self, error: BaseException) -> None:
         """Keep an error's trace, and those of its causes, in the file alone."""
@@ -91,14 +83,21 @@ class Log:
             file.write(line + "\n")
 
 
-@contextmanager
-def ended() -> Iterator[Event]:
-    """An event that has come to pass at the end, whatever the end."""
-    event = Event()
-    try:
-        yield event
-    finally:
-        event.set()
+class TasksColumn(ProgressColumn):
+    """How far a step is, looked up at most twice a second."""
+
+    max_refresh = 0.5
+
+    def __init__(self, under_way: Callable[[], str]) -> None:
+        super().__init__()
+        self._under_way = under_way
+
+    def render(self, task: Task) -> Text:
+        """Text of the tasks that are done, while the step is at work."""
+        # Whatever Spark says while it stops is not worth a trace.
+        with suppress(Exception):
+            return Text("" if task.finished else self._under_way())
+        return Text()
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -111,23 +110,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _told(error: BaseException) -> str:
     frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{frames}{type(error).__name__}: {_said(error)}"
+    return f"{frames}{type(error).__name__}: {said(error)}"
 
 
-def _said(error: BaseException) -> str:
-    """What an error says; what Spark and Delta say may hold values, so of it only the kind."""
-    return java_trace(error) if isinstance(error, HIDDEN) else str(error)
+def said(error: BaseException) -> str:
+    """What an error says; what Spark and Delta say can hold rows' values, so of it only names.
 
-
-def java_trace(error: BaseException) -> str:
-    """Where a failure of Spark comes from, without its messages, which can hold rows' values.
-
-    A line an exception of the chain: class, Spark's error condition, the constraint or column that
-    was violated; below it the first frames. Empty for an error that Spark did not raise.
+    Of Spark a line an exception of the chain: class, error condition, the constraint or column that
+    was violated; below it the first frames.
     """
-    if not isinstance(error, PySparkException | Py4JJavaError):
-        return ""
-    return "\n".join(_without_messages(str(error)))
+    if isinstance(error, PySparkException | Py4JJavaError):
+        return "\n".join(_without_messages(str(error)))
+    return "" if isinstance(error, DeltaError) else str(error)
 
 
 def _without_messages(text: str) -> Iterator[str]:

@@ -1,16 +1,15 @@
 """The model registry: every fitted model is kept, and one is champion of each batch date."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from datetime import date
-from functools import reduce
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.names import instead_of
+from credit_spark.contract.errors import InputError, instead_of
 from credit_spark.contract.tables import MODELS
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.storage.tables import Tables
+from credit_spark.storage.tables import RowsChange, Tables
 
 ModelRow = dict[str, Any]
 # Everything but the document, which is large.
@@ -44,37 +43,31 @@ class Gate(NamedTuple):
         return f": {self.seen - self.highest:.2g} too high"
 
 
-class Promotion(NamedTuple):
-    """A model that becomes champion from a batch date on, and the gates that do not count."""
-
-    version: str
-    as_of: date
-    overruled: Collection[str]
-    reason: str
-
-
 class Models:
     """The models of one portfolio.
 
     What a run saves and promotes is written with the run's next publish; its own steps see it
-    before. A model that fails its gates is written at once: it changes nothing that is published.
+    before. A run has one champion, whatever another run promotes at the same time.
     """
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._saved: dict[str, ModelRow] = {}
-        self._promotions: list[Promotion] = []
-        # A run has one champion, whatever another run promotes at the same time.
-        self._champions: dict[date, ModelDocument | None] = {}
-        self._shadows: dict[tuple[date, str], ModelDocument | None] = {}
+        self._promotions: list[RowsChange] = []
+        self.document = lru_cache(maxsize=8)(self._document)
+        self.champion = cache(self._champion)
+        self.shadow = cache(self._shadow)
 
-    def champion(self, as_of: date) -> ModelDocument | None:
+    def _document(self, version: str) -> ModelDocument:
+        """The document of a model.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        return ModelDocument.of(self._row(version)["document"])
+
+    def _champion(self, as_of: date) -> ModelDocument | None:
         """The model that scores a batch date: the last one promoted on or before it."""
-        if as_of not in self._champions:
-            self._champions[as_of] = self._read_champion(as_of)
-        return self._champions[as_of]
-
-    def _read_champion(self, as_of: date) -> ModelDocument | None:
         promoted = [
             (since, row["model_version"])
             for row in self._facts()
@@ -83,16 +76,26 @@ class Models:
         ]
         return self.document(max(promoted)[1]) if promoted else None
 
-    def document(self, version: str) -> ModelDocument:
-        """The document of a model.
+    def _shadow(self, as_of: date, champion: str) -> ModelDocument | None:
+        """The challenger that scores a batch date beside its champion; None: there is none.
 
-        Raises:
-            InputError: there is no such model.
+        The newest fit by then that is no older than the champion and was not champion yet; of
+        several of one date, the first by imbalance strategy. A rerun finds the same, whatever was
+        promoted since.
         """
-        for champion in self._champions.values():
-            if champion and champion.version == version:
-                return champion
-        return ModelDocument.of(self._row(version)["document"])
+        known = {row["model_version"]: row for row in self._facts() if row["fitted_as_of"] <= as_of}
+        waiting = [
+            row
+            for row in known.values()
+            if row["fitted_as_of"] >= known[champion]["fitted_as_of"]
+            and all(since > as_of for since in row["champion_from"])
+        ]
+        if not waiting:
+            return None
+        newest = max(row["fitted_as_of"] for row in waiting)
+        fits = [row for row in waiting if row["fitted_as_of"] == newest]
+        first = min(fits, key=lambda row: (row["treatment"], row["model_version"]))
+        return self.document(first["model_version"])
 
     def fitted_by(self, contract: str, as_of: date) -> set[str]:
         """The versions that a contract, by its hash, has fitted on a batch date."""
@@ -117,52 +120,25 @@ class Models:
             for row in self._facts()
             if row["status"] == "challenger" and row["fitted_as_of"] <= as_of
         ]
-        last = max((row["fitted_as_of"] for row in fits), default=None)
-        newest = [row for row in fits if row["fitted_as_of"] == last]
-        rows = sorted(newest, key=lambda row: str(row["model_version"]))
-        if not rows:
+        if not fits:
             raise InputError(
                 f"there is no challenger that was fitted by {as_of}; run 'train' first"
             )
-        if len(rows) > 1:
-            named = ", ".join(f"{row['model_version']} ({row['treatment']})" for row in rows)
+        last = max(row["fitted_as_of"] for row in fits)
+        newest = {row["model_version"]: row for row in fits if row["fitted_as_of"] == last}
+        if len(newest) > 1:
+            named = ", ".join(f"{each} ({newest[each]['treatment']})" for each in sorted(newest))
             raise InputError(
                 f"several challengers were fitted on {last}: {named}; name one with --model"
             )
-        return str(rows[0]["model_version"])
-
-    def shadow(self, as_of: date, champion: str) -> ModelDocument | None:
-        """The challenger that scores a batch date beside its champion; a run has one at most."""
-        if (as_of, champion) not in self._shadows:
-            self._shadows[as_of, champion] = self._read_shadow(as_of, champion)
-        return self._shadows[as_of, champion]
-
-    def _read_shadow(self, as_of: date, champion: str) -> ModelDocument | None:
-        """The challenger that scores a batch date beside its champion; None: there is none.
-
-        The newest fit by then that is no older than the champion and was not champion yet; of
-        several of one date, the first by imbalance strategy. A rerun finds the same, whatever was
-        promoted since.
-        """
-        known = {row["model_version"]: row for row in self._facts() if row["fitted_as_of"] <= as_of}
-        waiting = [
-            row
-            for row in known.values()
-            if row["fitted_as_of"] >= known[champion]["fitted_as_of"]
-            and all(since > as_of for since in row["champion_from"])
-        ]
-        newest = max((row["fitted_as_of"] for row in waiting), default=None)
-        of_one_date = [row for row in waiting if row["fitted_as_of"] == newest]
-        first = min(
-            of_one_date, key=lambda row: (row["treatment"], row["model_version"]), default=None
-        )
-        return self.document(first["model_version"]) if first else None
+        return str(*newest)
 
     def save(self, document: ModelDocument, gates: list[Gate]) -> None:
         """Keep a model as a challenger from the next publish on; a known one changes nothing."""
         if document.version in self._versions():
             return
-        row = {
+        self._tables.with_publish(self._publish)
+        self._saved[document.version] = {
             "model_version": document.version,
             "fitted_as_of": document.facts.as_of,
             "treatment": document.facts.treatment,
@@ -171,8 +147,6 @@ class Models:
             "document": document.as_json(),
             "gates": json.dumps([{**each._asdict(), "passed": each.is_passed} for each in gates]),
         }
-        self._tables.with_publish(self._publish)
-        self._saved[document.version] = row
 
     def promote(
         self, version: str, as_of: date, overruled: Collection[str] = (), reason: str = ""
@@ -194,8 +168,9 @@ class Models:
         if champion and champion.version == version:
             return
         self._tables.with_publish(self._publish)
-        self._promotions.append(Promotion(version, as_of, overruled, reason))
-        self._champions.clear()
+        why = {name: {"reason": reason, "as_of": str(as_of)} for name in overruled}
+        self._promotions.append(partial(_promoted, version, as_of, why))
+        self.champion.cache_clear()
 
     def gates(self, version: str) -> list[Gate]:
         """The gates of a model, as they were when it was saved."""
@@ -209,7 +184,11 @@ class Models:
 
     def _changed(self, rows: list[ModelRow]) -> list[ModelRow]:
         """Rows of the table with what waits for the next publish."""
-        return reduce(_promoted, self._promotions, _with(rows, self._saved.values()))
+        known = {row["model_version"] for row in rows}
+        rows = [*rows, *(row for version, row in self._saved.items() if version not in known)]
+        for promoted in self._promotions:
+            rows = promoted(rows)
+        return rows
 
     def _facts(self) -> list[ModelRow]:
         return self._changed(self._table_rows(FACTS))
@@ -217,51 +196,44 @@ class Models:
     def _row(self, version: str) -> ModelRow:
         if version in self._saved:
             return self._saved[version]
-        columns = ["document", "fitted_as_of", "gates"]
         quoted = version.replace("'", "")
-        rows = self._table_rows(columns, f"model_version = '{quoted}'")
-        if not rows:
-            known = instead_of(version, self._versions())
-            raise InputError(f"there is no model '{version}'; {known}")
-        return rows[0]
+        columns = ["document", "fitted_as_of", "gates"]
+        for row in self._table_rows(columns, f"model_version = '{quoted}'"):
+            return row
+        known = instead_of(version, self._versions())
+        raise InputError(f"there is no model '{version}'; {known}")
 
     def _table_rows(self, columns: Collection[str], where: str | None = None) -> list[ModelRow]:
-        if not self._tables.exists(MODELS):
-            return []
-        return self._tables.rows(MODELS, columns, where)
+        return self._tables.rows(MODELS, columns, where) if self._tables.exists(MODELS) else []
 
     def _versions(self) -> list[str]:
-        rows = self._table_rows(["model_version"])
-        return [*(row["model_version"] for row in rows), *self._saved]
+        return [
+            *(row["model_version"] for row in self._table_rows(["model_version"])),
+            *self._saved,
+        ]
 
 
-def _with(rows: list[ModelRow], saved: Iterable[ModelRow]) -> list[ModelRow]:
-    known = {row["model_version"] for row in rows}
-    return [*rows, *(row for row in saved if row["model_version"] not in known)]
-
-
-def _promoted(rows: list[ModelRow], promotion: Promotion) -> list[ModelRow]:
+def _promoted(
+    version: str, as_of: date, overruled: Mapping[str, Any], rows: list[ModelRow]
+) -> list[ModelRow]:
     """All rows after a promotion; of two from the same date, the later call counts."""
-    as_of = promotion.as_of
     latest = max([as_of, *(since for row in rows for since in row["champion_from"])])
 
     def changed(row: ModelRow) -> ModelRow:
-        others = [since for since in row["champion_from"] if since != as_of]
-        is_promoted = row["model_version"] == promotion.version
-        dates = sorted([*others, as_of]) if is_promoted else others
+        dates = [since for since in row["champion_from"] if since != as_of]
+        gates = row["gates"]
+        if row["model_version"] == version:
+            dates = sorted([*dates, as_of])
+            gates = _overruled(gates, overruled)
         status = "champion" if latest in dates else "retired" if dates else "challenger"
-        gates = _overruled(row["gates"], promotion) if is_promoted else row["gates"]
         return {**row, "champion_from": dates, "status": status, "gates": gates}
 
     return [changed(row) for row in rows]
 
 
-def _overruled(gates: str, promotion: Promotion) -> str:
-    """A model's gates, as JSON, with what was overruled."""
-    if not promotion.overruled:
-        return gates
-    kept = json.loads(gates)
-    for each in kept:
-        if each["name"] in promotion.overruled:
-            each["overruled"] = {"reason": promotion.reason, "as_of": str(promotion.as_of)}
-    return json.dumps(kept)
+def _overruled(gates: str, overruled: Mapping[str, Any]) -> str:
+    """A model's gates, as JSON, with what was overruled and why."""
+    return json.dumps([
+        each | ({"overruled": overruled[each["name"]]} if each["name"] in overruled else {})
+        for each in json.loads(gates)
+    ])  # fmt: skip

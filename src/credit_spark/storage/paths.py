@@ -12,9 +12,6 @@ from credit_spark.contract.errors import InputError, TryAgainError
 
 # Of two letters at least: 'C:' is no scheme.
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")
-# What deltalake and Arrow both know.
-STORAGES_OF_TABLES = ("s3://", "gs://", "abfss://")
-ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 
 
 def local_folder(place: str) -> Path | None:
@@ -78,37 +75,6 @@ def url_of_tables(place: str) -> str:
     return re.sub(r"^s3[an]:", "s3:", place) if folder is None else str(folder.resolve())
 
 
-def opened(place: str) -> tuple[fs.FileSystem, str]:
-    """Arrow's file system of a place, and the path that the place has in it.
-
-    Raises:
-        InputError: nothing here knows such a storage.
-        TryAgainError: it does not answer.
-    """
-    url = url_of_tables(place)
-    if local_folder(place) is not None:
-        if ESCAPE.search(url):
-            raise InputError(
-                f"{place}: Delta takes '%' with two digits for another letter; rename it"
-            )
-        return fs.LocalFileSystem(), url
-    if not url.startswith(STORAGES_OF_TABLES):
-        raise InputError(
-            f"{place}: tables cannot be kept in such a storage; name a folder that all machines "
-            f"share, or a URL that begins with {', '.join(STORAGES_OF_TABLES)}"
-        )
-    try:
-        system, path = fs.FileSystem.from_uri(url)
-        system.get_file_info(path)
-    except ValueError as error:
-        raise InputError(f"{place}: this is no address of such a storage; check it") from error
-    except OSError as error:
-        raise TryAgainError(
-            f"{place} cannot be reached; try again when its storage answers"
-        ) from error
-    return system, path
-
-
 @contextmanager
 def only_run(warehouse: str, as_of: str, *, is_locked: bool = True) -> Iterator[None]:
     """Hold the lock of a batch date; it ends with the process, however that ends.
@@ -134,7 +100,7 @@ def only_run(warehouse: str, as_of: str, *, is_locked: bool = True) -> Iterator[
 
 def put(folder: str, name: str, content: bytes) -> str:
     """Put a file into a folder or URL, whole or not at all, and say where it is."""
-    system, path = opened(folder)
+    system, path = fs.FileSystem.from_uri(url_of_tables(folder))
     system.create_dir(path)
     with system.open_output_stream(f"{path}/.{name}") as file:
         file.write(content)

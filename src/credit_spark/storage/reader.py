@@ -25,11 +25,10 @@ from credit_spark.contract.tables import (
     EXPECTED_LOSS,
     METRICS,
     MODELS,
-    MOVEMENTS,
-    PROFILES,
     QUARANTINE,
     RUNS,
     SCORE_COUNTS,
+    Table,
 )
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
@@ -38,12 +37,9 @@ from credit_spark.storage.paths import local_folder, url_of_tables
 from credit_spark.storage.runs import COMPLETE, WRITING, complete_dates
 
 SCORES, LOANS = "scores", "loans"
-RUN_FACTS = (
-    "as_of", "command", "status", "started_at", "ended_at", "rows_read", "rows_accepted",
-    "rows_quarantined", "rows_superseded", "model_version", "table_versions", "message", "files",
-    "replaced",
-    "run_id", "code_version", "contract_hash", "suite_hash",
-)  # fmt: skip
+# All but the settings, which are long.
+RUN_FACTS = (*(name for name in RUNS.columns if name != "settings"), "run_id")
+FIRST_ABOVE = f"ceil(ln($approve_below / (1 - $approve_below)) * {PER_LOG_ODDS})"
 # A score's cell, the log-odds in thousandths. Hard rules decline loans whatever their PD: those
 # stand in the riskiest cell. A cell lies on one side of the cut-off with all its loans.
 CELL = f"""
@@ -51,11 +47,10 @@ case
     when decision = '{DECISIONS[-1]}' and pd < $decline_from
     then {WIDEST_LOG_ODDS * PER_LOG_ODDS}
     when pd < $approve_below
-    then least(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), $first_above - 1)
-    else greatest(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), $first_above)
+    then least(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), {FIRST_ABOVE} - 1)
+    else greatest(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), {FIRST_ABOVE})
 end::int
 """
-FIRST_ABOVE = f"ceil(ln($approve_below / (1 - $approve_below)) * {PER_LOG_ODDS})"
 Row = Mapping[str, Any]
 
 
@@ -132,32 +127,27 @@ class TableReader:
             scores,
         )
 
-    def metrics(self, as_of: date) -> list[Row]:
-        """The metrics of a date; none where it was not measured."""
-        return self._rows_of(METRICS.name, as_of)
-
-    def drift(self, as_of: date) -> list[Row]:
-        """The monitored figures of a date; none where it was not monitored."""
-        return self._rows_of(DRIFT.name, as_of)
-
-    def profiles(self, as_of: date) -> list[Row]:
-        """The bins of what is monitored on a date; none where it was not measured."""
-        return self._rows_of(PROFILES.name, as_of)
-
-    def movements(self, as_of: date) -> list[Row]:
-        """What changed the points of loans that were scored on the date before, too."""
-        return self._rows_of(MOVEMENTS.name, as_of)
+    def rows(
+        self,
+        table: Table,
+        as_of: date | None = None,
+        where: pc.Expression | None = None,
+        columns: Collection[str] | None = None,
+    ) -> list[Row]:
+        """Rows of a table, of one batch date or of all; none where there is no such table yet."""
+        if not DeltaTable.is_deltatable(self._url(table.name)):
+            return []
+        found = self._dataset(table.name, as_of).to_table(columns, filter=where)
+        return list(found.to_pylist())
 
     def fits(self, fitted_as_of: date) -> list[Row]:
         """The models that were fitted on a date, with all columns."""
-        is_of_date = pc.field("fitted_as_of") == fitted_as_of
-        return list(self._dataset(MODELS.name).to_table(filter=is_of_date).to_pylist())
+        return self.rows(MODELS, where=pc.field("fitted_as_of") == fitted_as_of)
 
     def cells_of(self, as_of: date, model_version: str, dataset: str) -> list[Cell]:
         """Loans of a data set, counted by a model's score, in no order."""
         own = (pc.field("dataset") == dataset) & (pc.field("model_version") == model_version)
-        rows = self._dataset(SCORE_COUNTS.name, as_of).to_table(list(Cell._fields), filter=own)
-        return [Cell(**row) for row in rows.to_pylist()]
+        return [Cell(**row) for row in self.rows(SCORE_COUNTS, as_of, own, list(Cell._fields))]
 
     def broken_rules(self, as_of: date) -> dict[str, int]:
         """The quarantined lines of a date by the rule that they break; a line can break several."""
@@ -171,16 +161,12 @@ class TableReader:
     def date_statuses(self) -> dict[date, Counter[str]]:
         """How many monitored figures of each date have which status."""
         found: dict[date, Counter[str]] = defaultdict(Counter)
-        if self._has(DRIFT.name):
-            rows = self._dataset(DRIFT.name).to_table(columns=["as_of", "status"])
-            for row in rows.to_pylist():
-                found[row["as_of"]][row["status"]] += 1
+        for row in self.rows(DRIFT, columns=["as_of", "status"]):
+            found[row["as_of"]][row["status"]] += 1
         return found
 
     def date_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
         """Metrics of all loans of every date, by its champion; none where it was not measured."""
-        if not self._has(METRICS.name):
-            return {}
         is_overall = (
             (pc.field("dataset") == "night")
             & pc.field("metric").isin(list(names))
@@ -188,48 +174,37 @@ class TableReader:
             & (pc.field("label") == ALL)
         )
         found: dict[date, dict[str, float | None]] = defaultdict(dict)
-        for row in self._dataset(METRICS.name).to_table(filter=is_overall).to_pylist():
+        for row in self.rows(METRICS, where=is_overall):
             found[row["as_of"]][row["metric"]] = row["value"]
         return found
 
-    def cells(self, as_of: date, decisions: Decisions) -> list[Cell]:
-        """The loans of a date, counted by score, the least risky cell first.
+    def cells_and_losses(
+        self, as_of: date, decisions: Decisions
+    ) -> tuple[list[Cell], dict[int, float] | None]:
+        """The loans of a date, counted by score, and their expected loss by cell.
 
-        A loan that a hard rule declined, whatever its PD, is in the riskiest cell. A cell lies on
-        one side of `approve_below` with all its loans.
+        The least risky cell comes first. A loan that a hard rule declined, whatever its PD, is in
+        the riskiest cell. A cell lies on one side of `approve_below` with all its loans. Losses are
+        None where the contract named no exposure when the loans were scored.
         """
-        rows = self._by_cell(
-            as_of,
-            decisions,
-            "points",
+        scores = self._dataset(SCORES, as_of)
+        has_loss = EXPECTED_LOSS in scores.schema.names
+        rows = _query(
+            f"select {CELL} as cell, points, "  # noqa: S608 - our own words
             "count(*) filter (where outcome = 'good') as good, "
             "count(*) filter (where outcome = 'bad') as bad, "
-            "count(*) filter (where coalesce(outcome, 'open') = 'open') as open",
-        )
-        return [Cell(**row) for row in rows]
-
-    def losses(self, as_of: date, decisions: Decisions) -> dict[int, float] | None:
-        """The expected loss of the loans of a date, summed by the cells of `cells`.
-
-        None: the scores have no expected loss, since the contract did not name one then.
-        """
-        if EXPECTED_LOSS not in self._dataset(SCORES, as_of).schema.names:
-            return None
-        rows = self._by_cell(as_of, decisions, None, f"sum({EXPECTED_LOSS}) as loss")
-        return {row["cell"]: row["loss"] or 0.0 for row in rows}
-
-    def _by_cell(
-        self, as_of: date, decisions: Decisions, by: str | None, aggregates: str
-    ) -> list[Row]:
-        also = f", {by}" if by else ""
-        cell = CELL.replace("$first_above", FIRST_ABOVE)
-        return _query(
-            f"select {cell} as cell{also}, {aggregates} from rows group by all "  # noqa: S608 - our own words
-            f"order by cell{also}",
-            self._dataset(SCORES, as_of),
+            "count(*) filter (where coalesce(outcome, 'open') = 'open') as open, "
+            f"sum({EXPECTED_LOSS if has_loss else 0}) as loss "
+            "from rows group by all order by cell, points",
+            scores,
             approve_below=decisions.approve_below,
             decline_from=decisions.decline_from,
         )
+        losses: dict[int, float] = defaultdict(float)
+        for row in rows:
+            losses[row["cell"]] += row["loss"] or 0.0
+        cells = [Cell(*[row[name] for name in Cell._fields]) for row in rows]
+        return cells, losses if has_loss else None
 
     def _row(
         self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
@@ -246,31 +221,24 @@ class TableReader:
                     return dict(row)
         return None
 
-    def _rows_of(self, table: str, as_of: date) -> list[Row]:
-        return list(self._dataset(table, as_of).to_table().to_pylist()) if self._has(table) else []
-
     def _read_document(self, version: str) -> ModelDocument:
-        is_model = pc.field("model_version") == version
-        rows = self._dataset(MODELS.name).to_table(columns=["document"], filter=is_model)
-        if not rows.num_rows:
+        rows = self.rows(MODELS, None, pc.field("model_version") == version, ["document"])
+        if not rows:
             raise InputError(f"there is no model '{version}' at {self.folder}")
-        return ModelDocument.of(rows["document"][0].as_py())
+        return ModelDocument.of(rows[0]["document"])
 
     def _every_run(self) -> list[Row]:
         """Every run: those that have ended in that order, then those that have not."""
         return self._runs(self._table(RUNS.name).version())
 
     def _read_runs(self, _: int) -> list[Row]:
-        runs = self._dataset(RUNS.name).to_table(columns=list(RUN_FACTS)).to_pylist()
+        runs = self.rows(RUNS, columns=list(RUN_FACTS))
         # A run that is under way has no end; that of an abandoned one is not known.
         return sorted(runs, key=lambda run: run["ended_at"] or run["started_at"])
 
     def _dates(self, table: str) -> set[date]:
         partitions = self._table(table).partitions()
         return {date.fromisoformat(each["as_of"]) for each in partitions}
-
-    def _has(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(self._url(table))
 
     def _url(self, table: str) -> str:
         return f"{url_of_tables(self.folder)}/{table}"

@@ -7,30 +7,27 @@ new is added, what is no longer declared stays, and a changed type or meaning is
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from types import MappingProxyType
 
 import pyarrow as pa
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StructField, StructType
+from pyspark.sql.types import StructField
 
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
 
-ARROW_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
-    {
-        "string": pa.string(),
-        "int": pa.int32(),
-        "bigint": pa.int64(),
-        "double": pa.float64(),
-        "date": pa.date32(),
-        "boolean": pa.bool_(),
-        "timestamp": pa.timestamp("us", "UTC"),
-        "array<string>": pa.list_(pa.string()),
-        "array<date>": pa.list_(pa.date32()),
-    }
-)
+ARROW_TYPES = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "array<string>": pa.list_(pa.string()),
+    "array<date>": pa.list_(pa.date32()),
+}
 CONSTRAINT = "delta.constraints."
 # The kind of a contract's column: in Delta a rate and an amount of money have the same type.
 KIND = "credit_spark.kind."
@@ -48,12 +45,6 @@ def all_columns(table: Table) -> dict[str, Field]:
 def arrow_schema(columns: Mapping[str, Field]) -> pa.Schema:
     """Columns with their types in Arrow."""
     return pa.schema([(name, ARROW_TYPES[field.type]) for name, field in columns.items()])
-
-
-def sql_name(path: str) -> str:
-    """A table's name in Spark SQL."""
-    escaped = path.replace("`", "``")
-    return f"delta.`{escaped}`"
 
 
 def create(spark: SparkSession, path: str, table: Table) -> None:
@@ -97,7 +88,7 @@ class ExistingTable:
     def __init__(self, spark: SparkSession, path: str, table: Table) -> None:
         self.name = table.name
         self._spark, self._table = spark, table
-        self._path = sql_name(path)
+        self._path = f"delta.`{path.replace('`', '``')}`"
         self._rows = spark.read.format("delta").load(path)
         self._found: Mapping[str, StructField] = {each.name: each for each in self._rows.schema}
         self._new = {
@@ -111,11 +102,12 @@ class ExistingTable:
 
     @cached_property
     def _new_constraints(self) -> dict[str, str]:
-        kept = {key.lower(): _without_blanks(text) for key, text in self._properties.items()}
+        # ALTER TABLE writes a condition's words apart: `in ( 'good' , 'bad' )`.
+        kept = {key.lower(): "".join(text.split()) for key, text in self._properties.items()}
         return {
             name: check
             for name, check in self._table.checks.items()
-            if kept.get(f"{CONSTRAINT}{name}".lower()) != _without_blanks(check)
+            if kept.get(f"{CONSTRAINT}{name}".lower()) != "".join(check.split())
         }
 
     def refused(self) -> list[str]:
@@ -191,11 +183,10 @@ class ExistingTable:
             self._alter(f"SET TBLPROPERTIES ({pairs})")
 
     def _other_types(self) -> Iterator[str]:
-        for name, wanted in _types(self._table).items():
+        for name, field in all_columns(self._table).items():
             there = self._found.get(name)
-            if there and there.dataType != wanted:
-                types = f"{there.dataType.simpleString()} in the table, {wanted.simpleString()}"
-                yield f"{name}: {types} in the contract"
+            if there and (type_ := there.dataType.simpleString()) != field.type:
+                yield f"{name}: {type_} in the table, {field.type} in the contract"
 
     def _other_kinds(self) -> Iterator[str]:
         for name, field in self._table.columns.items():
@@ -205,13 +196,11 @@ class ExistingTable:
 
     def _broken_constraints(self) -> Iterator[str]:
         for name, check in self._new_constraints.items():
+            nulls = {name: F.lit(None).cast(field.type) for name, field in self._new.items()}
             # As Delta has it: a condition that is null is not kept.
-            if not self._evolved_rows().where(f"not coalesce({check}, false)").isEmpty():
+            broken = self._rows.withColumns(nulls).where(f"not coalesce({check}, false)")
+            if not broken.isEmpty():
                 yield f"{name}: rows of the table break '{check}'"
-
-    def _evolved_rows(self) -> DataFrame:
-        types = _types(self._table)
-        return self._rows.withColumns({name: F.lit(None).cast(types[name]) for name in self._new})
 
     def _alter(self, change: str) -> None:
         self._spark.sql(f"ALTER TABLE {self._path} {change}")
@@ -233,17 +222,6 @@ def _properties(table: Table) -> dict[str, str]:
         "delta.dataSkippingStatsColumns": ",".join(bounded),
         **kinds,
     }
-
-
-def _types(table: Table) -> dict[str, DataType]:
-    columns = all_columns(table).items()
-    declared = StructType.fromDDL(", ".join(f"`{name}` {each.type}" for name, each in columns))
-    return {field.name: field.dataType for field in declared}  # type: ignore[attr-defined]
-
-
-def _without_blanks(check: str) -> str:
-    """A condition to compare by: ALTER TABLE writes its words apart, `in ( 'good' , 'bad' )`."""
-    return "".join(check.split())
 
 
 def _quoted(text: str) -> str:
