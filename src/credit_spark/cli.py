@@ -64,17 +64,13 @@ def cli() -> None:
     """Score a portfolio's credit risk, night by night, and account for every row."""
 
 
+def _launched(name: str, step: Callable[..., Any]) -> Callable[..., None]:
+    """The command of a step that has no flags of its own."""
+    return lambda **flags: launch(name, step, Flags(**flags))
+
+
 def _first_paragraph(function: Callable[..., Any]) -> str:
     return (function.__doc__ or "").split("\n\n")[0]
-
-
-def _add(name: str, function: Callable[..., Any]) -> None:
-    """Add the command of a step that has no flags of its own."""
-
-    @cli.command(name, help=_first_paragraph(function))
-    @of_a_night
-    def command(**flags: Any) -> None:
-        launch(name, function, Flags(**flags))
 
 
 STEPS: Mapping[str, Callable[..., Any]] = {
@@ -83,8 +79,8 @@ STEPS: Mapping[str, Callable[..., Any]] = {
     "score": score_and_validate,
     "measure": measure,
 }
-for step_name, step_function in STEPS.items():
-    _add(step_name, step_function)
+for name, step in STEPS.items():
+    cli.command(name, help=_first_paragraph(step))(of_a_night(_launched(name, step)))
 
 
 @cli.command("nightly", help=_first_paragraph(nightly))

@@ -1,13 +1,27 @@
 """What a command came to, for a person: a few lines a step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
 
 Facts = Mapping[str, Any]
+RANKED = "KS {ks:.3f}, AUC {auc:.3f}"
+IN_FOLDS = "KS {ks_mean:.3f} ± {ks_sd:.3f}, AUC {auc_mean:.3f} ± {auc_sd:.3f}"
+
+
+class _Unknown(Formatter):
+    """Formats as a text does itself; what is not known is 'unknown'."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        return "unknown" if value is None else super().format_field(value, format_spec)
+
+
+def say(words: str, facts: Facts) -> str:
+    """A text with facts at their names' places."""
+    return _Unknown().vformat(words, (), facts)
 
 
 def for_person(console: Console, about: Facts, summary: Mapping[str, Facts]) -> None:
@@ -24,11 +38,12 @@ Line = tuple[str, str]
 
 def _clean(facts: Facts) -> list[Line]:
     reasons = [("", f"{rows:>9,}  {rule}") for rule, rows in facts["reasons"].items()]
+    by_reason = "  by reason:" if reasons else ""
     return [
-        ("lines read", f"{facts['read']:>9,}  in {facts['files']} file(s)"),
-        ("accepted", f"{facts['accepted']:>9,}"),
-        ("superseded", f"{facts['superseded']:>9,}  by a newer line with the same key"),
-        ("quarantined", f"{facts['quarantined']:>9,}" + ("  by reason:" if reasons else "")),
+        ("lines read", say("{read:>9,}  in {files} file(s)", facts)),
+        ("accepted", say("{accepted:>9,}", facts)),
+        ("superseded", say("{superseded:>9,}  by a newer line with the same key", facts)),
+        ("quarantined", say("{quarantined:>9,}", facts) + by_reason),
         *reasons,
     ]
 
@@ -41,31 +56,24 @@ def _expectations(facts: Facts) -> list[Line]:
 
 
 def _train(facts: Facts) -> list[Line]:
-    cv, later = facts["cv"], facts.get("out_of_time")
     lines = [
-        ("model", f"{facts['model_version']}, {facts['treatment']}"),
-        ("trained on", f"{facts['rows']:,} loans, {facts['bad']:,} of them bad"),
-        (
-            "cross-validation",
-            f"KS {_3(cv['ks_mean'])} ± {_3(cv['ks_sd'])}, "
-            f"AUC {_3(cv['auc_mean'])} ± {_3(cv['auc_sd'])}",
-        ),
+        ("model", say("{model_version}, {treatment}", facts)),
+        ("trained on", say("{rows:,} loans, {bad:,} of them bad", facts)),
+        ("cross-validation", say(IN_FOLDS, facts["cv"])),
     ]
     if facts["elastic_net"]:
-        lines.append(("penalty", f"{facts['regularisation']:g}, {facts['elastic_net']:.0%} L1"))
-    if later:
-        text = f"KS {_3(later['ks'])}, AUC {_3(later['auc'])}, "
-        ratio = f"mean PD over observed {_3(later['mean_pd_over_observed'])}"
-        lines.append(("out of time", text + ratio))
+        lines.append(("penalty", say("{regularisation:g}, {elastic_net:.0%} L1", facts)))
+    if later := facts.get("out_of_time"):
+        words = f"{RANKED}, mean PD over observed {{mean_pd_over_observed:.3f}}"
+        lines.append(("out of time", say(words, later)))
     if facts["left_out"]:
-        lines.append(
-            ("left out", f"{', '.join(facts['left_out'])} (why stands in the training's report)")
-        )
+        names = ", ".join(facts["left_out"])
+        lines.append(("left out", f"{names} (why stands in the training's report)"))
     lines += [("gate failed", gate) for gate in facts["failed_gates"]]
     lines += [("look at" if not nth else "", each) for nth, each in enumerate(facts["remarks"])]
     fits, others = facts["treatments"], facts["benchmarks"]
     lines += _side_by_side([*fits, *others]) if len(fits) + len(others) > 1 else []
-    lines += [("random split", text) for text in _random_splits(fits)]
+    lines += [("random split", _random_split(fit)) for fit in fits if "random_split" in fit]
     return lines + [line for fit in fits for line in _reports(fit)]
 
 
@@ -81,26 +89,25 @@ def _reports(fit: Facts) -> list[Line]:
     ]  # fmt: skip
 
 
-def _random_splits(fits: Sequence[Facts]) -> list[str]:
-    """How much better a random quarter looks than the folds, where it was asked for."""
-    return [
-        f"{fit['treatment']}: KS {_3(fit['random_split']['ks'])}, AUC "
-        f"{_3(fit['random_split']['auc'])} on a random quarter; in the folds KS "
-        f"{_3(fit['cv']['ks_mean'])}, AUC {_3(fit['cv']['auc_mean'])}"
-        for fit in fits
-        if "random_split" in fit
-    ]
+def _random_split(fit: Facts) -> str:
+    """How much better a random quarter looks than the folds."""
+    alone, folds = (
+        say(RANKED, fit["random_split"]),
+        say("KS {ks_mean:.3f}, AUC {auc_mean:.3f}", fit["cv"]),
+    )
+    return f"{fit['treatment']}: {alone} on a random quarter; in the folds {folds}"
 
 
-# Width and how to find it: figures of the folds, of later loans, of the fit's own loans.
-COLUMNS: Mapping[str, Callable[[Facts], str]] = MappingProxyType({
-    "KS in folds": lambda fit: f"{_3(fit['cv']['ks_mean'])} ± {_3(fit['cv']['ks_sd'])}",
-    "AUC in folds": lambda fit: f"{_3(fit['cv']['auc_mean'])} ± {_3(fit['cv']['auc_sd'])}",
-    "KS, later": lambda fit: _3(fit.get("out_of_time", {}).get("ks")),
-    "AUC, later": lambda fit: _3(fit.get("out_of_time", {}).get("auc")),
-    "PD / observed": lambda fit: _3(_latest(fit)["mean_pd_over_observed"]),
-    "ECE": lambda fit: f"{_3(_latest(fit)['ece_before'])} > {_3(_latest(fit)['ece'])}",
-    "accuracy": lambda fit: f"{_3(fit['train']['accuracy'])} > {_3(fit['cv']['accuracy'])}",
+# Headings, and figures of the folds, of later loans (`latest`: of the folds where nothing is known
+# of later), and of the fit's own loans.
+COLUMNS = MappingProxyType({
+    "KS in folds": "{cv[ks_mean]:.3f} ± {cv[ks_sd]:.3f}",
+    "AUC in folds": "{cv[auc_mean]:.3f} ± {cv[auc_sd]:.3f}",
+    "KS, later": "{later[ks]:.3f}",
+    "AUC, later": "{later[auc]:.3f}",
+    "PD / observed": "{latest[mean_pd_over_observed]:.3f}",
+    "ECE": "{latest[ece_before]:.3f} > {latest[ece]:.3f}",
+    "accuracy": "{train[accuracy]:.3f} > {cv[accuracy]:.3f}",
 })  # fmt: skip
 FIGURE_WIDTH, NAME_WIDTH = 16, 14
 
@@ -109,21 +116,17 @@ def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
     """A line a treatment or benchmark: all were tested on the same loans.
 
     PD over observed, and the expected calibration error before and after calibration, are those of
-    the later loans, or of the folds where nothing is known of later. Accuracy at even odds is that
-    on the loans that were learnt from, then that in the folds.
+    the latest loans. Accuracy at even odds is that on the loans that were learnt from, then that
+    in the folds.
     """
     head = "".join(f"{name:>{FIGURE_WIDTH}}" for name in COLUMNS)
     lines = [("side by side", f"{'':<{NAME_WIDTH}}{head}")]
     for fit in fits:
-        name = fit.get("name", fit.get("treatment", ""))
-        figures = "".join(f"{show(fit):>{FIGURE_WIDTH}}" for show in COLUMNS.values())
+        name, later = fit.get("name", fit.get("treatment", "")), fit.get("out_of_time")
+        known = {**fit, "later": later or {"ks": None, "auc": None}, "latest": later or fit["cv"]}
+        figures = "".join(f"{say(words, known):>{FIGURE_WIDTH}}" for words in COLUMNS.values())
         lines.append(("", f"{name:<{NAME_WIDTH}}{figures}  {fit.get('model_version', '')}"))
     return lines
-
-
-def _latest(fit: Facts) -> Facts:
-    found: Facts = fit.get("out_of_time", fit["cv"])
-    return found
 
 
 def _promote(facts: Facts) -> list[Line]:
@@ -131,15 +134,11 @@ def _promote(facts: Facts) -> list[Line]:
     return lines + [("overruled", f"{gate}; why is kept in models") for gate in facts["overruled"]]
 
 
-def _kept(facts: Facts) -> list[Line]:
-    return [("champion", f"{facts['model_version']} stays: no new fit passed its gates")]
-
-
 def _score(facts: Facts) -> list[Line]:
-    shares = ", ".join(f"{facts[name]:.1%} {name}" for name in ("approve", "review", "decline"))
+    shares = "{approve:.1%} approve, {review:.1%} review, {decline:.1%} decline"
     return [
-        ("scored", f"{facts['rows']:>9,}  by model {facts['model_version']}"),
-        ("decisions", shares),
+        ("scored", say("{rows:>9,}  by model {model_version}", facts)),
+        ("decisions", say(shares, facts)),
     ]
 
 
@@ -148,32 +147,21 @@ def _measure(facts: Facts) -> list[Line]:
         return [("tonight", "not enough known outcomes to measure")]
     months = facts["old_enough"]
     old = f" of loans {months} months old at least" if months else ""
-    return [
-        (
-            "tonight",
-            f"KS {_3(facts['ks'])}, AUC {_3(facts['auc'])} on {facts['known_outcomes']:,} known "
-            f"outcomes{old}, the model's training loans among them",
-        ),
-        ("", f"mean PD {_3(facts['mean_pd'])}, observed {_3(facts['observed_rate'])}"),
-        *(_shadow(facts["shadow"]) if "shadow" in facts else ()),
+    known = (
+        f"{facts['known_outcomes']:,} known outcomes{old}, the model's training loans among them"
+    )
+    lines = [
+        ("tonight", f"{say(RANKED, facts)} on {known}"),
+        ("", say("mean PD {mean_pd:.3f}, observed {observed_rate:.3f}", facts)),
     ]
-
-
-def _shadow(facts: Facts) -> list[Line]:
-    """The challenger on the same loans, and whom only one of both approves."""
-    only = {name: facts[f"approved_by={name}"]["loans"] for name in ("champion", "challenger")}
-    return [
-        (
-            "in the shadow",
-            f"KS {_3(facts['ks'])}, AUC {_3(facts['auc'])}, mean PD {_3(facts['mean_pd'])} by the "
-            f"challenger {facts['model_version']}",
-        ),
-        (
-            "",
-            f"approved by the champion only {only['champion']:,}, by the challenger only "
-            f"{only['challenger']:,}",
-        ),
-    ]
+    if shadow := facts.get("shadow"):
+        words = f"{RANKED}, mean PD {{mean_pd:.3f}} by the challenger {{model_version}}"
+        only = (
+            "approved by the champion only {approved_by=champion[loans]:,}, by the challenger only "
+            "{approved_by=challenger[loans]:,}"
+        )
+        lines += [("in the shadow", say(words, shadow)), ("", say(only, shadow))]
+    return lines
 
 
 def _monitor(facts: Facts) -> list[Line]:
@@ -185,27 +173,18 @@ def _monitor(facts: Facts) -> list[Line]:
     lines += [("", each) for each in facts["changed"]]
     if facts["act"]:
         lines.append(("retrain" if facts["retrain"] else "no retraining", facts["why"]))
-    if moved := facts["moved"]:
-        text = (
-            f"{moved['by_inputs']:+.1f} by their data, {moved['by_model']:+.1f} by the model, on "
-            f"average, on {moved['loans']:,} loans of {moved['since']}"
+    if facts["moved"]:
+        words = (
+            "{by_inputs:+.1f} by their data, {by_model:+.1f} by the model, on average, on "
+            "{loans:,} loans of {since}"
         )
-        lines.append(("points moved", text))
+        lines.append(("points moved", say(words, facts["moved"])))
     return lines
 
 
-def _report(facts: Facts, name: str = "report") -> list[Line]:
-    if facts["file"] is None:
-        return [(name, "could not be made (the log has the trace); run 'credit-spark report'")]
-    return [(name, facts["file"])]
-
-
-def _told(facts: Facts) -> list[Line]:
-    return [("not told", f"--metrics-file or --lineage ({facts['failed']}; the log has the trace)")]
-
-
-def _3(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3f}"
+def _report(name: str, facts: Facts) -> list[Line]:
+    failed = "could not be made (the log has the trace); run 'credit-spark report'"
+    return [(name, facts["file"] or failed)]
 
 
 LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
@@ -213,11 +192,15 @@ LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "validate loans": _expectations,
     "train": _train,
     "promote": _promote,
-    "kept": _kept,
+    "kept": lambda facts: [
+        ("champion", say("{model_version} stays: no new fit passed its gates", facts))
+    ],
     "score": _score,
     "measure": _measure,
     "monitor": _monitor,
-    "report of train": partial(_report, name="training's report"),
-    "report of measure": _report,
-    "told": _told,
+    "report of train": lambda facts: _report("training's report", facts),
+    "report of measure": lambda facts: _report("report", facts),
+    "told": lambda facts: [
+        ("not told", say("--metrics-file or --lineage ({failed}; the log has the trace)", facts))
+    ],
 }

@@ -90,22 +90,17 @@ def tenths(cells: Sequence[Cell]) -> list[Tenth]:
     A cell belongs whole to the tenth that its middle loan falls into.
     """
     total = sum(each.known for each in cells)
-    within: dict[int, list[Cell]] = {}
+    found: dict[int, Tenth] = {}
     passed = 0
     for each in cells:
         if each.known:
-            tenth = min(int((passed + each.known / 2) / total * TENTHS), TENTHS - 1)
-            within.setdefault(tenth + 1, []).append(each)
+            nth = 1 + min(int((passed + each.known / 2) / total * TENTHS), TENTHS - 1)
+            _, known, bad, expected = found.get(nth, Tenth(nth, 0, 0, 0))
+            found[nth] = Tenth(
+                nth, known + each.known, bad + each.bad, expected + each.known * each.pd
+            )
         passed += each.known
-    return [
-        Tenth(
-            nth,
-            sum(each.known for each in same),
-            sum(each.bad for each in same),
-            sum(each.known * each.pd for each in same),
-        )
-        for nth, same in within.items()
-    ]
+    return list(found.values())
 
 
 class Line(NamedTuple):
@@ -146,7 +141,10 @@ def cox(cells: Sequence[Cell]) -> Line | None:
             step = step / 2
         weights = weights + step
         if _is_negligible(step):
-            return _line(weights, curve)
+            beside = weights - np.array([0.0, 1.0])
+            error = float(np.sqrt(np.linalg.inv(curve)[1, 1]))
+            distance = float(beside @ curve @ beside)
+            return Line(float(weights[0]), float(weights[1]), error, distance)
     return None
 
 
@@ -171,13 +169,6 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 def _mean(cells: Sequence[Cell], amount: Callable[[Cell], float]) -> float | None:
     known = sum(each.known for each in cells)
     return sum(map(amount, cells)) / known if known else None
-
-
-def _line(weights: Numbers, information: Numbers) -> Line:
-    beside = weights - np.array([0.0, 1.0])
-    error = float(np.sqrt(np.linalg.inv(information)[1, 1]))
-    distance = float(beside @ information @ beside)
-    return Line(float(weights[0]), float(weights[1]), error, distance)
 
 
 def _loss(design: Numbers, known: Numbers, bad: Numbers, weights: Numbers) -> float:

@@ -50,7 +50,7 @@ def drawn(chart: Chart, format_: Format) -> bytes:
     with mpl.rc_context(STYLE), catch_warnings():
         # A letter that the font has not is drawn as a box.
         simplefilter("ignore")
-        figure = Figure(figsize=(_width(chart), _height(chart)))
+        figure = Figure(figsize=_size(chart.kind, chart.data))
         DRAWN[chart.kind](figure.subplots(), chart.data)
         file = BytesIO()
         metadata = {"Date": None} if format_ == "svg" else None
@@ -66,18 +66,14 @@ def inline(chart: Chart) -> str:
     return re.sub(r'(url\(|href=")#', rf"\g<1>#{chart.name}-", named)
 
 
-def _width(chart: Chart) -> float:
-    assert chart.data is not None
-    return max(WIDTH, 2 + A_BAR * len(chart.data["columns"])) if chart.kind == "heat" else WIDTH
-
-
-def _height(chart: Chart) -> float:
-    assert chart.data is not None
-    if chart.kind == "bars":
-        return max(1.6, 0.8 + A_BAR * len(chart.data["labels"]))
-    if chart.kind == "heat":
-        return max(HEIGHT, 1.4 + 0.26 * len(chart.data["rows"]))
-    return HEIGHT
+def _size(kind: Kind, data: Data) -> tuple[float, float]:
+    """Width and height: as much as the bars, or the fields of a heat map, need."""
+    if kind == "bars":
+        return WIDTH, max(1.6, 0.8 + A_BAR * len(data["labels"]))
+    if kind == "heat":
+        width = max(WIDTH, 2 + A_BAR * len(data["columns"]))
+        return width, max(HEIGHT, 1.4 + 0.26 * len(data["rows"]))
+    return WIDTH, HEIGHT
 
 
 def _lines(axes: Axes, data: Data) -> None:
@@ -137,19 +133,13 @@ def _bars(axes: Axes, data: Data) -> None:
 def _heat(axes: Axes, data: Data) -> None:
     values = [[float("nan") if each is None else each for each in row] for row in data["values"]]
     known = [each for row in data["values"] for each in row if each is not None]
-    is_signed = data["signed"]
-    colours, low = ("RdBu_r", -1) if is_signed else ("Reds", 0)
-    picture = axes.imshow(
-        values, cmap=colours, vmin=low, vmax=1 if is_signed else max(known, default=1),
-        aspect="auto",
-    )  # fmt: skip
-    axes.set_xticks(
-        range(len(data["columns"])), [_short(each) for each in data["columns"]],
-        **_turned(data["columns"]),
-    )  # fmt: skip
+    colours, low, high = ("RdBu_r", -1, 1) if data["signed"] else ("Reds", 0, max(known, default=1))
+    picture = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+    columns = [_short(each) for each in data["columns"]]
+    axes.set_xticks(range(len(columns)), columns, **_turned(data["columns"]))
     axes.set_yticks(range(len(data["rows"])), [_short(each) for each in data["rows"]])
     bar = axes.figure.colorbar(picture, ax=axes)
-    if not is_signed:
+    if not data["signed"]:
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
 
 

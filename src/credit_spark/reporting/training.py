@@ -1,6 +1,6 @@
 """A training's report: treatments side by side, folds, coefficients, gates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -64,14 +64,11 @@ class TrainingFacts(NamedTuple):
         others = {row["model_version"] for row in self.metrics if row["dataset"] == CV} - versions
         return [*known, *sorted(name for name in others if not _is_version(name))]
 
-    def _rows(self, name: str, dataset: str, metric: str) -> Iterator[Row]:
+    def _rows(self, name: str, dataset: str, metric: str) -> list[Row]:
         versions = {each.treatment: each.document.version for each in self.fits}
-        version = versions.get(name, name)
-        for row in self.metrics:
-            if (row["model_version"], row["dataset"], row["metric"]) != (version, dataset, metric):
-                continue
-            if row["segment"] == row["label"] == "all" and row["threshold"] is None:
-                yield row
+        wanted = (versions.get(name, name), dataset, metric, "all", "all", None)
+        columns = ("model_version", "dataset", "metric", "segment", "label", "threshold")
+        return [row for row in self.metrics if tuple(row[each] for each in columns) == wanted]
 
 
 def _is_version(name: str) -> bool:
