@@ -7,7 +7,7 @@ Source: Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import log
+from math import log, sqrt
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from credit_spark.contract.models import Treatment
 from credit_spark.features.columns import Definition, numbers_and_texts
@@ -101,12 +101,13 @@ def _oversampled(training: DataFrame, seen: Classes, seed: int) -> DataFrame:
     bootstrap's draw, with no order or count over the whole set, the same on any number of cores.
     """
     small, large = sorted((seen.good, seen.bad))
-    again = poisson(large / small - 1)
-    fewest, most = again.ppf([NEGLIGIBLE, 1 - NEGLIGIBLE]).astype(int).tolist()
+    mean = large / small - 1
+    at_most = pdtr(np.arange(mean + 10 * sqrt(mean) + 20), mean)
+    fewest = int(np.count_nonzero(at_most <= NEGLIGIBLE))
     hashed = F.xxhash64(F.lit(seed), F.lit("oversample"), "loan_id")
     uniform = (F.pmod(hashed, F.lit(2**52)) + F.lit(0.5)) / F.lit(float(2**52))
     # Inversion of the distribution: how many of its steps a uniform number has reached.
-    steps = again.cdf(np.arange(fewest, most)).tolist()
+    steps = at_most[(at_most > NEGLIGIBLE) & (at_most < 1 - NEGLIGIBLE)].tolist()
     drawn = bucketed(training.withColumn("copy", uniform), {"copy": steps})
     is_small = F.col("label") == (1.0 if seen.bad < seen.good else 0.0)
     copies = F.when(is_small, F.col("copy") + fewest + 1).otherwise(1)
