@@ -53,8 +53,7 @@ class Classes(NamedTuple):
 
 def classes(rows: DataFrame) -> Classes:
     """Count rows by `label` (1 bad, 0 good)."""
-    counted: dict[float, int] = dict(rows.groupBy("label").count().collect())
-    return Classes(counted.get(0.0, 0), counted.get(1.0, 0))
+    return weights(rows.withColumn(WEIGHT, F.lit(1)))
 
 
 def treated(
