@@ -6,7 +6,8 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from credit_spark.features.columns import Definition, featured
-from credit_spark.modelling.imbalance import Classes, SmotePlan, classes, made_up, treated, weights
+from credit_spark.modelling.imbalance import Classes, classes, treated, weights
+from credit_spark.modelling.smote import SmotePlan, made_up
 
 NUMBERS, TEXTS = ["feature_a", "feature_b"], ["feature_t"]
 FEATURES = [Definition("a", "a", False), Definition("b", "b", False), Definition("t", "t", True)]

@@ -3,7 +3,7 @@
 A number that is not finite is null, a text that is null is the category MISSING.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -42,32 +42,27 @@ def feature_of(column: str) -> str:
     return column.removeprefix(PREFIX)
 
 
-def numbers_and_texts(features: Iterable[Definition]) -> tuple[list[str], list[str]]:
+def numbers_and_texts(features: Sequence[Definition]) -> tuple[list[str], list[str]]:
     """The columns of the features that are numbers, and of those that are texts."""
-    features = list(features)
     numbers = [column_of(each.name) for each in features if not each.is_text]
     return numbers, [column_of(each.name) for each in features if each.is_text]
 
 
 def featured(
-    loans: DataFrame, features: Iterable[Definition], beside: Mapping[str, Column]
+    loans: DataFrame, features: Sequence[Definition], beside: Mapping[str, Column]
 ) -> DataFrame:
     """Each loan's features, and the columns `beside` them, by their names.
 
     In two moves, so that a feature's SQL is evaluated once though its value is looked at twice.
     """
-    features = list(features)
-    kept = [column.alias(name) for name, column in beside.items()]
-    raw = loans.select(*kept, *[_raw(each).alias(column_of(each.name)) for each in features])
-    return raw.select(*beside, *[_known(each).alias(column_of(each.name)) for each in features])
-
-
-def _raw(feature: Definition) -> Column:
-    return F.expr(feature.sql).cast("string" if feature.is_text else "double")
-
-
-def _known(feature: Definition) -> Column:
-    value = F.col(column_of(feature.name))
-    if feature.is_text:
-        return F.coalesce(value, F.lit(MISSING))
-    return F.when(value.between(-LARGEST, LARGEST), value)
+    raw, known = dict(beside), {name: F.col(name) for name in beside}
+    for name, sql, is_text in features:
+        value = F.col(column_of(name))
+        raw[column_of(name)] = F.expr(sql).cast("string" if is_text else "double")
+        known[column_of(name)] = (
+            F.coalesce(value, F.lit(MISSING))
+            if is_text
+            else F.when(value.between(-LARGEST, LARGEST), value)
+        )
+    values = loans.select(*[column.alias(name) for name, column in raw.items()])
+    return values.select(*[column.alias(name) for name, column in known.items()])

@@ -18,16 +18,9 @@ from credit_spark.evaluation.cells import Cell, Folds, collected, counted
 from credit_spark.evaluation.figures import ALL, Figure, pooled
 from credit_spark.evaluation.metrics import auc
 from credit_spark.modelling.binning import binned
-from credit_spark.modelling.imbalance import (
-    WEIGHT,
-    Classes,
-    SmotePlan,
-    classes,
-    offset,
-    treated,
-    weights,
-)
+from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
 from credit_spark.modelling.regression import Design, fits, linear, vectors
+from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
 from credit_spark.pipeline.assessment import CV, Measured, approval_rate, assessed, pooled_cells

@@ -8,7 +8,8 @@ from fit_book import FEATURES
 from pyspark.sql import functions as F
 
 from credit_spark.features.columns import Definition, featured
-from credit_spark.modelling.imbalance import SmotePlan, classes, treated
+from credit_spark.modelling.imbalance import classes, treated
+from credit_spark.modelling.smote import SmotePlan
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
 
