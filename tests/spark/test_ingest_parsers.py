@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from credit_spark.contract.models import Promise
 from credit_spark.contract.tables import TYPES
 from credit_spark.ingest import parsers
-from credit_spark.ingest.parsers import PARSERS, Notation, given
+from credit_spark.ingest.parsers import PARSERS, Notation, given, trimmed
 
 COMMA = Notation(decimal=",")
 FORMATS = ["MMM-yyyy", "yyyy-MM-dd", "yyyy-MM-dd HH:mm", "dd.MM.yyyy"]
@@ -77,7 +77,9 @@ def test_missing_codes_and_blanks_are_null(spark) -> None:
     fields = [(" 36 months",), ("NA",), ("  ",), ("\u00a0x\t",), (None,)]
     frame = spark.createDataFrame(fields, "field string").coalesce(1)
 
-    found = frame.select(given(F.col("field"), ["", "NA"]), given(F.col("field"), [])).collect()
+    found = frame.select(
+        given(trimmed(F.col("field")), ["", "NA"]), trimmed(F.col("field"))
+    ).collect()
 
     assert [row[0] for row in found] == ["36 months", None, None, "x", None]
     assert [row[1] for row in found] == ["36 months", "NA", "", "x", None]

@@ -20,7 +20,7 @@ from credit_spark.ingest.lines import (
     TEXT,
     field,
 )  # fmt: skip
-from credit_spark.ingest.parsers import PARSERS, Notation, given
+from credit_spark.ingest.parsers import PARSERS, Notation, given, trimmed
 from credit_spark.ingest.rules import (
     IS_WELL_FORMED,
     KEY,
@@ -85,24 +85,30 @@ def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
     """The text that each column is read from, the key and the content of the fields."""
     layout = contract.source.layouts[shape.layout]
     key = key_of(layout, contract)
-    texts = {
-        text_of(name): _text(promise, shape, layout) for name, promise in contract.columns.items()
-    }
+    fields = [
+        _field(promise, shape).alias(text_of(name)) for name, promise in contract.columns.items()
+    ]
     content = _content(shape) if key is None else F.lit(None).cast("string")
-    fields = records.select(*_carried(records), *[text.alias(name) for name, text in texts.items()],
-        content.alias(CONTENT))  # fmt: skip
-    return fields.withColumn(KEY, _key(key))
+    # Two projections: what the second one reads more than once is computed once.
+    bare = records.select(*_carried(records), *fields, content.alias(CONTENT))
+    texts = {
+        text_of(name): _text(F.col(text_of(name)), promise, layout)
+        for name, promise in contract.columns.items()
+    }
+    return bare.withColumns(texts).withColumn(KEY, _key(key))
 
 
 def _carried(records: DataFrame) -> list[str]:
     return [each for each in records.columns if each not in (PARTS, QUOTED)]
 
 
-def _text(promise: Promise, shape: Shape, layout: Layout) -> Column:
+def _field(promise: Promise, shape: Shape) -> Column:
     at = column_at(shape.header, promise)
-    if at is None:
-        return F.lit(None).cast("string")
-    text = given(field(at), (*layout.missing, *promise.missing))
+    return F.lit(None).cast("string") if at is None else trimmed(field(at))
+
+
+def _text(trimmed_field: Column, promise: Promise, layout: Layout) -> Column:
+    text = given(trimmed_field, (*layout.missing, *promise.missing))
     if not promise.codes:
         return text
     codes = F.create_map(*[F.lit(each) for pair in promise.codes.items() for each in pair])

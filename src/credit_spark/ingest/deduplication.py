@@ -14,10 +14,14 @@ from credit_spark.ingest.lines import BLOCK, LINE, PLACE, SOURCE_FILE
 from credit_spark.ingest.rules import KEY
 
 ORDINAL = "_ordinal"
+# Keys, or rows, that each task can hold in memory: of more, the join is a shuffle.
+MOST_BROADCAST = 500_000
 
 
-def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
+def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame | None:
     """PLACE and ORDINAL of the rows that are not the first with their key or content.
+
+    They are computed here, and kept. None: no key or content is repeated.
 
     The first is the newest: the greatest by `newest_by`, then by file name, then by its place in
     the file. Accepted rows and quarantined ones with no lender's key are numbered apart.
@@ -26,14 +30,20 @@ def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
         (F.col(STATUS) == QUARANTINED) & F.col(CONTENT).isNotNull()
     )
     numbered = judged.where(is_numbered).withColumn("_identity", _identity())
-    repeated = numbered.groupBy("_identity").count().where(F.col("count") > 1)
-    rivals = numbered.join(repeated.select("_identity"), on="_identity", how="left_semi")
+    counts = numbered.groupBy("_identity").count().where(F.col("count") > 1)
+    repeated = counts.select("_identity").localCheckpoint()
+    number = repeated.count()
+    if not number:
+        return None
+    few = F.broadcast(repeated) if number <= MOST_BROADCAST else repeated
+    rivals = numbered.join(few, on="_identity", how="left_semi")
     newest = [
         F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by
     ]
     order = [*newest, *[F.col(name).desc() for name in (SOURCE_FILE, BLOCK, LINE)]]
     nth = F.row_number().over(Window.partitionBy(STATUS, KEY, CONTENT).orderBy(*order))
-    return rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
+    ordinals = rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
+    return ordinals.localCheckpoint()
 
 
 def settled(judged: DataFrame, later: DataFrame | None) -> DataFrame:

@@ -46,10 +46,14 @@ class Notation(NamedTuple):
 DECIMAL_POINT = Notation()
 
 
-def given(field: Column, missing: Sequence[str]) -> Column:
-    """A field's text without the spaces around it; null where it is one of the missing codes."""
-    bare = F.btrim(field, F.lit(SPACES))
-    return F.when(~bare.isin(*missing), bare) if missing else bare
+def trimmed(field: Column) -> Column:
+    """A field's text without the spaces around it."""
+    return F.btrim(field, F.lit(SPACES))
+
+
+def given(text: Column, missing: Sequence[str]) -> Column:
+    """A trimmed text; null where it is one of the missing codes."""
+    return F.when(~text.isin(*missing), text) if missing else text
 
 
 def number(text: Column, notation: Notation = DECIMAL_POINT) -> Column:

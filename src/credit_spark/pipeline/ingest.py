@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark.sql import DataFrame
@@ -11,7 +12,7 @@ from credit_spark.contract.errors import GateError, LandingError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, REPLACED, STATUS, SUPERSEDED
-from credit_spark.ingest.deduplication import later_ordinals, settled
+from credit_spark.ingest.deduplication import MOST_BROADCAST, later_ordinals, settled
 from credit_spark.ingest.files import LandingFile, landing_files
 from credit_spark.ingest.lines import BLANK, FOOTER, HEADER, LINE_COUNT, PREAMBLE, SOURCE_FILE
 from credit_spark.ingest.records import LineCounts, Records, read_records
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Where no row is accepted, so many of the rules that failed are named.
 MOST_RULES = 5
+# Of a table's files, and of the tasks that score: some 30 MB.
+LOANS_PER_FILE = 250_000
 LOANS = (ACCEPTED, QUARANTINED, SUPERSEDED)
 
 
@@ -62,7 +65,11 @@ def ingest(run: "RunContext") -> None:
     run.ledger.facts |= facts(account, files, records.lines)
     check_accepted(run.contract, total(account, ACCEPTED), total(account, QUARANTINED), failed)
     check_lines(account, records)
-    run.tables.stage(loans(run.contract), rows.where(F.col(STATUS) == ACCEPTED))
+    # Without a shuffle, so that each block of a landing file is no file of the table.
+    partitions = ceil(total(account, ACCEPTED) / LOANS_PER_FILE)
+    run.tables.stage(
+        loans(run.contract), rows.where(F.col(STATUS) == ACCEPTED).coalesce(partitions)
+    )
     aside = records.quarantined(rows.where(F.col(STATUS) == QUARANTINED))
     written = run.tables.replace(QUARANTINE, aside.withColumn("status", F.lit("open")))
     counts = counted(account, written)
@@ -72,9 +79,12 @@ def ingest(run: "RunContext") -> None:
 
 def deduplicated(records: Records, contract: Contract) -> DataFrame:
     """Records with their `loan_id` and last status; no join where no key is repeated."""
-    later = later_ordinals(records.frame, contract.newest_by).localCheckpoint()
-    if later.isEmpty():
+    later = later_ordinals(records.frame, contract.newest_by)
+    if later is None:
         return settled(records.frame, None)
+    if later.count() <= MOST_BROADCAST:
+        # Nothing is shuffled, so the join need not be kept.
+        return settled(records.frame, F.broadcast(later))
     return checkpointed(settled(records.frame, later))
 
 

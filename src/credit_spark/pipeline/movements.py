@@ -20,6 +20,8 @@ from credit_spark.storage.tables import Tables
 
 # Of more loans, a sample by a hash of their ids represents all.
 MOST_COMPARED = 500_000
+# Spark's error condition.
+LOST_FILE = "FILE_NOT_EXIST"
 
 
 class Earlier(NamedTuple):
@@ -32,10 +34,12 @@ class Earlier(NamedTuple):
 def score_changes(
     run: RunContext, document: ModelDocument, last: Earlier
 ) -> list[Mapping[str, Any]]:
-    """What moved the scores, as rows of the table; none where the earlier date can't be read."""
+    """What moved the scores, as rows of the table; none where the earlier date has lost a file."""
     try:
         return [*_rows(run, document, last)]
-    except (PySparkException, Py4JJavaError, OSError) as error:
+    except (PySparkException, Py4JJavaError) as error:
+        if LOST_FILE not in str(error):
+            raise
         run.log.event("earlier date not read", error=type(error).__name__)
         run.log.trace(error)
         return []
