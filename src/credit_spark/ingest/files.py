@@ -103,7 +103,10 @@ def decoded(value: Column, encoding: Encoding) -> tuple[Column, Column]:
 def bare(text: Column) -> Column:
     """A line without the byte order mark before it and the carriage return after it."""
     marked = F.when(F.startswith(text, F.lit(BYTE_ORDER_MARK)), F.substring(text, 2, 2**31 - 1))
-    return F.regexp_replace(F.coalesce(marked, text), "\r$", "")
+    line = F.coalesce(marked, text)
+    # A pattern for each line would cost as much as its fields.
+    cut = F.substring(line, F.lit(1), F.length(line) - 1)
+    return F.when(F.endswith(line, F.lit("\r")), cut).otherwise(line)
 
 
 def broken_files(spark: SparkSession, files: Sequence[LandingFile]) -> list[str]:

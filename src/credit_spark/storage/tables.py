@@ -176,7 +176,8 @@ class Tables:
         try:
             with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
                 list(threads.map(lambda each: self.replace(*each), self._staged.values()))
-        except Exception:
+        except BaseException:
+            # An interrupted run, too, leaves no half of its rows.
             self._take_back(before)
             raise
         self.discard()
