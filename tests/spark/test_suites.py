@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from credit_spark.contract.errors import GateError
-from credit_spark.contract.tables import VALIDATIONS, loans
+from credit_spark.contract.tables import loans
 from credit_spark.pipeline.context import RunSummary
 from credit_spark.pipeline.validate import seen_by_suites, validate_table
 from credit_spark.quality.data_docs import build_site
@@ -121,8 +121,10 @@ def test_gate_keeps_every_outcome_and_lists_every_failure(
     assert "2 expectation(s)" in told
     assert f"{ROWS} (min_value 3): observed value 2" in told
     assert f"{MEAN} (column is_bad, max_value 0.1): observed value 0.5" in told
-    kept = run.tables.rows(VALIDATIONS, ["as_of", "suite", "expectation", "success", "observed_value", "run_id"])  # fmt: skip
-    assert sorted(tuple(each.values())[:5] for each in kept) == sorted([
+    assert sorted(
+        (row["as_of"], row["suite"], row["expectation"], row["success"], row["observed_value"])
+        for row in run.ledger.validations
+    ) == sorted([
         (AS_OF, "small.loans", ROWS, False, 2.0),
         (AS_OF, "small.loans", MEAN, False, 0.5),
         (AS_OF, "small.loans", ROWS, True, 2.0),
