@@ -56,7 +56,7 @@ class Log:
     @contextmanager
     def progress(self, step: str, under_way: Callable[[], str]) -> Iterator[None]:
         """Show on a terminal that a step is at work, for how long, and how far it is."""
-        if self._to_stderr:
+        if self._to_stderr or not sys.stderr.isatty():
             yield
             return
         columns = (
