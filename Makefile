@@ -99,7 +99,7 @@ months: setup  ## LendingClub's book month by month as nights, into docs/monitor
 	@rm -rf .months && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/months.py .months "$(DATA)"
 
 monitoring: setup  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
-	@PYTHONPATH=docs $(BIN)/python docs/simulate.py $(or $(SEEDS),50) docs/monitoring.md
+	@PYTHONPATH=docs $(BIN)/python docs/simulate.py $(or $(SEEDS),5) docs/monitoring.md
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools

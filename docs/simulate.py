@@ -6,23 +6,24 @@ call can be told right or wrong.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from statistics import median_low
 from typing import NamedTuple
 
-import duckdb
 import numpy as np
-import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from rich.progress import track
 from sklearn.linear_model import LogisticRegression
 from write import PROJECT, refilled
 
-from credit_spark.evaluation.cells import cells_of_tallies, tallied
+from credit_spark.evaluation.cells import Cell, collected, counted
 from credit_spark.evaluation.drift import Drift, Expected, Seen, drifts, worst
 from credit_spark.evaluation.metrics import auc
-from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
+from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.modelling.watching import (
     named_bins,
     profiled,
@@ -30,9 +31,11 @@ from credit_spark.modelling.watching import (
     with_bins,
     with_counts,
 )
+from credit_spark.pipeline.assessment import approval_rate
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
-from credit_spark.scoring.sql import scoring_sql
+from credit_spark.scoring.frames import scores_of
 from credit_spark.settings import resolve
+from credit_spark.storage.session import checkpointed, spark_session
 
 NIGHTS, CHANGE = 12, 6
 LEARNT = 20_000
@@ -44,7 +47,8 @@ PLAN = {
     "bands": {"A": 0.05, "B": 0.1, "C": 0.2, "D": 1.0},
     "decisions": {"approve_below": 0.12, "decline_from": 0.25},
 }
-Values = Mapping[str, np.ndarray]
+KINDS = {**dict.fromkeys(SLOPES, "number"), "grade": "category"}
+SETTINGS = resolve(PROJECT / "conf/base.yml", None, {})
 
 
 class Change(NamedTuple):
@@ -93,19 +97,28 @@ FACTS = {
 
 def main(seeds: int, document: Path) -> None:
     """Watch every book with each seed, and write what came of it."""
-    models = [learnt(seed) for seed in track(range(seeds), description="fit", transient=True)]
-    lines = [row(HEAD), row(["---"] * len(HEAD))]
-    jobs = [(name, size) for name in CHANGES for size in SIZES]
-    for name, size in track(jobs, description="simulate", transient=True):
-        books = [[*watched(*model, CHANGES[name], size, seed)] for seed, model in enumerate(models)]
-        lines.append(line(name, size, books))
+    with spark_session(SETTINGS.spark.options(), Path("logs/java.log")) as spark:
+        lines = [*rows(spark, seeds)]
     head = (
-        f"Written by `make monitoring`: {seeds} books of {NIGHTS} nights each; what changes does "
-        f"so on night {CHANGE + 1}.\n"
+        f"Written by `make monitoring SEEDS={seeds}`: {seeds} books of {NIGHTS} nights each; what "
+        f"changes does so on night {CHANGE + 1}.\n"
     )
     said = [f"- `{name}`: {each.words}." for name, each in CHANGES.items()]
-    text = "\n".join([head, *said, "", *lines])
-    refilled(document, "simulated", text)
+    refilled(document, "simulated", "\n".join([head, *said, "", *lines]))
+
+
+def rows(spark: SparkSession, seeds: int) -> Iterator[str]:
+    """The rows of the table."""
+    models = [learnt(spark, seed) for seed in track(range(seeds), "fit", transient=True)]
+    yield row(HEAD)
+    yield row(["---"] * len(HEAD))
+    jobs = [(name, size) for name in CHANGES for size in SIZES]
+    for name, size in track(jobs, "simulate", transient=True):
+        books = [
+            [*watched(spark, *model, CHANGES[name], size, seed)]
+            for seed, model in enumerate(models)
+        ]
+        yield line(name, size, books)
 
 
 def line(name: str, size: int, books: list[list[str]]) -> str:
@@ -129,34 +142,34 @@ def row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def learnt(seed: int) -> tuple[ModelDocument, Expected]:
+def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
     """A model fitted on a book of its own, and what its figures should be on another."""
     rng = np.random.default_rng([1, seed])
     book, held_out = (drawn(rng, LEARNT, CHANGES["none"], 0) for _ in range(2))
     model = fitted(book)
-    rows = with_scores(book, model)
+    scored = with_scores(spark, book, model)
     unseen = [
         *(Watched(role="feature", name=name, sql=name, edges=()) for name in SLOPES),
         Watched(role="feature", name="grade", sql="grade"),
         Watched(role="segment", name="grade", sql="grade"),
     ]
-    binned = with_bins(unseen, rows)
-    score = watched_score(cells_of_tallies([tallied(rows)]))
-    subjects = (score, *with_counts(binned, profiled(rows, binned)))
-    held = with_scores(held_out, model)
+    binned = with_bins(unseen, scored)
+    score = watched_score(collected(counted(scored)))
+    subjects = (score, *with_counts(binned, profiled(scored, binned)))
+    held = collected(counted(with_scores(spark, held_out, model)))
     expected = Expected(
-        auc(cells_of_tallies([tallied(held)])), model.facts.good, model.facts.bad, approved(held)
+        auc(held), model.facts.good, model.facts.bad, approval_rate(held, model.score)
     )
     return model.model_copy(update={"watched": subjects}), expected
 
 
-def fitted(book: pl.DataFrame) -> ModelDocument:
+def fitted(book: dict) -> ModelDocument:
     """A logistic regression of a book, as a model's document."""
-    grades = [(pl.col("grade") == each).cast(pl.Float64).alias(each) for each in GRADES]
-    values = book.select(*SLOPES, *grades)
-    is_bad = (book["outcome"] == "bad").to_numpy()
-    line = LogisticRegression(C=1e4, max_iter=1000).fit(values.to_numpy(), is_bad)
-    slopes = dict(zip(values.columns, line.coef_[0].tolist(), strict=True))
+    values = {name: book[name] for name in SLOPES}
+    values |= {each: (book["grade"] == each).astype(float) for each in GRADES}
+    is_bad = book["outcome"] == "bad"
+    line = LogisticRegression(C=1e4, max_iter=1000).fit(np.column_stack([*values.values()]), is_bad)
+    slopes = dict(zip(values, line.coef_[0].tolist(), strict=True))
     numbers = [
         Number(
             name=name, sql=name, reason=name, imputed=0.0, mean=0.0, deviation=1.0,
@@ -176,44 +189,37 @@ def fitted(book: pl.DataFrame) -> ModelDocument:
 
 
 def watched(
-    model: ModelDocument, expected: Expected, change: Change, size: int, seed: int
-) -> Iterator[str]:
+    spark: SparkSession, model: ModelDocument, expected: Expected, change: Change, size: int,
+    seed: int,
+) -> Iterator[str]:  # fmt: skip
     """The status of each night of a book."""
     rng = np.random.default_rng([3, seed, size])
     for night in range(NIGHTS):
         loans = drawn(rng, size, change, max(night - CHANGE + 1, 0))
-        yield worst(judged(model, with_scores(loans, model), expected))
+        yield worst(judged(model, with_scores(spark, loans, model), expected))
 
 
-def judged(model: ModelDocument, rows: pl.DataFrame, expected: Expected) -> list[Drift]:
+def judged(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[Drift]:
     """A night's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
-    bounds = resolve(PROJECT / "conf/base.yml", None, {}).monitor
-    ranked = auc(cells_of_tallies([tallied(rows)]))
-    return drifts(Seen(profiles(model, rows), ranked, approved(rows)), expected, bounds)
+    cells: Sequence[Cell] = collected(counted(scored))
+    bins = by_subject(
+        Bin.of(each) for each in named_bins(model, (), profiled(scored, model.watched))
+    )
+    seen = Seen(bins, auc(cells), approval_rate(cells, model.score))
+    return drifts(seen, expected, SETTINGS.monitor)
 
 
-def profiles(model: ModelDocument, rows: pl.DataFrame) -> Profiles:
-    """A night's bins, as they would stand in the table."""
-    profile = profiled(rows, model.watched)
-    return by_subject(Bin.of(each) for each in named_bins(model, (), profile))
-
-
-def approved(rows: pl.DataFrame) -> float:
-    """The share of loans that are approved."""
-    return float((rows["pd"] < PLAN["decisions"]["approve_below"]).mean())
-
-
-def with_scores(loans: pl.DataFrame, model: ModelDocument) -> pl.DataFrame:
+def with_scores(spark: SparkSession, loans: dict, model: ModelDocument) -> DataFrame:
     """Loans with what they are scored."""
-    kinds = {**dict.fromkeys(SLOPES, "number"), "grade": "category"}
-    sql = scoring_sql(model, kinds, "duckdb", ["nth"])
-    with duckdb.connect() as connection:
-        connection.register("loans", loans.with_row_index("nth").to_arrow())
-        scores = connection.sql(f"select log_odds, pd, points from ({sql}) order by nth").pl()  # noqa: S608
-    return pl.concat([loans, scores], how="horizontal")
+    columns = {
+        name: pa.array(values, from_pandas=True) if name in SLOPES else pa.array(values)
+        for name, values in loans.items()
+    }
+    frame = spark.createDataFrame(pa.table(columns)).withColumn("loan_id", F.lit(""))
+    return checkpointed(scores_of(frame, model, KINDS, [*loans]))
 
 
-def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> pl.DataFrame:
+def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> dict:
     """Loans of a night, `t` nights after the change (0: before it), with outcomes by the truth."""
     loans: dict = {name: rng.normal(size=size) for name in SLOPES}
     loans["grade"] = rng.choice(GRADES, size, p=SHARES)
@@ -224,9 +230,7 @@ def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> pl.Dat
     if t:
         log_odds = log_odds + change.log_odds(loans, t)
     is_bad = rng.random(size) < 1 / (1 + np.exp(-log_odds))
-    numbers = {name: pl.Series(loans[name]).fill_nan(None) for name in SLOPES}
-    outcome = np.where(is_bad, "bad", "good")
-    return pl.DataFrame({**numbers, "grade": loans["grade"], "outcome": outcome})
+    return {**loans, "outcome": np.where(is_bad, "bad", "good")}
 
 
 if __name__ == "__main__":

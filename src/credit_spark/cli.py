@@ -3,8 +3,6 @@
 `jobs/` starts the same commands under spark-submit.
 """
 
-import atexit
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -234,8 +232,6 @@ for lookup in LOOKUPS:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the result is the exit code."""
-    # Nothing has to be collected when the process ends; Python would look for most of a second.
-    atexit.register(gc.freeze)
     try:
         cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
     except click.ClickException as error:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -89,6 +90,24 @@ class Training(Section):
     smote_rows: int = Field(ge=1000)
 
 
+def _two(bounds: Any) -> Any:
+    """Refuse what is not a pair."""
+    try:
+        to_watch, to_act = bounds
+    except (TypeError, ValueError):
+        raise ValueError(
+            "two numbers, to watch from and to act from, such as [0.1, 0.25]"
+        ) from None
+    return to_watch, to_act
+
+
+def _are_ratios(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Refuse a ratio, either way, that is below one."""
+    if bounds[0] < 1:
+        raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
+    return bounds
+
+
 def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
     """Refuse a pair whose second bound is not the higher one."""
     if bounds[0] > bounds[1]:
@@ -96,9 +115,8 @@ def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-Pair = Annotated[tuple[float, float], AfterValidator(_rises)]
-Ratio = Annotated[float, Field(ge=1)]
-Ratios = Annotated[tuple[Ratio, Ratio], AfterValidator(_rises)]
+Pair = Annotated[tuple[float, float], BeforeValidator(_two), AfterValidator(_rises)]
+Ratios = Annotated[Pair, AfterValidator(_are_ratios)]
 
 
 class Monitor(Section):
