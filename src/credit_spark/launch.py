@@ -26,10 +26,16 @@ from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.quality.suites import Suites, import_in_background
-from credit_spark.settings import contract_and_settings
+from credit_spark.settings import Settings, contract_and_settings
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
-from credit_spark.storage.paths import local_folder, only_run, url_of, writable
+from credit_spark.storage.paths import (
+    check_folder_of_tables,
+    local_folder,
+    only_run,
+    url_of,
+    writable,
+)
 from credit_spark.storage.session import is_submitted, spark_session
 from credit_spark.storage.tables import Tables
 from credit_spark.summary import for_person
@@ -81,8 +87,7 @@ def launch(
     contract, settings = contract_and_settings(
         flags.portfolio, flags.warehouse, flags.settings_file, flags.project, flags.landing
     )
-    folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
-    writable(folder, "--warehouse")
+    folder = _folder_of_tables(contract, settings)
     writable(settings.storage.logs, "storage.logs in the settings")
     # spark-submit puts stderr into stdout: nothing goes there where one JSON object is asked for.
     is_quiet = flags.as_json and is_submitted()
@@ -116,13 +121,27 @@ def launch(
             listening.close()
             write_reports(reports)
     log.event("end", command=command)
-    shown = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
-    if flags.as_json:
-        print(json.dumps({"command": command, **shown, **ledger.summary}))
-    else:
-        for_person(Console(highlight=False), shown, ledger.summary)
+    about_it = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
+    _print_summary(command, about_it, ledger, as_json=flags.as_json)
     if change:
         raise change
+
+
+def _print_summary(
+    command: str, about: Mapping[str, str], ledger: RunSummary, *, as_json: bool
+) -> None:
+    if as_json:
+        print(json.dumps({"command": command, **about, **ledger.summary}))
+    else:
+        for_person(Console(highlight=False), about, ledger.summary)
+
+
+def _folder_of_tables(contract: Contract, settings: Settings) -> str:
+    """The folder or URL of the portfolio's tables, once it is known that they can be there."""
+    folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
+    check_folder_of_tables(folder)
+    writable(folder, "--warehouse")
+    return folder
 
 
 def _attempted(

@@ -13,6 +13,9 @@ from credit_spark.contract.errors import InputError, TryAgainError
 # Of two letters at least: 'C:' is no scheme.
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")
 
+# In a path of deltalake's: an escaped letter, or a slash of Windows.
+ESCAPE = re.compile(r"%[0-9a-fA-F]{2}|\\")
+
 
 def local_folder(place: str) -> Path | None:
     """The folder that a place is on this machine; None: it is a URL of some other storage.
@@ -39,6 +42,20 @@ def url_of(place: str) -> str:
 def literal(path: str) -> str:
     """A path as a glob of Hadoop's that finds it and nothing else."""
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
+
+
+def check_folder_of_tables(place: str) -> None:
+    """Make sure that readers without Spark find tables in a local folder where Spark writes them.
+
+    Raises:
+        InputError: deltalake takes part of its path for another letter.
+    """
+    folder = local_folder(place)
+    if folder and (escape := ESCAPE.search(str(folder.resolve()))):
+        raise InputError(
+            f"{folder} cannot hold tables: readers without Spark take '{escape[0]}' for another "
+            "letter; nothing was touched. Name another folder with --warehouse"
+        )
 
 
 def writable(place: str, instead: str) -> None:
