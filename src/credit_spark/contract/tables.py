@@ -4,7 +4,6 @@ Nothing else writes down a column's type. `run_id` stands in every table and is 
 adapter; so is `as_of`, by which all tables but `models` and `runs` are partitioned.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -312,7 +311,6 @@ RUNS = Table(
         ),
         "replaced": Field("string", "values turned null or clipped, by column, as JSON"),
         "contract_hash": Field("string", "SHA-256 of what the contract says"),
-        "schema_hash": Field("string", "SHA-256 of the declarations of all tables"),
         "suite_hash": Field("string", "SHA-256 of the suites that were run"),
         "settings": Field(
             "string", "the resolved settings, secrets hidden, and their SHA-256, as JSON"
@@ -359,8 +357,3 @@ def tables(contract: Contract) -> tuple[Table, ...]:
         loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_COUNTS,
         PROFILES, DRIFT, MOVEMENTS, MODELS, RUNS,
     )  # fmt: skip
-
-
-def schema_hash(contract: Contract) -> str:
-    """SHA-256 of the declarations of all tables, comments and constraints included."""
-    return hashlib.sha256(repr(tables(contract)).encode()).hexdigest()

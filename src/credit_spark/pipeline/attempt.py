@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from credit_spark.contract.errors import CreditSparkError, DriftError, GateError, LandingError
 from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.tables import RUNS, VALIDATIONS, schema_hash, tables
+from credit_spark.contract.tables import VALIDATIONS, tables
 from credit_spark.pipeline.context import RunContext
 from credit_spark.storage.runs import claim, finish
 
@@ -23,7 +23,9 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
         InputError: a table has a column of another type than the contract declares.
         TryAgainError: another run of the same batch date took over.
     """
-    _evolve(run)
+    added = run.tables.evolve(*tables(run.contract))
+    if added:
+        run.ledger.note("schema changes", {"changes": added})
     claim(run.tables, command, _facts(run))
     try:
         change = _drift(run, action)
@@ -38,22 +40,6 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
     _finish(run, "complete", str(change) if change else None)
     if change:
         raise change
-
-
-def _evolve(run: RunContext) -> None:
-    """Add what is new in the declarations to the tables; nothing where the last run has the same.
-
-    A look at each table takes seconds of a short run.
-    """
-    added = run.tables.evolve(RUNS)
-    if run.tables.exists(RUNS):
-        runs = run.tables.rows(RUNS, ["started_at", "schema_hash"])
-        newest = max(runs, key=lambda each: each["started_at"], default={})
-        if newest.get("schema_hash") == schema_hash(run.contract):
-            return
-    added += run.tables.evolve(*tables(run.contract))
-    if added:
-        run.ledger.note("schema changes", {"changes": added})
 
 
 def _drift(run: RunContext, action: Callable[[RunContext], object]) -> DriftError | None:
@@ -77,7 +63,6 @@ def _facts(run: RunContext) -> dict[str, str]:
     """What is known of a run when it begins."""
     return {
         "contract_hash": contract_hash(run.contract),
-        "schema_hash": schema_hash(run.contract),
         "settings": run.settings.as_json(),
         "code_version": version("credit-spark"),
     }

@@ -6,6 +6,7 @@ new is added, what is no longer declared stays, and a changed type or meaning is
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import pyarrow as pa
@@ -31,6 +32,8 @@ ARROW_TYPES = {
 CONSTRAINT = "delta.constraints."
 # The kind of a contract's column: in Delta a rate and an amount of money have the same type.
 KIND = "credit_spark.kind."
+# Most of a look at a table is planning.
+PARALLEL_LOOKS = 4
 WORD = re.compile(r"\w+")
 # Delta keeps no bounds of these types.
 WITHOUT_BOUNDS = ("array", "map", "struct")
@@ -71,7 +74,8 @@ def check(tables: Iterable["ExistingTable"]) -> None:
     Raises:
         InputError: with every difference that they cannot take.
     """
-    refused = [f"{each.name}: {fault}" for each in tables for fault in each.refused()]
+    with ThreadPoolExecutor(PARALLEL_LOOKS) as threads:
+        refused = [fault for own in threads.map(ExistingTable.refused, tables) for fault in own]
     if refused:
         raise InputError(
             listed(
@@ -111,8 +115,9 @@ class ExistingTable:
         }
 
     def refused(self) -> list[str]:
-        """The differences that would change what existing rows mean."""
-        return [*self._other_types(), *self._other_kinds()] or [*self._broken_constraints()]
+        """The differences that would change what existing rows mean, each with the table's name."""
+        faults = [*self._other_types(), *self._other_kinds()] or [*self._broken_constraints()]
+        return [f"{self.name}: {fault}" for fault in faults]
 
     def evolve(self) -> list[str]:
         """Apply the differences, and say what they are."""

@@ -91,14 +91,11 @@ class Tables:
             InputError: a type or a meaning has changed, or rows break a new constraint: no table
                 is changed.
         """
-        existing = [
-            schema.ExistingTable(self.spark, self.path(table), table)
-            for table in tables
-            if self.exists(table)
-        ]
-        schema.check(existing)
+        with ThreadPoolExecutor(schema.PARALLEL_LOOKS) as threads:
+            found = [each for each in threads.map(self._existing, tables) if each]
+        schema.check(found)
         with delta_errors(self.folder):
-            return [added for each in existing for added in each.evolve()]
+            return [added for each in found for added in each.evolve()]
 
     def stage(self, table: Table, frame: DataFrame) -> None:
         """Let `frame` replace this date's rows at the next publish.
@@ -240,6 +237,11 @@ class Tables:
     @property
     def _is_of_date(self) -> str:
         return f"as_of = date'{self.as_of}'"
+
+    def _existing(self, table: Table) -> schema.ExistingTable | None:
+        if not self.exists(table):
+            return None
+        return schema.ExistingTable(self.spark, self.path(table), table)
 
     def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
