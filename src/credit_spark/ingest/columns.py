@@ -24,6 +24,7 @@ from credit_spark.ingest.parsers import PARSERS, Notation, given, trimmed
 from credit_spark.ingest.rules import (
     IS_WELL_FORMED,
     KEY,
+    TEXTS,
     allowed,
     is_sound,
     outcome,
@@ -38,6 +39,7 @@ STATUS, CONTENT, REPLACED, SHAPE = "_status", "_content", "_replaced", "_shape"
 # Stands for null in a hash, which would else take (null, 'a') and ('a', null) for equal.
 NULL_MARK = "\u0000"
 HALVES = (1, 2)
+FIELDS = "_fields"
 
 
 def judged(
@@ -56,8 +58,7 @@ def judged(
     bounded = _bounded(_values(_texts(records, shape, contract), contract, layout), contract)
     dated = bounded.withColumns({"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE})
     sound = F.when(is_sound(rules), ACCEPTED).otherwise(QUARANTINED)
-    is_loan = F.col(KIND).isin(LOAN, BROKEN_LINE)
-    status = dated.withColumn(STATUS, F.when(is_loan, sound).otherwise(F.col(KIND)))
+    status = dated.withColumn(STATUS, F.when(_is_loan(), sound).otherwise(F.col(KIND)))
     is_accepted, is_aside = F.col(STATUS) == ACCEPTED, F.col(STATUS) == QUARANTINED
     return status.select(
         *[each for each in _carried(records) if each not in (TEXT, KIND)],
@@ -85,17 +86,23 @@ def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
     """The text that each column is read from, the key and the content of the fields."""
     layout = contract.source.layouts[shape.layout]
     key = key_of(layout, contract)
-    fields = [
-        _field(promise, shape).alias(text_of(name)) for name, promise in contract.columns.items()
-    ]
     content = _content(shape) if key is None else F.lit(None).cast("string")
-    # Two projections: what the second one reads more than once is computed once.
-    bare = records.select(*_carried(records), *fields, content.alias(CONTENT))
-    texts = {
-        text_of(name): _text(F.col(text_of(name)), promise, layout)
+    fields = [_field(each, shape).alias(name) for name, each in contract.columns.items()]
+    texts = [
+        _text(F.col(f"{FIELDS}.{name}"), promise, layout).alias(name)
         for name, promise in contract.columns.items()
-    }
-    return bare.withColumns(texts).withColumn(KEY, _key(key))
+    ]
+    # Two projections: what the second one reads more than once is computed once. A struct is copied
+    # as one value by each projection that follows; other lines than loans have none.
+    cut = records.select(
+        *_carried(records), content.alias(CONTENT), F.when(_is_loan(), F.struct(*fields)).alias(FIELDS)
+    )
+    read = F.when(F.col(FIELDS).isNotNull(), F.struct(*texts))
+    return cut.withColumn(TEXTS, read).drop(FIELDS).withColumn(KEY, _key(key))
+
+
+def _is_loan() -> Column:
+    return F.col(KIND).isin(LOAN, BROKEN_LINE)
 
 
 def _carried(records: DataFrame) -> list[str]:

@@ -132,7 +132,7 @@ def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar)
         F.when(_is_one_of(text, header), HEADER)
         # Above the header alone: further down, such a line is part of a quoted text.
         .when((F.col(BLOCK) == 0) & _is_one_of(text, preamble), PREAMBLE)
-        .when(F.btrim(text, F.lit(_blanks(grammar))) == "", BLANK)
+        .when(F.ltrim(text, F.lit(_blanks(grammar))) == "", BLANK)
         .when(is_loan, LOAN)
         .otherwise(PARTIAL)
     )

@@ -22,12 +22,12 @@ OUTCOME_RULE = "outcome_is_known"
 ENCODING_RULE = "text_is_in_the_encoding"
 FIELDS_RULE = "line_has_the_fields_of_its_header"
 # Columns beside the contract's own, which cannot begin with an underscore.
-KEY, IS_WELL_FORMED, IS_TEXT = "_key", "_is_well_formed", "_is_text"
+KEY, IS_WELL_FORMED, IS_TEXT, TEXTS = "_key", "_is_well_formed", "_is_text", "_texts"
 
 
 def text_of(name: str) -> str:
-    """The column with the text that a column of the contract is read from."""
-    return f"_text_{name}"
+    """The text that a column of the contract is read from."""
+    return f"{TEXTS}.{name}"
 
 
 def outside_of(name: str) -> str:
