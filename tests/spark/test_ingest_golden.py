@@ -14,9 +14,10 @@ from pyspark.sql import functions as F
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.tables import loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, STATUS
+from credit_spark.ingest.deduplication import deduplicated
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.records import read_records
-from credit_spark.pipeline.ingest import account_of, check_lines, deduplicated
+from credit_spark.pipeline.ingest import account_of, check_lines
 from credit_spark.sample import write_sample
 from tests.golden.digests import CASES, DIGESTS, QUARANTINE_COLUMNS, digest
 
@@ -40,7 +41,7 @@ def test_real_files_are_read_as_version_1_read_them(spark, real_data, sample, na
 
     files = landing_files(spark, contract, f"file:{place}", as_of)
     records = read_records(spark, files, contract, as_of)
-    rows = deduplicated(records, contract)
+    rows = deduplicated(records.frame, contract.newest_by)
     check_lines(account_of(rows), records)
     columns = list(loans(contract).columns)
     found = {

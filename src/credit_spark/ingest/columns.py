@@ -95,7 +95,9 @@ def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
     # Two projections: what the second one reads more than once is computed once. A struct is copied
     # as one value by each projection that follows; other lines than loans have none.
     cut = records.select(
-        *_carried(records), content.alias(CONTENT), F.when(_is_loan(), F.struct(*fields)).alias(FIELDS)
+        *_carried(records),
+        content.alias(CONTENT),
+        F.when(_is_loan(), F.struct(*fields)).alias(FIELDS),
     )
     read = F.when(F.col(FIELDS).isNotNull(), F.struct(*texts))
     return cut.withColumn(TEXTS, read).drop(FIELDS).withColumn(KEY, _key(key))

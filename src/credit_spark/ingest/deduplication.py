@@ -12,19 +12,29 @@ from pyspark.sql import functions as F
 from credit_spark.ingest.columns import ACCEPTED, CONTENT, QUARANTINED, STATUS, SUPERSEDED
 from credit_spark.ingest.lines import BLOCK, LINE, PLACE, SOURCE_FILE
 from credit_spark.ingest.rules import KEY
+from credit_spark.storage.session import checkpointed
 
 ORDINAL = "_ordinal"
 # Keys, or rows, that each task can hold in memory: of more, the join is a shuffle.
 MOST_BROADCAST = 500_000
 
 
-def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame | None:
-    """PLACE and ORDINAL of the rows that are not the first with their key or content.
+def deduplicated(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
+    """Rows with their `loan_id` and last STATUS: of accepted rows with one key, the newest stays.
 
-    They are computed here, and kept. None: no key or content is repeated.
+    The newest is the greatest by `newest_by`, then by file name, then by its place in the file.
+    """
+    later = _later_ordinals(judged, newest_by).localCheckpoint()
+    if later.count() <= MOST_BROADCAST:
+        # Nothing is shuffled, so the join need not be kept.
+        return _settled(judged, F.broadcast(later))
+    return checkpointed(_settled(judged, later))
 
-    The first is the newest: the greatest by `newest_by`, then by file name, then by its place in
-    the file. Accepted rows and quarantined ones with no lender's key are numbered apart.
+
+def _later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
+    """PLACE and ORDINAL of the rows that are not the newest with their key or content.
+
+    Accepted rows and quarantined ones with no lender's key are numbered apart.
     """
     is_numbered = (F.col(STATUS) == ACCEPTED) | (
         (F.col(STATUS) == QUARANTINED) & F.col(CONTENT).isNotNull()
@@ -32,32 +42,22 @@ def later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame | N
     numbered = judged.where(is_numbered).withColumn("_identity", _identity())
     counts = numbered.groupBy("_identity").count().where(F.col("count") > 1)
     repeated = counts.select("_identity").localCheckpoint()
-    number = repeated.count()
-    if not number:
-        return None
-    few = F.broadcast(repeated) if number <= MOST_BROADCAST else repeated
+    few = F.broadcast(repeated) if repeated.count() <= MOST_BROADCAST else repeated
     rivals = numbered.join(few, on="_identity", how="left_semi")
     newest = [
         F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by
     ]
     order = [*newest, *[F.col(name).desc() for name in (SOURCE_FILE, BLOCK, LINE)]]
     nth = F.row_number().over(Window.partitionBy(STATUS, KEY, CONTENT).orderBy(*order))
-    ordinals = rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
-    return ordinals.localCheckpoint()
+    return rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
 
 
-def settled(judged: DataFrame, later: DataFrame | None) -> DataFrame:
-    """Rows with their `loan_id` and last STATUS; `later` is None where no key is repeated."""
-    if later is None:
-        return judged.withColumn("loan_id", _loan_id(F.lit(1)))
+def _settled(judged: DataFrame, later: DataFrame) -> DataFrame:
     ordinal = F.coalesce(F.col(ORDINAL), F.lit(1))
     gives_way = (F.col(STATUS) == ACCEPTED) & F.col(CONTENT).isNull() & (ordinal > 1)
-    return judged.join(later, on=list(PLACE), how="left").withColumns(
-        {
-            "loan_id": _loan_id(ordinal),
-            STATUS: F.when(gives_way, SUPERSEDED).otherwise(F.col(STATUS)),
-        }
-    )
+    status = F.when(gives_way, SUPERSEDED).otherwise(F.col(STATUS))
+    joined = judged.join(later, on=list(PLACE), how="left")
+    return joined.withColumns({"loan_id": _loan_id(ordinal), STATUS: status}).drop(ORDINAL)
 
 
 def _identity() -> Column:

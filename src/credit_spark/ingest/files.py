@@ -15,12 +15,13 @@ from urllib.parse import unquote
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import InputError, LandingError, TryAgainError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.ingest.layouts import ABOVE_THE_HEADER, LayoutError, Shape, shape_of
+from credit_spark.ingest.lines import UTF_8, Encoding, bare, decoded, lines_of
 from credit_spark.storage.paths import literal
 
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
@@ -29,7 +30,6 @@ BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 # Enough for the lines above a header; a file with no line breaks is not brought to the driver.
 FIRST_LINES, LONGEST_LETTERS = 2 * ABOVE_THE_HEADER, 2**16
 FILES_AT_ONCE = 8
-BYTE_ORDER_MARK = "\ufeff"
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
 # Encodings of several bytes a letter, as Python and as Java name them.
@@ -39,16 +39,6 @@ WIDE = {
 }  # fmt: skip
 # Of encodings that a byte order mark decides; without one, the first.
 BY_MARK = {"utf-16": ("utf-16-be", "utf-16-le"), "utf-32": ("utf-32-be", "utf-32-le")}
-
-
-class Encoding(NamedTuple):
-    """How a file's bytes are read: Java's name of its charset, and what ends a line."""
-
-    charset: str
-    line_break: str = "\n"
-
-
-UTF_8 = Encoding("UTF-8")
 
 
 class LandingFile(NamedTuple):
@@ -81,32 +71,6 @@ def landing_files(
     if faults:
         raise LandingError(listed("the landing files break the contract; nothing was read", faults))
     return [each for each in seen if isinstance(each, LandingFile)]
-
-
-def lines_of(spark: SparkSession, paths: Sequence[str], encoding: Encoding) -> DataFrame:
-    """The physical lines of files as `value`, in bytes of their encoding."""
-    # Folders named key=value above the files are no columns.
-    return spark.read.option("recursiveFileLookup", "true").text(
-        [literal(each) for each in paths], lineSep=encoding.line_break
-    )
-
-
-def decoded(value: Column, encoding: Encoding) -> tuple[Column, Column]:
-    """A line's text, and whether all its bytes are text in the encoding; others become U+FFFD."""
-    if encoding.charset == UTF_8.charset:
-        is_text = F.is_valid_utf8(value)
-        return F.when(is_text, value).otherwise(F.make_valid_utf8(value)), is_text
-    text = F.decode(value.cast("binary"), encoding.charset)
-    return text, ~F.contains(text, F.lit("\ufffd"))
-
-
-def bare(text: Column) -> Column:
-    """A line without the byte order mark before it and the carriage return after it."""
-    marked = F.when(F.startswith(text, F.lit(BYTE_ORDER_MARK)), F.substring(text, 2, 2**31 - 1))
-    line = F.coalesce(marked, text)
-    # A pattern for each line would cost as much as its fields.
-    cut = F.substring(line, F.lit(1), F.length(line) - 1)
-    return F.when(F.endswith(line, F.lit("\r")), cut).otherwise(line)
 
 
 def broken_files(spark: SparkSession, files: Sequence[LandingFile]) -> list[str]:

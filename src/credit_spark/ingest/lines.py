@@ -9,14 +9,18 @@ number there.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Layout
-from credit_spark.ingest.files import Encoding, LandingFile, bare, decoded, lines_of
 from credit_spark.ingest.layouts import Shape
 from credit_spark.ingest.rules import IS_TEXT
+from credit_spark.storage.paths import literal
+
+if TYPE_CHECKING:
+    from credit_spark.ingest.files import LandingFile
 
 SOURCE_FILE, BLOCK, LINE = "source_file", "_block", "_line"
 PLACE = (SOURCE_FILE, BLOCK, LINE)
@@ -26,8 +30,19 @@ HEADER, PREAMBLE, FOOTER = "header", "preamble", "footer"
 PARTS, QUOTED = "_parts", "_quoted"
 IS_CUT_OFF = "_is_cut_off"
 COUNTED = "lines"
+BYTE_ORDER_MARK = "\ufeff"
 # Letters of a file's name that Spark does not write as %XX.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+class Encoding(NamedTuple):
+    """How a file's bytes are read: Java's name of its charset, and what ends a line."""
+
+    charset: str
+    line_break: str = "\n"
+
+
+UTF_8 = Encoding("UTF-8")
 
 
 @dataclass(frozen=True)
@@ -97,13 +112,13 @@ class Grammar:
 
 
 def physical_lines(
-    spark: SparkSession, files: Sequence[LandingFile], counted: Observation
+    spark: SparkSession, files: Sequence["LandingFile"], counted: Observation
 ) -> DataFrame:
     """The lines of files of one shape and encoding: PLACE, TEXT, IS_TEXT and LINE_HASH.
 
     `counted` observes how many the reader gave.
     """
-    encoding: Encoding = files[0].encoding
+    encoding = files[0].encoding
     read = lines_of(spark, [file.path for file in files], encoding).select(
         _name(files).alias(SOURCE_FILE),
         F.col("_metadata.file_block_start").alias(BLOCK),
@@ -120,7 +135,33 @@ def physical_lines(
     )
 
 
-def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar) -> DataFrame:
+def lines_of(spark: SparkSession, paths: Sequence[str], encoding: Encoding) -> DataFrame:
+    """The physical lines of files as `value`, in bytes of their encoding."""
+    # Folders named key=value above the files are no columns.
+    return spark.read.option("recursiveFileLookup", "true").text(
+        [literal(each) for each in paths], lineSep=encoding.line_break
+    )
+
+
+def decoded(value: Column, encoding: Encoding) -> tuple[Column, Column]:
+    """A line's text, and whether all its bytes are text in the encoding; others become U+FFFD."""
+    if encoding.charset == UTF_8.charset:
+        is_text = F.is_valid_utf8(value)
+        return F.when(is_text, value).otherwise(F.make_valid_utf8(value)), is_text
+    text = F.decode(value.cast("binary"), encoding.charset)
+    return text, ~F.contains(text, F.lit("\ufffd"))
+
+
+def bare(text: Column) -> Column:
+    """A line without the byte order mark before it and the carriage return after it."""
+    marked = F.when(F.startswith(text, F.lit(BYTE_ORDER_MARK)), F.substring(text, 2, 2**31 - 1))
+    line = F.coalesce(marked, text)
+    # A pattern for each line would cost as much as its fields.
+    cut = F.substring(line, F.lit(1), F.length(line) - 1)
+    return F.when(F.endswith(line, F.lit("\r")), cut).otherwise(line)
+
+
+def classified(lines: DataFrame, files: Sequence["LandingFile"], grammar: Grammar) -> DataFrame:
     """The same with KIND, PARTS and QUOTED."""
     text = F.col(TEXT)
     has_quote = F.contains(text, F.lit('"'))
@@ -167,7 +208,7 @@ def _blanks(grammar: Grammar) -> str:
     return " " if grammar.delimiter == "\t" else " \t"
 
 
-def _name(files: Sequence[LandingFile]) -> Column:
+def _name(files: Sequence["LandingFile"]) -> Column:
     """The file's name; Spark gives it as in a URL, and leaves a plus sign as it is."""
     if len(files) == 1:
         return F.lit(files[0].name)

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.ingest.columns import SHAPE, STATUS, judged, raw
-from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, Encoding, LandingFile, broken_files
+from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, LandingFile, broken_files
 from credit_spark.ingest.islands import (
     IS_SUSPECT,
     OF_AN_ISLAND,
@@ -42,6 +42,7 @@ from credit_spark.ingest.lines import (
     QUOTED,
     SOURCE_FILE,
     TEXT,
+    Encoding,
     Grammar,
     classified,
     grammar_of,

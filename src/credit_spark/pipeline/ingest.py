@@ -12,12 +12,11 @@ from credit_spark.contract.errors import GateError, LandingError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, REPLACED, STATUS, SUPERSEDED
-from credit_spark.ingest.deduplication import MOST_BROADCAST, later_ordinals, settled
+from credit_spark.ingest.deduplication import deduplicated
 from credit_spark.ingest.files import LandingFile, landing_files
 from credit_spark.ingest.lines import BLANK, FOOTER, HEADER, LINE_COUNT, PREAMBLE, SOURCE_FILE
 from credit_spark.ingest.records import LineCounts, Records, read_records
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.storage.session import checkpointed
 
 if TYPE_CHECKING:
     from credit_spark.pipeline.context import RunContext
@@ -60,7 +59,7 @@ def ingest(run: "RunContext") -> None:
     files = landing_files(run.spark, run.contract, run.landing, run.as_of)
     records = read_records(run.spark, files, run.contract, run.as_of)
     failed = rows_by_rule(records.frame)
-    rows = deduplicated(records, run.contract)
+    rows = deduplicated(records.frame, run.contract.newest_by)
     account = account_of(rows)
     run.ledger.facts |= facts(account, files, records.lines)
     check_accepted(run.contract, total(account, ACCEPTED), total(account, QUARANTINED), failed)
@@ -75,17 +74,6 @@ def ingest(run: "RunContext") -> None:
     counts = counted(account, written)
     run.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
     run.ledger.note("clean", {**counts._asdict(), "reasons": failed, "files": len(files)})
-
-
-def deduplicated(records: Records, contract: Contract) -> DataFrame:
-    """Records with their `loan_id` and last status; no join where no key is repeated."""
-    later = later_ordinals(records.frame, contract.newest_by)
-    if later is None:
-        return settled(records.frame, None)
-    if later.count() <= MOST_BROADCAST:
-        # Nothing is shuffled, so the join need not be kept.
-        return settled(records.frame, F.broadcast(later))
-    return checkpointed(settled(records.frame, later))
 
 
 def account_of(rows: DataFrame) -> list[Entry]:
