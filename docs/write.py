@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.tables import AS_OF, RUN_ID, Table, tables
-from credit_spark.evaluation.classification import FIGURES, Confusion
+from credit_spark.evaluation.classification import FIGURES
 from credit_spark.evaluation.metrics import METRICS
 
 PROJECT = Path(__file__).parents[1]
@@ -86,8 +86,7 @@ def in_full(table: Table) -> dict:
 def metrics() -> str:
     """A line a metric: name and definition, from the docstrings of what computes it."""
     said = {name: definition(metric) for name, metric in METRICS.items()}
-    said |= {name: definition(getattr(Confusion, name).fget) for name in FIGURES}
-    lines = [f"| `{name}` | {words} |" for name, words in (said | BY_HAND).items()]
+    lines = [f"| `{name}` | {words} |" for name, words in (said | FIGURES | BY_HAND).items()]
     return "\n".join(["| metric | is |", "|---|---|", *lines])
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from credit_spark.evaluation.calibration import ece, tenths
 from credit_spark.evaluation.cells import Cell, plainly_counted
 from credit_spark.evaluation.classification import counted_calls, report
 from credit_spark.evaluation.figures import Swap, before, reliability, swap_figures
+from credit_spark.evaluation.metrics import ece, tenths
 
 LOANS = 4000
 

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from credit_spark.evaluation import calibration, metrics
+from credit_spark.evaluation import metrics
 from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.classification import printed, report
 from credit_spark.evaluation.figures import figures, fold_figures, pooled
@@ -66,17 +66,17 @@ def test_calibration_agrees_with_scikit_learn(seed) -> None:
     log_odds = np.log(risk / (1 - risk)).reshape(-1, 1)
     refit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(log_odds, outcome)
 
-    assert calibration.brier(cells) == pytest.approx(brier_score_loss(outcome, risk), abs=1e-12)
-    assert calibration.log_loss(cells) == pytest.approx(log_loss(outcome, risk), abs=1e-12)
-    assert calibration.mean_pd(cells) == pytest.approx(risk.mean(), abs=1e-12)
-    assert calibration.observed_rate(cells) == pytest.approx(outcome.mean(), abs=1e-12)
+    assert metrics.brier(cells) == pytest.approx(brier_score_loss(outcome, risk), abs=1e-12)
+    assert metrics.log_loss(cells) == pytest.approx(log_loss(outcome, risk), abs=1e-12)
+    assert metrics.mean_pd(cells) == pytest.approx(risk.mean(), abs=1e-12)
+    assert metrics.observed_rate(cells) == pytest.approx(outcome.mean(), abs=1e-12)
     # Both stop near the same optimum, by different criteria.
-    assert calibration.calibration_slope(cells) == pytest.approx(refit.coef_[0][0], abs=1e-5)
-    assert calibration.calibration_intercept(cells) == pytest.approx(refit.intercept_[0], abs=1e-5)
+    assert metrics.calibration_slope(cells) == pytest.approx(refit.coef_[0][0], abs=1e-5)
+    assert metrics.calibration_intercept(cells) == pytest.approx(refit.intercept_[0], abs=1e-5)
     design = np.column_stack([np.ones(len(log_odds)), log_odds])
     chance = refit.predict_proba(log_odds)[:, 1]
     covariance = np.linalg.inv(design.T @ (design * (chance * (1 - chance))[:, None]))
-    error = calibration.calibration_slope_error(cells)
+    error = metrics.calibration_slope_error(cells)
     assert error == pytest.approx(np.sqrt(covariance[1, 1]), abs=1e-5)
 
 
@@ -114,7 +114,7 @@ def test_calibration_of_scores_far_apart_overflows_nowhere(widest) -> None:
     cells = [Cell(-widest, 0, 9_000, 2, 0), Cell(0, 0, 50, 60, 0), Cell(widest, 0, 3, 800, 0)]
 
     with np.errstate(all="raise"):
-        slope = calibration.calibration_slope(cells)
+        slope = metrics.calibration_slope(cells)
 
     outcome, risk = loans(cells)
     log_odds = np.array([cell.log_odds for cell in cells for _ in range(cell.known)]).reshape(-1, 1)
@@ -130,8 +130,8 @@ def test_with_no_outcome_there_is_nothing_to_report() -> None:
 def test_expected_calibration_error_by_hand() -> None:
     even = Cell(0, 0, 1, 3, 0)  # four loans at PD 0.5, 0.75 bad
 
-    assert calibration.ece([even]) == pytest.approx(0.25)
-    assert calibration.ece([Cell(0, 0, 2, 2, 0)]) == 0
+    assert metrics.ece([even]) == pytest.approx(0.25)
+    assert metrics.ece([Cell(0, 0, 2, 2, 0)]) == 0
 
 
 each_metric = pytest.mark.parametrize("name", sorted(metrics.METRICS))
@@ -178,7 +178,7 @@ def test_bads_all_above_goods_is_perfect() -> None:
 
 
 def test_outcomes_that_do_not_overlap_have_no_calibration_slope() -> None:
-    assert calibration.calibration_slope([Cell(-700, 0, 6, 0, 0), Cell(300, 0, 0, 4, 0)]) is None
+    assert metrics.calibration_slope([Cell(-700, 0, 6, 0, 0), Cell(300, 0, 0, 4, 0)]) is None
 
 
 def test_cells_of_one_score_are_added() -> None:

@@ -11,7 +11,7 @@ from credit_spark.features.columns import Definition
 from credit_spark.modelling.binning import binned, cuts, merged_texts, pre_counted
 from credit_spark.modelling.bins import (
     MISSING,
-    Counted,
+    Classes,
     bins_of_number,
     bins_of_text,
     evident,
@@ -20,17 +20,17 @@ from credit_spark.modelling.bins import (
 from credit_spark.modelling.pipeline import sql_columns
 
 LARGEST = "1.7976931348623157e308"
-COUNTS = [Counted(90, 10), Counted(80, 20), Counted(50, 50)]
+COUNTS = [Classes(90, 10), Classes(80, 20), Classes(50, 50)]
 
 
-def evidence(counted: Counted, whole: Counted) -> float:
+def evidence(counted: Classes, whole: Classes) -> float:
     odds = [(each.bad + 0.5) / (each.good + 0.5) for each in (counted, whole)]
     return log(odds[0]) - log(odds[1])
 
 
 def test_a_numbers_bins_by_hand() -> None:
-    bins = bins_of_number([0.1, 2.5], COUNTS, Counted(9, 1), {-1.0: Counted(1, 9)})
-    whole = Counted(230, 90)
+    bins = bins_of_number([0.1, 2.5], COUNTS, Classes(9, 1), {-1.0: Classes(1, 9)})
+    whole = Classes(230, 90)
 
     assert [each.name for each in bins] == [
         MISSING,
@@ -40,7 +40,7 @@ def test_a_numbers_bins_by_hand() -> None:
         "2.5 and more",
     ]
     assert [each.share for each in bins] == [10 / 320, 10 / 320, 100 / 320, 100 / 320, 100 / 320]
-    expected = [evidence(each, whole) for each in (Counted(9, 1), Counted(1, 9), *COUNTS)]
+    expected = [evidence(each, whole) for each in (Classes(9, 1), Classes(1, 9), *COUNTS)]
     assert [each.evidence for each in bins] == pytest.approx(expected)
     assert named(bins, "x") == (
         f"case when x is null or not x between -{LARGEST} and {LARGEST} then '(missing)' "
@@ -59,7 +59,7 @@ def test_a_texts_bins_are_groups_and_what_is_in_none_tells_nothing() -> None:
 
 
 def test_very_many_texts_stand_in_a_few_bins_each_once() -> None:
-    loans = {f"zip {nth:03}": Counted(5 + nth % 7, 1 + nth % 50) for nth in range(900)}
+    loans = {f"zip {nth:03}": Classes(5 + nth % 7, 1 + nth % 50) for nth in range(900)}
 
     bins = merged_texts(loans)
 
@@ -69,7 +69,7 @@ def test_very_many_texts_stand_in_a_few_bins_each_once() -> None:
 
 
 def test_one_bin_of_all_is_called_any() -> None:
-    missing, only = bins_of_number([], [Counted(5, 5)], Counted(0, 0), {})
+    missing, only = bins_of_number([], [Classes(5, 5)], Classes(0, 0), {})
 
     assert (only.name, only.share, only.evidence) == ("any", 1.0, 0.0)
     assert (missing.share, missing.evidence) == (0.0, 0.0)
@@ -85,7 +85,7 @@ def test_two_bins_never_have_one_name() -> None:
 
 
 def test_splits_that_differ_in_the_last_digits_are_named_apart() -> None:
-    bins = bins_of_number([0.123456, 0.123457], COUNTS, Counted(1, 1), {})
+    bins = bins_of_number([0.123456, 0.123457], COUNTS, Classes(1, 1), {})
 
     assert [each.name for each in bins[1:]] == [
         "under 0.123456",
@@ -98,7 +98,7 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
     """The third is riskier than the fourth: both together stand between their neighbours."""
     good, bad = [950, 900, 700, 800, 500], [50, 100, 300, 200, 500]
 
-    begins = cuts([*map(Counted, good, bad)])
+    begins = cuts([*map(Classes, good, bad)])
 
     bounds = [0, *begins, 5]
     rates = [sum(bad[a:b]) / sum(bad[a:b] + good[a:b]) for a, b in pairwise(bounds)]
@@ -110,7 +110,7 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
     ("good", "bad"), [([10], [5]), ([0, 0], [5, 5]), ([5, 5], [0, 0]), ([], [])]
 )
 def test_where_nothing_can_be_told_apart_there_is_one_bin(good, bad) -> None:
-    assert cuts([*map(Counted, good, bad)]) == []
+    assert cuts([*map(Classes, good, bad)]) == []
 
 
 def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> None:
@@ -123,12 +123,12 @@ def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> N
 
     assert found == {
         "x": {
-            MISSING: Counted(0, 1), "-1.0": Counted(1, 0), "0": Counted(1, 0),
-            "1": Counted(1, 1), "2": Counted(0, 1),
+            MISSING: Classes(0, 1), "-1.0": Classes(1, 0), "0": Classes(1, 0),
+            "1": Classes(1, 1), "2": Classes(0, 1),
         },
-        "t": {"a": Counted(1, 1), "b": Counted(2, 2)},
+        "t": {"a": Classes(1, 1), "b": Classes(2, 2)},
     }  # fmt: skip
-    assert undivided == {"x": {MISSING: Counted(0, 1), "0": Counted(3, 2)}}
+    assert undivided == {"x": {MISSING: Classes(0, 1), "0": Classes(3, 2)}}
 
 
 def test_evidence_that_never_varies_is_zero(spark) -> None:

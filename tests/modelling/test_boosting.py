@@ -3,7 +3,7 @@
 import pytest
 
 from credit_spark.features.columns import Definition, column_of
-from credit_spark.modelling.boosting import boosted
+from credit_spark.pipeline.benchmarks import boosted
 
 
 @pytest.mark.parametrize("names", [("number",), ("text",), ("number", "text")])

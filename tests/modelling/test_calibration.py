@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from credit_spark.contract.models import Decisions, ScorePlan
-from credit_spark.evaluation.calibration import cox, mean_pd_over_observed
 from credit_spark.evaluation.cells import Cell, by_risk, plainly_counted
-from credit_spark.evaluation.metrics import auc
-from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
+from credit_spark.evaluation.metrics import auc, cox, mean_pd_over_observed
+from credit_spark.pipeline.assessment import cross_fitted, recalibrated, recalibration
 from credit_spark.scoring.document import Recalibration
 from credit_spark.scoring.scale import scale_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from credit_spark.features.columns import Definition, column_of
-from credit_spark.modelling import sampling
+from credit_spark.modelling import quantiles as sampling
 from credit_spark.modelling.pipeline import imputed_and_indexed
 from credit_spark.modelling.quantiles import quantiles
 
@@ -47,7 +47,7 @@ def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) ->
 def test_quantiles_are_those_of_each_number(training, monkeypatch, most, apart) -> None:
     monkeypatch.setattr(sampling, "ENOUGH", most)
 
-    found = quantiles(training, ["dense", "sparse"], [0.25, 0.75])
+    found = quantiles(training, FEATURES, [0.25, 0.75])
 
     assert found["dense"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=apart * ROWS)
     assert found["sparse"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=400)
@@ -61,7 +61,7 @@ def test_the_quantiles_of_a_sample_are_numpys_of_it(training, monkeypatch) -> No
     monkeypatch.setattr(sampling, "ENOUGH", 2000)
     part = sampling.sample_of(training, ROWS).toPandas()[column_of("dense")]
 
-    found = quantiles(training, ["dense"], [0.05, 0.5, 0.95])
+    found = quantiles(training, FEATURES, [0.05, 0.5, 0.95])
 
     assert 1800 < len(part) < 2200
     assert found["dense"] == list(np.quantile(part, [0.05, 0.5, 0.95], method="nearest"))

@@ -17,12 +17,20 @@ from credit_spark.evaluation.profiles import Bin, Profiles
 from credit_spark.settings import Monitor
 
 Status = Literal["stable", "watch", "act"]
+Bounds = tuple[float, float]
 # With fewer loans expected in a bin, its part of a PSI is no part of a chi-squared.
 FEWEST_EXPECTED = 10.0
 FEWEST_OF_A_CLASS = 20
 FEWEST_NIGHTS = 5
 # A median absolute deviation of so much is a standard deviation, where values are normal.
 NORMAL = 1.4826
+FEED = {"missing_share": MISSING, "unseen_share": OTHER}
+CAUSES = {
+    "look at the lender's files first: values are missing or new": tuple(FEED),
+    "outcomes are not what the model says": ("auc", "calibration"),
+    "loans are not those that it learnt from": ("psi", "approval_rate"),
+    "many more or fewer loans came than usual": ("volume",),
+}
 
 
 class Expected(NamedTuple):
@@ -87,10 +95,10 @@ class Drift(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A figure before chance is told: its distance, its pair of bounds, its spread.
+    """A figure before chance is shared out.
 
-    `spread` is the standard error of the distance; of a PSI, `freedom` and what a chi-squared of
-    that many degrees is multiplied by. `off` says what a distance is on the value's own scale.
+    `spread` is the standard error of the distance; of a PSI, what a chi-squared of `freedom`
+    degrees is multiplied by. `off` says what a distance is on the value's own scale.
     """
 
     subject: str
@@ -98,7 +106,7 @@ class Change(NamedTuple):
     value: float
     reference: float
     distance: float
-    bounds: tuple[float, float]
+    bounds: Bounds
     spread: float
     rows: int
     freedom: int | None = None
@@ -106,29 +114,25 @@ class Change(NamedTuple):
 
     def judged(self, level: float) -> Drift:
         """The figure with its status, where chance goes beyond it as seldom as `level`."""
-        chance = self.spread * float(
-            -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
-        )
-        psi = None if self.freedom is None else self.value
+        critical = -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
+        chance = self.spread * float(critical)
         watch, act = self.bounds
-        status: Status = "stable"
-        if self.distance > chance:
-            status = (
-                "act" if self.distance >= act else "watch" if self.distance >= watch else status
-            )
-        off = self.off(chance)
-        row = (self.subject, self.measure, psi, self.value, self.reference, off, self.rows)
-        return Drift(*row, status)
+        is_changed = self.distance > chance and self.distance >= watch
+        psi = None if self.freedom is None else self.value
+        return Drift(
+            self.subject, self.measure, psi, self.value, self.reference, self.off(chance),
+            self.rows, "stable" if not is_changed else "act" if self.distance >= act else "watch",
+        )  # fmt: skip
 
 
 def drifts(seen: Seen, expected: Expected, bounds: Monitor) -> list[Drift]:
     """Every figure of a night that can be judged; what there is too little of is left out."""
     changes = [
         *_distributions(seen.profiles, bounds),
-        *_approval(seen, expected, bounds),
+        *_approval(seen, expected, bounds.share),
         *_volume(seen, bounds),
-        *_ranking(seen, expected, bounds),
-        *_calibrations(seen, expected, bounds),
+        *_ranking(seen, expected, bounds.auc),
+        *_calibrations(seen, expected, bounds.calibration),
     ]
     level = bounds.false_alarms / max(len(changes), 1)
     return [each.judged(level) for each in changes]
@@ -167,53 +171,42 @@ def auc_error(auc: float, good: int, bad: int) -> float:
 
 def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
     for (role, subject), bins in profiles.items():
-        if role not in ("score", "feature"):
+        tonight, reference = sum(each.loans for each in bins), sum(map(_learnt, bins))
+        if role not in ("score", "feature") or not tonight or not reference:
             continue
-        tonight = sum(each.loans for each in bins)
-        reference = sum(each.reference or 0 for each in bins)
-        if not tonight or not reference:
-            continue
-        yield from _psi(subject, _lumped(bins, tonight / reference), bounds)
-        shares = {"missing_share": MISSING, "unseen_share": OTHER}
-        for measure, label in shares.items():
+        pairs = _lumped(bins, tonight / reference)
+        if len(pairs) > 1:
+            value = psi(*zip(*pairs, strict=True))
+            # Where nothing changed, a PSI is about so many times a chi-squared (Yurdakul, 2018).
+            spread, freedom = 1 / tonight + 1 / reference, len(pairs) - 1
+            yield Change(subject, "psi", value, 0.0, value, bounds.psi, spread, tonight, freedom)
+        for measure, label in FEED.items():
             for each in bins:
                 if each.label == label:
-                    pair = (each.loans / tonight, (each.reference or 0) / reference)
+                    pair = (each.loans / tonight, _learnt(each) / reference)
                     yield _share(subject, measure, pair, (tonight, reference), bounds.share)
+
+
+def _learnt(each: Bin) -> int:
+    return each.reference or 0
 
 
 def _lumped(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
     """Loans of tonight and of the reference, neighbours together until enough are expected."""
-    found = [(0, 0)]
+    found: list[tuple[int, int]] = []
+    tonight = reference = 0
     for each in bins:
-        tonight, held = found.pop()
-        found.append((tonight + each.loans, held + (each.reference or 0)))
-        if found[-1][1] * times >= FEWEST_EXPECTED:
-            found.append((0, 0))
-    tonight, held = found.pop()
-    if found and (tonight or held):
-        last = found.pop()
-        found.append((last[0] + tonight, last[1] + held))
+        tonight, reference = tonight + each.loans, reference + _learnt(each)
+        if reference * times >= FEWEST_EXPECTED:
+            found.append((tonight, reference))
+            tonight = reference = 0
+    if found:
+        found[-1] = (found[-1][0] + tonight, found[-1][1] + reference)
     return found
 
 
-def _psi(subject: str, pairs: Sequence[tuple[int, int]], bounds: Monitor) -> Iterator[Change]:
-    if len(pairs) < 2:
-        return
-    tonight, reference = zip(*pairs, strict=True)
-    value = psi(tonight, reference)
-    # Where nothing changed, a PSI is about so many times a chi-squared (Yurdakul, 2018).
-    spread = 1 / sum(tonight) + 1 / sum(reference)
-    rows = sum(tonight)
-    yield Change(subject, "psi", value, 0.0, value, bounds.psi, spread, rows, len(pairs) - 1)
-
-
 def _share(
-    subject: str,
-    measure: str,
-    shares: tuple[float, float],
-    loans: tuple[int, int],
-    bounds: tuple[float, float],
+    subject: str, measure: str, shares: Bounds, loans: tuple[int, int], bounds: Bounds
 ) -> Change:
     """A share tonight and in the reference, of so many loans each."""
     together = sum(share * each for share, each in zip(shares, loans, strict=True)) / sum(loans)
@@ -222,11 +215,10 @@ def _share(
     return Change(subject, measure, *shares, distance, bounds, spread, loans[0])
 
 
-def _approval(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[Change]:
-    if seen.approval_rate is None or expected.approval_rate is None or not seen.loans:
-        return
-    pair, learnt = (seen.approval_rate, expected.approval_rate), expected.good + expected.bad
-    yield _share("loans", "approval_rate", pair, (seen.loans, learnt), bounds.share)
+def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    if seen.approval_rate is not None and expected.approval_rate is not None and seen.loans:
+        pair, loans = (seen.approval_rate, expected.approval_rate), expected.good + expected.bad
+        yield _share("loans", "approval_rate", pair, (seen.loans, loans), bounds)
 
 
 def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
@@ -244,17 +236,17 @@ def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
     )  # fmt: skip
 
 
-def _ranking(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[Change]:
+def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
     good, bad = sum(each.good for each in seen.score), sum(each.bad for each in seen.score)
     if seen.auc is None or expected.auc is None or min(good, bad) < FEWEST_OF_A_CLASS:
         return
     held_out_error = auc_error(expected.auc, expected.good, expected.bad)
     spread = hypot(auc_error(seen.auc, good, bad), held_out_error)
     drop = max(expected.auc - seen.auc, 0.0)
-    yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds.auc, spread, good + bad)
+    yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds, spread, good + bad)
 
 
-def _calibrations(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[Change]:
+def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
     """Observed bads over expected ones, of all loans to judge by and of each part of them.
 
     The model's own PDs rest on the bads that it has learnt from: all of them, or a part's.
@@ -267,45 +259,35 @@ def _calibrations(seen: Seen, expected: Expected, bounds: Monitor) -> Iterator[C
         if role == "segment"
         for each in bins
     ]
-    yield from _calibration(whole, expected.bad, bounds.calibration)
+    yield from _calibration(whole, expected.bad, bounds)
     for part, own in parts:
-        yield from _calibration(part, own.reference_bad or 0, bounds.calibration)
+        yield from _calibration(part, own.reference_bad or 0, bounds)
     for month in seen.fresh:
-        yield from _calibration(month, expected.bad, bounds.calibration)
+        yield from _calibration(month, expected.bad, bounds)
 
 
-def _calibration(found: Outcomes, learnt_bad: int, bounds: tuple[float, float]) -> Iterator[Change]:
+def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Iterator[Change]:
+    """Roots of counts are about normal, however few; counts and their logarithms are skewed."""
     if found.pds < FEWEST_OF_A_CLASS:
         return
     ratio = found.bad / found.pds
     # Of bads given their PDs, and of the PDs.
     spread = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
-    # Roots of counts are about normal, however few; counts and their logarithms are skewed.
     watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds)
+
+    def off(distance: float) -> float:
+        root = 1 + (distance if ratio >= 1 else -distance) / 2
+        return abs(max(0.0, root) ** 2 - 1)
+
     distance = abs(_root(ratio))
     yield Change(
-        found.of, "calibration", ratio, 1.0, distance, (watch, act), spread, found.known,
-        off=lambda distance: abs(_ratio(distance if ratio >= 1 else -distance) - 1),
-    )  # fmt: skip
-
-
-def _ratio(distance: float) -> float:
-    """The ratio that lies so far from one on that scale."""
-    return max(0.0, 1 + distance / 2) ** 2
+        found.of, "calibration", ratio, 1.0, distance, (watch, act), spread, found.known, off=off
+    )
 
 
 def _root(ratio: float) -> float:
     """How far a ratio is from one, on a scale of roots: near one, about the ratio less one."""
     return 2 * (sqrt(ratio) - 1)
-
-
-FEED = ("missing_share", "unseen_share")
-CAUSES = {
-    "look at the lender's files first: values are missing or new": FEED,
-    "outcomes are not what the model says": ("auc", "calibration"),
-    "loans are not those that it learnt from": ("psi", "approval_rate"),
-    "many more or fewer loans came than usual": ("volume",),
-}
 
 
 def advice(found: Sequence[Drift]) -> Advice:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from credit_spark.evaluation import calibration
 from credit_spark.evaluation.cells import Cell, by_risk
 from credit_spark.evaluation.classification import report
-from credit_spark.evaluation.metrics import METRICS, ks_threshold
+from credit_spark.evaluation.metrics import CALIBRATION, METRICS, ks_threshold, tenths
 
 ALL = "all"
 TENTH = "pd_tenth"
@@ -45,11 +44,11 @@ def figures(
 
 def before(cells: Iterable[Cell]) -> list[Figure]:
     """Every metric of calibration of the same loans before they were calibrated."""
-    measured = figures(cells, ())
+    ordered = by_risk(cells)
+    rows = sum(each.known for each in ordered)
     return [
-        each._replace(metric=f"{each.metric}_before")
-        for each in measured
-        if each.metric in calibration.METRICS
+        Figure(None, ALL, None, f"{name}_before", metric(ordered), rows)
+        for name, metric in CALIBRATION.items()
     ]
 
 
@@ -57,7 +56,7 @@ def reliability(cells: Iterable[Cell]) -> list[Figure]:
     """Mean PD and observed rate of each tenth of the loans, from the least risk up."""
     return [
         Figure(None, ALL, None, metric, value, tenth.known, f"{TENTH}={tenth.nth}")
-        for tenth in calibration.tenths(by_risk(cells))
+        for tenth in tenths(by_risk(cells))
         for metric, value in (
             ("mean_pd", tenth.expected / tenth.known),
             ("observed_rate", tenth.bad / tenth.known),

@@ -21,7 +21,7 @@ from credit_spark.contract.expressions import expression, valued
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import Definition, column_of, feature_of
-from credit_spark.modelling.bins import Bin, Counted, bins_of_number, bins_of_text, evident, named
+from credit_spark.modelling.bins import Bin, Classes, bins_of_number, bins_of_text, evident, named
 from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
 from credit_spark.modelling.quantiles import quantiles
 from credit_spark.modelling.regression import Design, Equation
@@ -34,7 +34,7 @@ SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
 # Of the loans, at least so large a share stands in a bin.
 SMALLEST_BIN = 0.05
 Edges = Mapping[str, Sequence[float]]
-PreBins = Mapping[str, Mapping[str, Counted]]
+PreBins = Mapping[str, Mapping[str, Classes]]
 
 
 def binned(training: DataFrame, features: Sequence[Definition], contract: Contract) -> Design:
@@ -81,8 +81,7 @@ def edges_of(
     training: DataFrame, features: Sequence[Definition], shares: Sequence[float]
 ) -> dict[str, list[float]]:
     """Of each number the distinct values below which such shares of the rows lie, in order."""
-    numbers = [each.name for each in features if not each.is_text]
-    found = quantiles(training, numbers, shares)
+    found = quantiles(training, features, shares)
     return {name: sorted(set(values)) for name, values in found.items()}
 
 
@@ -114,9 +113,9 @@ def pre_counted(
         .groupBy("feature", "bin")
         .agg(F.count_if(F.col("label") == 0), F.count_if(F.col("label") == 1))
     )
-    counted: dict[str, dict[str, Counted]] = defaultdict(dict)
+    counted: dict[str, dict[str, Classes]] = defaultdict(dict)
     for name, place, good, bad in counts.collect():
-        counted[name][place] = Counted(good, bad)
+        counted[name][place] = Classes(good, bad)
     return counted
 
 
@@ -129,10 +128,10 @@ def _apart(column: str, specials: Sequence[float]) -> Column:
 
 
 def merged_numbers(
-    counts: Mapping[str, Counted], edges: Sequence[float], specials: Sequence[float]
+    counts: Mapping[str, Classes], edges: Sequence[float], specials: Sequence[float]
 ) -> list[Bin]:
     """A number's bins, by the loans of its pre-bins, which begin at `edges`."""
-    found = defaultdict(lambda: Counted(0, 0), counts)
+    found = defaultdict(lambda: Classes(0, 0), counts)
     pre_bins = [found[str(place)] for place in range(len(edges) + 1)]
     begins = cuts(pre_bins)
     splits = [edges[begin - 1] for begin in begins]
@@ -140,7 +139,7 @@ def merged_numbers(
     return bins_of_number(splits, _merged(pre_bins, begins), found[MISSING], special)
 
 
-def merged_texts(counts: Mapping[str, Counted]) -> list[Bin]:
+def merged_texts(counts: Mapping[str, Classes]) -> list[Bin]:
     """A text's bins, the least risk first; of very many texts, rare ones are merged beforehand."""
     texts = sorted(counts, key=lambda text: (counts[text].log_odds, text))
     loans = [counts[text] for text in texts]
@@ -151,7 +150,7 @@ def merged_texts(counts: Mapping[str, Counted]) -> list[Bin]:
     return bins_of_text(together, _merged(pre_bins, begins))
 
 
-def _even(loans: Sequence[Counted]) -> list[int]:
+def _even(loans: Sequence[Classes]) -> list[int]:
     """Where groups begin, but for the first, that are as many as pre-bins may be."""
     if len(loans) <= PRE_BINS:
         return list(range(1, len(loans)))
@@ -160,8 +159,8 @@ def _even(loans: Sequence[Counted]) -> list[int]:
     return [int(nth) + 1 for nth in np.flatnonzero(np.diff(groups))]
 
 
-def _merged(loans: Sequence[Counted], begins: Sequence[int]) -> list[Counted]:
-    return [Counted(*map(sum, zip(*own, strict=True))) for own in _split(loans, begins)]
+def _merged(loans: Sequence[Classes], begins: Sequence[int]) -> list[Classes]:
+    return [Classes(*map(sum, zip(*own, strict=True))) for own in _split(loans, begins)]
 
 
 def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]:
@@ -169,7 +168,7 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def cuts(pre_bins: Sequence[Counted]) -> list[int]:
+def cuts(pre_bins: Sequence[Classes]) -> list[int]:
     """Where merged bins begin, but for the first: their risk rises, or falls, from one to the next.
 
     Nothing where no two of the pre-bins, in their order, can be told apart.

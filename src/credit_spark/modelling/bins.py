@@ -24,16 +24,16 @@ _LARGEST = f"{LARGEST!r}".replace("e+", "e")
 IS_MISSING = f"{VALUE} is null or not {VALUE} between -{_LARGEST} and {_LARGEST}"
 
 
-class Counted(NamedTuple):
-    """Loans of a bin: good and bad."""
+class Classes(NamedTuple):
+    """How many rows are good and bad, or what they weigh together."""
 
-    good: int
-    bad: int
+    good: float
+    bad: float
 
     @property
     def rows(self) -> int:
-        """All of them."""
-        return self.good + self.bad
+        """Both together."""
+        return int(self.good + self.bad)
 
     @property
     def log_odds(self) -> float:
@@ -58,9 +58,9 @@ class Bin(NamedTuple):
 
 def bins_of_number(
     splits: Sequence[float],
-    counts: Sequence[Counted],
-    missing: Counted,
-    special: Mapping[float, Counted],
+    counts: Sequence[Classes],
+    missing: Classes,
+    special: Mapping[float, Classes],
 ) -> list[Bin]:
     """A number's bins, those of values that stand apart first: the missing, the special.
 
@@ -74,7 +74,7 @@ def bins_of_number(
     ])  # fmt: skip
 
 
-def bins_of_text(groups: Sequence[Sequence[str]], counts: Sequence[Counted]) -> list[Bin]:
+def bins_of_text(groups: Sequence[Sequence[str]], counts: Sequence[Classes]) -> list[Bin]:
     """A text's bins: groups of texts; one that is in no group is in no bin."""
     known = f"coalesce({VALUE}, {_quoted(MISSING)})"
     texts = [tuple(sorted(group)) for group in groups]
@@ -103,8 +103,8 @@ def _case(value: str, results: Sequence[tuple[str | None, str]], other: str) -> 
     return f"case {' '.join(whens)} else {left} end" if whens else left
 
 
-def _bins(found: Sequence[tuple[str, str | None, Counted]]) -> list[Bin]:
-    whole = Counted(*map(sum, zip(*[each for _, _, each in found], strict=True)))
+def _bins(found: Sequence[tuple[str, str | None, Classes]]) -> list[Bin]:
+    whole = Classes(*map(sum, zip(*[each for _, _, each in found], strict=True)))
     taken = [OTHER]
     bins = []
     for name, condition, each in found:

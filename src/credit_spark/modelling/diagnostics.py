@@ -16,10 +16,10 @@ from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
 from credit_spark.features.columns import Definition
 from credit_spark.modelling.binning import edges_of, pre_counted
-from credit_spark.modelling.bins import Counted
+from credit_spark.modelling.bins import Classes
 from credit_spark.modelling.pipeline import SCALED
+from credit_spark.modelling.quantiles import sample_by_id
 from credit_spark.modelling.regression import numbers_first
-from credit_spark.modelling.sampling import sample_by_id
 from credit_spark.modelling.watching import number
 from credit_spark.scoring.document import Number, Term, Watched
 
@@ -44,9 +44,12 @@ def single_aucs(training: DataFrame, features: Sequence[Definition]) -> dict[str
     return {name: _auc(counts[name].values()) for name in sorted(counts)}
 
 
-def _auc(counts: Iterable[Counted]) -> float:
+def _auc(counts: Iterable[Classes]) -> float:
     ordered = sorted(counts, key=lambda each: each.bad / each.rows)
-    return auc([Cell(nth, 0, good, bad, 0) for nth, (good, bad) in enumerate(ordered)]) or 0.5
+    return (
+        auc([Cell(nth, 0, int(good), int(bad), 0) for nth, (good, bad) in enumerate(ordered)])
+        or 0.5
+    )
 
 
 def inflations(
@@ -61,9 +64,7 @@ def inflations(
     Source: Fox and Monette (1992), Generalized Collinearity Diagnostics.
     """
     places = _places(terms)
-    row = Correlation.corr(scaling.transform(training), SCALED).first()
-    assert row is not None
-    correlation: Numbers = row[0].toArray()
+    correlation = _correlation(scaling.transform(training), SCALED)
     every = [place for own in places.values() for place in own]
     found = {name: _inflation(correlation, own, every) for name, own in places.items()}
     return {each.name: found[each.name] for each in terms if each.name in found}
@@ -113,13 +114,17 @@ def correlations(
     sample = sample_by_id(loans, rows).select("loan_id", vector)
     # In one partition and in order, so that sums are the same on every run, to the last bit.
     ordered = sample.repartition(1).sortWithinPartitions("loan_id").persist()
-    row = Correlation.corr(ordered, VECTOR).first()
+    values = _correlation(ordered, VECTOR)[np.triu_indices(len(numbers), 1)].tolist()
     ordered.unpersist()
-    assert row is not None
-    found = row[0].toArray()
-    values = found[np.triu_indices(len(numbers), 1)].tolist()
     pairs = zip(combinations(numbers, 2), values, strict=True)
     return [(one.name, other.name, value) for (one, other), value in pairs if not isnan(value)]
+
+
+def _correlation(rows: DataFrame, vector: str) -> Numbers:
+    row = Correlation.corr(rows, vector).first()
+    assert row is not None
+    found: Numbers = row[0].toArray()
+    return found
 
 
 def _centred(watched: Watched) -> Column:

@@ -5,7 +5,6 @@ that is known, and calibration takes away again.
 """
 
 from math import log, sqrt
-from typing import NamedTuple
 
 import numpy as np
 from pyspark.sql import DataFrame
@@ -13,23 +12,12 @@ from pyspark.sql import functions as F
 from scipy.special import pdtr
 
 from credit_spark.contract.models import Treatment
+from credit_spark.modelling.bins import Classes
 from credit_spark.modelling.smote import SmotePlan, smoted
 from credit_spark.modelling.watching import bucketed
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
-
-
-class Classes(NamedTuple):
-    """How many training rows are good and bad, or what they weigh together."""
-
-    good: float
-    bad: float
-
-    @property
-    def rows(self) -> int:
-        """Both together."""
-        return int(self.good + self.bad)
 
 
 def classes(rows: DataFrame) -> Classes:

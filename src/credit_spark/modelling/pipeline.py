@@ -72,7 +72,7 @@ def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> 
         stringOrderType="alphabetAsc",
     )
     imputer = Imputer(inputCols=numbers, outputCols=named("imputed", numbers), strategy="median")
-    found = quantiles(training, [feature_of(each) for each in numbers], [0.5])
+    found = quantiles(training, features, [0.5])
     medians = {
         column_of(name): pa.array([next(iter(own), None)], pa.float64())
         for name, own in found.items()

@@ -6,14 +6,14 @@ with each other.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, count
 from math import floor, inf, log10, nan, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.ml.feature import Bucketizer
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.ml.feature import Bucketizer, StringIndexer
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from sqlglot import exp
 
@@ -65,20 +65,14 @@ def with_bins(watched: Sequence[Watched], sample: DataFrame) -> list[Watched]:
     Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
     between them, or its values where they are few; of a text, its most frequent levels.
     """
-    texts = [nth for nth, each in enumerate(watched) if each.is_text]
-    numbers = [nth for nth, each in enumerate(watched) if not each.is_text]
-    levels = dict(zip(texts, _frequent([watched[nth] for nth in texts], sample), strict=True))
-    edges = dict(zip(numbers, _tenths([watched[nth] for nth in numbers], sample), strict=True))
+    numbers = [number(each.sql) for each in watched if not each.is_text]
+    named = [each.alias(f"{nth}") for nth, each in enumerate(numbers)]
+    edges = (edges_of(each.drop_null().to_numpy()) for each in sample.select(*named).toArrow())
+    levels = iter(_frequent([each for each in watched if each.is_text], sample))
     return [
-        each.model_copy(update={"levels": levels[nth]} if each.is_text else {"edges": edges[nth]})
-        for nth, each in enumerate(watched)
+        each.model_copy(update={"levels": next(levels)} if each.is_text else {"edges": next(edges)})
+        for each in watched
     ]
-
-
-def _tenths(numbers: Sequence[Watched], sample: DataFrame) -> list[tuple[float, ...]]:
-    """The edges of each number's bins."""
-    columns = [number(each.sql).alias(f"{nth}") for nth, each in enumerate(numbers)]
-    return [edges_of(each.drop_null().to_numpy()) for each in sample.select(*columns).toArrow()]
 
 
 def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
@@ -94,19 +88,12 @@ def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 def _frequent(texts: Sequence[Watched], sample: DataFrame) -> list[tuple[str, ...]]:
     """The most frequent levels of each text, in order; of equally frequent ones the first."""
-    if not texts:
+    columns = {f"text_{nth}": F.expr(each.sql).cast("string") for nth, each in enumerate(texts)}
+    if not columns:
         return []
-    pairs = [
-        F.struct(F.lit(nth).alias("nth"), F.expr(each.sql).cast("string").alias("text"))
-        for nth, each in enumerate(texts)
-    ]
-    counts = sample.select(F.inline(F.array(*pairs))).dropna().groupBy("nth", "text").count()
-    by_frequency = Window.partitionBy("nth").orderBy(F.desc("count"), F.asc("text"))
-    ranked = counts.withColumn("place", F.row_number().over(by_frequency))
-    rows = ranked.where(F.col("place") <= MOST_LEVELS).collect()
-    return [
-        tuple(sorted(row["text"] for row in rows if row["nth"] == nth)) for nth in range(len(texts))
-    ]
+    rows = sample.select(*[text.alias(name) for name, text in columns.items()])
+    indexer = StringIndexer(inputCols=[*columns], outputCols=[f"{each}_index" for each in columns])
+    return [tuple(sorted(levels[:MOST_LEVELS])) for levels in indexer.fit(rows).labelsArray]
 
 
 def watched_score(cells: Sequence[Cell]) -> Watched:
@@ -279,12 +266,11 @@ def number(sql: str) -> Column:
 
 def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
     """What is watched, with the loans that a profile has in each bin."""
-    found, begin = [], 0
+    rows = iter(profile[:, :3].astype(int).tolist())
+    found = []
     for each in watched:
-        rows = profile[begin : begin + len(each.labels)]
-        begin += len(rows)
-        counts = tuple(int(count) for count in rows[:, :3].sum(axis=1))
-        bads = tuple(int(count) for count in rows[:, 1])
+        own = [next(rows) for _ in each.labels]
+        counts, bads = tuple(map(sum, own)), tuple(bad for _, bad, _ in own)
         found.append(each.model_copy(update={"counts": counts, "bads": bads}))
     return found
 
@@ -294,20 +280,20 @@ def named_bins(
 ) -> Iterator[dict[str, Any]]:
     """A profile as rows of the table `profiles`."""
     watched, version = document.watched, document.version
-    subjects: list[tuple[str, str, list[str], Watched | None]] = [
-        (each.role, each.name, each.labels, each) for each in watched
+    bins: list[tuple[Any, ...]] = [
+        (each.role, each.name, *own)
+        for each in watched
+        for own in zip(count(), each.labels, each.counts, each.bads)
     ]
-    for one, other in paired:
-        labels = [f"{a} | {b}" for a in watched[one].labels for b in watched[other].labels]
-        subjects.append(("pair", f"{watched[one].name} | {watched[other].name}", labels, None))
-    rows = iter(profile.tolist())
-    for role, name, labels, own in subjects:
-        for nth, label in enumerate(labels):
-            good, bad, open_, pds, known_pds = next(rows)
-            yield {
-                "model_version": version, "role": role, "subject": name, "bin": nth,
-                "label": label, "good": int(good), "bad": int(bad), "open": int(open_),
-                "pd_sum": pds, "known_pd_sum": known_pds,
-                "reference": own.counts[nth] if own else None,
-                "reference_bad": own.bads[nth] if own else None,
-            }  # fmt: skip
+    for one, other in ((watched[one], watched[other]) for one, other in paired):
+        labels = [f"{a} | {b}" for a in one.labels for b in other.labels]
+        name = f"{one.name} | {other.name}"
+        bins += [("pair", name, nth, label, None, None) for nth, label in enumerate(labels)]
+    for own, row in zip(bins, profile.tolist(), strict=True):
+        role, name, nth, label, reference, reference_bad = own
+        good, bad, open_ = map(int, row[:3])
+        yield {
+            "model_version": version, "role": role, "subject": name, "bin": nth, "label": label,
+            "good": good, "bad": bad, "open": open_, "pd_sum": row[3], "known_pd_sum": row[4],
+            "reference": reference, "reference_bad": reference_bad,
+        }  # fmt: skip

@@ -1,18 +1,27 @@
-"""A model's results on each data set: its calibrated cells, and every figure of them."""
+"""A model's results on each data set: its calibrated cells, and every figure of them.
 
-from collections.abc import Mapping, Sequence
+Calibration is a line through the log-odds, fitted on held-out loans alone. The shift that a
+treatment makes is taken off before (imbalance.offset). What is left, such as a model that spreads
+its scores too wide, shows on loans that a fit has not seen.
+Source: Platt (1999), Probabilistic Outputs for Support Vector Machines; the line is Cox's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import METRICS, SCORE_COUNTS
-from credit_spark.evaluation.cells import Cell, Folds, by_risk
+from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, Folds, by_risk
 from credit_spark.evaluation.figures import ALL, Figure, before, figures, fold_figures, reliability
-from credit_spark.modelling.calibration import cross_fitted, recalibrated, recalibration
+from credit_spark.evaluation.metrics import cox
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Recalibration
+from credit_spark.scoring.scale import scale_of
 
 CV = "cv"
 ANY_BAD_AT = 0.5
+# Chi-squared with two degrees of freedom, 95%: Wald's test.
+BEYOND_CHANCE = 5.99
 DataSets = Mapping[str, Folds]
 
 
@@ -30,33 +39,69 @@ def assessed(
 ) -> tuple[Recalibration, DataSets, Mapping[str, list[Figure]]]:
     """Calibrate cells of log-odds, the held-out folds `cv` among them, and measure them.
 
-    In come the cells of each data set; out go the line of calibration, the calibrated cells, and
-    their figures.
-
     Each fold is moved by a line that was fitted on the others, every other data set by a line that
     was fitted on all folds. `offset` is what a treatment had added to the log-odds: figures from
     before calibration have it back, and the PD that then had even odds, from which a notebook
     would call loans bad, is a threshold, too.
+
+    Returns:
+        The line of all folds; by data set, the calibrated cells, and their figures.
     """
     line = recalibration(pooled_cells(raw[CV]))
-    cells: dict[str, Folds] = {CV: cross_fitted(raw[CV], plan)}
-    for name, own in raw.items():
-        if name != CV:
-            cells[name] = {None: recalibrated(pooled_cells(own), line, plan)}
     even = line.pd(-offset)
     thresholds = [even, *thresholds_of(plan)]
+    cells: dict[str, Folds] = {}
     measured = {}
-    for name, folds in cells.items():
-        together = pooled_cells(folds)
-        as_treated = recalibrated(pooled_cells(raw[name]), Recalibration(intercept=offset), plan)
-        rows = sum(each.known for each in as_treated)
+    for name, folds in raw.items():
+        own = pooled_cells(folds)
+        if name == CV:
+            cells[name] = cross_fitted(folds, plan)
+            rows = fold_figures(cells[name], thresholds)
+        else:
+            cells[name] = {None: recalibrated(own, line, plan)}
+            rows = figures(cells[name][None], thresholds)
+        as_treated = recalibrated(own, Recalibration(intercept=offset), plan)
+        known = sum(each.known for each in as_treated)
         measured[name] = [
-            *(figures(together, thresholds) if None in folds else fold_figures(folds, thresholds)),
-            *reliability(together),
+            *rows,
+            *reliability(pooled_cells(cells[name])),
             *before(as_treated),
-            Figure(None, ALL, None, "treated_even_odds", even, rows),
+            Figure(None, ALL, None, "treated_even_odds", even, known),
         ]
     return line, cells, measured
+
+
+def recalibration(held_out: Iterable[Cell]) -> Recalibration:
+    """The line that fits held-out loans best.
+
+    The identity where chance alone makes such a line, as it does on a few loans, or where it would
+    turn the ranking round.
+    """
+    line = cox(by_risk(held_out))
+    if line is None or line.slope <= 0 or line.distance < BEYOND_CHANCE:
+        return Recalibration()
+    return Recalibration(intercept=line.intercept, slope=line.slope)
+
+
+def cross_fitted(folds: Folds, plan: ScorePlan) -> dict[int | None, list[Cell]]:
+    """The cells of each fold, recalibrated by a line that was fitted on the others."""
+    found: dict[int | None, list[Cell]] = {}
+    for fold, cells in folds.items():
+        others = (cell for other in folds if other != fold for cell in folds[other])
+        found[fold] = recalibrated(cells, recalibration(others), plan)
+    return found
+
+
+def recalibrated(cells: Iterable[Cell], line: Recalibration, plan: ScorePlan) -> list[Cell]:
+    """Cells where a line takes them, with the points that they have there."""
+    scale = scale_of(plan)
+    moved = []
+    for each in cells:
+        log_odds = line.intercept + line.slope * each.log_odds
+        bounded = max(-WIDEST_LOG_ODDS, min(WIDEST_LOG_ODDS, log_odds))
+        there = each._replace(cell=round(bounded * PER_LOG_ODDS))
+        moved.append(there._replace(points=scale.points(there.log_odds)))
+    return by_risk(moved)
 
 
 def thresholds_of(plan: ScorePlan) -> list[float]:
@@ -67,10 +112,8 @@ def thresholds_of(plan: ScorePlan) -> list[float]:
 
 def approval_rate(cells: Sequence[Cell], plan: ScorePlan) -> float:
     """The share of loans that are approved by their PD, whatever a hard rule says; one at least."""
-    loans = [each.known + each.open for each in cells]
     below = plan.decisions.approve_below
-    approved = (count for each, count in zip(cells, loans, strict=True) if each.pd < below)
-    return sum(approved) / sum(loans)
+    return sum(each.loans for each in cells if each.pd < below) / sum(each.loans for each in cells)
 
 
 def pooled_cells(folds: Folds) -> list[Cell]:

@@ -3,13 +3,16 @@
 Each is fitted with no treatment and recalibrated as the logistic regression is.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.classification import GBTClassifier
+from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,11 +20,17 @@ from pyspark.sql import functions as F
 from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Form
-from credit_spark.evaluation.cells import Cell, Folds, collected, plainly_counted
-from credit_spark.features.columns import featured
+from credit_spark.evaluation.cells import (
+    WIDEST_LOG_ODDS,
+    Cell,
+    Folds,
+    collected,
+    counted,
+    plainly_counted,
+)
+from credit_spark.features.columns import Definition, featured, numbers_and_texts
 from credit_spark.modelling.binning import optbinning
-from credit_spark.modelling.boosting import boosted, counted_by_trees
-from credit_spark.modelling.pipeline import SCALED, scaled
+from credit_spark.modelling.pipeline import INDEX, SCALED, imputed_and_indexed, named, scaled
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
@@ -32,6 +41,10 @@ Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.
 MOST_ROWS_OF_LSTM = 50_000
 FEWEST_FOLDS_OF_LSTM = 3
+TREES, DEPTH, STEP = 60, 4, 0.15
+FEWEST_A_LEAF = 20
+# Cuts of a number; at least as many as a text has levels.
+CUTS = 32
 
 
 def benchmarked(run: RunContext, book: Book, name: Benchmark) -> Measured:
@@ -50,20 +63,18 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
         optbinning()
     if "lstm" not in names:
         return
+    folds, own = run.contract.model.folds, "the LSTM is trained and tested on folds of its own"
     if book.counts.rows > MOST_ROWS_OF_LSTM:
         raise InputError(
             f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
             f"loans; this book has {book.counts.rows:,}. Train without it"
         )
-    if run.contract.model.folds < FEWEST_FOLDS_OF_LSTM:
+    if folds < FEWEST_FOLDS_OF_LSTM:
+        raise InputError(f"{own}: model.folds must be {FEWEST_FOLDS_OF_LSTM} at least")
+    if book.development.select("fold").distinct().count() < folds:
         raise InputError(
-            "the LSTM is trained, validated and tested on folds of its own: model.folds must be "
-            f"{FEWEST_FOLDS_OF_LSTM} at least"
-        )
-    if book.development.select("fold").distinct().count() < run.contract.model.folds:
-        raise InputError(
-            "the LSTM is trained, validated and tested on folds of its own, and a fold has no "
-            "loan: too few borrowers, or too few loans that differ. Train without it"
+            f"{own}, and a fold has no loan: too few borrowers, or too few loans that differ. "
+            "Train without it"
         )
     keras()
 
@@ -85,11 +96,18 @@ def formed(run: RunContext, form: Form) -> RunContext:
 def boosted_trees(run: RunContext, book: Book) -> DataSets:
     """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
     rows = book.development.withColumn("outcome", F.col("loan.outcome"))
+    scale = scale_of(run.contract.score)
+    # Spark's trees vote for half of the log-odds.
+    exact = 2 * vector_to_array(F.col("rawPrediction"))[1]
+    log_odds = F.greatest(F.least(exact, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
+    points = F.floor(scale.at_even_odds - scale.a_unit * F.col("log_odds") + 0.5).cast("int")
 
     def cells(training: DataFrame, *others: DataFrame) -> list[list[Cell]]:
         trees = boosted(training, book.features, run.contract.model.seed)
-        plan = run.contract.score
-        return [collected(counted_by_trees(trees, each, plan)) for each in others]
+        votes = (
+            trees.transform(each).select("outcome", log_odds.alias("log_odds")) for each in others
+        )
+        return [collected(counted(each.withColumn("points", points))) for each in votes]
 
     def held_out(number: int) -> list[Cell]:
         is_held_out = F.col("fold") == number
@@ -103,6 +121,30 @@ def boosted_trees(run: RunContext, book: Book) -> DataSets:
     for name, own in zip(sets, cells(rows, *sets.values()), strict=True):
         found[name] = {None: own}
     return found
+
+
+def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> PipelineModel:
+    """Trees fitted on training rows: feature columns and `label` (1 bad, 0 good).
+
+    Trees take a text's levels as they are, and find thresholds and interactions that a line cannot.
+    Source: Friedman (2001), Greedy Function Approximation: A Gradient Boosting Machine.
+    """
+    numbers, texts = numbers_and_texts(features)
+    inputs = named("imputed", numbers) + named(INDEX, texts)
+    levels = training.agg(*[F.count_distinct(each) for each in texts]).first() if texts else ()
+    trees = GBTClassifier(
+        labelCol="label",
+        maxIter=TREES,
+        maxDepth=DEPTH,
+        stepSize=STEP,
+        minInstancesPerNode=FEWEST_A_LEAF,
+        # One level more, for a text that training has not seen.
+        maxBins=max([CUTS, *[each + 1 for each in levels or ()]]),
+        seed=seed,
+    )
+    assembler = VectorAssembler(inputCols=inputs, outputCol="features")
+    stages = [*imputed_and_indexed(training, features), assembler, trees]
+    return Pipeline(stages=stages).fit(training)
 
 
 def lstm(run: RunContext, book: Book) -> DataSets:

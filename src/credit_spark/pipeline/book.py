@@ -13,14 +13,15 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.features.columns import Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
+from credit_spark.modelling.bins import Classes
 from credit_spark.modelling.diagnostics import inflations, single_aucs
-from credit_spark.modelling.imbalance import Classes, classes
+from credit_spark.modelling.imbalance import classes
 from credit_spark.modelling.pipeline import scaled
-from credit_spark.modelling.quantiles import ends
+from credit_spark.modelling.quantiles import ends, sample_of
 from credit_spark.modelling.regression import terms_of_slope_1
 from credit_spark.modelling.splits import fold, out_of_time_from
+from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.watched import watched_in
 from credit_spark.scoring.document import LeftOut, Term, Watched
 from credit_spark.storage.session import checkpointed
 
@@ -89,6 +90,8 @@ def read_book(run: RunContext) -> Book:
     attained = ends(development, features) if contract.score.reference == "best" else {}
     terms = terms_of_slope_1(scaling, features, reasons, attained)
     found = inflations(scaling, development, terms)
+    own = development.select("loan.*")
+    watched = with_bins(watched_of(contract, features), sample_of(own, counts.rows))
     sparse = [
         f"{name}: it is null for {share:.1%} of the loans"
         for name, share in missing.items()
@@ -109,7 +112,7 @@ def read_book(run: RunContext) -> Book:
         left_out=left_out,
         terms=terms,
         inflations=found,
-        watched=watched_in(contract, features, development.select("loan.*"), counts),
+        watched=tuple(with_counts(watched, profiled(own.withColumn("pd", F.lit(0.0)), watched))),
         remarks=(*leaks, *sparse, *collinear),
     )
 

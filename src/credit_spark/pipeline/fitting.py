@@ -13,12 +13,12 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
-from credit_spark.evaluation.calibration import log_loss
 from credit_spark.evaluation.cells import Cell, Folds, collected, counted
 from credit_spark.evaluation.figures import ALL, Figure, pooled
-from credit_spark.evaluation.metrics import auc
+from credit_spark.evaluation.metrics import auc, log_loss
 from credit_spark.modelling.binning import binned
-from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
+from credit_spark.modelling.bins import Classes
+from credit_spark.modelling.imbalance import WEIGHT, classes, offset, treated, weights
 from credit_spark.modelling.regression import Design, fits, linear, vectors
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter

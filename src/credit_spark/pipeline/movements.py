@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.tables import loans
 from credit_spark.modelling.movement import Models, moved
-from credit_spark.modelling.sampling import sample_by_id
+from credit_spark.modelling.quantiles import sample_by_id
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import version_of
 from credit_spark.scoring.document import ModelDocument

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from credit_spark.evaluation.calibration import tenths
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, passed
-from credit_spark.evaluation.metrics import auc, ks, ks_threshold
+from credit_spark.evaluation.metrics import auc, ks, ks_threshold, tenths
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, number_of
 from credit_spark.reporting.charts import FEWEST_KNOWN, Chart, Rate, lines, nothing, rates
 from credit_spark.reporting.facts import NightFacts
