@@ -21,9 +21,9 @@ from sklearn.linear_model import LogisticRegression
 from write import PROJECT, refilled
 
 from credit_spark.evaluation.cells import Cell, collected, counted
-from credit_spark.evaluation.drift import Drift, Expected, Seen, drifts, worst
+from credit_spark.evaluation.curves import cutoff
+from credit_spark.evaluation.drift import Bin, Drift, Expected, Seen, by_subject, drifts, worst
 from credit_spark.evaluation.metrics import auc
-from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.modelling.watching import (
     named_bins,
     profiled,
@@ -31,7 +31,6 @@ from credit_spark.modelling.watching import (
     with_bins,
     with_counts,
 )
-from credit_spark.pipeline.assessment import approval_rate
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.scoring.frames import scores_of
 from credit_spark.settings import resolve
@@ -158,7 +157,10 @@ def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
     subjects = (score, *with_counts(binned, profiled(scored, binned)))
     held = collected(counted(with_scores(spark, held_out, model)))
     expected = Expected(
-        auc(held), model.facts.good, model.facts.bad, approval_rate(held, model.score)
+        auc(held),
+        model.facts.good,
+        model.facts.bad,
+        cutoff(held, model.score.decisions.approve_below).share,
     )
     return model.model_copy(update={"watched": subjects}), expected
 
@@ -205,7 +207,7 @@ def judged(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[
     bins = by_subject(
         Bin.of(each) for each in named_bins(model, (), profiled(scored, model.watched))
     )
-    seen = Seen(bins, auc(cells), approval_rate(cells, model.score))
+    seen = Seen(bins, auc(cells), cutoff(cells, model.score.decisions.approve_below).share)
     return drifts(seen, expected, SETTINGS.monitor)
 
 

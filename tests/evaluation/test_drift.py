@@ -6,16 +6,17 @@ from scipy.stats import chi2, norm
 from sklearn.metrics import roc_auc_score
 
 from credit_spark.evaluation.drift import (
+    Bin,
     Expected,
     Outcomes,
     Seen,
     advice,
     auc_error,
+    by_subject,
     drifts,
     psi,
     worst,
 )
-from credit_spark.evaluation.profiles import Bin, by_subject
 from credit_spark.settings import Monitor
 
 BOUNDS = Monitor(

@@ -8,16 +8,19 @@ import pytest
 from pyspark.ml.functions import vector_to_array
 
 from credit_spark.features.columns import Definition
-from credit_spark.modelling.binning import binned, cuts, merged_texts, pre_counted
-from credit_spark.modelling.bins import (
+from credit_spark.modelling.binning import (
     MISSING,
     Classes,
+    binned,
     bins_of_number,
     bins_of_text,
+    cuts,
     evident,
+    merged_texts,
     named,
+    pre_counted,
 )
-from credit_spark.modelling.pipeline import sql_columns
+from credit_spark.modelling.regression import sql_columns
 
 LARGEST = "1.7976931348623157e308"
 COUNTS = [Classes(90, 10), Classes(80, 20), Classes(50, 50)]

@@ -8,8 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from credit_spark.features.columns import Definition
 from credit_spark.modelling.diagnostics import inflations
-from credit_spark.modelling.pipeline import scaled
-from credit_spark.modelling.regression import terms_of_slope_1
+from credit_spark.modelling.regression import scaled, terms_of_slope_1
 
 NAMES = ["a", "b", "c", "d"]
 FEATURES = [Definition(each, each, is_text=False) for each in NAMES]

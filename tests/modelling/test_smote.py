@@ -6,8 +6,7 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from credit_spark.features.columns import Definition, featured
-from credit_spark.modelling.bins import Classes
-from credit_spark.modelling.imbalance import classes, treated, weights
+from credit_spark.modelling.imbalance import Classes, classes, treated, weights
 from credit_spark.modelling.smote import SmotePlan, made_up
 
 NUMBERS, TEXTS = ["feature_a", "feature_b"], ["feature_t"]

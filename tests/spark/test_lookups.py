@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from credit_spark.evaluation.cells import Cell
-from credit_spark.evaluation.cutoffs import curve, cutoff
+from credit_spark.evaluation.curves import curve, cutoff
 from tests.nights import arrow, run
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling import quantiles as sampling
-from credit_spark.modelling.pipeline import imputed_and_indexed
 from credit_spark.modelling.quantiles import quantiles
+from credit_spark.modelling.regression import imputed_and_indexed
 
 ROWS = 20_000
 FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]

@@ -12,10 +12,16 @@ from sklearn.linear_model import LogisticRegression
 from credit_spark.contract.models import Decisions, Penalty, ScorePlan
 from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import Definition, column_of, featured
-from credit_spark.modelling.bins import Classes
-from credit_spark.modelling.imbalance import classes, offset, treated, weights
-from credit_spark.modelling.pipeline import assembled, scaled
-from credit_spark.modelling.regression import Fit, fits, linear, terms_of_slope_1, vectors
+from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.modelling.regression import (
+    Fit,
+    assembled,
+    fits,
+    linear,
+    scaled,
+    terms_of_slope_1,
+    vectors,
+)
 from credit_spark.scoring.document import (
     Facts,
     ModelDocument,

@@ -13,7 +13,6 @@ from credit_spark.evaluation.metrics import auc, ks
 from credit_spark.evaluation.vintages import (
     VINTAGE,
     collected_vintages,
-    counted_vintages,
     month_of,
     number_of,
     vintage_figures,
@@ -69,7 +68,7 @@ def test_each_vintage_is_measured_by_itself(spark) -> None:
         (DECEMBER, 0.0, 7, "bad"), (None, 0.0, 7, "bad"),
     ]  # fmt: skip
 
-    by_month = collected_vintages(counted_vintages(spark.createDataFrame(rows, SCORED)))
+    by_month = collected_vintages(spark.createDataFrame(rows, SCORED))
     found = {(each.segment, each.metric): each for each in vintage_figures(by_month)}
 
     assert [*by_month] == [DECEMBER, MARCH, None]
@@ -89,9 +88,7 @@ def test_coarse_cells_are_twentieths_of_log_odds_half_to_even(spark) -> None:
     values = [-1.024, -0.976, 0.125, 0.175, -0.125, 24.99]
     rows = [(5, each, 1, "good") for each in values]
 
-    ((_, cells),) = collected_vintages(
-        counted_vintages(spark.createDataFrame(rows, SCORED))
-    ).items()
+    ((_, cells),) = collected_vintages(spark.createDataFrame(rows, SCORED)).items()
 
     expected = Counter(int(np.rint(each * 20)) * 50 for each in values)
     assert {each.cell: each.good for each in cells} == expected

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from credit_spark.evaluation.cells import Cell, collected, counted
-from credit_spark.evaluation.profiles import Bin, by_subject
+from credit_spark.evaluation.drift import Bin, by_subject
 from credit_spark.modelling.diagnostics import correlations
 from credit_spark.modelling.watching import (
     MOST_LEVELS,

@@ -51,15 +51,10 @@ Folds = Mapping[int | None, Sequence[Cell]]
 
 
 def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:
-    """Loans counted by `by`, `cell` and `points`: `good`, `bad`, `open`.
+    """Loans counted by the columns `by`, then `cell` and `points`: `good`, `bad`, `open`.
 
-    Args:
-        scored: Columns `log_odds` (within WIDEST_LOG_ODDS), `points`, and `outcome`, where null
-            counts as open.
-        by: More columns to group by; they come first.
-
-    Returns:
-        One row a group. A cell is rounded half away from zero, as Spark's `round` does.
+    In come `log_odds` (within WIDEST_LOG_ODDS), `points`, and `outcome`, where null counts as open.
+    A cell is rounded half away from zero, as Spark's `round` does.
     """
     outcome = F.col("outcome")
     cell = F.round(F.col("log_odds") * PER_LOG_ODDS).cast("int").alias("cell")

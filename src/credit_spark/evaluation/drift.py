@@ -5,15 +5,15 @@ takes it. Chance is shared out: of nights on which nothing changed, at most a sh
 `false_alarms` has any figure beyond chance (Bonferroni's inequality).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from math import exp, hypot, log, sqrt
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from scipy.special import chdtri, ndtri
 
 from credit_spark.contract.tables import MISSING, OTHER, STATUSES
-from credit_spark.evaluation.profiles import Bin, Profiles
 from credit_spark.settings import Monitor
 
 Status = Literal["stable", "watch", "act"]
@@ -31,6 +31,44 @@ CAUSES = {
     "loans are not those that it learnt from": ("psi", "approval_rate"),
     "many more or fewer loans came than usual": ("volume",),
 }
+
+
+class Bin(NamedTuple):
+    """A bin of a subject, as it stands in the table `profiles`, and a night's loans in it.
+
+    `reference` are loans that the model learnt from, `reference_bad` the bad ones. Good and bad
+    are only those loans that are old enough to judge by.
+    """
+
+    role: str
+    subject: str
+    bin: int
+    label: str
+    good: int
+    bad: int
+    open: int
+    pd_sum: float
+    known_pd_sum: float
+    reference: int | None
+    reference_bad: int | None
+
+    @property
+    def loans(self) -> int:
+        """All loans in it."""
+        return self.good + self.bad + self.open
+
+    @property
+    def known(self) -> int:
+        """Loans with an outcome that may be judged by."""
+        return self.good + self.bad
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """A bin from a row of the table."""
+        return cls(*[row[name] for name in cls._fields])
+
+
+Profiles = Mapping[tuple[str, str], list[Bin]]
 
 
 class Expected(NamedTuple):
@@ -123,6 +161,12 @@ class Change(NamedTuple):
             self.subject, self.measure, psi, self.value, self.reference, self.off(chance),
             self.rows, "stable" if not is_changed else "act" if self.distance >= act else "watch",
         )  # fmt: skip
+
+
+def by_subject(bins: Iterable[Bin]) -> Profiles:
+    """The bins of each role's subjects, in order; subjects by their names."""
+    ordered = sorted(bins, key=lambda each: each[:3])
+    return {key: list(own) for key, own in groupby(ordered, key=lambda each: each[:2])}
 
 
 def drifts(seen: Seen, expected: Expected, bounds: Monitor) -> list[Drift]:
@@ -251,25 +295,25 @@ def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Ch
 
     The model's own PDs rest on the bads that it has learnt from: all of them, or a part's.
     """
-    bad, known = sum(each.bad for each in seen.score), sum(each.known for each in seen.score)
-    whole = Outcomes("outcomes", known, bad, sum(each.known_pd_sum for each in seen.score))
     parts = [
-        (Outcomes(f"{name}={each.label}", each.known, each.bad, each.known_pd_sum), each)
+        (_outcomes(f"{name}={each.label}", [each]), each.reference_bad or 0)
         for (role, name), bins in seen.profiles.items()
         if role == "segment"
         for each in bins
     ]
-    yield from _calibration(whole, expected.bad, bounds)
-    for part, own in parts:
-        yield from _calibration(part, own.reference_bad or 0, bounds)
-    for month in seen.fresh:
-        yield from _calibration(month, expected.bad, bounds)
+    of_all = [(each, expected.bad) for each in (_outcomes("outcomes", seen.score), *seen.fresh)]
+    for found, learnt_bad in (of_all[0], *parts, *of_all[1:]):
+        if found.pds >= FEWEST_OF_A_CLASS:
+            yield _calibration(found, learnt_bad, bounds)
 
 
-def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Iterator[Change]:
+def _outcomes(of: str, bins: Sequence[Bin]) -> Outcomes:
+    known, bad = sum(each.known for each in bins), sum(each.bad for each in bins)
+    return Outcomes(of, known, bad, sum(each.known_pd_sum for each in bins))
+
+
+def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Change:
     """Roots of counts are about normal, however few; counts and their logarithms are skewed."""
-    if found.pds < FEWEST_OF_A_CLASS:
-        return
     ratio = found.bad / found.pds
     # Of bads given their PDs, and of the PDs.
     spread = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
@@ -279,10 +323,8 @@ def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Iterator[C
         root = 1 + (distance if ratio >= 1 else -distance) / 2
         return abs(max(0.0, root) ** 2 - 1)
 
-    distance = abs(_root(ratio))
-    yield Change(
-        found.of, "calibration", ratio, 1.0, distance, (watch, act), spread, found.known, off=off
-    )
+    about = (found.of, "calibration", ratio, 1.0, abs(_root(ratio)))
+    return Change(*about, (watch, act), spread, found.known, off=off)
 
 
 def _root(ratio: float) -> float:

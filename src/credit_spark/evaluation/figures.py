@@ -1,5 +1,6 @@
 """Cells to the rows of `metrics`: one data set, its folds, their mean and spread."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
@@ -71,11 +72,8 @@ def fold_figures(
 
     The standard deviation is the sample's, over folds; it is left out where a fold has no value.
     """
-    each = [
-        figure
-        for fold in sorted(folds, key=str)
-        for figure in figures(folds[fold], thresholds, fold)
-    ]
+    ordered = sorted(folds, key=str)
+    each = [figure for fold in ordered for figure in figures(folds[fold], thresholds, fold)]
     pooled = figures([cell for cells in folds.values() for cell in cells], thresholds)
     return each + pooled + _spread(each, thresholds)
 
@@ -87,6 +85,7 @@ def segment_figures(segment: str, cells: Sequence[Cell], names: Sequence[str]) -
     return [Figure(None, ALL, None, name, value, known, segment) for name, value in values.items()]
 
 
+# By whether the champion and the challenger approve.
 APPROVED_BY = {
     (True, True): "approved_by=both",
     (True, False): "approved_by=champion",
@@ -127,15 +126,17 @@ def pooled(measured: Iterable[Figure], metric: str, threshold: float | None = No
 
 
 def _spread(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]:
-    by_name: dict[tuple[str, float | None, str], list[Figure]] = {}
+    by_name = defaultdict(list)
     for figure in each:
         if figure.threshold is None or figure.threshold in thresholds:
-            by_name.setdefault((figure.label, figure.threshold, figure.metric), []).append(figure)
+            by_name[figure.label, figure.threshold, figure.metric].append(figure)
     spread: list[Figure] = []
-    for (label, threshold, metric), same in by_name.items():
+    for about, same in by_name.items():
         values = [figure.value for figure in same if figure.value is not None]
-        rows = sum(figure.rows for figure in same)
         if len(values) == len(same) > 1:
-            for name, value in (("mean", fmean(values)), ("sd", stdev(values))):
-                spread.append(Figure(None, label, threshold, f"{metric}_{name}", value, rows))
+            whole = Figure(None, *about, fmean(values), sum(figure.rows for figure in same))
+            spread += [
+                whole._replace(metric=f"{whole.metric}_mean"),
+                whole._replace(metric=f"{whole.metric}_sd", value=stdev(values)),
+            ]
     return spread

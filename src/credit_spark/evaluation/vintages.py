@@ -25,16 +25,9 @@ Vintages = Mapping[int | None, Sequence[Cell]]
 def with_vintage(loans: DataFrame, observed_on: str | None, as_of: date, months: int) -> DataFrame:
     """Loans with their vintage, and with the `outcome` of those that are too young set to open.
 
-    Args:
-        loans: `outcome`, and the date column `observed_on`.
-        observed_on: The column that dates a loan; None: the contract has none, so there are no
-            vintages, and every outcome counts.
-        as_of: The batch date, at which a loan's age is taken.
-        months: Full months that a loan must be old for its outcome to count; 0: every outcome
-            counts. A loan with no date is too young.
-
-    Returns:
-        The same columns and VINTAGE: months since year 0, null where the date is.
+    Too young is a loan with no date, or of fewer full `months` at the batch date; with 0 months, or
+    no column `observed_on` that dates a loan, every outcome counts. VINTAGE is months since year 0,
+    null where the date is.
     """
     if observed_on is None:
         return loans.withColumn(VINTAGE, F.lit(None).cast("int"))
@@ -61,15 +54,11 @@ def month_of(vintage: int) -> str:
     return f"{vintage // 12:04d}-{vintage % 12 + 1:02d}"
 
 
-def counted_vintages(scored: DataFrame) -> DataFrame:
-    """Loans counted by VINTAGE and coarse cells: `cell`, `points` (0), `good`, `bad`, `open`."""
+def collected_vintages(scored: DataFrame) -> Vintages:
+    """The coarse cells of each VINTAGE, in order; those of loans with no date last."""
     # Half to even, where cells of thousandths are rounded half away from zero.
     coarse = F.rint(F.col("log_odds") * STEPS) / STEPS
-    return counted(scored.withColumns({"log_odds": coarse, "points": F.lit(0)}), [VINTAGE])
-
-
-def collected_vintages(counts: DataFrame) -> Vintages:
-    """The cells of each vintage, in order; those of loans with no date last."""
+    counts = counted(scored.withColumns({"log_odds": coarse, "points": F.lit(0)}), [VINTAGE])
     found: dict[int | None, list[Cell]] = defaultdict(list)
     for vintage, *cell in counts.collect():
         found[vintage].append(Cell(*cell))

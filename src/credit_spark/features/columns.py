@@ -27,8 +27,8 @@ class Definition(NamedTuple):
 
 def definitions(contract: Contract) -> list[Definition]:
     """The contract's features, compiled, in the contract's order."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    compiled = {name: expression(each.sql, kinds) for name, each in contract.features.items()}
+    features = contract.features.items()
+    compiled = {name: expression(each.sql, contract.kinds) for name, each in features}
     return [Definition(name, each.sql, each.is_text) for name, each in compiled.items()]
 
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from credit_spark.evaluation.cutoffs import Cutoff, curve, cutoff
+from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import document_of, opened
 from credit_spark.scoring.frames import kinds_of

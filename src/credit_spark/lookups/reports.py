@@ -14,7 +14,7 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DRIFT, METRICS, MOVEMENTS, PROFILES
 from credit_spark.evaluation.cells import by_risk
-from credit_spark.evaluation.profiles import Bin, by_subject
+from credit_spark.evaluation.drift import Bin, by_subject
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import opened
 from credit_spark.reporting.facts import NightFacts, Row

@@ -1,30 +1,32 @@
 """A binned design: pre-bins counted in Spark, merged, and the weight of evidence of each bin.
 
-In come the same training rows as for a linear design; its terms are texts, a level a bin.
-Source: Navas-Palencia (2020), Optimal binning: mathematical programming formulation.
+In come the same training rows as for a linear design. A binned feature is a text, the name of the
+bin, so whatever scores a text scores it; its terms have a level a bin.
+Source: Siddiqi, Credit Risk Scorecards, chapter 6, Initial characteristic analysis; and
+Navas-Palencia (2020), Optimal binning: mathematical programming formulation.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from math import fsum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from sqlglot import exp
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.expressions import expression, valued
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING
-from credit_spark.features.columns import Definition, column_of, feature_of
-from credit_spark.modelling.bins import Bin, Classes, bins_of_number, bins_of_text, evident, named
-from credit_spark.modelling.pipeline import ASSEMBLED, sql_columns
+from credit_spark.features.columns import LARGEST, Definition, column_of, feature_of
+from credit_spark.modelling.imbalance import Classes
 from credit_spark.modelling.quantiles import quantiles
-from credit_spark.modelling.regression import Design, Equation
+from credit_spark.modelling.regression import ASSEMBLED, Design, Equation, sql_columns
 from credit_spark.modelling.watching import bucketed
 from credit_spark.scoring.document import Category, Level
 
@@ -33,8 +35,28 @@ PRE_BINS, MOST_BINS = 40, 8
 SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
 # Of the loans, at least so large a share stands in a bin.
 SMALLEST_BIN = 0.05
+OTHER = "(any other)"
+# A blank for the value, which no text of a book can hold.
+VALUE = "\0"
+# As features do: what is not finite is not known.
+_LARGEST = f"{LARGEST!r}".replace("e+", "e")
+IS_MISSING = f"{VALUE} is null or not {VALUE} between -{_LARGEST} and {_LARGEST}"
 Edges = Mapping[str, Sequence[float]]
-PreBins = Mapping[str, Mapping[str, Classes]]
+
+
+class Bin(NamedTuple):
+    """A bin: its name, when a value is in it where it was in none before, its share, its evidence.
+
+    `condition` is SQL with a blank for the value; None: whatever is left. `evidence` is the
+    log-odds of bad above those of all loans, none where no loan is in the bin. `texts` are what a
+    text's bin holds.
+    """
+
+    name: str
+    condition: str | None
+    share: float
+    evidence: float
+    texts: tuple[str, ...] = ()
 
 
 def binned(training: DataFrame, features: Sequence[Definition], contract: Contract) -> Design:
@@ -86,11 +108,8 @@ def edges_of(
 
 
 def pre_counted(
-    training: DataFrame,
-    features: Sequence[Definition],
-    edges: Edges,
-    specials: Mapping[str, Sequence[float]],
-) -> PreBins:
+    training: DataFrame, features: Sequence[Definition], edges: Edges, specials: Edges
+) -> Mapping[str, Mapping[str, Classes]]:
     """Good and bad training rows of every feature's pre-bins, in one aggregation.
 
     Returns:
@@ -206,10 +225,83 @@ def optbinning() -> Any:
     return library
 
 
+def bins_of_number(
+    splits: Sequence[float],
+    counts: Sequence[Classes],
+    missing: Classes,
+    special: Mapping[float, Classes],
+) -> list[Bin]:
+    """A number's bins, those of values that stand apart first: the missing, the special.
+
+    In come the values at which bins begin, but for the first, and the loans of each.
+    """
+    below = [*[f"{VALUE} < {split!r}" for split in splits], None]
+    return _bins([
+        (MISSING, IS_MISSING, missing),
+        *[(repr(value), f"{VALUE} = {value!r}", each) for value, each in special.items()],
+        *zip(_names(splits), below, counts, strict=True),
+    ])  # fmt: skip
+
+
+def bins_of_text(groups: Sequence[Sequence[str]], counts: Sequence[Classes]) -> list[Bin]:
+    """A text's bins: groups of texts; one that is in no group is in no bin."""
+    known = f"coalesce({VALUE}, {_quoted(MISSING)})"
+    texts = [tuple(sorted(group)) for group in groups]
+    conditions = [f"{known} in ({', '.join(map(_quoted, own))})" for own in texts]
+    bins = _bins(list(zip(map(", ".join, texts), conditions, counts, strict=True)))
+    return [each._replace(texts=own) for each, own in zip(bins, texts, strict=True)]
+
+
+def named(bins: Sequence[Bin], value: str) -> str:
+    """SQL of the name of a value's bin; OTHER where it is in none."""
+    return _case(value, [(each.condition, _quoted(each.name)) for each in bins], _quoted(OTHER))
+
+
+def evident(bins: Sequence[Bin], value: str) -> str:
+    """SQL of the evidence of a value's bin; none where it is in none."""
+    return _case(value, [(each.condition, f"{each.evidence!r}d") for each in bins], "0d")
+
+
+def _case(value: str, results: Sequence[tuple[str | None, str]], other: str) -> str:
+    whens = [
+        f"when {condition.replace(VALUE, value)} then {result}"
+        for condition, result in results
+        if condition is not None
+    ]
+    (left,) = [result for condition, result in results if condition is None] or [other]
+    return f"case {' '.join(whens)} else {left} end" if whens else left
+
+
+def _bins(found: Sequence[tuple[str, str | None, Classes]]) -> list[Bin]:
+    whole = Classes(*map(sum, zip(*[each for _, _, each in found], strict=True)))
+    taken = [OTHER]
+    bins = []
+    for name, condition, each in found:
+        evidence = each.log_odds - whole.log_odds if each.rows else 0.0
+        # A number follows a name that is taken: what is scored is told by it.
+        numbered = (name if nth == 1 else f"{name} ({nth})" for nth in count(1))
+        taken.append(next(each for each in numbered if each not in taken))
+        bins.append(Bin(taken[-1], condition, each.rows / whole.rows, evidence))
+    return bins
+
+
+def _names(splits: Sequence[float]) -> list[str]:
+    """Names of a number's bins; no two splits read the same."""
+    if not splits:
+        return ["any"]
+    written = ([f"{split:.{digits}g}" for split in splits] for digits in range(4, 18))
+    ends = next(each for each in written if len({*each}) == len(splits))
+    between = [f"{low} to {high}" for low, high in pairwise(ends)]
+    return [f"under {ends[0]}", *between, f"{ends[-1]} and more"]
+
+
+def _quoted(text: str) -> str:
+    return str(exp.Literal.string(text).sql(dialect="spark"))
+
+
 def _category(name: str, slope: float, bins: Sequence[Bin], contract: Contract) -> Category:
     """A term of a feature's evidence as one of its bins' names: the same number, bin by bin."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    feature = contract.features[name]
+    feature, kinds = contract.features[name], contract.kinds
     sql = expression(named(bins, f"({valued(feature.sql, kinds)})"), kinds).sql
     levels = tuple(
         Level(

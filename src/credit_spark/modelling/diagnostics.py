@@ -16,10 +16,9 @@ from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
 from credit_spark.features.columns import Definition
 from credit_spark.modelling.binning import edges_of, pre_counted
-from credit_spark.modelling.bins import Classes
-from credit_spark.modelling.pipeline import SCALED
+from credit_spark.modelling.imbalance import Classes
 from credit_spark.modelling.quantiles import sample_by_id
-from credit_spark.modelling.regression import numbers_first
+from credit_spark.modelling.regression import SCALED, numbers_first
 from credit_spark.modelling.watching import number
 from credit_spark.scoring.document import Number, Term, Watched
 
@@ -33,7 +32,6 @@ Numbers = npt.NDArray[np.float64]
 def single_aucs(training: DataFrame, features: Sequence[Definition]) -> dict[str, float]:
     """The AUC that each feature reaches alone, its cells ordered by their rate of bad.
 
-    One that separates good from bad almost alone is no feature but the answer.
     A number's cells are twentieths of its values, with null as one of its own; a text's are its
     texts. In come feature columns and `label` (1 bad, 0 good).
     """
@@ -46,10 +44,8 @@ def single_aucs(training: DataFrame, features: Sequence[Definition]) -> dict[str
 
 def _auc(counts: Iterable[Classes]) -> float:
     ordered = sorted(counts, key=lambda each: each.bad / each.rows)
-    return (
-        auc([Cell(nth, 0, int(good), int(bad), 0) for nth, (good, bad) in enumerate(ordered)])
-        or 0.5
-    )
+    cells = [Cell(nth, 0, int(each.good), int(each.bad), 0) for nth, each in enumerate(ordered)]
+    return auc(cells) or 0.5
 
 
 def inflations(
@@ -57,10 +53,9 @@ def inflations(
 ) -> dict[str, float]:
     """The generalised variance inflation of each feature: how far the others tell it.
 
-    1 is a feature of its own; from 10 on, its coefficient and the reasons that rest on it are
-    hardly told from those of others; infinite where the others tell it exactly. `scaling` was
-    fitted on the training rows, `terms` have its means. Of a text's levels, the commonest is left
-    out: all together, they always add up to one.
+    1 is a feature of its own; infinite where the others tell it exactly. `scaling` was fitted on
+    the training rows, `terms` have its means. Of a text's levels, the commonest is left out: all
+    together, they always add up to one.
     Source: Fox and Monette (1992), Generalized Collinearity Diagnostics.
     """
     places = _places(terms)
@@ -101,10 +96,8 @@ def correlations(
 ) -> list[tuple[str, str, float]]:
     """Pearson's correlation of each two numeric features that vary.
 
-    Args:
-        loans: `loan_id`, and the columns that the features read.
-        rows: How many loans there are; of many, a sample by `loan_id` represents them.
-        watched: The model's monitored subjects; a missing value counts as about the median.
+    In come `loan_id` and the columns that the features read; of many `rows`, a sample by `loan_id`
+    represents them. A missing value counts as about the median.
     """
     numbers = [each for each in watched if each.role == "feature" and not each.is_text]
     if rows < 2 or len(numbers) < 2:

@@ -5,6 +5,7 @@ that is known, and calibration takes away again.
 """
 
 from math import log, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from pyspark.sql import DataFrame
@@ -12,12 +13,30 @@ from pyspark.sql import functions as F
 from scipy.special import pdtr
 
 from credit_spark.contract.models import Treatment
-from credit_spark.modelling.bins import Classes
 from credit_spark.modelling.smote import SmotePlan, smoted
 from credit_spark.modelling.watching import bucketed
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
+# Added to each count, so that a bin of nothing but good loans has evidence that is finite.
+HALF = 0.5
+
+
+class Classes(NamedTuple):
+    """How many rows are good and bad, or what they weigh together."""
+
+    good: float
+    bad: float
+
+    @property
+    def rows(self) -> int:
+        """Both together."""
+        return int(self.good + self.bad)
+
+    @property
+    def log_odds(self) -> float:
+        """Log-odds of bad."""
+        return log((self.bad + HALF) / (self.good + HALF))
 
 
 def classes(rows: DataFrame) -> Classes:

@@ -7,7 +7,6 @@ rounding of points to whole ones.
 
 from collections.abc import Sequence
 from functools import reduce
-from itertools import accumulate
 from operator import add
 from typing import NamedTuple
 
@@ -50,21 +49,15 @@ def moved(
 ) -> list[Moved]:
     """What moved the loans that are in both frames, by feature, by segment, and in all.
 
-    Args:
-        earlier: Loans of the earlier date: `loan_id`, once each, and the contract's columns.
-        later: The same of the later date.
-        models: The models that scored them.
-        segments: Monitored subjects, whose bins of the later date the change is summed by.
-
-    Returns:
-        Sums over the loans; nothing where no loan is in both.
+    A frame has `loan_id`, once each, and the contract's columns. The change is summed by the
+    `segments`' bins of the later date; nothing is returned where no loan is in both.
     """
     both = (*models.old.features, *models.new.features)
     names = [*dict.fromkeys(each.name for each in both), SCALE]
-    sizes = [1, *[len(each.labels) for each in segments]]
-    begins = [*accumulate([0, *sizes[:-1]])]
-    bins = [F.lit(0), *[F.col(bin_column(nth)) for nth in range(len(segments))]]
-    places = [own + begin for own, begin in zip(bins, begins, strict=True)]
+    parts, places = [WHOLE], [F.lit(0)]
+    for nth, each in enumerate(segments):
+        places.append(F.col(bin_column(nth)) + len(parts))
+        parts += [f"{each.name}={label}" for label in each.labels]
     sums = [
         F.struct(*[F.sum(F.col(by)[nth]) for nth in range(len(names) + 1)]).alias(by)
         for by in (INPUTS, MODEL)
@@ -77,7 +70,6 @@ def moved(
         .orderBy("place")
         .collect()
     )
-    parts = [WHOLE, *[f"{each.name}={label}" for each in segments for label in each.labels]]
     features = [
         Moved(f"feature={name}", row["loans"], row["inputs"][nth], row["model"][nth])
         for row in rows[:1]

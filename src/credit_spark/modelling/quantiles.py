@@ -3,7 +3,7 @@
 A sample has the same rows on every run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pyspark.sql import DataFrame
@@ -15,10 +15,7 @@ from credit_spark.features.columns import Definition, column_of
 ENOUGH, SEED = 100_000, 1
 # A share of the rows that has a value; with fewer, a sample could have hardly any.
 DENSE = 0.5
-# What a feature attains lies between these shares of its values: outliers would be no reference.
-ATTAINED = (0.05, 0.95)
 RANK_ERROR = 0.001
-Ends = Mapping[str, tuple[float, float]]
 
 
 def sample_of(rows: DataFrame, many: float) -> DataFrame:
@@ -39,12 +36,6 @@ def sample_by_id(loans: DataFrame, many: int, most: int = ENOUGH) -> DataFrame:
     """
     parts = -(-many // most)
     return loans if parts <= 1 else loans.where(F.pmod(F.xxhash64("loan_id"), F.lit(parts)) == 0)
-
-
-def ends(training: DataFrame, features: Sequence[Definition]) -> Ends:
-    """Of each numeric feature the least and the greatest value of the middle nine tenths."""
-    found = quantiles(training, features, ATTAINED)
-    return {name: (values[0], values[-1]) for name, values in found.items() if values}
 
 
 def quantiles(

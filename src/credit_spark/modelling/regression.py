@@ -1,25 +1,40 @@
 """The linear design, and the fit of any design by Spark ML's logistic regression.
 
-A design is made of training rows as they are; treatments of the imbalance are then of its vectors.
+Stages impute, index, encode, assemble and scale; of the vector all numbers come first, then each
+text's levels. A design is made of training rows as they are; treatments of the imbalance are then
+of its vectors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.ml import PipelineModel
+from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import LogisticRegression
-from pyspark.ml.feature import StandardScalerModel
+from pyspark.ml.feature import (
+    Imputer,
+    ImputerModel,
+    OneHotEncoder,
+    SQLTransformer,
+    StandardScaler,
+    StandardScalerModel,
+    StringIndexer,
+    StringIndexerModel,
+    VectorAssembler,
+)
 from pyspark.sql import DataFrame
 
 from credit_spark.contract.models import Penalty
-from credit_spark.features.columns import Definition
+from credit_spark.features.columns import Definition, column_of, feature_of, numbers_and_texts
 from credit_spark.modelling.imbalance import WEIGHT
-from credit_spark.modelling.pipeline import ASSEMBLED, assembled, levels_of, medians_of
-from credit_spark.modelling.quantiles import Ends
+from credit_spark.modelling.quantiles import quantiles
 from credit_spark.scoring.document import Category, Level, Number, Term, multiplied
 
+ASSEMBLED, SCALED, INDEX = "assembled", "scaled", "index"
+# What a statement of Spark ML's calls the rows that it is given.
+TABLE = "__THIS__"
 MOST_ITERATIONS = 500
 # Coefficients then agree with those of other solvers to six digits.
 TOLERANCE = 1e-9
@@ -48,6 +63,78 @@ class Fit(NamedTuple):
 
     equation: Equation
     pipeline: PipelineModel
+
+
+def assembled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
+    """Fitted stages from feature columns to the vector `assembled`, numbers less their median.
+
+    So what never varies is zero, and no rounding of weighted sums makes it seem to vary.
+    """
+    numbers, texts = numbers_and_texts(features)
+    columns = imputed_and_indexed(training, features)
+    centring = sql_columns([
+        f"`imputed_{column_of(name)}` - ({median!r}D) as `centred_{column_of(name)}`"
+        for name, median in medians_of(columns).items()
+    ])  # fmt: skip
+    encoder = OneHotEncoder(inputCols=named(INDEX, texts), outputCols=named("levels", texts))
+    inputs = named("centred", numbers) + named("levels", texts)
+    assembler = VectorAssembler(inputCols=inputs, outputCol=ASSEMBLED)
+    stages = [*columns, centring, *([encoder] if texts else []), assembler]
+    return Pipeline(stages=stages).fit(training)
+
+
+def scaled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
+    """The same, and to the vector `scaled`, of mean 0 and deviation 1."""
+    assembling = assembled(training, features)
+    scaler = StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True)
+    return PipelineModel([*assembling.stages, scaler.fit(assembling.transform(training))])
+
+
+def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
+    """A stage that adds columns, each an expression with its name."""
+    # The stage would put the table's name into a text, too.
+    escaped = [each.replace(TABLE, TABLE.replace("T", r"\u0054")) for each in definitions]
+    columns = ", ".join(["*", *escaped])
+    return SQLTransformer(statement=" ".join(["select", columns, "from", TABLE]))
+
+
+def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> list[Any]:
+    """Stages that fill numbers with their median and number the texts."""
+    numbers, texts = numbers_and_texts(features)
+    # keep: a text that training has not seen, or that is null, has no indicator set.
+    indexer = StringIndexer(
+        inputCols=texts,
+        outputCols=named(INDEX, texts),
+        handleInvalid="keep",
+        stringOrderType="alphabetAsc",
+    )
+    imputer = Imputer(inputCols=numbers, outputCols=named("imputed", numbers), strategy="median")
+    found = quantiles(training, features, [0.5]).items()
+    medians = {column_of(name): pa.array([*own, None][:1], pa.float64()) for name, own in found}
+    # Of one row of medians, they are its own. As Arrow, it is no job for a Python worker.
+    row = training.sparkSession.createDataFrame(pa.table(medians))
+    return ([imputer.fit(row)] if numbers else []) + ([indexer] if texts else [])
+
+
+def named(prefix: str, columns: Sequence[str]) -> list[str]:
+    """The columns' names once they are, say, imputed."""
+    return [f"{prefix}_{column}" for column in columns]
+
+
+def medians_of(fitted: Iterable[Any]) -> dict[str, float]:
+    """What replaces null in each numeric feature, of fitted stages."""
+    found = [each.surrogateDF.collect()[0] for each in fitted if isinstance(each, ImputerModel)]
+    return {feature_of(name): value for row in found for name, value in row.asDict().items()}
+
+
+def levels_of(fitted: Iterable[Any]) -> dict[str, list[str]]:
+    """The texts of each categorical feature, in the vector's order."""
+    return {
+        feature_of(column): list(labels)
+        for model in fitted
+        if isinstance(model, StringIndexerModel)
+        for column, labels in zip(model.getInputCols(), model.labelsArray, strict=True)
+    }
 
 
 def vectors(design: Design, rows: DataFrame, *beside: str) -> DataFrame:
@@ -83,11 +170,14 @@ def fits(design: Design, training: DataFrame, penalties: Sequence[Penalty]) -> l
 
 
 def terms_of_slope_1(
-    scaling: PipelineModel, features: Sequence[Definition], reasons: Mapping[str, str], ends: Ends
+    scaling: PipelineModel,
+    features: Sequence[Definition],
+    reasons: Mapping[str, str],
+    ends: Mapping[str, Sequence[float]],
 ) -> tuple[Term, ...]:
     """Each feature's term with the means and deviations that `scaling` was fitted to.
 
-    `ends` are those of what numbers attain, if any; `reasons` are the features'.
+    `ends` are the least and the greatest value that numbers attain, where those are asked for.
     """
     scaler = scaling.stages[-1]
     assert isinstance(scaler, StandardScalerModel)
@@ -105,7 +195,7 @@ def terms_of_slope_1(
             steps = tuple(Level(text=text, **scaled()) for text in levels[name])
             terms[name] = Category(**about, levels=steps)
         else:
-            low, high = ends.get(name, (None, None))
+            low, high = ends.get(name) or (None, None)
             own = scaled()
             own["mean"] += medians[name]
             terms[name] = Number(**about, imputed=medians[name], low=low, high=high, **own)

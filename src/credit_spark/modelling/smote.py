@@ -34,7 +34,7 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
     """Features and `label` of training rows, and of made-up ones until both classes are equal.
 
     In come `loan_id`, `label` and feature columns of so many `rows`. More than a task's are cut by
-    a hash of the id, and each part is made equal. Out they come in an order that hangs on the rows
+    a hash of the id, and each part is made equal. The order of the result depends on the rows
     alone, so that sums over one or two partitions are the same on every run.
     """
     numbers, texts = numbers_and_texts(plan.features)

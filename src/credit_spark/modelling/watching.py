@@ -5,9 +5,8 @@ with each other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
 from itertools import accumulate, count
-from math import floor, inf, log10, nan, prod
+from math import floor, inf, log10, nan
 from typing import Any
 
 import numpy as np
@@ -37,21 +36,18 @@ COUNTS = 5
 # PDs are added as whole numbers of such a unit: the sum is the same in any order of the rows. There
 # is room for the PDs of 2**27 loans that are certain to default, in one bin.
 PD_UNITS = 2**36
-# Bins of several subjects together: so many groups more, so many rows to count less.
-MOST_JOINT = 1500
 Profile = NDArray[np.float64]
 
 
 def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watched]:
     """What a contract's model is to watch but its score: features, segments, analyses; no bins."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
     # Quoted: a column may be named as a word of SQL is.
     segments = [Definition(name, f"`{name}`", is_text=True) for name in contract.segments]
-    analyses = {name: expression(each.sql, kinds) for name, each in contract.analyses.items()}
-    analysed = [Definition(name, each.sql, each.is_text) for name, each in analyses.items()]
-    roles: Mapping[Role, Sequence[Definition]] = {
-        "feature": features, "segment": segments, "analysis": analysed,
-    }  # fmt: skip
+    asked, kinds = contract.analyses.items(), contract.kinds
+    analyses = [(name, expression(each.sql, kinds)) for name, each in asked]
+    analysed = [Definition(name, each.sql, each.is_text) for name, each in analyses]
+    roles: Mapping[Role, Sequence[Definition]]
+    roles = {"feature": features, "segment": segments, "analysis": analysed}
     return [
         Watched(role=role, name=each.name, sql=each.sql, edges=None if each.is_text else ())
         for role, own in roles.items()
@@ -125,59 +121,21 @@ def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int
 
 
 def profiled(
-    loans: DataFrame,
-    watched: Sequence[Watched],
-    paired: Sequence[tuple[int, int]] = (),
+    loans: DataFrame, watched: Sequence[Watched], paired: Sequence[tuple[int, int]] = ()
 ) -> Profile:
     """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.
 
-    Args:
-        loans: The columns that the subjects read, `log_odds` for the score among them; `pd`; and
-            `outcome`, which is open where it is neither good nor bad.
-        watched: The subjects, with their bins.
-        paired: The places of two subjects each.
-
-    Returns:
-        A row a bin, subjects and pairs one after the other, and COUNTS columns.
+    In come the columns that the subjects read, `pd`, and `outcome`, which is open where it is
+    neither good nor bad; `paired` are places of two subjects each. Out comes a row a bin, subjects
+    and pairs one after the other, of COUNTS columns.
     """
     sizes = [len(each.labels) for each in watched]
-    chunks = _chunks(sizes)
-    tables = _joint_counts(loans, watched, [*chunks, *paired])
-    # A subject's own counts are the margin of those that it has together with others.
-    margins = [
-        table.sum(axis=tuple(axis for axis in range(len(chunk)) if axis != own))
-        for chunk, table in zip(chunks, tables, strict=False)
-        for own in range(len(chunk))
-    ]
-    pairs_ = [table.reshape(-1, COUNTS) for table in tables[len(chunks) :]]
-    return np.concatenate([*margins, *pairs_]) / [1, 1, 1, PD_UNITS, PD_UNITS]
-
-
-def _chunks(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Subjects, in order, in groups that have no more than MOST_JOINT bins together."""
-    chunks: list[tuple[int, ...]] = []
-    for nth, size in enumerate(sizes):
-        last = chunks[-1] if chunks else ()
-        if last and prod(sizes[each] for each in last) * size <= MOST_JOINT:
-            chunks[-1] = (*last, nth)
-        else:
-            chunks.append((nth,))
-    return chunks
-
-
-def _joint_counts(
-    loans: DataFrame, watched: Sequence[Watched], groups: Sequence[tuple[int, ...]]
-) -> list[NDArray[np.int64]]:
-    """Of each group of subjects a table with an axis a subject, and COUNTS; PDs in PD_UNITS.
-
-    A loan makes a row a group, and not a row a subject, for the aggregation to count.
-    """
-    shapes = [tuple(len(watched[nth].labels) for nth in group) for group in groups]
-    begins = [*accumulate([prod(shape) for shape in shapes], initial=0)]
-    places = [
-        begin + reduce(lambda place, axis: place * axis[1] + axis[0], _axes(group, shape), F.lit(0))
-        for begin, group, shape in zip(begins, groups, shapes, strict=False)
-    ]
+    bins = [F.col(bin_column(nth)) for nth in range(len(watched))]
+    for one, other in paired:
+        bins.append(bins[one] * sizes[other] + bins[other])
+        sizes.append(sizes[one] * sizes[other])
+    begins = [*accumulate(sizes, initial=0)]
+    places = [own + begin for own, begin in zip(bins, begins, strict=False)]
     outcome = F.when(F.col("outcome") == "good", 0).when(F.col("outcome") == "bad", 1).otherwise(2)
     units = (F.col("pd") * PD_UNITS).cast("bigint")
     counts = (
@@ -192,13 +150,7 @@ def _joint_counts(
     found[place, of] = loans_
     np.add.at(found[:, 3], place, pds)
     np.add.at(found[:, 4], place[of < 2], pds[of < 2])
-    parts = np.split(found, begins[1:-1])
-    return [part.reshape(*shape, COUNTS) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _axes(group: Sequence[int], shape: Sequence[int]) -> list[tuple[Column, int]]:
-    """Each subject's bin, and how many bins it has."""
-    return [(F.col(bin_column(nth)), size) for nth, size in zip(group, shape, strict=True)]
+    return found / [1, 1, 1, PD_UNITS, PD_UNITS]
 
 
 def binned(loans: DataFrame, watched: Sequence[Watched], beside: Sequence[Column]) -> DataFrame:
@@ -207,16 +159,13 @@ def binned(loans: DataFrame, watched: Sequence[Watched], beside: Sequence[Column
     The bin of a number is how many edges it has reached, that of a text its level's place, then
     that of all others; last comes the bin of what is missing.
     """
-    values = {
-        bin_column(nth): _text(each) if each.is_text else number(each.sql)
-        for nth, each in enumerate(watched)
-    }
-    edges = {
-        bin_column(nth): each.edges for nth, each in enumerate(watched) if each.edges is not None
-    }
-    return bucketed(
-        loans.select(*beside, *[own.alias(name) for name, own in values.items()]), edges
-    )
+    named = {bin_column(nth): each for nth, each in enumerate(watched)}
+    values = [
+        (_text(each) if each.is_text else number(each.sql)).alias(name)
+        for name, each in named.items()
+    ]
+    edges = {name: each.edges for name, each in named.items() if each.edges is not None}
+    return bucketed(loans.select(*beside, *values), edges)
 
 
 def bin_column(nth: int) -> str:
@@ -232,7 +181,7 @@ def bucketed(rows: DataFrame, edges: Mapping[str, Sequence[float]]) -> DataFrame
     split = {name: own for name, own in edges.items() if own}
     buckets = [f"{name}_bucket" for name in split]
     bins = {name: F.col(f"{name}_bucket").cast("int") for name in split}
-    whole = {name: F.when(F.isnull(name), 1).otherwise(0) for name in edges if name not in split}
+    whole = {name: F.isnull(name).cast("int") for name in edges if name not in split}
     if split:
         # The expressions are short: a comparison with each edge makes a method too long to compile.
         bucketizer = Bucketizer(

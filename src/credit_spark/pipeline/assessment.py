@@ -110,12 +110,6 @@ def thresholds_of(plan: ScorePlan) -> list[float]:
     return sorted({ANY_BAD_AT, decisions.approve_below, decisions.decline_from})
 
 
-def approval_rate(cells: Sequence[Cell], plan: ScorePlan) -> float:
-    """The share of loans that are approved by their PD, whatever a hard rule says; one at least."""
-    below = plan.decisions.approve_below
-    return sum(each.loans for each in cells if each.pd < below) / sum(each.loans for each in cells)
-
-
 def pooled_cells(folds: Folds) -> list[Cell]:
     """The cells of all folds, one a score."""
     return by_risk(cell for cells in folds.values() for cell in cells)

@@ -6,7 +6,6 @@ Each is fitted with no treatment and recalibrated as the logistic regression is.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -23,14 +22,13 @@ from credit_spark.contract.models import Form
 from credit_spark.evaluation.cells import (
     WIDEST_LOG_ODDS,
     Cell,
-    Folds,
     collected,
     counted,
     plainly_counted,
 )
 from credit_spark.features.columns import Definition, featured, numbers_and_texts
 from credit_spark.modelling.binning import optbinning
-from credit_spark.modelling.pipeline import INDEX, SCALED, imputed_and_indexed, named, scaled
+from credit_spark.modelling.regression import INDEX, SCALED, imputed_and_indexed, named, scaled
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
@@ -82,8 +80,7 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
 def of_form(run: RunContext, book: Book, form: Form) -> DataSets:
     """Cells of a logistic regression of another form: along lines, or on evidence of bins."""
     other = formed(run, form)
-    penalty, _ = chosen_penalty(other, book)
-    _, (found,) = fitted_and_counted(other, book, ["none"], penalty)
+    _, (found,) = fitted_and_counted(other, book, ["none"], chosen_penalty(other, book)[0])
     return found
 
 
@@ -113,14 +110,13 @@ def boosted_trees(run: RunContext, book: Book) -> DataSets:
         is_held_out = F.col("fold") == number
         return cells(rows.where(~is_held_out), rows.where(is_held_out))[0]
 
-    found: dict[str, Folds] = {CV: in_each_fold(run, book, held_out)}
+    folds = in_each_fold(run, book, held_out)
     sets = {"train": rows}
     if book.out_of_time is not None:
         outcome = {"outcome": F.col("outcome")}
         sets["out_of_time"] = featured(book.out_of_time, book.features, outcome)
-    for name, own in zip(sets, cells(rows, *sets.values()), strict=True):
-        found[name] = {None: own}
-    return found
+    whole = zip(sets, cells(rows, *sets.values()), strict=True)
+    return {CV: folds, **{name: {None: own} for name, own in whole}}
 
 
 def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> PipelineModel:
@@ -160,15 +156,11 @@ def lstm(run: RunContext, book: Book) -> DataSets:
         validated = (tested + 1) % plan.folds
         trained = ~F.col("fold").isin(tested, validated)
         scaling = scaled(book.development.where(trained), book.features)
-        vectors = scaling.transform(book.development.orderBy("loan_id"))
-        table = vectors.select(
-            vector_to_array(F.col(SCALED)).alias("x"), "label", "fold"
-        ).toPandas()
-        sets = {
-            "train": ~table["fold"].isin([tested, validated]),
-            "validation": table["fold"] == validated,
-            CV: table["fold"] == tested,
-        }
+        x = vector_to_array(F.col(SCALED)).alias("x")
+        rows = scaling.transform(book.development.orderBy("loan_id")).select(x, "label", "fold")
+        table = rows.toPandas()
+        is_tested, is_validated = table["fold"] == tested, table["fold"] == validated
+        sets = {"train": ~(is_tested | is_validated), "validation": is_validated, CV: is_tested}
         given = {
             name: Rows(np.stack(list(table["x"][which])), table["label"][which].to_numpy())
             for name, which in sets.items()
@@ -180,9 +172,9 @@ def lstm(run: RunContext, book: Book) -> DataSets:
     return found
 
 
-BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = MappingProxyType({
+BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = {
     "linear": partial(of_form, form="linear"),
     "binned": partial(of_form, form="binned"),
     "boosted_trees": boosted_trees,
     "lstm": lstm,
-})  # fmt: skip
+}

@@ -13,12 +13,10 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, QUARANTINE, loans
 from credit_spark.features.columns import Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.modelling.bins import Classes
 from credit_spark.modelling.diagnostics import inflations, single_aucs
-from credit_spark.modelling.imbalance import classes
-from credit_spark.modelling.pipeline import scaled
-from credit_spark.modelling.quantiles import ends, sample_of
-from credit_spark.modelling.regression import terms_of_slope_1
+from credit_spark.modelling.imbalance import Classes, classes
+from credit_spark.modelling.quantiles import quantiles, sample_of
+from credit_spark.modelling.regression import scaled, terms_of_slope_1
 from credit_spark.modelling.splits import fold, out_of_time_from
 from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts
 from credit_spark.pipeline.context import RunContext
@@ -27,13 +25,14 @@ from credit_spark.storage.session import checkpointed
 
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
-# Names and free texts would only be learnt by heart: of texts there are so many at most, and so
-# many loans that have one, on average.
+# Names and free texts would be learnt by heart: so many texts at most, and so many loans a text.
 MOST_TEXTS, FEWEST_OF_A_TEXT = 1000, 5
 # Above, the square of a number is none, and so there is no deviation.
 LARGEST_TO_SQUARE = 1e150
 FEWEST_VALUES = 50
 FEWEST_PARTITIONS = 2
+# What a feature attains lies between these shares of its values: outliers would be no reference.
+ATTAINED = (0.05, 0.95)
 # From them on, a feature is remarked.
 MUCH_MISSING = 0.95
 COLLINEAR = 10.0
@@ -43,11 +42,9 @@ COLLINEAR = 10.0
 class Book:
     """Loans with a known outcome: those to learn from and those of the out-of-time test.
 
-    `terms` have the means and deviations of the loans to learn from, by which a linear fit is told
-    whatever its treatment, and the ends of what features attain, where reasons are held against
-    that.
-    `remarks` are what a modeller should look at, a sentence each, `inflations` each feature's
-    variance inflation; what is `watched` knows the loans to learn from in each of its bins.
+    `terms` have the means and deviations of the loans to learn from, and the ends of what features
+    attain where reasons are held against that. `inflations` are variance inflations by feature;
+    `remarks` are sentences for the modeller; `watched` counts the loans to learn from by bin.
     """
 
     development: DataFrame
@@ -87,11 +84,11 @@ def read_book(run: RunContext) -> Book:
     leaks = accepted_leaks(contract, single_aucs(development, features))
     scaling = scaled(development, features)
     reasons = {name: each.reason for name, each in contract.features.items()}
-    attained = ends(development, features) if contract.score.reference == "best" else {}
+    attained = (
+        quantiles(development, features, ATTAINED) if contract.score.reference == "best" else {}
+    )
     terms = terms_of_slope_1(scaling, features, reasons, attained)
     found = inflations(scaling, development, terms)
-    own = development.select("loan.*")
-    watched = with_bins(watched_of(contract, features), sample_of(own, counts.rows))
     sparse = [
         f"{name}: it is null for {share:.1%} of the loans"
         for name, share in missing.items()
@@ -103,6 +100,8 @@ def read_book(run: RunContext) -> Book:
         for name, inflation in found.items()
         if inflation >= COLLINEAR
     ]
+    own = development.select("loan.*")
+    watched = with_bins(watched_of(contract, features), sample_of(own, counts.rows))
     return Book(
         development=development,
         out_of_time=out_of_time,
@@ -120,9 +119,8 @@ def read_book(run: RunContext) -> Book:
 def prepared(run: RunContext, rows: DataFrame) -> DataFrame:
     """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
 
-    The partitions and the order in them hang on the loans alone, and a sum of two partitions'
-    sums is the same in either order: so the coefficients are the same on every run, to the last
-    bit. Of more than two partitions, Spark adds in the order in which they happen to be done.
+    Partitions and the order in them depend on the loans alone: so sums over two partitions, and
+    the coefficients, are the same on every run, to the last bit. Of more, Spark adds in any order.
     """
     partitions = partitions_of(run, rows.count())
     beside = {
@@ -143,10 +141,9 @@ def partitions_of(run: RunContext, rows: int) -> int:
 def usable(
     development: DataFrame, features: Sequence[Definition]
 ) -> tuple[tuple[Definition, ...], tuple[LeftOut, ...], dict[str, float]]:
-    """Features that vary, with the share of loans where each is missing, and those left out.
+    """Features that vary, those left out, and the share of loans where each of the first is null.
 
-    Left out is what has too few values, since a fold could have none at all, one for every loan,
-    very many texts, or numbers too large to reckon with.
+    With too few values, a fold could have none at all.
     """
     spans = []
     for each in features:
@@ -200,21 +197,16 @@ def accepted_leaks(contract: Contract, aucs: Mapping[str, float]) -> list[str]:
         )
         raise InputError(listed(headline, refused))
     late = [name for name in features if is_known_late(contract, name)]
+    found |= dict.fromkeys(late, "it is known only after a loan is scored")
     return [
         f"{name}: {why}, and these figures are no forecast where it leaks; accepted: "
         f"{features[name].accepted_leak}"
-        for name, why in (
-            found | dict.fromkeys(late, "it is known only after a loan is scored")
-        ).items()
+        for name, why in found.items()
     ]
 
 
 def _check_classes(run: RunContext, development: DataFrame, counts: Classes, where: str) -> None:
-    """Make sure that there are good and bad loans to learn from, without any one fold, too.
-
-    Raises:
-        GateError: too few are good or bad, or all of a class stand in one fold.
-    """
+    """Refuse training rows with too few of a class, or with all of a class in one fold."""
     if min(counts) < FEWEST_OF_A_CLASS:
         unnamed = unnamed_outcomes(run)
         advice = (

@@ -14,32 +14,38 @@ from pyspark.sql import functions as F
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, collected, counted
+from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.figures import ALL, Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
 from credit_spark.modelling.binning import binned
-from credit_spark.modelling.bins import Classes
-from credit_spark.modelling.imbalance import WEIGHT, classes, offset, treated, weights
+from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
 from credit_spark.modelling.regression import Design, fits, linear, vectors
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
-from credit_spark.pipeline.assessment import CV, Measured, approval_rate, assessed, pooled_cells
+from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_cells
 from credit_spark.pipeline.book import Book, partitions_of
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Facts, HeldOut, ModelDocument, refusals
-from credit_spark.scoring.frames import Kinds, kinds_of, scores_of
+from credit_spark.scoring.frames import Kinds, scores_of
+
+Made = TypeVar("Made")
 
 
 class TrainingSet(NamedTuple):
-    """Rows to learn from, their classes, what a regression sees of them, and their vectors.
-
-    Nothing here is treated: it is the same for every treatment.
-    """
+    """Rows to learn from, their classes, their design and vectors: the same for every treatment."""
 
     rows: DataFrame
     counts: Classes
     design: Design
     vectors: DataFrame
+
+
+class Trial(NamedTuple):
+    """A model, and its results on every data set."""
+
+    document: ModelDocument
+    measured: Measured
 
 
 def fitted(
@@ -55,10 +61,10 @@ def fitted(
     counts = learnt.counts
     documents = []
     for treatment in treatments:
-        training, labels = _treated(run, book, learnt, treatment)
-        found = fits(learnt.design, training, penalties)
+        training = _treated(run, book, learnt, treatment)
         # What the treatment has shifted the odds by is taken off.
-        shift = offset(counts, weights(labels))
+        shift = offset(counts, weights(training))
+        found = fits(learnt.design, training, penalties)
         for (equation, _), penalty in zip(found, penalties, strict=True):
             facts = Facts(
                 as_of=run.as_of,
@@ -69,8 +75,7 @@ def fitted(
                 out_of_time_from=book.cutoff,
                 folds=plan.folds,
                 seed=plan.seed,
-                regularisation=penalty.regularisation,
-                elastic_net=penalty.elastic_net,
+                **penalty._asdict(),
             )
             document = ModelDocument(
                 portfolio=contract.portfolio,
@@ -96,34 +101,16 @@ def training_set(contract: Contract, book: Book, rows: DataFrame) -> TrainingSet
     return TrainingSet(rows, classes(rows), design, vectors(design, rows, "loan_id", "label"))
 
 
-def _treated(
-    run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment
-) -> tuple[DataFrame, DataFrame]:
-    """Treated vectors, and a frame with the same labels and weights."""
+def _treated(run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatment) -> DataFrame:
+    """Treated vectors, with `label` and `weight`."""
     counts, seed = learnt.counts, run.contract.model.seed
-    if treatment == "smote":
-        # Rows are made up between features, not between vectors, where a text is several numbers.
-        after_smote = partitions_of(run, int(2 * max(counts)))
-        plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
-        made_equal = treated(learnt.rows, treatment, counts, seed, plan)
-        training = vectors(learnt.design, made_equal, "label", WEIGHT)
-        return training, training
-    # Where only labels are asked for, vectors need not be read.
-    labels = learnt.rows.select("loan_id", "label")
-    return (
-        treated(learnt.vectors, treatment, counts, seed),
-        treated(labels, treatment, counts, seed),
-    )
-
-
-Made = TypeVar("Made")
-
-
-class Trial(NamedTuple):
-    """A model, and its results on every data set."""
-
-    document: ModelDocument
-    measured: Measured
+    if treatment != "smote":
+        return treated(learnt.vectors, treatment, counts, seed)
+    # Rows are made up between features, not between vectors, where a text is several numbers.
+    after_smote = partitions_of(run, int(2 * max(counts)))
+    plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
+    made_equal = treated(learnt.rows, treatment, counts, seed, plan)
+    return vectors(learnt.design, made_equal, "label", WEIGHT)
 
 
 def tried(
@@ -134,11 +121,7 @@ def tried(
     *,
     random_split: bool = False,
 ) -> list[Trial]:
-    """A fit with each treatment, measured on every data set.
-
-    The folds' fits are held against their held-out loans, each fold's log-odds recalibrated by
-    the outcomes of the other folds; the model itself by those of all folds.
-    """
+    """A fit with each treatment, measured on every data set."""
     documents, raw = fitted_and_counted(run, book, treatments, penalty)
     if random_split:
         # It flatters where equal loans then stand on both sides.
@@ -152,11 +135,12 @@ def _trial(book: Book, document: ModelDocument, raw: dict[str, Folds]) -> Trial:
     """A fit that is recalibrated and measured by its cells."""
     line, cells, figures = assessed(raw, document.score, document.offset)
     own = cells["train"][None]
-    held_out = HeldOut(
-        auc=pooled(figures[CV], "auc"), approval_rate=approval_rate(own, document.score)
-    )
-    watched = (watched_score(own), *book.watched)
-    more = {"recalibration": line, "watched": watched, "held_out": held_out}
+    approved = cutoff(own, document.score.decisions.approve_below).share
+    more = {
+        "recalibration": line,
+        "watched": (watched_score(own), *book.watched),
+        "held_out": HeldOut(auc=pooled(figures[CV], "auc"), approval_rate=approved),
+    }
     document = document.model_copy(update=more)
     return Trial(document, Measured(document.version, document.facts.treatment, cells, figures))
 
@@ -167,11 +151,10 @@ def fitted_and_counted(
     """Fits, not yet recalibrated, and their cells: in the folds, of their own rows, out of time."""
     documents = fitted(run, book, book.development, treatments, [penalty])
     raw = [{CV: folds} for folds in cross_validated(run, book, treatments, [penalty])]
-    for name, rows in (
-        ("train", book.development.select("loan.*")), ("out_of_time", book.out_of_time)
-    ):  # fmt: skip
+    sets = {"train": book.development.select("loan.*"), "out_of_time": book.out_of_time}
+    for name, rows in sets.items():
         if rows is not None:
-            found = cells_of(rows, documents, kinds_of(run.contract))
+            found = cells_of(rows, documents, run.contract.kinds)
             for own, cells in zip(raw, found, strict=True):
                 own[name] = {None: cells}
     return documents, raw
@@ -218,7 +201,7 @@ def held_out(
     """The cells of some loans, scored by models that were fitted, and treated, on the rest."""
     documents = fitted(run, book, book.development.where(~is_held_out), treatments, penalties)
     loans = book.development.where(is_held_out).select("loan.*")
-    return cells_of(loans, documents, kinds_of(run.contract))
+    return cells_of(loans, documents, run.contract.kinds)
 
 
 def in_each_fold(

@@ -10,6 +10,8 @@ from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, METRICS, PROFILES, loans, scores
 from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
+from credit_spark.evaluation.curves import cutoff
+from credit_spark.evaluation.drift import Bin, Profiles, by_subject
 from credit_spark.evaluation.figures import (
     ALL,
     APPROVED_BY,
@@ -20,16 +22,14 @@ from credit_spark.evaluation.figures import (
     reliability,
     swap_figures,
 )
-from credit_spark.evaluation.profiles import Bin, Profiles, by_subject
 from credit_spark.evaluation.vintages import (
     collected_vintages,
-    counted_vintages,
     vintage_figures,
     with_vintage,
 )
 from credit_spark.modelling.diagnostics import correlations
 from credit_spark.modelling.watching import named_bins, pairs, profiled
-from credit_spark.pipeline.assessment import Measured, approval_rate, thresholds_of, write_measured
+from credit_spark.pipeline.assessment import Measured, thresholds_of, write_measured
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import kinds_of, scores_of
@@ -143,12 +143,12 @@ def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
     measured = _measured(champion, NIGHT, collected(counted(by_age)))
     cells = measured.cells[NIGHT][None]
     rows = sum(each.loans for each in cells)
-    approved = approval_rate(cells, champion.score)
+    approved = cutoff(cells, champion.score.decisions.approve_below).share
     return measured._replace(
         figures={NIGHT: [
             *measured.figures[NIGHT],
             Figure(None, ALL, None, "approval_rate", approved, rows),
-            *vintage_figures(collected_vintages(counted_vintages(by_age))),
+            *vintage_figures(collected_vintages(by_age)),
             *_correlation_figures(correlations(by_age, rows, champion.watched), rows),
         ]}
     )  # fmt: skip

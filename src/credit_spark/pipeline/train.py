@@ -27,9 +27,7 @@ SHOWN = {
         "ece", "ece_before",
     ),
     "out_of_time": ("ks", "auc", "mean_pd_over_observed", "calibration_slope", "ece", "ece_before"),
-    "random_split": ("ks", "auc"),
-    "train": ("ks", "auc"),
-    "validation": ("ks", "auc"),
+    **dict.fromkeys(("random_split", "train", "validation"), ("ks", "auc")),
 }  # fmt: skip
 
 
@@ -43,7 +41,7 @@ def train(
 ) -> ModelDocument:
     """Fit models on the date's loans with a known outcome, and test them on folds and out of time.
 
-    The first treatment's document is given back.
+    The first treatment's document is returned.
 
     Args:
         run: The run, which publishes what is fitted.
@@ -98,14 +96,11 @@ def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[
 
 def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
     """What the user is shown of a fit."""
-    document, facts = trial.document, trial.document.facts
+    document = trial.document
+    shown = {"treatment", "rows", "bad", "regularisation", "elastic_net"}
     return {
         "model_version": document.version,
-        "treatment": facts.treatment,
-        "rows": facts.rows,
-        "bad": facts.bad,
-        "regularisation": facts.regularisation,
-        "elastic_net": facts.elastic_net,
+        **document.facts.model_dump(include=shown),
         "left_out": [each.name for each in document.left_out],
         **_shown(trial.measured),
         "failed_gates": [str(each) for each in gates if not each.is_passed],
@@ -116,12 +111,13 @@ def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) ->
 def reports(trial: Trial) -> list[dict[str, str]]:
     """The imbalanced classification report of the held-out folds, at each threshold of PD."""
     cells, document = pooled_cells(trial.measured.cells[CV]), trial.document
+    decisions = document.score.decisions
     thresholds = {
         "even odds": ANY_BAD_AT,
         "even odds before calibration, as the treated fit has them": document.treated_even_odds,
         "the widest gap of good and bad (KS)": ks_threshold(cells),
-        "approve_below": document.score.decisions.approve_below,
-        "decline_from": document.score.decisions.decline_from,
+        "approve_below": decisions.approve_below,
+        "decline_from": decisions.decline_from,
     }
     return [
         {
@@ -160,7 +156,7 @@ def _write(
 
 
 def measured_by_another_contract(run: RunContext) -> bool:
-    """Whether figures of the date's trainings are not all of fits by the contract as it is now.
+    """Whether figures of the date's trainings are of fits by another contract than now.
 
     They were made on other features or folds, and would stand beside those that are made now.
     """

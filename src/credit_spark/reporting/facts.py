@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.evaluation.profiles import Bin, Profiles
+from credit_spark.evaluation.drift import Bin, Profiles
 from credit_spark.scoring.document import ModelDocument
 
 Row = Mapping[str, Any]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from credit_spark.contract.tables import DECISIONS, MISSING
 from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.drift import Bin
 from credit_spark.evaluation.metrics import mean_pd
-from credit_spark.evaluation.profiles import Bin
 from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates
 from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.sections import Section, Table, counted, percent

@@ -16,10 +16,8 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Penalty
 from credit_spark.features.columns import Definition, featured
-from credit_spark.modelling.bins import Classes
-from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.pipeline import scaled
-from credit_spark.modelling.regression import fits, linear, terms_of_slope_1, vectors
+from credit_spark.modelling.imbalance import Classes, treated
+from credit_spark.modelling.regression import fits, linear, scaled, terms_of_slope_1, vectors
 from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
