@@ -22,7 +22,7 @@ from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.lines import PLACE
 from credit_spark.ingest.records import read_records
 from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.regression import fits
+from credit_spark.modelling.regression import fit
 from credit_spark.pipeline.benchmarks import formed
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
@@ -98,9 +98,9 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     book = read_book(night)
     learnt = training_set(contract, book, book.development)
     training = treated(learnt.vectors, "class_weight", learnt.counts, contract.model.seed)
-    (fit,) = fits(learnt.design, training, contract.model.penalties)
-    pipeline = stored(fit.pipeline, tmp_path)
-    (document,) = fitted(night, book, book.development, ["class_weight"], contract.model.penalties)
+    penalty = contract.model.penalties[0]
+    pipeline = stored(fit(learnt.design, training, penalty).pipeline, tmp_path)
+    (document,) = fitted(night, book, book.development, [("class_weight", penalty)])
     everything = night.tables.read(loans(contract), "clean")
 
     features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
@@ -119,8 +119,9 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
 def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
     """With a partition that has no loan among them."""
     book = read_book(night)
-    penalties = night.contract.model.penalties
-    one, other = fitted(night, book, book.development, ["none", "oversample"], penalties)
+    penalty = night.contract.model.penalties[0]
+    asked = [("none", penalty), ("oversample", penalty)]
+    one, other = fitted(night, book, book.development, asked)
     few = book.development.where("fold = 0").select("loan.*")
     parted = few.unionByName(few.where("false"))
 

@@ -16,7 +16,7 @@ from credit_spark.modelling.imbalance import Classes, classes, offset, treated, 
 from credit_spark.modelling.regression import (
     Fit,
     assembled,
-    fits,
+    fit,
     linear,
     scaled,
     terms_of_slope_1,
@@ -83,7 +83,7 @@ def fit_on(training, treatment, scaling, regularisation: float = 0.01, seen=None
     design = linear(training, FEATURES, terms_of_slope_1(scaling, FEATURES, REASONS, {}))
     untreated = vectors(design, training, "loan_id", "label")
     rows = treated(untreated, treatment, seen or classes(training), 1)
-    return fits(design, rows, [Penalty(regularisation)])[0]
+    return fit(design, rows, Penalty(regularisation))
 
 
 def document(
@@ -125,9 +125,9 @@ def test_what_never_varies_in_the_rows_of_a_fit_has_no_slope(training, scaling, 
     for bad in (13, 29, 71, 113):
         rows = training.withColumn(column_of("y"), F.lit(constant))
 
-        fit = fit_on(rows, "class_weight", scaling, seen=Classes(1500 - bad, bad))
+        found = fit_on(rows, "class_weight", scaling, seen=Classes(1500 - bad, bad))
 
-        assert fit.equation.terms[1].slope == 0
+        assert found.equation.terms[1].slope == 0
 
 
 def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:

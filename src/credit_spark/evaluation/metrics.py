@@ -140,10 +140,8 @@ def tenths(cells: Sequence[Cell]) -> list[Tenth]:
     for each in cells:
         if each.known:
             nth = 1 + min(int((passed + each.known / 2) / total * TENTHS), TENTHS - 1)
-            _, known, bad, expected = found.get(nth, Tenth(nth, 0, 0, 0))
-            found[nth] = Tenth(
-                nth, known + each.known, bad + each.bad, expected + each.known * each.pd
-            )
+            _, known, bad, pds = found.get(nth, Tenth(nth, 0, 0, 0))
+            found[nth] = Tenth(nth, known + each.known, bad + each.bad, pds + each.known * each.pd)
         passed += each.known
     return list(found.values())
 

@@ -8,7 +8,7 @@ from math import log, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from scipy.special import pdtr
 
@@ -56,15 +56,16 @@ def treated(
     In come `loan_id`, `label` and whatever else; `seen` are the rows' classes. `smote` says how
     rows are made up, and must be given for that treatment, which needs the feature columns.
     """
+    weight: Column = F.lit(1.0)
     if treatment == "smote":
         assert smote is not None
-        made_equal = smoted(training, seen.rows, seed, smote)
-        return made_equal.withColumn(WEIGHT, F.lit(1.0))
+        training = smoted(training, seen.rows, seed, smote)
+    if treatment == "oversample":
+        training = _oversampled(training, seen, seed)
     if treatment == "class_weight":
         bad, good = (F.lit(sum(seen) / (2 * each)) for each in (seen.bad, seen.good))
-        return training.withColumn(WEIGHT, F.when(F.col("label") == 1, bad).otherwise(good))
-    weighted = training.withColumn(WEIGHT, F.lit(1.0))
-    return _oversampled(weighted, seen, seed) if treatment == "oversample" else weighted
+        weight = F.when(F.col("label") == 1, bad).otherwise(good)
+    return training.withColumn(WEIGHT, weight)
 
 
 def offset(before: Classes, after: Classes) -> float:

@@ -28,7 +28,7 @@ PARTITIONS = 2
 
 
 class Moved(NamedTuple):
-    """Points that loans have moved by, added up over them; `part` is a feature or a segment's."""
+    """Points that loans have moved by, added up over them, by feature or by part of a segment."""
 
     part: str
     loans: int
@@ -70,14 +70,13 @@ def moved(
         .orderBy("place")
         .collect()
     )
-    features = [
-        Moved(f"feature={name}", row["loans"], row["inputs"][nth], row["model"][nth])
-        for row in rows[:1]
-        for nth, name in enumerate(names)
+    of_features = [
+        (f"feature={name}", row, nth) for row in rows[:1] for nth, name in enumerate(names)
     ]
-    return features + [
-        Moved(parts[row["place"]], row["loans"], row["inputs"][-1], row["model"][-1])
-        for row in rows
+    of_parts = [(parts[row["place"]], row, -1) for row in rows]
+    return [
+        Moved(part, row["loans"], row[INPUTS][nth], row[MODEL][nth])
+        for part, row, nth in of_features + of_parts
     ]
 
 

@@ -145,28 +145,22 @@ def vectors(design: Design, rows: DataFrame, *beside: str) -> DataFrame:
     return made.localCheckpoint(eager=False, storageLevel=StorageLevel.DISK_ONLY)
 
 
-def fits(design: Design, training: DataFrame, penalties: Sequence[Penalty]) -> list[Fit]:
-    """A logistic regression for each penalty, on the same vectors with `label` and `weight`.
-
-    Labels are 1 bad, 0 good.
-    """
-    found = []
-    for penalty in penalties:
-        regression = LogisticRegression(
-            featuresCol=ASSEMBLED,
-            labelCol="label",
-            weightCol=WEIGHT,
-            regParam=penalty.regularisation,
-            elasticNetParam=penalty.elastic_net,
-            # The penalty is of coefficients of scaled features. Spark divides by deviations in its
-            # own blocks, so that levels stay sparse.
-            standardization=True,
-            maxIter=MOST_ITERATIONS,
-            tol=TOLERANCE,
-        ).fit(training)
-        equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
-        found.append(Fit(equation, PipelineModel([*design.stages.stages, regression])))
-    return found
+def fit(design: Design, training: DataFrame, penalty: Penalty) -> Fit:
+    """A logistic regression on vectors with `label` (1 bad, 0 good) and `weight`."""
+    regression = LogisticRegression(
+        featuresCol=ASSEMBLED,
+        labelCol="label",
+        weightCol=WEIGHT,
+        regParam=penalty.regularisation,
+        elasticNetParam=penalty.elastic_net,
+        # The penalty is of coefficients of scaled features. Spark divides by deviations in its own
+        # blocks, so that levels stay sparse.
+        standardization=True,
+        maxIter=MOST_ITERATIONS,
+        tol=TOLERANCE,
+    ).fit(training)
+    equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
+    return Fit(equation, PipelineModel([*design.stages.stages, regression]))
 
 
 def terms_of_slope_1(

@@ -7,6 +7,7 @@ application, so that equal rows never stand on both sides of a split.
 from collections.abc import Sequence
 from datetime import date
 
+import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -19,9 +20,8 @@ NULL_MARK = "\u0000"
 def fold(contract: Contract) -> Column:
     """The fold of a loan, 0 to folds - 1: the same from night to night and for every treatment.
 
-    By content, it is decided by every column that is known at application, but for those that tell
-    one line from another equal one. Nor by the outcome's, whenever it is said to be known: equal
-    loans end differently.
+    Content is every column that is known at application, but keys, which tell equal loans apart,
+    and the outcome's: equal loans end differently.
     """
     plan = contract.model
     keys = [contract.key, *[each.key for each in contract.source.layouts.values()]]
@@ -56,8 +56,7 @@ def out_of_time_from(contract: Contract, as_of: date) -> date | None:
         return given
     match = MONTHS_BACK.fullmatch(given)
     assert match is not None
-    months = as_of.year * 12 + as_of.month - 1 - int(match[1])
-    return date(months // 12, months % 12 + 1, 1)
+    return (as_of.replace(day=1) - pd.DateOffset(months=int(match[1]))).date()
 
 
 def random_quarter(contract: Contract) -> Column:

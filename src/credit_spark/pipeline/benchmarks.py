@@ -80,7 +80,7 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
 def of_form(run: RunContext, book: Book, form: Form) -> DataSets:
     """Cells of a logistic regression of another form: along lines, or on evidence of bins."""
     other = formed(run, form)
-    _, (found,) = fitted_and_counted(other, book, ["none"], chosen_penalty(other, book)[0])
+    _, (found,) = fitted_and_counted(other, book, [("none", chosen_penalty(other, book)[0])])
     return found
 
 

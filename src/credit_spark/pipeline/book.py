@@ -63,7 +63,8 @@ def read_book(run: RunContext) -> Book:
     """The batch date's loans with a known outcome, as features, split by time.
 
     Raises:
-        GateError: too few are good or bad, or a feature gives the outcome away.
+        GateError: too few are good or bad, or no feature can be learnt from.
+        InputError: a feature gives the outcome away, and the contract does not accept it.
     """
     contract = run.contract
     cutoff = out_of_time_from(contract, run.as_of)
@@ -84,9 +85,8 @@ def read_book(run: RunContext) -> Book:
     leaks = accepted_leaks(contract, single_aucs(development, features))
     scaling = scaled(development, features)
     reasons = {name: each.reason for name, each in contract.features.items()}
-    attained = (
-        quantiles(development, features, ATTAINED) if contract.score.reference == "best" else {}
-    )
+    is_best = contract.score.reference == "best"
+    attained = quantiles(development, features, ATTAINED) if is_best else {}
     terms = terms_of_slope_1(scaling, features, reasons, attained)
     found = inflations(scaling, development, terms)
     sparse = [
@@ -176,11 +176,7 @@ def _useless(low: float | str, high: float | str, values: int, texts: int) -> st
 
 
 def accepted_leaks(contract: Contract, aucs: Mapping[str, float]) -> list[str]:
-    """Remarks on features that give the outcome away, where the contract accepts them.
-
-    Raises:
-        InputError: with every such feature that the contract does not accept.
-    """
+    """Remarks on features that give the outcome away; an error names those not accepted."""
     features = contract.features
     found = {
         name: f"it separates good from bad almost alone (AUC {value:.3f})"

@@ -19,7 +19,7 @@ from credit_spark.evaluation.figures import ALL, Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
 from credit_spark.modelling.binning import binned
 from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
-from credit_spark.modelling.regression import Design, fits, linear, vectors
+from credit_spark.modelling.regression import Design, fit, linear, vectors
 from credit_spark.modelling.smote import SmotePlan
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
@@ -30,6 +30,7 @@ from credit_spark.scoring.document import Facts, HeldOut, ModelDocument, refusal
 from credit_spark.scoring.frames import Kinds, scores_of
 
 Made = TypeVar("Made")
+Asked = Sequence[tuple[Treatment, Penalty]]
 
 
 class TrainingSet(NamedTuple):
@@ -48,47 +49,38 @@ class Trial(NamedTuple):
     measured: Measured
 
 
-def fitted(
-    run: RunContext,
-    book: Book,
-    rows: DataFrame,
-    treatments: Sequence[Treatment],
-    penalties: Sequence[Penalty],
-) -> list[ModelDocument]:
-    """A document for each treatment, and of each for each penalty, fitted on the same rows."""
+def fitted(run: RunContext, book: Book, rows: DataFrame, asked: Asked) -> list[ModelDocument]:
+    """A document for each treatment and penalty, fitted on the same rows."""
     contract, plan = run.contract, run.contract.model
     learnt = training_set(contract, book, rows)
     counts = learnt.counts
     documents = []
-    for treatment in treatments:
+    for treatment, penalty in asked:
         training = _treated(run, book, learnt, treatment)
-        # What the treatment has shifted the odds by is taken off.
-        shift = offset(counts, weights(training))
-        found = fits(learnt.design, training, penalties)
-        for (equation, _), penalty in zip(found, penalties, strict=True):
-            facts = Facts(
-                as_of=run.as_of,
-                treatment=treatment,
-                rows=counts.rows,
-                good=int(counts.good),
-                bad=int(counts.bad),
-                out_of_time_from=book.cutoff,
-                folds=plan.folds,
-                seed=plan.seed,
-                **penalty._asdict(),
-            )
-            document = ModelDocument(
-                portfolio=contract.portfolio,
-                contract_hash=contract_hash(contract),
-                features=equation.terms,
-                left_out=book.left_out,
-                intercept=equation.intercept,
-                offset=shift,
-                score=contract.score,
-                refusals=refusals(contract),
-                facts=facts,
-            )
-            documents.append(document)
+        equation = fit(learnt.design, training, penalty).equation
+        facts = Facts(
+            as_of=run.as_of,
+            treatment=treatment,
+            rows=counts.rows,
+            **counts._asdict(),
+            out_of_time_from=book.cutoff,
+            folds=plan.folds,
+            seed=plan.seed,
+            **penalty._asdict(),
+        )
+        document = ModelDocument(
+            portfolio=contract.portfolio,
+            contract_hash=contract_hash(contract),
+            features=equation.terms,
+            left_out=book.left_out,
+            intercept=equation.intercept,
+            # What the treatment has shifted the odds by is taken off.
+            offset=offset(counts, weights(training)),
+            score=contract.score,
+            refusals=refusals(contract),
+            facts=facts,
+        )
+        documents.append(document)
     return documents
 
 
@@ -113,19 +105,12 @@ def _treated(run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatm
     return vectors(learnt.design, made_equal, "label", WEIGHT)
 
 
-def tried(
-    run: RunContext,
-    book: Book,
-    treatments: Sequence[Treatment],
-    penalty: Penalty,
-    *,
-    random_split: bool = False,
-) -> list[Trial]:
-    """A fit with each treatment, measured on every data set."""
-    documents, raw = fitted_and_counted(run, book, treatments, penalty)
+def tried(run: RunContext, book: Book, asked: Asked, *, random_split: bool) -> list[Trial]:
+    """A fit with each treatment and penalty, measured on every data set."""
+    documents, raw = fitted_and_counted(run, book, asked)
     if random_split:
         # It flatters where equal loans then stand on both sides.
-        quarter = held_out(run, book, random_quarter(run.contract), treatments, [penalty])
+        quarter = held_out(run, book, random_quarter(run.contract), asked)
         for own, cells in zip(raw, quarter, strict=True):
             own["random_split"] = {None: cells}
     return [_trial(book, *each) for each in zip(documents, raw, strict=True)]
@@ -146,11 +131,11 @@ def _trial(book: Book, document: ModelDocument, raw: dict[str, Folds]) -> Trial:
 
 
 def fitted_and_counted(
-    run: RunContext, book: Book, treatments: Sequence[Treatment], penalty: Penalty
+    run: RunContext, book: Book, asked: Asked
 ) -> tuple[list[ModelDocument], list[dict[str, Folds]]]:
     """Fits, not yet recalibrated, and their cells: in the folds, of their own rows, out of time."""
-    documents = fitted(run, book, book.development, treatments, [penalty])
-    raw = [{CV: folds} for folds in cross_validated(run, book, treatments, [penalty])]
+    documents = fitted(run, book, book.development, asked)
+    raw = [{CV: folds} for folds in cross_validated(run, book, asked)]
     sets = {"train": book.development.select("loan.*"), "out_of_time": book.out_of_time}
     for name, rows in sets.items():
         if rows is not None:
@@ -168,7 +153,8 @@ def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
     penalties = run.contract.model.penalties
     if len(penalties) == 1:
         return penalties[0], []
-    cells = [pooled_cells(each) for each in cross_validated(run, book, ["none"], penalties)]
+    asked: Asked = [("none", each) for each in penalties]
+    cells = [pooled_cells(each) for each in cross_validated(run, book, asked)]
     losses = [log_loss(each) or 0.0 for each in cells]
     figures = [
         Figure(None, ALL, None, metric.__name__, metric(each), book.counts.rows, str(penalty))
@@ -178,28 +164,18 @@ def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
     return penalties[losses.index(min(losses))], figures
 
 
-def cross_validated(
-    run: RunContext, book: Book, treatments: Sequence[Treatment], penalties: Sequence[Penalty]
-) -> list[Folds]:
+def cross_validated(run: RunContext, book: Book, asked: Asked) -> list[Folds]:
     """The cells of each fold, scored by models that were fitted, and treated, on the others.
 
     As many as `fitted` has documents, in its order.
     """
-    folds = in_each_fold(
-        run, book, lambda fold: held_out(run, book, F.col("fold") == fold, treatments, penalties)
-    )
+    folds = in_each_fold(run, book, lambda fold: held_out(run, book, F.col("fold") == fold, asked))
     return [dict(zip(folds, each, strict=True)) for each in zip(*folds.values(), strict=True)]
 
 
-def held_out(
-    run: RunContext,
-    book: Book,
-    is_held_out: Column,
-    treatments: Sequence[Treatment],
-    penalties: Sequence[Penalty],
-) -> list[list[Cell]]:
+def held_out(run: RunContext, book: Book, is_held_out: Column, asked: Asked) -> list[list[Cell]]:
     """The cells of some loans, scored by models that were fitted, and treated, on the rest."""
-    documents = fitted(run, book, book.development.where(~is_held_out), treatments, penalties)
+    documents = fitted(run, book, book.development.where(~is_held_out), asked)
     loans = book.development.where(is_held_out).select("loan.*")
     return cells_of(loans, documents, run.contract.kinds)
 

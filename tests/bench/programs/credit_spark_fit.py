@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from credit_spark.contract.models import Penalty
 from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
-from credit_spark.modelling.regression import fits, linear, scaled, terms_of_slope_1, vectors
+from credit_spark.modelling.regression import fit, linear, scaled, terms_of_slope_1, vectors
 from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
@@ -40,12 +40,12 @@ def main(book: str, out: str, count: str = "1") -> None:
         untreated = vectors(design, kept, *loan)
         for _ in range(int(count)):
             training = treated(untreated, "none", Classes(1, 1), seed=1)
-            (fit,) = fits(design, training, [Penalty(REGULARISATION)])
+            found = fit(design, training, Penalty(REGULARISATION))
             times.append(time.monotonic())
-    terms, intercept = fit.equation
+    terms, intercept = found.equation
     seconds = [until - since for since, until in pairwise(times)]
-    found = [*(term.coefficient for term in terms), intercept]
-    Path(out).write_text(json.dumps({"coefficients": found, "seconds": seconds}))
+    values = [*(term.coefficient for term in terms), intercept]
+    Path(out).write_text(json.dumps({"coefficients": values, "seconds": seconds}))
 
 
 if __name__ == "__main__":
