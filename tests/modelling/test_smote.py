@@ -6,8 +6,8 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from credit_spark.features.columns import Definition, featured
-from credit_spark.modelling.imbalance import Classes, classes, treated, weights
-from credit_spark.modelling.smote import SmotePlan, made_up
+from credit_spark.modelling.imbalance import Classes, classes
+from credit_spark.modelling.smote import SmotePlan, made_up, smoted
 
 NUMBERS, TEXTS = ["feature_a", "feature_b"], ["feature_t"]
 FEATURES = [Definition("a", "a", False), Definition("b", "b", False), Definition("t", "t", True)]
@@ -83,12 +83,12 @@ def training(spark):
 def test_spark_makes_both_classes_equal_and_keeps_every_real_row(training, smote_rows) -> None:
     seen, plan = classes(training), SmotePlan(FEATURES, smote_rows, partitions=2)
 
-    balanced = treated(training, "smote", seen, 1, plan)
-    again = treated(training.repartition(3), "smote", seen, 1, plan)
+    balanced = smoted(training, seen.rows, 1, plan)
+    again = smoted(training.repartition(3), seen.rows, 1, plan)
 
-    assert weights(balanced) == Classes(540, 540)
+    assert classes(balanced) == Classes(540, 540)
     real = training.select(*NUMBERS, *TEXTS, "label")
-    assert balanced.drop("weight").intersectAll(real).count() == 600
+    assert balanced.intersectAll(real).count() == 600
     # With more partitions, Spark would add in the order in which they happen to be done.
     assert balanced.rdd.getNumPartitions() == 2
     assert [*map(str, balanced.collect())] == [*map(str, again.collect())]

@@ -10,19 +10,18 @@ from credit_spark.evaluation.classification import report
 from credit_spark.evaluation.metrics import CALIBRATION, METRICS, ks_threshold, tenths
 
 ALL = "all"
-TENTH = "pd_tenth"
 
 
 class Figure(NamedTuple):
     """A row of `metrics`, but for what it is about (model, data set, treatment)."""
 
-    fold: int | None
-    label: str
-    threshold: float | None
     metric: str
     value: float | None
     rows: int
     segment: str = ALL
+    fold: int | None = None
+    label: str = ALL
+    threshold: float | None = None
 
 
 def figures(
@@ -31,13 +30,11 @@ def figures(
     """Every metric of one set of cells, at the thresholds and where KS is reached."""
     ordered = by_risk(cells)
     rows = sum(each.known for each in ordered)
-    ranking = [
-        Figure(fold, ALL, None, name, metric(ordered), rows) for name, metric in METRICS.items()
-    ]
+    whole = [Figure(name, metric(ordered), rows, fold=fold) for name, metric in METRICS.items()]
     at_ks = ks_threshold(ordered)
     asked = {*thresholds, *([] if at_ks is None else [at_ks])}
-    return ranking + [
-        Figure(fold, label, threshold, name, value, rows)
+    return whole + [
+        Figure(name, value, rows, ALL, fold, label, threshold)
         for threshold in sorted(asked)
         for (label, name), value in report(ordered, threshold).items()
     ]
@@ -47,16 +44,13 @@ def before(cells: Iterable[Cell]) -> list[Figure]:
     """Every metric of calibration of the same loans before they were calibrated."""
     ordered = by_risk(cells)
     rows = sum(each.known for each in ordered)
-    return [
-        Figure(None, ALL, None, f"{name}_before", metric(ordered), rows)
-        for name, metric in CALIBRATION.items()
-    ]
+    return [Figure(f"{name}_before", metric(ordered), rows) for name, metric in CALIBRATION.items()]
 
 
 def reliability(cells: Iterable[Cell]) -> list[Figure]:
     """Mean PD and observed rate of each tenth of the loans, from the least risk up."""
     return [
-        Figure(None, ALL, None, metric, value, tenth.known, f"{TENTH}={tenth.nth}")
+        Figure(metric, value, tenth.known, f"pd_tenth={tenth.nth}")
         for tenth in tenths(by_risk(cells))
         for metric, value in (
             ("mean_pd", tenth.expected / tenth.known),
@@ -82,7 +76,7 @@ def segment_figures(segment: str, cells: Sequence[Cell], names: Sequence[str]) -
     """Of a part of the loans: how many `loans`, open ones too, and metrics by their names."""
     loans, known = sum(each.loans for each in cells), sum(each.known for each in cells)
     values = {"loans": float(loans)} | {name: METRICS[name](cells) for name in names}
-    return [Figure(None, ALL, None, name, value, known, segment) for name, value in values.items()]
+    return [Figure(name, value, known, segment) for name, value in values.items()]
 
 
 # By whether the champion and the challenger approve.
@@ -129,14 +123,12 @@ def _spread(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]
     by_name = defaultdict(list)
     for figure in each:
         if figure.threshold is None or figure.threshold in thresholds:
-            by_name[figure.label, figure.threshold, figure.metric].append(figure)
+            by_name[figure.metric, figure.label, figure.threshold].append(figure)
     spread: list[Figure] = []
-    for about, same in by_name.items():
+    for (metric, label, threshold), same in by_name.items():
         values = [figure.value for figure in same if figure.value is not None]
         if len(values) == len(same) > 1:
-            whole = Figure(None, *about, fmean(values), sum(figure.rows for figure in same))
-            spread += [
-                whole._replace(metric=f"{whole.metric}_mean"),
-                whole._replace(metric=f"{whole.metric}_sd", value=stdev(values)),
-            ]
+            rows = sum(figure.rows for figure in same)
+            for name, value in (("mean", fmean(values)), ("sd", stdev(values))):
+                spread.append(Figure(f"{metric}_{name}", value, rows, ALL, None, label, threshold))
     return spread

@@ -89,7 +89,8 @@ def bins_by_feature(
 ) -> dict[str, list[Bin]]:
     """Each feature's bins on training rows, in the features' order."""
     specials = {each.name: contract.features[each.name].special for each in features}
-    edges = edges_of(training, features, SHARES)
+    found = quantiles(training, features, SHARES)
+    edges = {name: sorted(set(own)) for name, own in found.items()}
     counts = pre_counted(training, features, edges, specials)
     return {
         each.name: merged_texts(counts[each.name])
@@ -97,14 +98,6 @@ def bins_by_feature(
         else merged_numbers(counts[each.name], edges[each.name], specials[each.name])
         for each in features
     }
-
-
-def edges_of(
-    training: DataFrame, features: Sequence[Definition], shares: Sequence[float]
-) -> dict[str, list[float]]:
-    """Of each number the distinct values below which such shares of the rows lie, in order."""
-    found = quantiles(training, features, shares)
-    return {name: sorted(set(values)) for name, values in found.items()}
 
 
 def pre_counted(

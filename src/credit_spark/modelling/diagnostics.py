@@ -1,6 +1,6 @@
 """What a modeller should look at: features that leak, are collinear, or are correlated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations, count
 from math import exp, inf, isnan
 
@@ -15,9 +15,8 @@ from pyspark.sql import functions as F
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
 from credit_spark.features.columns import Definition
-from credit_spark.modelling.binning import edges_of, pre_counted
-from credit_spark.modelling.imbalance import Classes
-from credit_spark.modelling.quantiles import sample_by_id
+from credit_spark.modelling.binning import pre_counted
+from credit_spark.modelling.quantiles import quantiles, sample_by_id
 from credit_spark.modelling.regression import SCALED, numbers_first
 from credit_spark.modelling.watching import number
 from credit_spark.scoring.document import Number, Term, Watched
@@ -35,17 +34,15 @@ def single_aucs(training: DataFrame, features: Sequence[Definition]) -> dict[str
     A number's cells are twentieths of its values, with null as one of its own; a text's are its
     texts. In come feature columns and `label` (1 bad, 0 good).
     """
-    quantiles = edges_of(training, features, [nth / BUCKETS for nth in range(1, BUCKETS)])
+    found = quantiles(training, features, [nth / BUCKETS for nth in range(1, BUCKETS)])
     # A cell begins above its quantile: what is mostly zero has a cell of zeros alone.
-    edges = {name: np.nextafter(own, inf).tolist() for name, own in quantiles.items()}
-    counts = pre_counted(training, features, edges, {})
-    return {name: _auc(counts[name].values()) for name in sorted(counts)}
-
-
-def _auc(counts: Iterable[Classes]) -> float:
-    ordered = sorted(counts, key=lambda each: each.bad / each.rows)
-    cells = [Cell(nth, 0, int(each.good), int(each.bad), 0) for nth, each in enumerate(ordered)]
-    return auc(cells) or 0.5
+    edges = {name: np.nextafter(sorted(set(own)), inf).tolist() for name, own in found.items()}
+    aucs = {}
+    for name, counts in sorted(pre_counted(training, features, edges, {}).items()):
+        ordered = enumerate(sorted(counts.values(), key=lambda each: each.bad / each.rows))
+        cells = [Cell(nth, 0, int(good), int(bad), 0) for nth, (good, bad) in ordered]
+        aucs[name] = auc(cells) or 0.5
+    return aucs
 
 
 def inflations(

@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 from scipy.special import pdtr
 
 from credit_spark.contract.models import Treatment
-from credit_spark.modelling.smote import SmotePlan, smoted
 from credit_spark.modelling.watching import bucketed
 
 WEIGHT = "weight"
@@ -44,22 +43,12 @@ def classes(rows: DataFrame) -> Classes:
     return weights(rows.withColumn(WEIGHT, F.lit(1)))
 
 
-def treated(
-    training: DataFrame,
-    treatment: Treatment,
-    seen: Classes,
-    seed: int,
-    smote: SmotePlan | None = None,
-) -> DataFrame:
-    """Training rows with a `weight`, some of them repeated, or others made up beside them.
+def treated(training: DataFrame, treatment: Treatment, seen: Classes, seed: int) -> DataFrame:
+    """Training rows with a `weight`, some of them repeated; smote.smoted makes others up.
 
-    In come `loan_id`, `label` and whatever else; `seen` are the rows' classes. `smote` says how
-    rows are made up, and must be given for that treatment, which needs the feature columns.
+    In come `loan_id`, `label` and whatever else; `seen` are the rows' classes.
     """
     weight: Column = F.lit(1.0)
-    if treatment == "smote":
-        assert smote is not None
-        training = smoted(training, seen.rows, seed, smote)
     if treatment == "oversample":
         training = _oversampled(training, seen, seed)
     if treatment == "class_weight":

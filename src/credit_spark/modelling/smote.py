@@ -74,19 +74,16 @@ def made_up(
     known = known.fillna(known.median()).fillna(0.0)
     deviations = known.std().replace(0, 1).fillna(1)
     given = pd.concat([known / deviations, rows[list(texts)].astype(object)], axis=1)
-    sampler = _sampler(numbers, texts, min(NEIGHBOURS, fewest - 1), seed)
+    # Takes a second to import, and most nights do not train.
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+
+    about: dict[str, Any] = {"random_state": seed, "k_neighbors": min(NEIGHBOURS, fewest - 1)}
+    if numbers and texts:
+        sampler = SMOTENC(categorical_features=[*texts], **about)
+    else:
+        sampler = SMOTE(**about) if numbers else SMOTEN(**about)
     found, labels = sampler.fit_resample(given, rows["label"])
     made: pd.DataFrame = found.iloc[len(rows) :].copy()
     made[list(numbers)] = made[list(numbers)].astype(float) * deviations
     made["label"] = labels.iloc[len(rows) :]
     return made[columns]
-
-
-def _sampler(numbers: Sequence[str], texts: Sequence[str], neighbours: int, seed: int) -> Any:
-    # Takes a second to import, and most nights do not train.
-    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
-
-    given = {"random_state": seed, "k_neighbors": neighbours}
-    if numbers and texts:
-        return SMOTENC(categorical_features=[*texts], **given)
-    return SMOTE(**given) if numbers else SMOTEN(**given)

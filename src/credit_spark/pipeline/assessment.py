@@ -12,7 +12,7 @@ from typing import NamedTuple
 from credit_spark.contract.models import ScorePlan
 from credit_spark.contract.tables import METRICS, SCORE_COUNTS
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, Folds, by_risk
-from credit_spark.evaluation.figures import ALL, Figure, before, figures, fold_figures, reliability
+from credit_spark.evaluation.figures import Figure, before, figures, fold_figures, reliability
 from credit_spark.evaluation.metrics import cox
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Recalibration
@@ -66,7 +66,7 @@ def assessed(
             *rows,
             *reliability(pooled_cells(cells[name])),
             *before(as_treated),
-            Figure(None, ALL, None, "treated_even_odds", even, known),
+            Figure("treated_even_odds", even, known),
         ]
     return line, cells, measured
 

@@ -15,12 +15,12 @@ from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, collected, counted
 from credit_spark.evaluation.curves import cutoff
-from credit_spark.evaluation.figures import ALL, Figure, pooled
+from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
 from credit_spark.modelling.binning import binned
 from credit_spark.modelling.imbalance import WEIGHT, Classes, classes, offset, treated, weights
 from credit_spark.modelling.regression import Design, fit, linear, vectors
-from credit_spark.modelling.smote import SmotePlan
+from credit_spark.modelling.smote import SmotePlan, smoted
 from credit_spark.modelling.splits import random_quarter
 from credit_spark.modelling.watching import watched_score
 from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_cells
@@ -101,7 +101,7 @@ def _treated(run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatm
     # Rows are made up between features, not between vectors, where a text is several numbers.
     after_smote = partitions_of(run, int(2 * max(counts)))
     plan = SmotePlan(book.features, run.settings.training.smote_rows, after_smote)
-    made_equal = treated(learnt.rows, treatment, counts, seed, plan)
+    made_equal = smoted(learnt.rows, counts.rows, seed, plan).withColumn(WEIGHT, F.lit(1.0))
     return vectors(learnt.design, made_equal, "label", WEIGHT)
 
 
@@ -157,7 +157,7 @@ def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
     cells = [pooled_cells(each) for each in cross_validated(run, book, asked)]
     losses = [log_loss(each) or 0.0 for each in cells]
     figures = [
-        Figure(None, ALL, None, metric.__name__, metric(each), book.counts.rows, str(penalty))
+        Figure(metric.__name__, metric(each), book.counts.rows, str(penalty))
         for penalty, each in zip(penalties, cells, strict=True)
         for metric in (log_loss, auc)
     ]

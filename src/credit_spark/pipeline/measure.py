@@ -13,7 +13,6 @@ from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.drift import Bin, Profiles, by_subject
 from credit_spark.evaluation.figures import (
-    ALL,
     APPROVED_BY,
     Figure,
     Swap,
@@ -147,7 +146,7 @@ def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
     return measured._replace(
         figures={NIGHT: [
             *measured.figures[NIGHT],
-            Figure(None, ALL, None, "approval_rate", approved, rows),
+            Figure("approval_rate", approved, rows),
             *vintage_figures(collected_vintages(by_age)),
             *_correlation_figures(correlations(by_age, rows, champion.watched), rows),
         ]}
@@ -156,7 +155,7 @@ def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
 
 def _correlation_figures(found: Iterable[tuple[str, str, float]], rows: int) -> Iterable[Figure]:
     for one, other, value in found:
-        yield Figure(None, ALL, None, "correlation", value, rows, f"features={one},{other}")
+        yield Figure("correlation", value, rows, f"features={one},{other}")
 
 
 def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> Measured:

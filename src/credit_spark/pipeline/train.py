@@ -7,7 +7,7 @@ from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Treatment
 from credit_spark.contract.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
-from credit_spark.evaluation.figures import ALL, Figure, pooled
+from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
 from credit_spark.pipeline.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
@@ -141,7 +141,7 @@ def _write(
     """Replace the figures of what was fitted now; those of another contract's fits go, too."""
     first, *rest = trials
     inflations = [
-        Figure(None, ALL, None, "variance_inflation", value, book.counts.rows, f"feature={name}")
+        Figure("variance_inflation", value, book.counts.rows, f"feature={name}")
         for name, value in book.inflations.items()
     ]
     train = [*first.figures["train"], *inflations]

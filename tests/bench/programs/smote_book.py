@@ -8,8 +8,8 @@ from fit_book import FEATURES
 from pyspark.sql import functions as F
 
 from credit_spark.features.columns import Definition, featured
-from credit_spark.modelling.imbalance import classes, treated
-from credit_spark.modelling.smote import SmotePlan
+from credit_spark.modelling.imbalance import classes
+from credit_spark.modelling.smote import SmotePlan, smoted
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
 
@@ -26,7 +26,7 @@ def main(book: str, out: str) -> None:
         rows = featured(spark.read.parquet(book), features, beside)
         plan = SmotePlan(features, settings.training.smote_rows, partitions=2)
         seen = classes(rows)
-        made = classes(treated(rows, "smote", seen, 1, plan))
+        made = classes(smoted(rows, seen.rows, 1, plan))
     assert made.bad > seen.bad
     Path(out).write_text(json.dumps({"seen": seen, "made": made}))
 
