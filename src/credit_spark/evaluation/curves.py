@@ -14,9 +14,8 @@ STEPS = 20
 
 
 class Passed(NamedTuple):
-    """Of the riskiest loans, down to a PD: shares of all, of the good, of the bad."""
+    """Of the riskiest loans: shares of all, of the good, of the bad."""
 
-    pd: float
     loans: float
     good: float
     bad: float
@@ -30,11 +29,9 @@ def passed(cells: Sequence[Cell]) -> list[Passed]:
     shares = cumulative_shares(cells)
     if not shares:
         return []
-    riskiest_first = cells[::-1]
-    counts = list(accumulate(each.known for each in riskiest_first))
-    found = [Passed(1.0, 0.0, 0.0, 0.0)]
-    for cell, count, own in zip(riskiest_first, counts, shares, strict=True):
-        found.append(Passed(cell.pd, count / counts[-1], *own))
+    counts = list(accumulate(each.known for each in cells[::-1]))
+    both = zip(counts, shares, strict=True)
+    found = [Passed(0.0, 0.0, 0.0), *[Passed(count / counts[-1], *own) for count, own in both]]
     step = max(1, -(-len(found) // POINTS))
     return [*found[:-1:step], found[-1]]
 

@@ -25,7 +25,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import LARGEST, Definition, column_of, feature_of
 from credit_spark.modelling.imbalance import Classes
-from credit_spark.modelling.quantiles import quantiles
+from credit_spark.modelling.quantiles import Edges, quantiles
 from credit_spark.modelling.regression import ASSEMBLED, Design, Equation, sql_columns
 from credit_spark.modelling.watching import bucketed
 from credit_spark.scoring.document import Category, Level
@@ -41,7 +41,6 @@ VALUE = "\0"
 # As features do: what is not finite is not known.
 _LARGEST = f"{LARGEST!r}".replace("e+", "e")
 IS_MISSING = f"{VALUE} is null or not {VALUE} between -{_LARGEST} and {_LARGEST}"
-Edges = Mapping[str, Sequence[float]]
 
 
 class Bin(NamedTuple):
@@ -105,9 +104,8 @@ def pre_counted(
 ) -> Mapping[str, Mapping[str, Classes]]:
     """Good and bad training rows of every feature's pre-bins, in one aggregation.
 
-    Returns:
-        By feature, then by pre-bin: the text; of a number how many edges it has reached, as a
-        text, or MISSING, or the text of a special value.
+    A pre-bin is the text; of a number how many edges it has reached, as a text, or MISSING, or the
+    text of a special value.
     """
     apart, places = {}, {}
     for own in map(column_of, edges):
@@ -203,11 +201,7 @@ def cuts(pre_bins: Sequence[Classes]) -> list[int]:
 
 
 def optbinning() -> Any:
-    """The library.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """The library; an InputError where it is not installed."""
     try:
         import optbinning as library
     except ImportError:

@@ -3,7 +3,7 @@
 A sample has the same rows on every run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pyspark.sql import DataFrame
@@ -16,6 +16,7 @@ ENOUGH, SEED = 100_000, 1
 # A share of the rows that has a value; with fewer, a sample could have hardly any.
 DENSE = 0.5
 RANK_ERROR = 0.001
+Edges = Mapping[str, Sequence[float]]
 
 
 def sample_of(rows: DataFrame, many: float) -> DataFrame:
@@ -51,20 +52,17 @@ def quantiles(
         return {}
     rows = training.count()
     sample = sample_of(training, rows)
-    found = {} if sample is training else _of_the_dense(sample.select(*columns), shares)
+    found: dict[str, list[float]] = {}
+    if sample is not training:
+        # Of a column that enough rows of a sample have: values that occur in it.
+        table = sample.select(*columns).toArrow()
+        values = {name: table[name].drop_null().to_numpy() for name in columns}
+        enough = max(1, DENSE * table.num_rows)
+        for name, own in values.items():
+            if len(own) >= enough:
+                found[name] = np.quantile(own, shares, method="nearest").tolist()
     left = [each for each in columns if each not in found]
     if left:
         approximate = training.approxQuantile(left, list(shares), RANK_ERROR)
         found |= dict(zip(left, approximate, strict=True))
     return {name: found[column] for column, name in columns.items()}
-
-
-def _of_the_dense(sample: DataFrame, shares: Sequence[float]) -> dict[str, list[float]]:
-    """Quantiles of those columns that enough rows of a sample have: values that occur in it."""
-    table = sample.toArrow()
-    values = {name: table[name].drop_null().to_numpy() for name in table.column_names}
-    return {
-        name: np.quantile(own, shares, method="nearest").tolist()
-        for name, own in values.items()
-        if len(own) >= max(1, DENSE * table.num_rows)
-    }

@@ -29,7 +29,7 @@ from pyspark.sql import DataFrame
 from credit_spark.contract.models import Penalty
 from credit_spark.features.columns import Definition, column_of, feature_of, numbers_and_texts
 from credit_spark.modelling.imbalance import WEIGHT
-from credit_spark.modelling.quantiles import quantiles
+from credit_spark.modelling.quantiles import Edges, quantiles
 from credit_spark.scoring.document import Category, Level, Number, Term, multiplied
 
 ASSEMBLED, SCALED, INDEX = "assembled", "scaled", "index"
@@ -164,10 +164,7 @@ def fit(design: Design, training: DataFrame, penalty: Penalty) -> Fit:
 
 
 def terms_of_slope_1(
-    scaling: PipelineModel,
-    features: Sequence[Definition],
-    reasons: Mapping[str, str],
-    ends: Mapping[str, Sequence[float]],
+    scaling: PipelineModel, features: Sequence[Definition], reasons: Mapping[str, str], ends: Edges
 ) -> tuple[Term, ...]:
     """Each feature's term with the means and deviations that `scaling` was fitted to.
 

@@ -19,13 +19,7 @@ from pyspark.sql import functions as F
 from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Form
-from credit_spark.evaluation.cells import (
-    WIDEST_LOG_ODDS,
-    Cell,
-    collected,
-    counted,
-    plainly_counted,
-)
+from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, Cell, collected, counted, plainly_counted
 from credit_spark.features.columns import Definition, featured, numbers_and_texts
 from credit_spark.modelling.binning import optbinning
 from credit_spark.modelling.regression import INDEX, SCALED, imputed_and_indexed, named, scaled
@@ -52,11 +46,7 @@ def benchmarked(run: RunContext, book: Book, name: Benchmark) -> Measured:
 
 
 def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) -> None:
-    """Refuse, before anything is fitted, what could not be.
-
-    Raises:
-        InputError: it needs what is not installed, or cannot hold the book.
-    """
+    """Raise InputError where one cannot be fitted: not installed, or a book too large or small."""
     if "binned" in (*names, run.contract.model.form):
         optbinning()
     if "lstm" not in names:

@@ -42,7 +42,7 @@ def curves(cells: Sequence[Cell]) -> Iterator[Chart]:
         why = "there are no known outcomes of both kinds"
         yield from (nothing(name, title, "lines", why) for name, title in names.items())
         return
-    loans, good, bad = zip(*(each[1:] for each in steps), strict=True)
+    loans, good, bad = zip(*steps, strict=True)
     at = ks_threshold(cells)
     yield lines(
         "ks", names["ks"],
