@@ -9,8 +9,8 @@ import pytest
 from credit_spark.contract.errors import GateError
 from credit_spark.contract.tables import loans
 from credit_spark.pipeline.context import RunSummary
+from credit_spark.pipeline.data_docs import build_site
 from credit_spark.pipeline.validate import seen_by_suites, validate_table
-from credit_spark.quality.data_docs import build_site
 from credit_spark.quality.suites import Outcome, Suites
 from credit_spark.storage.tables import Tables
 
@@ -114,8 +114,10 @@ def test_gate_keeps_every_outcome_and_lists_every_failure(
         *(f"{sql} as {name}" for name, sql in (values | {"outcome": "outcome"}).items())
     )
 
+    run.tables.stage(table, frame)
+
     with pytest.raises(GateError) as error:
-        validate_table(run, table, frame)
+        validate_table(run, table)
 
     told = str(error.value)
     assert "2 expectation(s)" in told

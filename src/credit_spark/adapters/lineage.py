@@ -27,10 +27,7 @@ ROWS = {"loans": "rows_accepted", "quarantine": "rows_quarantined", "scores": "r
 
 
 class Lineage(NamedTuple):
-    """Where a run's events go, and what they are about.
-
-    That is a command on a night of a portfolio, and the folder of its tables.
-    """
+    """Where a run's events go, and what they are about; `folder` is that of its tables."""
 
     target: str
     portfolio: str

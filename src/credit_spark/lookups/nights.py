@@ -1,6 +1,6 @@
 """The last batch dates, a line each, and the figures of one date."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -36,7 +36,7 @@ def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
         raise InputError(f"there is no run at {reader.folder} yet; run 'credit-spark nightly'")
     figures, statuses = reader.date_figures(FIGURES), reader.date_statuses()
     rows = [
-        _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], {})) for run in last
+        _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], ())) for run in last
     ]
     told(rows, as_csv=as_csv, as_json=as_json)
     if not as_csv and not as_json:
@@ -55,7 +55,7 @@ def _message(run: Mapping[str, Any]) -> str | None:
 
 
 def _line(
-    run: Mapping[str, Any], figures: Mapping[str, float | None], statuses: Mapping[str, int]
+    run: Mapping[str, Any], figures: Mapping[str, float | None], statuses: Collection[str]
 ) -> Row:
     """The line of one batch date."""
     ended_at = run["ended_at"]

@@ -17,9 +17,8 @@ from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.drift import Bin, by_subject
 from credit_spark.flags import of_any_night
 from credit_spark.lookups.place import opened
-from credit_spark.reporting.facts import NightFacts, Row
 from credit_spark.reporting.night import report as report_of
-from credit_spark.reporting.sections import Report
+from credit_spark.reporting.sections import NightFacts, Report, Row
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.paths import put, writable
@@ -87,7 +86,7 @@ def _put_beside(folder: str, night: date, found: Report, *, training: bool) -> s
 
 def _page(found: Report) -> bytes:
     # Only who makes a report needs what it is made with.
-    from credit_spark.reporting.page import page
+    from credit_spark.reporting.drawing import page
 
     return page(found).encode()
 

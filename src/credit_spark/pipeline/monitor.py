@@ -1,15 +1,15 @@
 """This batch date against the training data, and against the earlier date -> drift, movements."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
-from credit_spark.contract.errors import DriftError, listed
-from credit_spark.contract.tables import (
-    DRIFT,
-    MOVEMENTS,
-    RUNS,
-    STATUSES,
-)
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+
+from credit_spark.contract.errors import DriftError, InputError, listed
+from credit_spark.contract.tables import DRIFT, MOVEMENTS, RUNS, STATUSES, loans
 from credit_spark.evaluation.drift import (
     Drift,
     Expected,
@@ -22,26 +22,35 @@ from credit_spark.evaluation.drift import (
 )
 from credit_spark.evaluation.figures import ALL
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
-from credit_spark.modelling.movement import WHOLE
+from credit_spark.modelling.movement import WHOLE, Models, moved
+from credit_spark.modelling.quantiles import sample_by_id
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.measure import Measurements, measured_before, scored_by
-from credit_spark.pipeline.movements import Earlier, score_changes
+from credit_spark.pipeline.measure import Measurements, measured_before, scored_by, version_of
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.frames import kinds_of
 from credit_spark.storage.runs import complete_dates
+from credit_spark.storage.tables import Tables
 
-OF_A_MONTH = ("mean_pd", "observed_rate")
 # Each of the newest months is a figure of its own.
 MOST_MONTHS = 24
+# Of more loans, a sample by a hash of their ids represents all.
+MOST_COMPARED = 500_000
+# Spark's error condition.
+LOST_FILE = "FILE_NOT_EXIST"
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+class Earlier(NamedTuple):
+    """A batch date before this one, and how many loans it accepted."""
+
+    as_of: date
+    accepted: int
 
 
 def monitor(
     run: RunContext, measured: Measurements | None = None, *, fail_on: Status | None = None
 ) -> None:
-    """Compare the batch date with the loans that the model was trained on, and report changes.
-
-    What moved the scores since the earlier batch date is reported, too, where both dates have
-    loans in common.
+    """Compare the batch date with the training data and the earlier date, and report changes.
 
     Args:
         run: The batch; what is found is staged.
@@ -56,7 +65,11 @@ def monitor(
     document = run.models.document(scored_by(run))
     seen = measured or measured_before(run, document)
     earlier = earlier_batches(run)
-    found = drifts(observed(seen, document, earlier), expected(document), run.settings.monitor)
+    facts, held_out = document.facts, document.held_out
+    # Only what is fitted on a part of the loans, for a fold, has not been tested.
+    assert held_out is not None
+    expected = Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
+    found = drifts(observed(seen, document, earlier), expected, run.settings.monitor)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []
@@ -66,14 +79,6 @@ def monitor(
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
         headline = "the run is complete, and monitored figures have changed"
         raise DriftError(listed(headline, gravest))
-
-
-def expected(document: ModelDocument) -> Expected:
-    """What a model's figures should be."""
-    facts, held_out = document.facts, document.held_out
-    # Only what is fitted on a part of the loans, for a fold, has not been tested.
-    assert held_out is not None
-    return Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
 
 
 def observed(measured: Measurements, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
@@ -100,9 +105,9 @@ def fresh(figures: Figures, document: ModelDocument) -> Iterator[Outcomes]:
         if metric == "mean_pd" and segment.startswith(OF_A_VINTAGE)
     )
     for month in [each for each in months if each > month_of(last)][-MOST_MONTHS:]:
-        pd, bad = (figures[f"{OF_A_VINTAGE}{month}", name] for name in OF_A_MONTH)
+        of = f"{OF_A_VINTAGE}{month}"
+        pd, bad = (figures[of, name] for name in ("mean_pd", "observed_rate"))
         if known := pd["rows"]:
-            of = f"{OF_A_VINTAGE}{month}"
             yield Outcomes(of, known, round(bad["value"] * known), pd["value"] * known)
 
 
@@ -120,6 +125,49 @@ def earlier_batches(run: RunContext) -> list[Earlier]:
         if each["rows_accepted"] and each["model_version"]
     ]
     return scored[-run.settings.monitor.nights :]
+
+
+def score_changes(
+    run: RunContext, document: ModelDocument, last: Earlier
+) -> list[Mapping[str, Any]]:
+    """What moved the scores of loans that both dates have, as rows of the table.
+
+    None where the earlier date's rows or its model are gone, or it has lost a file.
+    """
+    before, now = run.tables.of_date(last.as_of), _compared(run, run.tables, last)
+    segments = [each for each in document.watched if each.role == "segment"]
+    try:
+        earlier = _compared(run, before, last)
+        old = run.models.document(version_of(before, run.contract))
+        models = Models(old, document, kinds_of(run.contract))
+        found = list(moved(earlier, now, models, segments))
+    except InputError:
+        return []
+    except (PySparkException, Py4JJavaError) as error:
+        if LOST_FILE not in str(error):
+            raise
+        run.log.event("earlier date not read", error=type(error).__name__)
+        run.log.trace(error)
+        return []
+    versions = {"model_version": document.version, "last_model_version": old.version}
+    return [
+        {
+            **versions,
+            "since": last.as_of,
+            "part": each.part,
+            "loans": each.loans,
+            "by_inputs": each.inputs / each.loans,
+            "by_model": each.model / each.loans,
+        }
+        for each in found
+    ]
+
+
+def _compared(run: RunContext, tables: Tables, last: Earlier) -> DataFrame:
+    """The loans of a date that are compared: the same sample of ids on both."""
+    columns = ("loan_id", *run.contract.columns)
+    found = tables.read(loans(run.contract), "clean").select(*columns)
+    return sample_by_id(found, last.accepted, MOST_COMPARED)
 
 
 def summary(found: Sequence[Drift], changes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

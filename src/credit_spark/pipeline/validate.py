@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import GateError, listed
@@ -35,12 +35,12 @@ def validate(run: RunContext) -> None:
     validate_table(run, loans(run.contract))
 
 
-def validate_table(run: RunContext, table: Table, frame: DataFrame | None = None) -> None:
+def validate_table(run: RunContext, table: Table) -> None:
     """Judge the rows of a table that this run wrote or staged, where the table has a suite.
 
     Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not judged where
     it is null in all rows) and, where the table has the contract's observed_on, `age_days`: the
-    days from it to the batch date. `frame` takes the place of the table's rows where it is given.
+    days from it to the batch date.
 
     Raises:
         GateError: with every expectation that failed and what was observed.
@@ -50,7 +50,7 @@ def validate_table(run: RunContext, table: Table, frame: DataFrame | None = None
         run.ledger.note(f"validate {table.name}", {"missing": str(suite)})
         return
     run.ledger.facts["suite_hash"] = run.suites.digest()
-    rows = run.tables.read(table, WRITTEN_BY[table.name]) if frame is None else frame
+    rows = run.tables.read(table, WRITTEN_BY[table.name])
     seen = seen_by_suites(rows, table, run.contract, run.as_of)
     outcomes = run.suites.outcomes(table.name, seen, where_known={IS_BAD})
     _keep(run, table, outcomes)
@@ -63,18 +63,18 @@ def check_suites(suites: Suites, contract: Contract) -> None:
     Raises:
         InputError: with every fault of every suite.
     """
-    suites.check(
-        {
-            table.name: {name: each.type for name, each in table.columns.items()}
-            | _beside(table, contract)
-            for table in (loans(contract), scores(contract))
-        }
-    )
+    seen = {}
+    for table in (loans(contract), scores(contract)):
+        types = {name: each.type for name, each in table.columns.items()}
+        seen[table.name] = types | _beside(table, contract)
+    suites.check(seen)
 
 
 def seen_by_suites(rows: DataFrame, table: Table, contract: Contract, as_of: date) -> DataFrame:
     """The columns of a table, and those that suites see beside them."""
-    values = {IS_BAD: _is_bad(), AGE: F.datediff(F.lit(as_of), F.col(f"{contract.observed_on}"))}
+    outcome = F.col("outcome")
+    is_bad = F.when(outcome == "bad", F.lit(1.0)).when(outcome == "good", F.lit(0.0))
+    values = {IS_BAD: is_bad, AGE: F.datediff(F.lit(as_of), F.col(f"{contract.observed_on}"))}
     beside = [values[name].alias(name) for name in _beside(table, contract)]
     return rows.select(*table.columns, *beside)
 
@@ -82,11 +82,6 @@ def seen_by_suites(rows: DataFrame, table: Table, contract: Contract, as_of: dat
 def _beside(table: Table, contract: Contract) -> dict[str, str]:
     """What suites see beside a table's columns, with its Spark types."""
     return {IS_BAD: "double"} | ({AGE: "int"} if contract.observed_on in table.columns else {})
-
-
-def _is_bad() -> Column:
-    outcome = F.col("outcome")
-    return F.when(outcome == "bad", F.lit(1.0)).when(outcome == "good", F.lit(0.0))
 
 
 def _keep(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:

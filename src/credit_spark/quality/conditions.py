@@ -1,8 +1,4 @@
-"""Faults of the SQL within a suite: `row_condition`, the query of `unexpected_rows_expectation`.
-
-A condition is Spark SQL (`condition_parser: spark`), the small language of Great Expectations
-(`col("x") > 1`), or its JSON form.
-"""
+"""Faults of a `row_condition` (Spark SQL, or Great Expectations' own language) and of a query."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -90,16 +86,12 @@ def _names(tree: exp.Expr, columns: Collection[str]) -> Iterator[str]:
     for function in tree.find_all(exp.Anonymous):
         if not hasattr(functions, function.name.lower()):
             close = get_close_matches(function.name.lower(), dir(functions), n=1)
-            yield f"Spark has no function '{function.name}'" + (
-                f"; did you mean '{close[0]}'?" if close else ""
-            )
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            yield f"Spark has no function '{function.name}'{hint}"
 
 
 def _parsed_by_great_expectations(given: Any, parser: Any) -> Mapping[str, Any]:
-    """A condition as a tree of Great Expectations; empty where it has none or cannot read it.
-
-    What it cannot read is reported with the expectation's other kwargs.
-    """
+    """A condition as a tree of Great Expectations; empty where there is none that it can read."""
     carrier = registry.get_expectation_impl("expect_table_row_count_to_be_between")
     try:
         condition = carrier(min_value=0, row_condition=given, condition_parser=parser).row_condition

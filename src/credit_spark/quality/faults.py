@@ -1,10 +1,10 @@
-"""What is wrong with one expectation of a suite, found without data and without Spark.
+"""Faults of one expectation of a suite, as sentences, found without data and without Spark.
 
-In come an expectation's type, its kwargs and the columns of its table by name, with their Spark
-types; out come faults as sentences. What Great Expectations would only report as an exception of
-Spark, such as a text compared with a number, is a fault here.
+What Great Expectations would only report as an exception of Spark, such as a text compared with a
+number, is a fault here. The columns of its table are given with their Spark types.
 """
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,21 +18,16 @@ from credit_spark.quality.values import columns_in, value_faults
 Kwargs = Mapping[str, Any]
 Columns = Mapping[str, str]
 # Registered, and of no use on executors of Spark that have no Python: why, and what to take.
-NO_PROVIDER = "Great Expectations does not compute it on Spark"
-BY_PYTHON = "it runs Python on every executor"
 INSTEAD = "take expect_column_values_to_match_regex"
 NOT_ON_SPARK = {
-    "expect_column_values_to_be_dateutil_parseable": f"{NO_PROVIDER}; {INSTEAD}",
-    "expect_column_values_to_be_json_parseable": BY_PYTHON,
-    "expect_column_values_to_match_json_schema": BY_PYTHON,
-    "expect_column_values_to_match_strftime_format": f"{BY_PYTHON}; {INSTEAD}",
-    "expect_column_values_to_match_like_pattern": f"{NO_PROVIDER}; {INSTEAD}",
-    "expect_column_values_to_match_like_pattern_list": f"{NO_PROVIDER}; {INSTEAD}",
-    "expect_column_values_to_not_match_like_pattern": f"{NO_PROVIDER}; {INSTEAD}",
-    "expect_column_values_to_not_match_like_pattern_list": f"{NO_PROVIDER}; {INSTEAD}",
-    "expect_query_results_to_match_comparison": "it compares two SQL databases",
-    "expect_table_row_count_to_equal_other_table": "it needs the tables of a SQL database",
+    "dateutil_parseable|like_pattern": f"the library does not compute it on Spark; {INSTEAD}",
+    "strftime_format": f"it runs Python on every executor; {INSTEAD}",
+    "json_parseable|json_schema": "it runs Python on every executor",
+    "query_results": "it compares two SQL databases",
+    "row_count_to_equal_other_table": "it needs the tables of a SQL database",
 }
+# Fields of every expectation, which are no kwargs of its own.
+OF_ALL = {"id", "meta", "notes", "description", "rendered_content", "windows", "batch_id"}
 
 
 def faults_of(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
@@ -42,22 +37,24 @@ def faults_of(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
         # A suite that is built with an unknown type leaves it out without a word.
         yield f"there is no such expectation; {instead_of(type_, known)}"
         return
-    if type_ in NOT_ON_SPARK:
-        yield f"it cannot be used here: {NOT_ON_SPARK[type_]}"
-        return
+    for words, why in NOT_ON_SPARK.items():
+        if re.search(words, type_):
+            yield f"it cannot be used here: {why}"
+            return
     yield from _parameters(kwargs)
     given = {key: value for key, value in kwargs.items() if not _is_parameter(value)}
     yield from _shape(type_, given, missing_is_known=len(given) < len(kwargs))
-    yield from _unknown_columns(given, columns)
+    for column in columns_in(given):
+        if column not in columns:
+            yield f"there is no column '{column}'; {instead_of(column, columns)}"
     yield from value_faults(type_, kwargs, given, columns)
     yield from condition_faults(given, columns)
     yield from query_faults(given, columns)
 
 
 def _is_parameter(value: Any) -> bool:
-    return (isinstance(value, Mapping) and "$PARAMETER" in value) or (
-        isinstance(value, str) and value.startswith("$")
-    )
+    is_text = isinstance(value, str) and value.startswith("$")
+    return is_text or (isinstance(value, Mapping) and "$PARAMETER" in value)
 
 
 def _parameters(kwargs: Kwargs) -> Iterator[str]:
@@ -94,19 +91,7 @@ def _sentence(model: Any, key: str, messages: list[str]) -> str:
     if messages == ["field required"]:
         return f"'{key}' is missing"
     if messages == ["extra fields not permitted"]:
-        return f"it has no '{key}'; {instead_of(key, _names(model))}"
+        return f"it has no '{key}'; {instead_of(key, model.__fields__.keys() - OF_ALL)}"
     if key == "__root__":
         return "; ".join(messages)
     return f"'{key}' has a value that it cannot have: {'; '.join(dict.fromkeys(messages))}"
-
-
-def _names(model: Any) -> list[str]:
-    """The kwargs that an expectation takes."""
-    of_all = {"id", "meta", "notes", "description", "rendered_content", "windows", "batch_id"}
-    return [name for name in model.__fields__ if name not in of_all]
-
-
-def _unknown_columns(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
-    for column in columns_in(kwargs):
-        if column not in columns:
-            yield f"there is no column '{column}'; {instead_of(column, columns)}"

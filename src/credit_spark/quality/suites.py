@@ -15,7 +15,7 @@ from functools import lru_cache
 from math import isnan
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
@@ -29,8 +29,7 @@ OF_ONE_ROW = re.compile(r"expect_column_(min|max|median)_")
 Expectations = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class Suite:
+class Suite(NamedTuple):
     """A suite as its file has it."""
 
     name: str
@@ -42,9 +41,8 @@ class Outcome:
     """What came of one expectation: figures and counts, no row's values.
 
     `success` is None where it was not judged, since no row has a value. `observed` is None where
-    the expectation has no single number, or one that is the value of a row (a minimum); `rows` and
-    `unexpected` are None where nothing was counted. `error` is Spark's error condition where it
-    could not be computed.
+    it has no single number, or one row's (a minimum); `rows` and `unexpected` are None where
+    nothing was counted. `error` is Spark's error condition.
     """
 
     expectation: str
@@ -168,9 +166,7 @@ def new_context() -> Any:
     return context
 
 
-@lru_cache(maxsize=1)
-def _context() -> Any:
-    return new_context()
+_context = lru_cache(maxsize=1)(new_context)
 
 
 def rows_of(context: Any, table: str) -> Any:
@@ -200,8 +196,8 @@ def _run(batch: Any, suite: Suite, places: Sequence[int], result_format: Any) ->
     chosen = [{**suite.expectations[nth], "meta": {PLACE: nth}} for nth in places]
     results = batch.validate(suite_of(suite.name, chosen), result_format=result_format).results
     # They come back in an order of Great Expectations' own.
-    found = {each.expectation_config.meta[PLACE]: each for each in results}
-    return {nth: _outcome(suite.expectations[nth], found[nth]) for nth in places}
+    found = ((each.expectation_config.meta[PLACE], each) for each in results)
+    return {nth: _outcome(suite.expectations[nth], each) for nth, each in found}
 
 
 def _is_of_rows(type_: str) -> bool:

@@ -2,13 +2,10 @@
 
 from credit_spark.evaluation.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
-from credit_spark.reporting.facts import NightFacts, Row
-from credit_spark.reporting.sections import Section, Table, counted, plain
+from credit_spark.reporting.sections import NightFacts, Row, Section, Table, counted, plain
 
-# Of points; what is below is nothing to see.
-SHOWN = 0.001
-# A chart of PSIs reaches so far at least: less is nothing to see.
-LEAST_PSI = 0.1
+# What is below is nothing to see: of points, and of a chart of PSIs.
+SHOWN, LEAST_PSI = 0.001, 0.1
 
 
 def changes(facts: NightFacts) -> Section:
@@ -31,7 +28,7 @@ def changes(facts: NightFacts) -> Section:
     return Section(
         "Changes",
         says,
-        charts=[_psi(facts), *(_moved(facts, part) for part in _parts(facts))],
+        charts=[_psi(facts), *_all_moved(facts)],
         tables=[Table(head, rows)] if rows else [],
     )
 
@@ -61,10 +58,16 @@ def _psi(facts: NightFacts) -> Chart:
     return bars("psi", title, says, ordered, "PSI", least=LEAST_PSI)
 
 
-def _moved(facts: NightFacts, part: str) -> Chart:
-    words = part.replace("_", " ")
+def _all_moved(facts: NightFacts) -> list[Chart]:
+    """What moved the points: features, and where any loan was there before, each segment."""
+    whole = next((row for row in facts.movements if row["part"] == "all"), None)
+    parts = ["feature", *(facts.contract.segments if whole else ())]
+    return [_moved(facts, part, whole) for part in parts]
+
+
+def _moved(facts: NightFacts, part: str, whole: Row | None) -> Chart:
+    name, words = f"moved-{part}", part.replace("_", " ")
     title = f"What moved the points of the same loans since the last night: by {words}"
-    name, whole = f"moved-{part}", _whole(facts)
     if whole is None:
         return nothing(name, title, "bars", "no loan stood in an earlier night, too")
     values = {
@@ -76,19 +79,9 @@ def _moved(facts: NightFacts, part: str) -> Chart:
     }
     says = (
         f"Of loans that stood in the last night, too, {whole['loans']:,} were looked at: their "
-        "points moved by "
-        f"{whole['by_inputs']:+.2f} for their data and by {whole['by_model']:+.2f} for the model, "
-        "on average."
+        f"points moved by {whole['by_inputs']:+.2f} for their data and by "
+        f"{whole['by_model']:+.2f} for the model, on average."
     )
     if not values:
         return Chart(name, title, "bars", says, None)
     return bars(name, title, says, largest_first(values), "points, on average")
-
-
-def _parts(facts: NightFacts) -> list[str]:
-    """What moved the points: features, and where any loan was there before, each segment."""
-    return ["feature", *(facts.contract.segments if _whole(facts) else ())]
-
-
-def _whole(facts: NightFacts) -> Row | None:
-    return next((row for row in facts.movements if row["part"] == "all"), None)

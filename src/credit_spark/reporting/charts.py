@@ -43,12 +43,13 @@ class Rate(NamedTuple):
 
 
 MOST_BARS = 40
-NOT_ENOUGH = "Not enough data: {}."
+# With fewer known outcomes, a rate is no more than chance.
+FEWEST_KNOWN = 30
 
 
 def nothing(name: str, title: str, kind: Kind, why: str) -> Chart:
     """A chart that can't be drawn, and why."""
-    return Chart(name, title, kind, NOT_ENOUGH.format(why), None)
+    return Chart(name, title, kind, f"Not enough data: {why}.", None)
 
 
 def lines(
@@ -93,10 +94,8 @@ def bars(
     shown = dict(list(values.items())[:MOST_BARS])
     if len(values) > MOST_BARS:
         says += f" {MOST_BARS} of {len(values)} are shown."
-    data = {
-        "labels": list(shown), "values": list(shown.values()), "x_label": x_label, "least": least,
-    }  # fmt: skip
-    return Chart(name, title, "bars", says, data)
+    data = {"labels": list(shown), "values": list(shown.values())}
+    return Chart(name, title, "bars", says, data | {"x_label": x_label, "least": least})
 
 
 def largest_first(values: Mapping[str, float]) -> dict[str, float]:
@@ -114,15 +113,8 @@ def heat(
     signed: bool = False,
 ) -> Chart:
     """A field for each pair of names: rows, then columns; shares, or signed from -1 to 1."""
-    data = {
-        "rows": list(sides[0]), "columns": list(sides[1]), "values": [*map(list, values)],
-        "signed": signed,
-    }  # fmt: skip
-    return Chart(name, title, "heat", says, data)
-
-
-# With fewer known outcomes, a rate is no more than chance.
-FEWEST_KNOWN = 30
+    data = {"rows": list(sides[0]), "columns": list(sides[1]), "values": [*map(list, values)]}
+    return Chart(name, title, "heat", says, data | {"signed": signed})
 
 
 def _extremes(shown: Sequence[Rate], what: str, loans: int | None) -> str:
@@ -130,15 +122,9 @@ def _extremes(shown: Sequence[Rate], what: str, loans: int | None) -> str:
     sure = [each for each in shown if each.known >= FEWEST_KNOWN]
     most = max(shown, key=lambda each: each.loans)
     share = most.loans / (loans or sum(each.loans for each in shown))
-    frequent = f"{what} is most often {_in_words(most)} ({share:.0%} of the loans)"
+    frequent = f"{what} is most often {most.label.strip('()')} ({share:.0%} of the loans)"
     if len(sure) < 2:
         return f"{frequent}; too few outcomes are known to compare bad rates."
     low, *_, high = sorted(sure, key=lambda each: each.rate or 0.0)
-    return (
-        f"{frequent}; the bad rate goes from {low.rate:.1%} ({_in_words(low)}) to {high.rate:.1%} "
-        f"({_in_words(high)})."
-    )
-
-
-def _in_words(found: Rate) -> str:
-    return found.label.strip("()")
+    ends = [f"{each.rate:.1%} ({each.label.strip('()')})" for each in (low, high)]
+    return f"{frequent}; the bad rate goes from {' to '.join(ends)}."

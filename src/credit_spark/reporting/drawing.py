@@ -1,4 +1,4 @@
-"""Charts drawn: the only code that knows the library that draws."""
+"""Charts as pictures, and a report as one page of HTML: the only code that knows Matplotlib."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,12 +7,16 @@ from typing import Any, Literal
 from warnings import catch_warnings, simplefilter
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from credit_spark.reporting.charts import Chart, Kind
+from credit_spark.reporting.sections import Report
 
 Data = Mapping[str, Any]
 Format = Literal["svg", "png"]
@@ -21,12 +25,6 @@ GREY, BLUE, RED = "#c9ced6", "#2b5c8a", "#b3372b"
 COLOURS = (BLUE, RED, "#5a8f3c", "#8a5aa8", "#b8862b", "#4a4a4a")
 # As many as stand beside each other, of letters and of bars with a label.
 LETTERS, LABELLED = 70, 24
-# Of fewer points, each is marked.
-FEW = 12
-# From it on, a value is told with no decimals.
-MANY = 1000
-# Of folds, years and points, ticks are whole numbers.
-WHOLE_STEPS = 2
 # Colours that mean the same in every chart.
 NAMED = {"good": BLUE, "bad": RED, "open": "#7a7f87", "chance": "#7a7f87"}
 LONGEST = 56
@@ -58,7 +56,17 @@ def drawn(chart: Chart, format_: Format) -> bytes:
     return file.getvalue()
 
 
-def inline(chart: Chart) -> str:
+def page(report: Report) -> str:
+    """A report as a page of HTML, with nothing outside it."""
+    charts = [chart for section in report.sections for chart in section.charts if chart.data]
+    # What is drawn is ours: the library escapes the texts in it.
+    pictures = {chart.name: Markup(_inline(chart)) for chart in charts}  # noqa: S704
+    loader = PackageLoader("credit_spark.reporting")
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html").render(report=report, pictures=pictures)
+
+
+def _inline(chart: Chart) -> str:
     """A chart as SVG that stands in a page beside others: its parts' names are its own."""
     text = drawn(chart, "svg").decode()
     svg = text[text.index("<svg") :]
@@ -78,12 +86,11 @@ def _size(kind: Kind, data: Data) -> tuple[float, float]:
 
 def _lines(axes: Axes, data: Data) -> None:
     for name, values in data["series"].items():
-        marker = "o" if len(data["x"]) < FEW else ""
-        axes.plot(
-            data["x"], values, label=name, color=NAMED.get(name), linewidth=1.6, marker=marker,
-            markersize=4,
-        )  # fmt: skip
-    if max(data["x"]) - min(data["x"]) >= WHOLE_STEPS:
+        # Of a few points, each is marked.
+        style: Any = {"color": NAMED.get(name), "marker": "o" if len(data["x"]) < 12 else ""}
+        axes.plot(data["x"], values, label=name, linewidth=1.6, markersize=4, **style)
+    # Of folds, years and points, ticks are whole numbers.
+    if max(data["x"]) - min(data["x"]) >= 2:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(data["x_label"])
     axes.set_ylabel(data["y_label"])
@@ -98,23 +105,17 @@ def _rates(axes: Axes, data: Data) -> None:
     step = -(-len(places) // LABELLED)
     labels = [_short(each) for each in data["labels"]][::step]
     axes.set_xticks(places[::step], labels, **_turned(labels))
-    known = [nth for nth in places if data["rate"][nth] is not None]
     beside = axes.twinx()
     beside.spines["right"].set_visible(True)
-    rates = [data["rate"][nth] for nth in known]
-    ends = [
-        [rate - data["low"][nth] for nth, rate in zip(known, rates, strict=True)],
-        [data["high"][nth] - rate for nth, rate in zip(known, rates, strict=True)],
-    ]
-    if known:
-        beside.errorbar(known, rates, ends, fmt="o", color=RED, capsize=2, label="bad rate, 95%")
-    expected = [(nth, each) for nth, each in enumerate(data["expected"]) if each is not None]
-    if expected:
-        beside.plot(*zip(*expected, strict=True), "_", markersize=11, color=BLUE, label="mean PD")
+    # None is NaN, which is not drawn.
+    names = ("rate", "low", "high", "expected")
+    rate, low, high, expected = (np.array(data[name], dtype=float) for name in names)
+    ends = [rate - low, high - rate]
+    beside.errorbar(places, rate, ends, fmt="o", color=RED, capsize=2, label="bad rate, 95%")
+    beside.plot(places, expected, "_", markersize=11, color=BLUE, label="mean PD")
     beside.set_ylim(bottom=0)
     beside.yaxis.set_major_formatter(PercentFormatter(1))
-    if known or expected:
-        beside.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
+    beside.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.16), ncols=2)
 
 
 def _bars(axes: Axes, data: Data) -> None:
@@ -131,13 +132,13 @@ def _bars(axes: Axes, data: Data) -> None:
 
 
 def _heat(axes: Axes, data: Data) -> None:
-    values = [[float("nan") if each is None else each for each in row] for row in data["values"]]
-    known = [each for row in data["values"] for each in row if each is not None]
-    colours, low, high = ("RdBu_r", -1, 1) if data["signed"] else ("Reds", 0, max(known, default=1))
+    values = np.array(data["values"], dtype=float)
+    highest = np.nan_to_num(values).max() or 1
+    colours, low, high = ("RdBu_r", -1, 1) if data["signed"] else ("Reds", 0, highest)
     picture = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
-    columns = [_short(each) for each in data["columns"]]
-    axes.set_xticks(range(len(columns)), columns, **_turned(data["columns"]))
-    axes.set_yticks(range(len(data["rows"])), [_short(each) for each in data["rows"]])
+    columns, rows = ([_short(each) for each in data[side]] for side in ("columns", "rows"))
+    axes.set_xticks(range(len(columns)), columns, **_turned(columns))
+    axes.set_yticks(range(len(rows)), rows)
     bar = axes.figure.colorbar(picture, ax=axes)
     if not data["signed"]:
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
@@ -154,7 +155,7 @@ def _turned(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _told(value: float) -> str:
-    return f"{value:,.3g}" if abs(value) < MANY else f"{value:,.0f}"
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _short(label: str) -> str:

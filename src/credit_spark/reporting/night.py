@@ -7,10 +7,17 @@ from collections.abc import Callable, Sequence
 
 from credit_spark.contract.tables import DECISIONS, STATUSES
 from credit_spark.reporting.changes import changes
-from credit_spark.reporting.facts import NightFacts
 from credit_spark.reporting.portfolio import decisions, portfolio
 from credit_spark.reporting.ranking import ranking, vintages
-from credit_spark.reporting.sections import Report, Section, Table, counted, percent, plain
+from credit_spark.reporting.sections import (
+    NightFacts,
+    Report,
+    Section,
+    Table,
+    counted,
+    percent,
+    plain,
+)
 from credit_spark.reporting.sources import data, model, run
 
 Say = Callable[[float | None], str]
@@ -39,19 +46,17 @@ COUNTS = (
 def headline(facts: NightFacts) -> Section:
     """Tonight at a glance, beside the night before."""
     last = facts.last_run or {}
+    figure, before = facts.figure, facts.last_figures
     told = [
         *((name, facts.run[fact], last.get(fact), counted) for name, fact in COUNTS),
-        *(
-            (name, facts.figure(metric), facts.last_figures.get(metric), say)
-            for name, metric, say in FIGURES
-        ),
+        *((name, figure(metric), before.get(metric), say) for name, metric, say in FIGURES),
     ]
     head = ["", "tonight"]
     rows = [[name, say(now)] for name, now, _, say in told]
     if last:
         head += [f"night of {last['as_of']}", "change"]
-        for row, (_, now, before, say) in zip(rows, told, strict=True):
-            row += [say(before), _change(now, before, say)]
+        for row, (_, now, then, say) in zip(rows, told, strict=True):
+            row += [say(then), _change(now, then, say)]
     return Section("Tonight", _at_a_glance(facts), tables=[Table(head, rows)])
 
 
@@ -60,8 +65,8 @@ def _at_a_glance(facts: NightFacts) -> str:
     loans = by_decision.total()
     shares = ", ".join(f"{by_decision[(name,)] / loans:.0%} {name}" for name in DECISIONS if loans)
     gravest = max((row["status"] for row in facts.drift), key=STATUSES.index, default=None)
-    told = CHANGED[gravest]
-    return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {told}."
+    changed = CHANGED[gravest]
+    return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {changed}."
 
 
 def _how_good(facts: NightFacts) -> str:
@@ -69,12 +74,9 @@ def _how_good(facts: NightFacts) -> str:
     if value is None:
         return "Too few outcomes are known to say how good the model is."
     word = "well" if value >= 0.75 else "fairly" if value >= 0.65 else "poorly"
-    held_out = facts.document.held_out
-    honest = (
-        f"; on loans held out from its training it came to {held_out.auc:.3f}"
-        if held_out and held_out.auc is not None
-        else ""
-    )
+    held_out, honest = facts.document.held_out, ""
+    if held_out and held_out.auc is not None:
+        honest = f"; on loans held out from its training it came to {held_out.auc:.3f}"
     return (
         f"On {known:,} known outcomes, its training loans among them, the model ranks {word} "
         f"(AUC {value:.3f}{honest})."

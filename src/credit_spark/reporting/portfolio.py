@@ -1,14 +1,13 @@
 """The loans: who is declined and why, segments and analyses, their balance and correlations."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from credit_spark.contract.tables import DECISIONS, MISSING
 from credit_spark.evaluation.cells import Cell
-from credit_spark.evaluation.drift import Bin
 from credit_spark.evaluation.metrics import mean_pd
 from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates
-from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.sections import Section, Table, counted, percent
+from credit_spark.reporting.sections import NightFacts, Section, Table, counted, percent
 from credit_spark.scoring.scale import band_of
 
 MOST_REASONS = 12
@@ -24,33 +23,21 @@ def decisions(facts: NightFacts) -> Section:
         (name, counted(found[(name,)]), percent(found[(name,)] / found.total() if found else None))
         for name in DECISIONS
     ]
-    reasons = _declined_for(facts)
-    return Section(
-        "Who is declined, and why",
-        _why_declined(facts, reasons),
-        charts=[_bands(facts), _reasons(reasons)],
-        tables=[Table(("decision", "loans", "share"), rows)],
-    )
-
-
-def _declined_for(facts: NightFacts) -> dict[str, float]:
-    found = {
+    declined_for = {
         reason or "no reason": float(count)
         for (decision, reason), count in facts.loans_by("decision", "reason_1").items()
         if decision == DECISIONS[-1]
     }
-    return dict(list(largest_first(found).items())[:MOST_REASONS])
-
-
-def _why_declined(facts: NightFacts, reasons: Mapping[str, float]) -> str:
-    if not reasons:
-        return "No loan is declined."
-    plan = facts.document.score.decisions
-    first = next(iter(reasons))
-    return (
-        f"Loans are approved below a PD of {plan.approve_below:.4g} and declined from "
-        f"{plan.decline_from:.4g} on. The most frequent first reason of those declined: {first}."
-    )
+    reasons = dict(list(largest_first(declined_for).items())[:MOST_REASONS])
+    plan, says = facts.document.score.decisions, "No loan is declined."
+    if reasons:
+        says = (
+            f"Loans are approved below a PD of {plan.approve_below:.4g} and declined from "
+            f"{plan.decline_from:.4g} on. The most frequent first reason of those declined: "
+            f"{next(iter(reasons))}."
+        )
+    tables = [Table(("decision", "loans", "share"), rows)]
+    return Section("Who is declined, and why", says, [_bands(facts), _reasons(reasons)], tables)
 
 
 def _reasons(reasons: Mapping[str, float]) -> Chart:
@@ -67,119 +54,94 @@ def _bands(facts: NightFacts) -> Chart:
     cells: dict[str, list[Cell]] = {name: [] for name in plan.bands}
     for cell in facts.cells:
         cells[band_of(cell.pd, plan)].append(cell)
-    shown = [
-        Rate(
-            name,
-            sum(each.loans for each in own),
-            sum(each.known for each in own),
-            sum(each.bad for each in own),
-            mean_pd(own),
-        )
-        for name, own in cells.items()
-    ]
+    shown = []
+    for name, own in cells.items():
+        loans, known, bad = (sum(map(attrgetter(of), own)) for of in ("loans", "known", "bad"))
+        shown.append(Rate(name, loans, known, bad, mean_pd(own)))
     title = "Bands, and the bad rate of loans to judge by in them"
     return rates("bands", title, shown, "The band")
 
 
 def portfolio(facts: NightFacts) -> Section:
     """The loans by what the contract asks for: segments and analyses."""
-    contract = facts.contract
+    segments, analyses = facts.contract.segments, facts.contract.analyses
     charts = [
-        *(
-            _by(facts, "segment", name, name.replace("_", " ").capitalize())
-            for name in contract.segments
-        ),
-        *(_by(facts, "analysis", name, each.title) for name, each in contract.analyses.items()),
-        *(
-            _against(facts, name, each.against)
-            for name, each in contract.analyses.items()
-            if each.against
-        ),
+        *(_by(facts, "segment", name, name.replace("_", " ").capitalize()) for name in segments),
+        *(_by(facts, "analysis", name, each.title) for name, each in analyses.items()),
+        *(_against(facts, name, each.against) for name, each in analyses.items() if each.against),
         _outcomes(facts),
         _balance(facts),
         _correlations(facts),
     ]
-    months = contract.performance_months
-    young = f" Loans younger than {months} months are counted, and not judged by." if months else ""
-    return Section(
-        "The portfolio",
+    months = facts.contract.performance_months
+    says = (
         "Loans, and the share of bad ones among those whose outcome is known, with 95% intervals; "
-        f"the ranges were found when the model was fitted.{young}",
-        charts=charts,
+        "the ranges were found when the model was fitted."
     )
+    if months:
+        says += f" Loans younger than {months} months are counted, and not judged by."
+    return Section("The portfolio", says, charts)
 
 
 def _by(facts: NightFacts, role: str, name: str, title: str) -> Chart:
-    bins = facts.bins(role, name)
+    bins, chart = facts.profiles.get((role, name)), f"{role}-{name}"
     if not bins:
         why = "the model was fitted before the contract asked for it; it is shown after a training"
-        return nothing(f"{role}-{name}", title, "rates", why)
+        return nothing(chart, title, "rates", why)
+    expected = [each.known_pd_sum / each.known if each.known else None for each in bins]
     found = [
-        Rate(
-            each.label, each.loans, each.known, each.bad,
-            each.known_pd_sum / each.known if each.known else None,
-        )
-        for each in bins
-    ]  # fmt: skip
+        Rate(each.label, each.loans, each.known, each.bad, pd)
+        for each, pd in zip(bins, expected, strict=True)
+    ]
+    loans = sum(each.loans for each in found)
     if role == "segment":
         frequent = sorted(found, key=lambda each: -each.loans)[:MOST_LEVELS]
-        shown = sorted(frequent, key=lambda each: (each.label == MISSING, each.label))
-        return rates(f"{role}-{name}", title, shown, title, sum(each.loans for each in found))
-    return rates(f"{role}-{name}", title, found, title)
+        found = sorted(frequent, key=lambda each: (each.label == MISSING, each.label))
+    return rates(chart, title, found, title, loans)
 
 
 def _against(facts: NightFacts, name: str, other: str) -> Chart:
     titles = [facts.contract.analyses[each].title for each in (name, other)]
     title = f"{titles[0]} against {titles[1].lower()}: the bad rate"
-    chart, bins = f"{name}-by-{other}", facts.bins("pair", f"{name} | {other}")
+    chart, bins = f"{name}-by-{other}", facts.profiles.get(("pair", f"{name} | {other}"), [])
     known = sum(each.known for each in bins)
     if not known:
         return nothing(chart, title, "heat", "no outcome is known of them")
     rows, columns = (
-        [each.label for each in facts.bins("analysis", side)] for side in (name, other)
+        [each.label for each in facts.profiles["analysis", by]] for by in (name, other)
     )
     across = len(columns)
     fields = [(row, bins[nth * across : (nth + 1) * across]) for nth, row in enumerate(rows)]
     filled = [(row, own) for row, own in fields if any(each.loans for each in own)]
     down = [nth for nth in range(across) if any(own[nth].loans for _, own in filled)]
-    values = [[_sure_rate(own[nth]) for nth in down] for _, own in filled]
+    sure = {each.bin: each.bad / each.known for each in bins if each.known >= SURE}
+    values = [[sure.get(own[nth].bin) for nth in down] for _, own in filled]
     says = "Too few outcomes are known in each field to compare them."
-    sure = [each for each in bins if each.known >= SURE]
     if sure:
-        worst = max(sure, key=lambda each: each.bad / each.known)
-        row, column = divmod(worst.bin, across)
+        worst = max(sure, key=lambda each: sure[each])
+        row, column = divmod(worst, across)
         says = (
-            f"The bad rate is highest, {worst.bad / worst.known:.1%}, at {rows[row]}, and "
-            f"{columns[column]}; it is {sum(each.bad for each in bins) / known:.1%} on the whole."
+            f"The bad rate is highest, {sure[worst]:.1%}, at {rows[row]}, and {columns[column]}; "
+            f"it is {sum(each.bad for each in bins) / known:.1%} on the whole."
         )
     blank = f" Fields with fewer than {SURE} known outcomes are blank."
     shown = ([row for row, _ in filled], [columns[nth] for nth in down])
     return heat(chart, title, says + blank, shown, values)
 
 
-def _sure_rate(found: Bin) -> float | None:
-    return found.bad / found.known if found.known >= SURE else None
-
-
 def _outcomes(facts: NightFacts) -> Chart:
     """Tonight's loans by the bad flag."""
     title = "Tonight's loans by their outcome"
-    found = {
-        name: sum(getattr(each, name) for each in facts.cells) for name in ("good", "bad", "open")
-    }
+    names = ("good", "bad", "open")
+    found = {name: float(sum(getattr(each, name) for each in facts.cells)) for name in names}
     loans = sum(found.values())
     if not loans:
         return nothing("outcomes", title, "bars", "there are no loans")
-    says = (
-        f"{found['bad'] / loans:.1%} of the loans are known to be bad, {found['good'] / loans:.1%} "
-        "good."
-    )
-    if found["open"]:
-        share = found["open"] / loans
-        says += f" Of {share:.1%} the outcome is open, or they are too young to judge by."
-    return bars(
-        "outcomes", title, says, {name: float(each) for name, each in found.items()}, "loans"
-    )
+    good, bad, still_open = (each / loans for each in found.values())
+    says = f"{bad:.1%} of the loans are known to be bad, {good:.1%} good."
+    if still_open:
+        says += f" Of {still_open:.1%} the outcome is open, or they are too young to judge by."
+    return bars("outcomes", title, says, found, "loans")
 
 
 def _balance(facts: NightFacts) -> Chart:

@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from operator import mul
 from typing import Any
 
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, passed
 from credit_spark.evaluation.metrics import auc, ks, ks_threshold, tenths
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, number_of
-from credit_spark.reporting.charts import FEWEST_KNOWN, Chart, Rate, lines, nothing, rates
-from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.sections import Section, Table, counted, percent, plain
+from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
+from credit_spark.reporting.sections import NightFacts, Section, Table, counted, percent, plain
 
 YOUNGEST = 24
 FEWEST_RANKED = 100
@@ -73,12 +73,11 @@ def calibration(cells: Sequence[Cell]) -> Chart:
         return nothing("calibration", title, "rates", "there are no known outcomes of both kinds")
     expected = sum(each.known * (each.expected or 0) for each in found)
     bad = sum(each.bad for each in found)
-    chart = rates("calibration", title, found, "The tenth")
     says = (
         f"The model expected {expected:,.0f} bad loans among those with a known outcome; "
         f"{bad:,} turned bad ({expected / bad:.2f} expected for each)."
     )
-    return chart._replace(says=says)
+    return rates("calibration", title, found, "The tenth")._replace(says=says)
 
 
 def _by_outcome(facts: NightFacts) -> Chart:
@@ -92,10 +91,7 @@ def _by_outcome(facts: NightFacts) -> Chart:
         return nothing("points", title, "lines", "there are no scores")
     points = list(range(min(counts["bad"]), max(counts["bad"]) + 10, 10))
     series = {name: [own[each] / own.total() for each in points] for name, own in found.items()}
-    means = {
-        name: sum(each * loans for each, loans in own.items()) / own.total()
-        for name, own in found.items()
-    }
+    means = {name: sum(map(mul, own, own.values())) / own.total() for name, own in found.items()}
     told = ", ".join(f"{mean:.0f} ({name})" for name, mean in means.items())
     says = f"On average, loans have these points: {told}."
     return lines("points", title, says, points, series, ("points, by tens", "share of loans"))
@@ -113,21 +109,15 @@ def vintages(facts: NightFacts) -> Section:
         return Section(title, "Not enough data: no outcome is known of loans that are old enough.")
     rows = [
         (
-            name, f"{_age(name, facts.as_of)}", counted(known), percent(own["mean_pd"]),
-            percent(own["observed_rate"]), plain(own["ks"]), plain(own["auc"]),
+            name, f"{number_of(facts.as_of) - number_of(date.fromisoformat(f'{name}-01'))}",
+            counted(known), percent(own["mean_pd"]), percent(own["observed_rate"]),
+            plain(own["ks"]), plain(own["auc"]),
         )
         for name, (known, own) in list(months.items())[-YOUNGEST:]
     ]  # fmt: skip
     head = ("vintage", "months on book", "known outcomes", "mean PD", "bad", "KS", "AUC")
-    says = (
-        f"{len(months)} months of loans are old enough to judge by; the newest {len(rows)} are "
-        "listed."
-    )
+    says = f"{len(months)} months of loans are old enough; the newest {len(rows)} are listed."
     return Section(title, says, [_bad_rates(months), _ranks(months)], [Table(head, rows)])
-
-
-def _age(month: str, as_of: date) -> int:
-    return number_of(as_of) - number_of(date.fromisoformat(f"{month}-01"))
 
 
 def _bad_rates(months: Months) -> Chart:
@@ -135,31 +125,20 @@ def _bad_rates(months: Months) -> Chart:
         Rate(name, int(own["loans"]), known, round(own["observed_rate"] * known), own["mean_pd"])
         for name, (known, own) in months.items()
     ]
-    chart = rates("vintages", "Bad rate of each month's loans", found, "The month of a loan")
-    sure = sorted(
-        (each for each in found if each.known >= FEWEST_KNOWN), key=lambda each: each.rate or 0.0
-    )
-    if len(sure) < 2:
-        return chart._replace(says="Too few outcomes are known in each month to compare them.")
-    low, *_, high = sure
-    return chart._replace(
-        says=f"Of {len(sure)} months with {FEWEST_KNOWN} known outcomes at least, the bad rate is "
-        f"lowest in {low.label} ({low.rate:.1%}) and highest in {high.label} ({high.rate:.1%})."
-    )
+    return rates("vintages", "Bad rate of each month's loans", found, "The month of a loan")
 
 
 def _ranks(months: Months) -> Chart:
     title = "AUC and KS of each month's loans"
-    both = {
-        name: own
+    both = [
+        (int(name[:4]) + (int(name[5:]) - 1) / 12, own["auc"], own["ks"])
         for name, (known, own) in months.items()
         if own["auc"] is not None and known >= FEWEST_RANKED
-    }
+    ]
     if len(both) < 2:
         return nothing("vintage-ranks", title, "lines", "fewer than two months have 100 outcomes")
-    years = [int(name[:4]) + (int(name[5:]) - 1) / 12 for name in both]
-    aucs: Sequence[float] = [own["auc"] for own in both.values()]
-    series = {"AUC": aucs, "KS": [own["ks"] for own in both.values()]}
+    years, aucs, statistics = zip(*both, strict=True)
+    series = {"AUC": aucs, "KS": statistics}
     says = (
         f"AUC lies between {min(aucs):.3f} and {max(aucs):.3f} over the {len(both)} months with "
         "100 outcomes."

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from credit_spark.contract.tables import MISSING
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
-from credit_spark.reporting.facts import NightFacts
-from credit_spark.reporting.sections import Section, Table, counted
+from credit_spark.reporting.sections import NightFacts, Section, Table, counted
 from credit_spark.scoring.scorecard import scorecard
 
 MOST_ROWS = 300
+HASH = "content_hash"
 OF_A_RUN = (
     "command", "status", "started_at", "ended_at", "run_id", "code_version", "contract_hash",
     "suite_hash",
@@ -34,12 +34,8 @@ def data(facts: NightFacts) -> Section:
         charts = [bars("quarantine", title, most, ordered, "lines")]
         rows = [(name, counted(each)) for name, each in ordered.items()]
         tables = [Table(("rule", "lines"), rows)]
-    return Section(
-        "What is wrong with the data",
-        says,
-        charts=[*charts, _gaps(facts)],
-        tables=[*tables, *_replaced(facts)],
-    )
+    title, tables = "What is wrong with the data", [*tables, *_replaced(facts)]
+    return Section(title, says, [*charts, _gaps(facts)], tables)
 
 
 def _gaps(facts: NightFacts) -> Chart:
@@ -62,17 +58,15 @@ def model(facts: NightFacts) -> Section:
     """The model that scored the night: its facts and its scorecard."""
     learnt = facts.document.facts
     rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in scorecard(facts.document)]
-    more = (
-        f" The first {MOST_ROWS} of {len(rows)} lines are shown." if len(rows) > MOST_ROWS else ""
-    )
     says = (
         f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the night of "
         f"{learnt.as_of}, {learnt.bad:,} of them bad, with the treatment {learnt.treatment}. "
-        f"Its scorecard: what each feature adds to the points.{more}"
+        "Its scorecard: what each feature adds to the points."
     )
-    return Section(
-        "The model", says, tables=[Table(("feature", "level", "points"), rows[:MOST_ROWS])]
-    )
+    if len(rows) > MOST_ROWS:
+        says += f" The first {MOST_ROWS} of {len(rows)} lines are shown."
+    table = Table(("feature", "level", "points"), rows[:MOST_ROWS])
+    return Section("The model", says, tables=[table])
 
 
 def run(facts: NightFacts) -> Section:
@@ -95,10 +89,12 @@ def _files(facts: NightFacts) -> Iterator[Table]:
     files = json.loads(facts.run.get("files") or "[]")
     rows = [
         (
-            each["name"], counted(each["bytes"]), counted(each["lines"]), each["layout"],
-            each["content_hash"],
+            each["name"],
+            *[counted(each[of]) for of in ("bytes", "lines")],
+            each["layout"],
+            each[HASH],
         )
         for each in files
-    ]  # fmt: skip
+    ]
     if rows:
         yield Table(("file", "bytes", "lines", "layout", "content hash"), rows)

@@ -1,5 +1,6 @@
 """A training's report: treatments side by side, folds, coefficients, gates."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -8,9 +9,8 @@ from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
-from credit_spark.reporting.facts import Row
 from credit_spark.reporting.ranking import calibration, curves
-from credit_spark.reporting.sections import Report, Section, Table, counted, plain
+from credit_spark.reporting.sections import Report, Row, Section, Table, counted, plain
 from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.scorecard import wrong_signs
 
@@ -48,32 +48,23 @@ class TrainingFacts(NamedTuple):
 
     def figure(self, name: str, dataset: str, metric: str) -> float | None:
         """A figure of all folds, or of a data set that has none, by treatment or benchmark."""
-        rows = self._rows(name, dataset, metric)
-        return next((row["value"] for row in rows if row["fold"] is None), None)
+        return self.by_fold(name, dataset, metric).get(None)
 
-    def folds(self, name: str, metric: str) -> dict[int, float | None]:
-        """A figure of each fold."""
-        rows = self._rows(name, CV, metric)
-        return {row["fold"]: row["value"] for row in rows if row["fold"] is not None}
+    def by_fold(self, name: str, dataset: str, metric: str) -> dict[int | None, float | None]:
+        """A figure of each fold; by None, that of all."""
+        versions = {each.treatment: each.document.version for each in self.fits}
+        wanted = (versions.get(name, name), dataset, metric, "all", "all", None)
+        columns = ("model_version", "dataset", "metric", "segment", "label", "threshold")
+        rows = [row for row in self.metrics if tuple(row[each] for each in columns) == wanted]
+        return {row["fold"]: row["value"] for row in rows}
 
     @property
     def names(self) -> list[str]:
         """Treatments, then benchmarks."""
-        known = [each.treatment for each in self.fits]
-        versions = {each.document.version for each in self.fits}
-        others = {row["model_version"] for row in self.metrics if row["dataset"] == CV} - versions
-        return [*known, *sorted(name for name in others if not _is_version(name))]
-
-    def _rows(self, name: str, dataset: str, metric: str) -> list[Row]:
-        versions = {each.treatment: each.document.version for each in self.fits}
-        wanted = (versions.get(name, name), dataset, metric, "all", "all", None)
-        columns = ("model_version", "dataset", "metric", "segment", "label", "threshold")
-        return [row for row in self.metrics if tuple(row[each] for each in columns) == wanted]
-
-
-def _is_version(name: str) -> bool:
-    """Benchmarks have names; models, hexadecimal digits."""
-    return len(name) == 12 and not set(name) - set("0123456789abcdef")
+        tested = {row["model_version"] for row in self.metrics if row["dataset"] == CV}
+        # Benchmarks have names; models, hexadecimal digits.
+        others = [name for name in tested if not re.fullmatch("[0-9a-f]{12}", name)]
+        return [*(each.treatment for each in self.fits), *sorted(others)]
 
 
 def training_report(facts: TrainingFacts) -> Report:
@@ -121,19 +112,18 @@ def _best(facts: TrainingFacts) -> str:
 
 def folds(facts: TrainingFacts) -> Section:
     """Each fold's figures."""
-    charts = [_by_fold(facts, metric) for metric in ("auc", "ks")]
     says = "Each point is a fold that was held out, scored by a model fitted on the others."
-    return Section("Folds", says, charts=charts)
+    return Section("Folds", says, [_by_fold(facts, metric) for metric in ("auc", "ks")])
 
 
 def _by_fold(facts: TrainingFacts, metric: str) -> Chart:
     title, name = f"{metric.upper()} of each fold", f"folds-{metric}"
-    series = {each: facts.folds(each, metric) for each in facts.names}
-    values = [value for own in series.values() for value in own.values() if value is not None]
+    series = {each: facts.by_fold(each, CV, metric) for each in facts.names}
+    numbers = sorted({fold for own in series.values() for fold in own if fold is not None})
+    drawn = {each: [own.get(fold) for fold in numbers] for each, own in series.items()}
+    values = [value for own in drawn.values() for value in own if value is not None]
     if not values:
         return nothing(name, title, "lines", "no fold has good and bad loans")
-    numbers = sorted({fold for own in series.values() for fold in own})
-    drawn = {each: [own.get(fold) for fold in numbers] for each, own in series.items()}
     says = f"It lies between {min(values):.3f} and {max(values):.3f}."
     return lines(name, title, says, numbers, drawn, ("fold", metric.upper()))
 
@@ -142,23 +132,21 @@ def ranking(facts: TrainingFacts) -> Section:
     """The first model on its held-out folds."""
     first = facts.fits[0]
     says = f"The model with the treatment {first.treatment}, on loans that it has not learnt from."
-    charts = [*curves(first.cells), calibration(first.cells)]
-    return Section("How good the model is", says, charts=charts)
+    return Section("How good the model is", says, [*curves(first.cells), calibration(first.cells)])
 
 
 def coefficients(facts: TrainingFacts) -> Section:
     """What one deviation of a feature, or a level of it, adds to the log-odds of bad."""
-    charts = [_coefficients(each) for each in facts.fits]
-    left_out = facts.fits[0].document.left_out
-    says = "Of scaled features: to the right, what makes a loan turn bad more often."
-    if left_out:
-        says += " Left out: " + "; ".join(f"{each.name} ({each.why})" for each in left_out) + "."
     first = facts.fits[0].document
+    says = "Of scaled features: to the right, what makes a loan turn bad more often."
+    if first.left_out:
+        reasons = "; ".join(f"{each.name} ({each.why})" for each in first.left_out)
+        says += f" Left out: {reasons}."
     # What a later contract expects is no expectation of this fit.
     is_same = first.contract_hash == contract_hash(facts.contract)
     signs = [(each,) for each in wrong_signs(first, facts.contract)] if is_same else []
-    tables = [Table((f"look at ({facts.fits[0].treatment})",), signs)] if signs else []
-    return Section("Coefficients", says, charts, tables)
+    tables = [Table((f"look at ({first.facts.treatment})",), signs)] if signs else []
+    return Section("Coefficients", says, [_coefficients(each) for each in facts.fits], tables)
 
 
 def _coefficients(fitted: Fitted) -> Chart:

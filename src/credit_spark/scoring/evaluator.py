@@ -68,16 +68,12 @@ class RecordScorer:
             names = [each[0] for each in cursor.description or ()]
             (values,) = cursor.fetchall()
         row = dict(zip(names, values, strict=True))
-        contributions = tuple(
-            Contribution(
-                each.name,
-                row[f"v_{each.name}"],
-                row[f"f_{each.name}"],
-                row[f"f_{each.name}"] - held,
-                each.reason,
-            )
-            for each, held in zip(self._document.terms, self._document.references, strict=True)
-        )
+        held = zip(self._document.features, self._document.references, strict=True)
+        contributions = []
+        for each, reference in held:
+            value, term = row[f"v_{each.name}"], row[f"f_{each.name}"]
+            part = Contribution(each.name, value, term, term - reference, each.reason)
+            contributions.append(part)
         reasons = tuple(row[name] for name in REASONS if row[name] is not None)
         scored = {name: row[name] for name in ("log_odds", "pd", "points", "band", "decision")}
-        return Score(**scored, reasons=reasons, contributions=contributions)
+        return Score(**scored, reasons=reasons, contributions=tuple(contributions))

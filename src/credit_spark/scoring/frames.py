@@ -23,10 +23,7 @@ def scores_of(
     keep: Sequence[str],
     loss: Loss | None = None,
 ) -> DataFrame:
-    """Each loan's `keep` columns and score, the columns of `scoring_sql`.
-
-    `loans` has the contract's columns, of such `kinds`.
-    """
+    """Each loan's `keep` columns and score, as in `scoring_sql`; `kinds` are those of `loans`."""
     return selected(loans, scoring_sql(document, kinds, "spark", keep, loss))
 
 
@@ -38,10 +35,7 @@ def terms_of(
 
 
 def selected(loans: DataFrame, sql: str) -> DataFrame:
-    """The rows of a SELECT from a table `loans`, which this frame is.
-
-    The name is bound in this statement only: scoring in several threads needs no shared view.
-    """
+    """The rows of a SELECT from a table `loans`, which this frame is, in this statement only."""
     # Spark's formatter replaces {loans}, and must leave the braces of a contract's texts alone.
     text = sql.replace("{", "{{").replace("}", "}}")
     statement = "\n".join(["with loans as (select * from {loans}) select * from (", text, ")"])

@@ -41,30 +41,24 @@ def scorecard(document: ModelDocument) -> Iterator[Row]:
 
 
 class Part(NamedTuple):
-    """What a feature adds to a loan's points, in tenths of a point."""
+    """What a feature adds to a loan's points, to a tenth of a point."""
 
     name: str
     value: str
-    tenths: int
-
-    @property
-    def points(self) -> float:
-        """Points."""
-        return self.tenths / PARTS
+    points: float
 
 
 def parts(score: Score, document: ModelDocument) -> list[Part]:
-    """The base and each feature's points of a loan: they add up to its points exactly.
+    """The base and each feature's points of a loan, to a tenth: they add up to its points exactly.
 
-    To tenths, of which the largest remainders are rounded up (Hamilton's method), since the whole
-    points are what is acted on.
+    The largest remainders are rounded up (Hamilton's method).
     """
     scale = scale_of(document.score)
     base = scale.at_even_odds - scale.a_unit * document.constant
     exact = [base, *(-scale.a_unit * each.term for each in score.contributions)]
     tenths = apportioned(exact, score.points)
     values = [("base", ""), *((each.feature, _said(each.value)) for each in score.contributions)]
-    return [Part(*value, own) for value, own in zip(values, tenths, strict=True)]
+    return [Part(*value, own / PARTS) for value, own in zip(values, tenths, strict=True)]
 
 
 def apportioned(exact: Sequence[float], whole: int) -> list[int]:

@@ -8,7 +8,6 @@ their sum, the PD, and the most costly features one by one. Every row hangs on i
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Literal
 
 import sqlglot
@@ -25,12 +24,8 @@ from credit_spark.scoring.scale import scale_of
 
 Dialect = Literal["spark", "duckdb", "postgres"]
 # PostgreSQL would else put each step's expressions into the next, and again into the one after.
-AS: Mapping[Dialect, str] = MappingProxyType(
-    {"spark": "as", "duckdb": "as", "postgres": "as materialized"}
-)
-DOUBLES: Mapping[Dialect, str] = MappingProxyType(
-    {"spark": "double", "duckdb": "double", "postgres": "double precision"}
-)
+AS = {"spark": "as", "duckdb": "as", "postgres": "as materialized"}
+DOUBLES = {"spark": "double", "duckdb": "double", "postgres": "double precision"}
 LOAN_ID = ("loan_id",)
 # A contract's column begins with a letter, so no column that is kept has this name.
 EXPOSURE = "_exposure"
@@ -94,8 +89,8 @@ def record_sql(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dial
 
 def columns_read(document: ModelDocument) -> list[str]:
     """The columns of `loans` that a document's features and hard rules read, in order of name."""
-    pieces = [*document.features, *document.refusals]
-    return sorted(frozenset[str]().union(*[columns_of(each.sql) for each in pieces]))
+    pieces = (*document.features, *document.refusals)
+    return sorted({column for each in pieces for column in columns_of(each.sql)})
 
 
 def column_of(term: Term) -> str:
@@ -163,11 +158,10 @@ class _Statement:
             "\n".join([f"{name} {begin} (", *[f"  {line}" for line in step], ")"])
             for name, step in steps.items()
         )
+        about = f"model {document.version}, fitted as of {document.facts.as_of}"
         return "\n".join([
-            f"-- {document.portfolio}: model {document.version}, "
-            f"fitted as of {document.facts.as_of}.",
-            "-- The input is a table loans with the columns of the contract; one row comes out a "
-            "loan.",
+            f"-- {document.portfolio}: {about}.",
+            "-- The input is a table loans with the contract's columns; one row comes out a loan.",
             f"with {withs}",
             *_listed("select", columns, source),
             "",

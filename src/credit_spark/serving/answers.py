@@ -17,6 +17,7 @@ from credit_spark.serving.fields import Field, fields_of
 from credit_spark.storage.reader import TableReader
 
 GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
+WRITTEN = ("pd", "points", "band", "decision")
 HEADLINES = ("ks", "auc", "mean_pd", "observed_rate")
 
 
@@ -34,12 +35,23 @@ class Answers:
     def __init__(self, contract: Contract, reader: TableReader) -> None:
         self.title, self._contract, self._reader = contract.title, contract, reader
         self._ready = lru_cache(maxsize=1)(self._made_ready)
-        self._glance = lru_cache(maxsize=1)(self._read_glance)
 
     def night(self) -> dict[str, Any]:
         """The newest night at a glance."""
         as_of = self._reader.latest()
-        return self._glance(as_of, self._reader.complete_dates()[as_of]["run_id"])
+        decisions, bands = (
+            {row[column]: row["loans"] for row in self._reader.sums(as_of, column)}
+            for column in ("decision", "band")
+        )
+        figures = self._reader.date_figures(HEADLINES).get(as_of, {})
+        return {
+            "as_of": str(as_of),
+            "model_version": self._reader.model_of(as_of).version,
+            "loans": sum(decisions.values()),
+            "decisions": {name: decisions.get(name, 0) for name in DECISIONS},
+            "bands": {name: bands.get(name, 0) for name in self._contract.score.bands},
+            "metrics": {name: figures.get(name) for name in HEADLINES},
+        }
 
     def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
         """A loan's score of a night, the newest by default, as it was written, with its parts."""
@@ -47,11 +59,11 @@ class Answers:
         row = self._reader.score(loan_id, as_of)
         if row is None:
             return None
-        document = self._reader.document(row["model_version"])
-        given = self._reader.loan(loan_id, as_of, columns_read(document))
+        columns = columns_read(self._reader.document(row["model_version"]))
+        given = self._reader.loan(loan_id, as_of, columns)
         if given is None:
             return None
-        written = {name: row[name] for name in ("pd", "points", "band", "decision")}
+        written = {name: row[name] for name in WRITTEN}
         reasons = tuple(row[name] for name in REASONS if row[name])
         model = self._ready(row["model_version"])
         score = model.scorer.score(given)._replace(**written, reasons=reasons)
@@ -75,22 +87,6 @@ class Answers:
         scorer = RecordScorer(document, kinds_of(self._contract))
         return Ready(document, scorer, fields_of(self._contract, document))
 
-    def _read_glance(self, as_of: date, _: str) -> dict[str, Any]:
-        """A night at a glance; it stays the same until another run is complete."""
-        decisions, bands = (
-            {row[column]: row["loans"] for row in self._reader.sums(as_of, column)}
-            for column in ("decision", "band")
-        )
-        figures = self._reader.date_figures(HEADLINES).get(as_of, {})
-        return {
-            "as_of": str(as_of),
-            "model_version": self._reader.model_of(as_of).version,
-            "loans": sum(decisions.values()),
-            "decisions": {name: decisions.get(name, 0) for name in DECISIONS},
-            "bands": {name: bands.get(name, 0) for name in self._contract.score.bands},
-            "metrics": {name: figures.get(name) for name in HEADLINES},
-        }
-
 
 def _answer(score: Score, model: Ready) -> dict[str, Any]:
     """A score, good or bad, its reasons, and every feature's points."""
@@ -98,19 +94,14 @@ def _answer(score: Score, model: Ready) -> dict[str, Any]:
     scale = scale_of(plan)
     return {
         "good_or_bad": GOOD_OR_BAD[score.decision],
-        "pd": score.pd,
-        "points": score.points,
-        "band": score.band,
-        "decision": score.decision,
+        **{name: getattr(score, name) for name in WRITTEN},
         "reasons": list(score.reasons),
         "parts": [
             {"feature": each.name, "value": each.value, "points": each.points}
             for each in parts(score, model.document)
         ],
         "scale": {
-            "points_at": plan.points_at,
-            "odds_at": plan.odds_at,
-            "points_to_double_odds": plan.points_to_double_odds,
+            **plan.model_dump(include={"points_at", "odds_at", "points_to_double_odds"}),
             "declined_at": scale.points_of_pd(plan.decisions.decline_from),
             "approved_from": scale.points_of_pd(plan.decisions.approve_below),
         },

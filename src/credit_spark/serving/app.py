@@ -4,12 +4,10 @@ Nothing that is typed is kept or logged, and no page needs anything from elsewhe
 """
 
 import hmac
-from collections.abc import Mapping
-from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from credit_spark.contract.errors import InputError
 from credit_spark.serving.answers import Answers
@@ -39,7 +37,7 @@ def application(answers: Answers, token: str | None = None) -> Flask:
     _guard(app, token)
     _pages(app, answers)
     _programs(app, answers)
-    _faults(app)
+    app.register_error_handler(Exception, _told)
     return app
 
 
@@ -102,7 +100,7 @@ def _programs(app: Flask, answers: Answers) -> None:
         given = request.get_json(silent=True)
         if not isinstance(given, dict):
             return {"error": "send one JSON object, with a value for each field"}, 400
-        values, faults = read(answers.fields(), _typed(given))
+        values, faults = read(answers.fields(), given)
         if faults:
             return {"error": "some fields cannot be used", "fields": faults}, 422
         return answers.applicant(values)
@@ -120,36 +118,17 @@ def _programs(app: Flask, answers: Answers) -> None:
         return Response(text, mimetype="application/json")
 
 
-def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON's values as they would be typed: true is yes; what is no plain value is no text."""
-    said = {True: "yes", False: "no"}
-    return {
-        str(name): said[value] if isinstance(value, bool) else value
-        for name, value in given.items()
-    }
-
-
-def _faults(app: Flask) -> None:
-    @app.errorhandler(InputError)
-    def not_yet(error: InputError) -> ResponseReturnValue:
-        return _told(str(error), 503)
-
-    @app.errorhandler(RequestEntityTooLarge)
-    def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
-        return _told(f"what was sent is larger than {LARGEST_BODY // 1024} KB", 413)
-
-    @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> ResponseReturnValue:
-        return _told((error.description or error.name).split("\n")[0], error.code or 500)
-
-    @app.errorhandler(Exception)
-    def ours(error: Exception) -> ResponseReturnValue:
+def _told(error: Exception) -> ResponseReturnValue:
+    """A fault as a sentence and a status: 503 where there is no night yet, 500 where it is ours."""
+    if isinstance(error, InputError):
+        sentence, status = str(error), 503
+    elif isinstance(error, HTTPException):
+        sentence, status = (error.description or error.name).split("\n")[0], error.code or 500
+    else:
         # No values: what was typed may stand in the error's text.
-        app.logger.error("a fault of ours: %s at %s", type(error).__name__, request.endpoint)
-        return _told("this is a fault of ours; the log names it", 500)
-
-
-def _told(sentence: str, status: int) -> ResponseReturnValue:
+        name = type(error).__name__
+        current_app.logger.error("a fault of ours: %s at %s", name, request.endpoint)
+        sentence, status = "this is a fault of ours; the log names it", 500
     if request.path.startswith(API):
         return {"error": sentence}, status
     return render_template("fault.html", title="credit-spark", sentence=sentence), status

@@ -21,7 +21,9 @@ THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 LONGEST = 200
 WHOLE = frozenset({"count", "months", "years"})
+# Typed in a form as yes and no, in JSON as true and false.
 YES_NO: Mapping[str, bool] = {"yes": True, "no": False}
+FLAGS = {**YES_NO, "true": True, "false": False}
 UNITS = {"rate": "percent", "money": "amount", "months": "months", "years": "years"}
 
 
@@ -36,17 +38,16 @@ class Field(NamedTuple):
     @property
     def schema(self) -> dict[str, Any]:
         """The values as JSON schema, as they are typed: a rate in percent."""
+        kind, bounds = self.promise.kind, self.promise.range
         described = {"description": self.hint} if self.hint else {}
-        if self.promise.kind == "flag":
+        if kind == "flag":
             return {"type": "boolean", **described}
-        if self.choices:
-            return {"type": "string", "enum": self.choices, **described}
-        if self.promise.kind in TEXT_KINDS:
-            return {"type": "string", **described}
-        if self.promise.kind == "date":
+        if kind in TEXT_KINDS:
+            choices = {"enum": self.choices} if self.choices else {}
+            return {"type": "string", **choices, **described}
+        if kind == "date":
             return {"type": "string", "format": "date", **described}
-        times = 100 if self.promise.kind == "rate" else 1
-        bounds = self.promise.range
+        times = 100 if kind == "rate" else 1
         limits = {"minimum": bounds[0] * times, "maximum": bounds[1] * times} if bounds else {}
         return {"type": "number", **limits, **described}
 
@@ -90,20 +91,14 @@ def _choices(name: str, promise: Promise, document: ModelDocument) -> tuple[str,
         return ()
     told = [str(each) for each in promise.one_of or ()] or list(promise.codes.values())
     for feature in document.features:
-        if isinstance(feature, Category) and not told:
-            told = _levels_of(name, feature)
-    return tuple(dict.fromkeys(told))
-
-
-def _levels_of(name: str, feature: Category) -> list[str]:
-    """The texts of a column that a feature is, or whose bins it is; none of any other."""
-    if feature.sql == name:
-        texts = [level.text for level in feature.levels]
-    elif columns_of(feature.sql) == {name}:
-        texts = sorted(text for level in feature.levels for text in level.members)
-    else:
-        texts = []
-    return [text for text in texts if text != MISSING]
+        if told or not isinstance(feature, Category):
+            continue
+        # A feature that is the column, or bins of its texts.
+        if feature.sql == name:
+            told = [level.text for level in feature.levels]
+        elif columns_of(feature.sql) == {name}:
+            told = sorted(text for level in feature.levels for text in level.members)
+    return tuple(dict.fromkeys(text for text in told if text != MISSING))
 
 
 def _hint(promise: Promise) -> str:
@@ -121,11 +116,7 @@ def _between(bounds: tuple[float, float], promise: Promise, word: str) -> str:
 
 
 def _value(field: Field, text: str) -> Any:
-    """The value of a text.
-
-    Raises:
-        ValueError: it cannot be used; the text says why.
-    """
+    """The value of a text; ValueError: it cannot be used, and why."""
     kind = field.promise.kind
     if not text:
         if field.promise.required:
@@ -134,23 +125,19 @@ def _value(field: Field, text: str) -> Any:
     if len(text) > LONGEST:
         raise ValueError(f"at most {LONGEST} letters")
     if kind == "flag":
-        if text.lower() not in YES_NO:
+        if text.lower() not in FLAGS:
             raise ValueError("write yes or no")
-        return YES_NO[text.lower()]
+        return FLAGS[text.lower()]
     if kind == "date":
-        return _day(text)
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise ValueError("write a day as 2012-01-31") from None
     if kind not in TEXT_KINDS:
         return _number(field.promise, text)
     if field.choices and text not in field.choices:
         raise ValueError(f"choose one of: {', '.join(field.choices)}")
     return text
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("write a day as 2012-01-31") from None
 
 
 def _number(promise: Promise, text: str) -> float:

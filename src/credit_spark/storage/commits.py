@@ -8,16 +8,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from random import uniform
 from time import sleep
-from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from delta import exceptions as delta_exceptions
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import TryAgainError
@@ -31,18 +30,8 @@ PAUSE_SECONDS = 0.5
 BEING_CREATED = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
 # The commits that one run may make before they reach the next run's numbers.
 COMMITS_OF_A_RUN = 2**20
-# The Python classes of these conflicts have no common ancestor of Delta's.
-CONFLICTS = (
-    delta_exceptions.DeltaConcurrentModificationException,
-    delta_exceptions.ConcurrentWriteException,
-    delta_exceptions.MetadataChangedException,
-    delta_exceptions.ProtocolChangedException,
-    delta_exceptions.ConcurrentAppendException,
-    delta_exceptions.ConcurrentDeleteReadException,
-    delta_exceptions.ConcurrentDeleteDeleteException,
-    delta_exceptions.ConcurrentTransactionException,
-)
-NO_FENCE: Mapping[str, str] = MappingProxyType({})
+# The module of Delta's conflicts: its classes have no common ancestor of their own.
+CONFLICTS = "delta.exceptions"
 Result = TypeVar("Result")
 BROKEN = re.compile(r"CHECK constraint (\w+)|NOT NULL constraint violated for column: (\w+)")
 
@@ -89,12 +78,6 @@ def commit(
     return None
 
 
-def version(spark: SparkSession, path: str) -> int:
-    """The newest version of a table."""
-    history = DeltaTable.forPath(spark, path).history(1)
-    return int(history.select("version").collect()[0][0])
-
-
 def retried(commit: Callable[[], Result]) -> Result:
     """Commit, and again where another run has written to the table at the same moment."""
     for attempt in range(1, MOST_TRIES):
@@ -116,13 +99,8 @@ def taken_over(as_of: date) -> TryAgainError:
 def conflict(path: str) -> ConflictError:
     """What a run is told that has lost a table to other runs every time."""
     return ConflictError(
-        f"other runs wrote to '{name_of(path)}' at the same moment; run the same command again"
+        f"other runs wrote to '{Path(path).name}' at the same moment; run the same command again"
     )
-
-
-def name_of(path: str) -> str:
-    """The table at a path."""
-    return path.rsplit("/", 1)[-1]
 
 
 @contextmanager
@@ -130,13 +108,13 @@ def delta_errors(path: str) -> Iterator[None]:
     """Turn conflicts into TryAgainError, and a broken constraint into its name."""
     try:
         yield
-    except CONFLICTS:
-        raise conflict(path) from None
     except (PySparkException, Py4JJavaError) as error:
-        if any(condition in str(error) for condition in BEING_CREATED):
+        is_conflict = type(error).__module__.startswith(CONFLICTS)
+        if is_conflict or any(condition in str(error) for condition in BEING_CREATED):
             raise conflict(path) from None
         broken = BROKEN.search(str(error))
         if broken is None:
             raise
         name = broken[1] or f"{broken[2]} is never null"
-        raise ConstraintError(f"a row of '{name_of(path)}' breaks the constraint {name}") from None
+        table = Path(path).name
+        raise ConstraintError(f"a row of '{table}' breaks the constraint {name}") from None

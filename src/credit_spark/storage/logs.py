@@ -16,14 +16,7 @@ from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from rich.console import Console
-from rich.progress import (
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
 JAVA_FRAMES = 15
@@ -59,12 +52,8 @@ class Log:
         if self._to_stderr or not sys.stderr.isatty():
             yield
             return
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            TasksColumn(under_way),
-        )
+        times = (TimeElapsedColumn(), TasksColumn(under_way))
+        columns = (SpinnerColumn(), "{task.description}", *times)
         with Progress(*columns, console=Console(stderr=True)) as shown:
             task = shown.add_task(step, total=1)
             yield
@@ -72,7 +61,11 @@ class Log:
 
     def trace(self, error: BaseException) -> None:
         """Keep an error's trace, and those of its causes, in the file alone."""
-        self._keep(self._line("error", {"trace": [_told(each) for each in _chain(error)]}))
+        told = []
+        for each in _chain(error):
+            frames = "".join(traceback.format_tb(each.__traceback__))
+            told.append(f"{frames}{type(each).__name__}: {said(each)}")
+        self._keep(self._line("error", {"trace": told}))
 
     def _line(self, name: str, facts: dict[str, object]) -> str:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -108,16 +101,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _told(error: BaseException) -> str:
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{frames}{type(error).__name__}: {said(error)}"
-
-
 def said(error: BaseException) -> str:
     """What an error says; what Spark and Delta say can hold rows' values, so of it only names.
 
-    Of Spark a line an exception of the chain: class, error condition, the constraint or column that
-    was violated; below it the first frames.
+    Of Spark: each exception's class, condition, violated constraint or column, and first frames.
     """
     if isinstance(error, PySparkException | Py4JJavaError):
         return "\n".join(_without_messages(str(error)))

@@ -13,7 +13,12 @@ from credit_spark.storage.paths import writable
 
 def machine_faults(warehouse: str) -> list[str]:
     """Every fault, as a sentence that says what to do; none where a night can run."""
-    return [fault for fault in (_java(), _spark(), _jars(), _folder(warehouse)) if fault]
+    faults = [fault for fault in (_java(), _spark(), _jars()) if fault]
+    try:
+        writable(warehouse, "--warehouse")
+    except InputError as error:
+        faults.append(str(error))
+    return faults
 
 
 def _java() -> str | None:
@@ -43,11 +48,3 @@ def _jars() -> str | None:
     if all(any(jars.glob(f"{name}*.jar")) for name in ("delta-spark_", "delta-storage-")):
         return None
     return "Delta: its JARs are not beside Spark's; run 'make setup', which fetches them"
-
-
-def _folder(warehouse: str) -> str | None:
-    try:
-        writable(warehouse, "--warehouse")
-    except InputError as error:
-        return str(error)
-    return None

@@ -59,11 +59,7 @@ class Models:
         self.shadow = cache(self._shadow)
 
     def _document(self, version: str) -> ModelDocument:
-        """The document of a model.
-
-        Raises:
-            InputError: there is no such model.
-        """
+        """The document of a model; InputError: there is no such model."""
         return ModelDocument.of(self._row(version)["document"])
 
     def _champion(self, as_of: date) -> ModelDocument | None:
@@ -90,12 +86,10 @@ class Models:
             if row["fitted_as_of"] >= known[champion]["fitted_as_of"]
             and all(since > as_of for since in row["champion_from"])
         ]
-        if not waiting:
-            return None
-        newest = max(row["fitted_as_of"] for row in waiting)
+        newest = max((row["fitted_as_of"] for row in waiting), default=None)
         fits = [row for row in waiting if row["fitted_as_of"] == newest]
-        first = min(fits, key=lambda row: (row["treatment"], row["model_version"]))
-        return self.document(first["model_version"])
+        ordered = sorted((row["treatment"], row["model_version"]) for row in fits)
+        return self.document(ordered[0][1]) if ordered else None
 
     def fitted_by(self, contract: str, as_of: date) -> set[str]:
         """The versions that a contract, by its hash, has fitted on a batch date."""
@@ -218,22 +212,16 @@ def _promoted(
 ) -> list[ModelRow]:
     """All rows after a promotion; of two from the same date, the later call counts."""
     latest = max([as_of, *(since for row in rows for since in row["champion_from"])])
-
-    def changed(row: ModelRow) -> ModelRow:
-        dates = [since for since in row["champion_from"] if since != as_of]
+    changed = []
+    for row in rows:
+        dates = {since for since in row["champion_from"] if since != as_of}
         gates = row["gates"]
         if row["model_version"] == version:
-            dates = sorted([*dates, as_of])
-            gates = _overruled(gates, overruled)
+            dates.add(as_of)
+            kept = json.loads(gates)
+            for gate in [each for each in kept if each["name"] in overruled]:
+                gate["overruled"] = overruled[gate["name"]]
+            gates = json.dumps(kept)
         status = "champion" if latest in dates else "retired" if dates else "challenger"
-        return {**row, "champion_from": dates, "status": status, "gates": gates}
-
-    return [changed(row) for row in rows]
-
-
-def _overruled(gates: str, overruled: Mapping[str, Any]) -> str:
-    """A model's gates, as JSON, with what was overruled and why."""
-    return json.dumps([
-        each | ({"overruled": overruled[each["name"]]} if each["name"] in overruled else {})
-        for each in json.loads(gates)
-    ])  # fmt: skip
+        changed.append({**row, "champion_from": sorted(dates), "status": status, "gates": gates})
+    return changed

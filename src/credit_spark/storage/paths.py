@@ -59,9 +59,7 @@ def check_folder_of_tables(place: str) -> None:
 
 
 def writable(place: str, instead: str) -> None:
-    """Make sure that a folder can be written, and make it where it is not there.
-
-    `instead` says how another is named.
+    """Make a folder where it is not there, and see that it can be written; else name `instead`.
 
     Raises:
         InputError: it cannot be made or written.

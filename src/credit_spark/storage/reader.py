@@ -4,10 +4,11 @@ Tables are read by deltalake on their current snapshot. A batch date counts from
 run on: a rerun that is under way or was stopped does not hide it.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_
 from typing import Any
 
 import duckdb
@@ -71,28 +72,22 @@ class TableReader:
         Raises:
             InputError: there is none yet.
         """
-        dates = sorted(self.complete_dates().keys() & self._dates(SCORES))
-        if not dates:
-            raise InputError(
-                f"there is no complete run at {self.folder} yet; run 'credit-spark nightly'"
-            )
-        return dates[-1]
+        complete, partitions = self.complete_dates(), self._table(SCORES).partitions()
+        if found := complete.keys() & {date.fromisoformat(each["as_of"]) for each in partitions}:
+            return max(found)
+        raise InputError(
+            f"there is no complete run at {self.folder} yet; run 'credit-spark nightly'"
+        )
 
     def last_runs(self) -> list[Row]:
         """The newest complete run of each batch date, else its newest run, the earliest date first.
 
         `newest` is the newest run of the date, whatever its status.
         """
-        newest, complete = {}, {}
-        for run in self._every_run():
-            if run["command"] in WRITING:
-                newest[run["as_of"]] = run
-                if run["status"] == COMPLETE:
-                    complete[run["as_of"]] = run
-        return [
-            {**complete.get(as_of, newest[as_of]), "newest": newest[as_of]}
-            for as_of in sorted(newest)
-        ]
+        runs = [run for run in self._every_run() if run["command"] in WRITING]
+        newest = {run["as_of"]: run for run in runs}
+        complete = {run["as_of"]: run for run in runs if run["status"] == COMPLETE}
+        return [{**(newest | complete)[day], "newest": newest[day]} for day in sorted(newest)]
 
     def complete_dates(self) -> Mapping[date, Row]:
         """What the complete runs of each batch date yielded together."""
@@ -120,12 +115,8 @@ class TableReader:
     def sums(self, as_of: date, *by: str) -> list[Row]:
         """How many `loans` were scored, and the sum of their `pd`, for each value of columns."""
         columns = ", ".join(by)
-        scores = self._dataset(SCORES, as_of)
-        return _query(
-            f"select {columns}, count(*) as loans, sum(pd) as pd from rows "  # noqa: S608 - our own columns
-            f"group by {columns} order by {columns}",
-            scores,
-        )
+        sums = f"select {columns}, count(*) as loans, sum(pd) as pd from rows"  # noqa: S608 - our own
+        return _query(f"{sums} group by all order by all", self._dataset(SCORES, as_of))
 
     def rows(
         self,
@@ -158,23 +149,19 @@ class TableReader:
         )
         return {row["rule"]: row["lines"] for row in rows}
 
-    def date_statuses(self) -> dict[date, Counter[str]]:
-        """How many monitored figures of each date have which status."""
-        found: dict[date, Counter[str]] = defaultdict(Counter)
+    def date_statuses(self) -> dict[date, set[str]]:
+        """The statuses of each date's monitored figures."""
+        found: dict[date, set[str]] = defaultdict(set)
         for row in self.rows(DRIFT, columns=["as_of", "status"]):
-            found[row["as_of"]][row["status"]] += 1
+            found[row["as_of"]].add(row["status"])
         return found
 
     def date_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
         """Metrics of all loans of every date, by its champion; none where it was not measured."""
-        is_overall = (
-            (pc.field("dataset") == "night")
-            & pc.field("metric").isin(list(names))
-            & (pc.field("segment") == ALL)
-            & (pc.field("label") == ALL)
-        )
+        wanted = {"dataset": ["night"], "metric": [*names], "segment": [ALL], "label": [ALL]}
+        is_overall = [pc.field(column).isin(values) for column, values in wanted.items()]
         found: dict[date, dict[str, float | None]] = defaultdict(dict)
-        for row in self.rows(METRICS, where=is_overall):
+        for row in self.rows(METRICS, where=reduce(and_, is_overall)):
             found[row["as_of"]][row["metric"]] = row["value"]
         return found
 
@@ -209,17 +196,9 @@ class TableReader:
     def _row(
         self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
     ) -> Row | None:
-        """One row, found by reading one column first, and then the one row group that has it.
-
-        The statistics of files and row groups leave out those that cannot have the row.
-        """
         is_loan = pc.field("loan_id") == loan_id
-        for file in self._dataset(table, as_of).get_fragments(filter=is_loan):
-            for group in file.split_by_row_group(filter=is_loan):
-                if group.count_rows(filter=is_loan):
-                    (row,) = group.to_table(columns=columns, filter=is_loan).to_pylist()
-                    return dict(row)
-        return None
+        found = self._dataset(table, as_of).to_table(columns, filter=is_loan).to_pylist()
+        return found[0] if found else None
 
     def _read_document(self, version: str) -> ModelDocument:
         rows = self.rows(MODELS, None, pc.field("model_version") == version, ["document"])
@@ -236,10 +215,6 @@ class TableReader:
         # A run that is under way has no end; that of an abandoned one is not known.
         return sorted(runs, key=lambda run: run["ended_at"] or run["started_at"])
 
-    def _dates(self, table: str) -> set[date]:
-        partitions = self._table(table).partitions()
-        return {date.fromisoformat(each["as_of"]) for each in partitions}
-
     def _url(self, table: str) -> str:
         return f"{url_of_tables(self.folder)}/{table}"
 
@@ -251,13 +226,11 @@ class TableReader:
     def _files(self, table: str) -> SubTreeFileSystem | None:
         """Arrow's own file system for a local folder; None: deltalake's.
 
-        Deltalake's is read through Python, which may be gone while a thread still asks for it:
-        the process would then end with an abort.
+        Deltalake's needs Python: a thread that reads while Python ends would abort the process.
         """
-        folder = local_folder(self.folder)
-        if folder is None:
+        if local_folder(self.folder) is None:
             return None
-        return SubTreeFileSystem(str(folder.resolve() / table), LocalFileSystem())
+        return SubTreeFileSystem(self._url(table), LocalFileSystem())
 
     def _table(self, name: str) -> DeltaTable:
         try:

@@ -20,20 +20,13 @@ def claim(tables: Tables, command: str, facts: Mapping[str, Any]) -> None:
     run of the date that is still `started` was killed or is overtaken: it becomes `abandoned`,
     and whatever it writes from now on is skipped.
     """
-    own = {
-        **facts,
-        "as_of": tables.as_of,
-        "command": command,
-        "status": STARTED,
-        "started_at": datetime.now(UTC),
-    }
+    began = {"status": STARTED, "started_at": datetime.now(UTC)}
+    own = {**facts, "as_of": tables.as_of, "command": command, **began}
     ends = {"status": ABANDONED, "message": "it was killed, or another run of the date took over"}
-
-    def claimed(older: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [*({**row, **ends} for row in older), own]
-
     started = f"as_of = date'{tables.as_of}' and status = '{STARTED}'"
-    tables.rewrite(RUNS, claimed, "run_id", started)
+    tables.rewrite(
+        RUNS, lambda older: [*({**row, **ends} for row in older), own], "run_id", started
+    )
     tables.fence = tables.versions.pop(RUNS.name)
 
 

@@ -14,6 +14,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
+from sqlglot import exp
 
 from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
@@ -77,13 +78,11 @@ def check(tables: Iterable["ExistingTable"]) -> None:
     with ThreadPoolExecutor(PARALLEL_LOOKS) as threads:
         refused = [fault for own in threads.map(ExistingTable.refused, tables) for fault in own]
     if refused:
-        raise InputError(
-            listed(
-                "the tables cannot take this contract, and nothing was changed; give a changed "
-                "column another name",
-                refused,
-            )
+        headline = (
+            "the tables cannot take this contract, and nothing was changed; give a changed column "
+            "another name"
         )
+        raise InputError(listed(headline, refused))
 
 
 class ExistingTable:
@@ -116,33 +115,31 @@ class ExistingTable:
 
     def refused(self) -> list[str]:
         """The differences that would change what existing rows mean, each with the table's name."""
-        faults = [*self._other_types(), *self._other_kinds()] or [*self._broken_constraints()]
+        faults = [*self._changed_columns()] or [*self._broken_constraints()]
         return [f"{self.name}: {fault}" for fault in faults]
 
-    def evolve(self) -> list[str]:
-        """Apply the differences, and say what they are."""
+    def evolve(self, *, comments: bool) -> list[str]:
+        """Apply the differences, those of `comments` where asked for, and say what they are."""
         changes = [
             *self._add_columns(),
             *self._allow_nulls(),
             *self._drop_constraints(),
             *self._change_constraints(),
+            *(self._set_comments() if comments else ()),
         ]
         self._set_properties()
         return changes
 
-    def set_comments(self) -> bool:
-        """Write the declaration's comments; False: the table has them."""
-        comments = {
-            name: field.meaning
+    def _set_comments(self) -> Iterator[str]:
+        changed = [
+            f"`{name}` COMMENT {_quoted(field.meaning)}"
             for name, field in all_columns(self._table).items()
             if name in self._found and self._found[name].metadata.get("comment") != field.meaning
-        }
-        if not comments:
-            return False
-        columns = ", ".join(f"`{name}` COMMENT {_quoted(text)}" for name, text in comments.items())
-        self._alter(f"ALTER COLUMN {columns}")
-        self._alter(f"SET TBLPROPERTIES ('comment' = {_quoted(self._table.grain)})")
-        return True
+        ]
+        if changed:
+            self._alter(f"ALTER COLUMN {', '.join(changed)}")
+            self._alter(f"SET TBLPROPERTIES ('comment' = {_quoted(self._table.grain)})")
+            yield f"{self.name}: comments of the table and its columns"
 
     def _add_columns(self) -> Iterator[str]:
         """Add new columns; a key, too, is null in the rows that were there before."""
@@ -187,21 +184,18 @@ class ExistingTable:
             pairs = ", ".join(f"{_quoted(key)} = {_quoted(text)}" for key, text in changed.items())
             self._alter(f"SET TBLPROPERTIES ({pairs})")
 
-    def _other_types(self) -> Iterator[str]:
+    def _changed_columns(self) -> Iterator[str]:
         for name, field in all_columns(self._table).items():
             there = self._found.get(name)
             if there and (type_ := there.dataType.simpleString()) != field.type:
                 yield f"{name}: {type_} in the table, {field.type} in the contract"
-
-    def _other_kinds(self) -> Iterator[str]:
-        for name, field in self._table.columns.items():
             before = self._properties.get(f"{KIND}{name}", field.kind)
             if field.kind and before != field.kind:
                 yield f"{name}: of kind {before} in the table, of kind {field.kind} in the contract"
 
     def _broken_constraints(self) -> Iterator[str]:
+        nulls = {name: F.lit(None).cast(field.type) for name, field in self._new.items()}
         for name, check in self._new_constraints.items():
-            nulls = {name: F.lit(None).cast(field.type) for name, field in self._new.items()}
             # As Delta has it: a condition that is null is not kept.
             broken = self._rows.withColumns(nulls).where(f"not coalesce({check}, false)")
             if not broken.isEmpty():
@@ -230,5 +224,4 @@ def _properties(table: Table) -> dict[str, str]:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return str(exp.Literal.string(text).sql(dialect="spark"))

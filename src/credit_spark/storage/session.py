@@ -107,9 +107,8 @@ def described(spark: SparkSession, words: str) -> Iterator[None]:
 def checkpointed(frame: DataFrame) -> DataFrame:
     """The same rows, computed now, kept in memory and on disk, and read with a plan of one node.
 
-    `persist` keeps the plan that the rows come from, and Spark analyses it again in every query:
-    for loans that takes longer than to read them. Spark drops the rows when nothing refers to the
-    frame.
+    `persist` keeps the rows' plan, which Spark would analyse in every query: for loans that takes
+    longer than to read them. Spark drops the rows when nothing refers to the frame.
     """
     return frame.localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
 
@@ -165,15 +164,14 @@ def _submitted(options: Mapping[str, str]) -> SparkSession:
     at_start = {key: options.get(key, value) for key, value in AT_START.items()}
     spark = _builder(at_start).getOrCreate()
     _set_missing(spark, options)
-    if too_late := _too_late(spark, options):
+    later = [key for key in options.keys() - spark.conf.getAll if not _can_be_set(spark, key)]
+    if too_late := [key for key in later if not key.startswith(OF_SPARK_SUBMIT)]:
         spark.stop()
-        raise InputError(
-            listed(
-                "spark-submit has started Spark without these options of the settings, which no "
-                "session can take later; give each to spark-submit as --conf",
-                too_late,
-            )
+        headline = (
+            "spark-submit has started Spark without these options of the settings, which no "
+            "session can take later; give each to spark-submit as --conf"
         )
+        raise InputError(listed(headline, sorted(too_late)))
     return spark
 
 
@@ -184,9 +182,8 @@ def _builder(options: Mapping[str, str]) -> SparkSession.Builder:
 def _set_missing(spark: SparkSession, options: Mapping[str, str]) -> None:
     """Set what results depend on, and each other option that was not given before."""
     given = spark.conf.getAll
-    missing = {key: value for key, value in (TUNING | dict(options)).items() if key not in given}
-    for key, value in missing.items():
-        if _can_be_set(spark, key):
+    for key, value in {**TUNING, **options}.items():
+        if key not in given and _can_be_set(spark, key):
             # A platform may forbid what only speed depends on.
             with suppress(PySparkException):
                 spark.conf.set(key, value)
@@ -197,16 +194,6 @@ def _set_missing(spark: SparkSession, options: Mapping[str, str]) -> None:
 
 def _can_be_set(spark: SparkSession, key: str) -> bool:
     return key.startswith(OF_PLUGINS) or spark.conf.isModifiable(key)
-
-
-def _too_late(spark: SparkSession, options: Mapping[str, str]) -> list[str]:
-    """The names of the options that are spark-submit's to give, and that it did not give."""
-    given = spark.conf.getAll
-    return [
-        key
-        for key in options
-        if key not in given and not key.startswith(OF_SPARK_SUBMIT) and not _can_be_set(spark, key)
-    ]
 
 
 @contextmanager

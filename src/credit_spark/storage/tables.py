@@ -82,20 +82,19 @@ class Tables:
 
         retried(created)
 
-    def evolve(self, *tables: Table) -> list[str]:
-        """Add new columns and constraints of the declarations to existing tables.
+    def evolve(self, *tables: Table, comments: bool = False) -> list[str]:
+        """Add new columns and constraints of the declarations, and their comments where asked for.
 
-        The result says what was added, a sentence each.
+        A table that does not exist is left out. The result says what has changed, a sentence each.
 
         Raises:
-            InputError: a type or a meaning has changed, or rows break a new constraint: no table
-                is changed.
+            InputError: a type or meaning has changed, or rows break a constraint: none is changed.
         """
         with ThreadPoolExecutor(schema.PARALLEL_LOOKS) as threads:
             found = [each for each in threads.map(self._existing, tables) if each]
         schema.check(found)
         with delta_errors(self.folder):
-            return [added for each in found for added in each.evolve()]
+            return [change for each in found for change in each.evolve(comments=comments)]
 
     def stage(self, table: Table, frame: DataFrame) -> None:
         """Let `frame` replace this date's rows at the next publish.
@@ -124,11 +123,9 @@ class Tables:
             InputError: there are none; `written_by` is the command that writes them.
         """
         staged = self._staged.get(table.name)
-        if staged and staged.within is None:
+        if staged and (staged.within is None or not self.exists(table)):
             return staged.rows
         if staged:
-            if not self.exists(table):
-                return staged.rows
             return _outside(self._published(table), staged.within).union(staged.rows)
         if not self.exists(table) or (rows := self._published(table)).isEmpty():
             raise InputError(
@@ -199,14 +196,14 @@ class Tables:
         condition = self._is_of_date + (f" and ({within})" if within else "")
         rows, fence = self._stamped(table, frame), self._fence()
         if not fence:
-            return self._commit(table, rows, condition)
+            return self._commit(table, rows, condition, fence)
         # What is in the way is an older run of the date, which the fence stops, or another date's.
         return retried(lambda: self._commit(table, rows, condition, fence))
 
     def append(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add a few rows at once; their number."""
         frame = self._stamped(table, self.frame(table, rows))
-        retried(lambda: self._commit(table, frame, None))
+        retried(lambda: self._commit(table, frame, None, {}))
         return len(rows)
 
     def rewrite(self, table: Table, change: RowsChange, key: str, where: str | None = None) -> None:
@@ -239,9 +236,8 @@ class Tables:
         return f"as_of = date'{self.as_of}'"
 
     def _existing(self, table: Table) -> schema.ExistingTable | None:
-        if not self.exists(table):
-            return None
-        return schema.ExistingTable(self.spark, self.path(table), table)
+        path = self.path(table)
+        return schema.ExistingTable(self.spark, path, table) if self.exists(table) else None
 
     def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
@@ -261,31 +257,28 @@ class Tables:
     def _fence(self) -> Mapping[str, str]:
         """Options by which Delta skips a commit of a run that a newer one of its date overtook."""
         if not self.fence:
-            return commits.NO_FENCE
+            return {}
         number = self.fence * commits.COMMITS_OF_A_RUN + next(self._numbers)
         return commits.fencing(self.as_of, number)
 
     def _commit(
-        self,
-        table: Table,
-        rows: DataFrame,
-        where: str | None,
-        fence: Mapping[str, str] = commits.NO_FENCE,
+        self, table: Table, rows: DataFrame, where: str | None, fence: Mapping[str, str]
     ) -> int:
         self.create(table)
         path = self.path(table)
         name = json.dumps({"run_id": self.run_id, "commit": next(self._numbers)})
         made = commits.commit(path, rows, name, where, fence)
+        if made is None and fence:
+            raise taken_over(self.as_of) if table.is_nightly else commits.conflict(path)
         if made is None:
-            if fence:
-                raise taken_over(self.as_of) if table.is_nightly else commits.conflict(path)
             return 0
         self.versions[table.name] = made.version
         return made.rows
 
     def _rewrite_once(self, table: Table, change: RowsChange, key: str, where: str | None) -> None:
         # Of two runs that have read the same version, Delta skips the second one's commit.
-        fence = commits.fencing(table.name, commits.version(self.spark, self.path(table)) + 1)
+        (last,) = DeltaTable.forPath(self.spark, self.path(table)).history(1).collect()
+        fence = commits.fencing(table.name, last["version"] + 1)
         columns = schema.all_columns(table)
         before = self.rows(table, columns, where)
         # A new row is of this run.
