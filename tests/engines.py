@@ -15,7 +15,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import MISSING, REASONS
 from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import RecordScorer, Score
-from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.sql import column_of, scoring_sql
 from tests.postgres import Server
@@ -75,13 +75,13 @@ def by_spark(
     """As the run scores."""
     pq.write_table(book, folder / "loans.parquet")
     loans = spark.read.parquet(str(folder / "loans.parquet"))
-    rows = scores_of(loans, model, kinds_of(contract), ("loan_id",)).collect()
+    rows = scores_of(loans, model, contract.kinds, ("loan_id",)).collect()
     return by_id([row.asDict() for row in rows])
 
 
 def by_duckdb(book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
     """As DuckDB scores by the exported SELECT."""
-    return by_id(rows_of(book, scoring_sql(model, kinds_of(contract), "duckdb")))
+    return by_id(rows_of(book, scoring_sql(model, contract.kinds, "duckdb")))
 
 
 def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
@@ -91,13 +91,13 @@ def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: 
     )
     server.run(f"drop table if exists loans; create table loans ({columns})")
     server.copy("loans", book)
-    rows = server.rows(scoring_sql(model, kinds_of(contract), "postgres"))
+    rows = server.rows(scoring_sql(model, contract.kinds, "postgres"))
     return by_id([{**row, "pd": float(row["pd"]), "points": int(row["points"])} for row in rows])
 
 
 def by_record(book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
     """As the page scores: some of the loans, one by one."""
-    scorer = RecordScorer(model, kinds_of(contract))
+    scorer = RecordScorer(model, contract.kinds)
     some = book.take([*range(0, len(book), -(-len(book) // RECORDS))]).to_pylist()
     return {loan["loan_id"]: as_row(scorer.score(loan)) for loan in some}
 

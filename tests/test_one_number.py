@@ -8,7 +8,6 @@ from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
 from credit_spark.scoring.document import Category, Level, ModelDocument, Number, refusals
 from credit_spark.scoring.evaluator import RecordScorer
-from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.scorecard import apportioned, parts
 from tests.engines import (
     Scores,
@@ -48,7 +47,7 @@ def model(request, done, contract) -> ModelDocument:
         return against_the_best(document)
     # A text with a quote and a backslash, in a feature's SQL and among its levels.
     odd = Category(
-        name="odd", reason="It's \\ odd", sql=expression(ODD, kinds_of(contract)).sql,
+        name="odd", reason="It's \\ odd", sql=expression(ODD, contract.kinds).sql,
         levels=(Level(text="it's", mean=0.3, deviation=0.5, coefficient=0.4), Level(text="a\\b", mean=0.2, deviation=0.4, coefficient=-0.3)),
     )  # fmt: skip
     document = document.model_copy(update={"features": (*document.features, odd)})
@@ -120,7 +119,7 @@ def test_the_page_agrees(scores, book, model, contract) -> None:
 
 
 def test_every_part_adds_up_to_the_points_exactly(book, model, contract) -> None:
-    scorer = RecordScorer(model, kinds_of(contract))
+    scorer = RecordScorer(model, contract.kinds)
 
     for loan in book.slice(0, 50).to_pylist():
         score = scorer.score(loan)

@@ -29,7 +29,7 @@ from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import cells_of, fitted, training_set
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import train
-from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.frames import scores_of
 from credit_spark.storage.paths import url_of
 from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
@@ -106,7 +106,7 @@ def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
     features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
     raw = vector_to_array("rawPrediction")[1].alias("raw")
     theirs = pipeline.transform(features).select("loan_id", raw)
-    scores = scores_of(everything, document, kinds_of(contract), ["loan_id"])
+    scores = scores_of(everything, document, contract.kinds, ["loan_id"])
     # The pipeline knows nothing of the offset, which calibrates what the weights have shifted.
     expected = 1 / (1 + F.exp(document.offset - F.col("raw")))
     both = scores.join(theirs, on="loan_id", how="inner")
@@ -125,7 +125,7 @@ def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
     few = book.development.where("fold = 0").select("loan.*")
     parted = few.unionByName(few.where("false"))
 
-    kinds = kinds_of(night.contract)
+    kinds = night.contract.kinds
     both = cells_of(parted, [one, other], kinds)
 
     assert both == [*cells_of(few, [one], kinds), *cells_of(few, [other], kinds)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -11,6 +11,8 @@ from credit_spark.contract.errors import instead_of
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 PROJECT = Path(__file__).resolve().parents[2]
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 Command = Callable[..., Any]
 
 
@@ -42,62 +44,53 @@ class Names(click.ParamType[tuple[str, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Read the names, or say which there are."""
-        if not isinstance(value, str):
-            return tuple(value)
-        names = [each.strip() for each in value.split(",")]
+        names = tuple(dict.fromkeys(each.strip() for each in value.split(",")))
         if "all" in names:
             return self._known
         for name in names:
             if name not in self._known:
                 known = instead_of(name, [*self._known, "all"])
                 self.fail(f"there is no {self._kind} '{name}'; {known}", param, ctx)
-        return tuple(dict.fromkeys(names))
+        return names
 
 
-PORTFOLIO = click.option(
-    "--portfolio", required=True, help="Name below conf/portfolios, or a .yml file."
-)
-WAREHOUSE = click.option("--warehouse", help="Folder or URL of the tables.")
-SETTINGS = click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="YAML file with settings that differ from conf/base.yml.",
-)
+class Flags(NamedTuple):
+    """The flags of every command that runs a step."""
+
+    portfolio: str
+    as_of: date
+    landing: str | None
+    warehouse: str | None
+    settings_file: Path | None
+    project: Path
+    as_json: bool
+    metrics_file: Path | None = None
+    lineage: str | None = None
+
+
+AS_OF = click.option("--as-of", type=Day(), required=True, help="The batch date.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+MODEL = click.option("--model", "version", help="Version; else the one that scored a night.")
 PROJECT_FOLDER = click.option(
-    "--project",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=PROJECT,
-    help="Folder with conf/ and expectations/; this checkout where it is not given.",
+    "--project", type=FOLDER, default=PROJECT, help="Folder of conf/ and expectations/."
 )
-
-
-def of_a_night(command: Command) -> Command:
-    """The flags that every step of a night has."""
-    return _with(
-        command,
-        PORTFOLIO,
-        click.option("--as-of", type=Day(), required=True, help="The night's logical date."),
-        click.option("--landing", help="Folder, file or URL of the night's files."),
-        WAREHOUSE,
-        SETTINGS,
-        PROJECT_FOLDER,
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
-    )
+SETTINGS = click.option("--settings", "settings_file", type=FILE, help="YAML over conf/base.yml.")
+PORTFOLIO = click.option("--portfolio", required=True, help="Name in conf/portfolios, or a file.")
+WAREHOUSE = click.option("--warehouse", help="Folder or URL of the tables.")
 
 
 def of_a_portfolio(command: Command) -> Command:
     """The flags of a command that reads a portfolio's tables."""
-    return _with(command, PORTFOLIO, WAREHOUSE, SETTINGS, PROJECT_FOLDER)
+    return PORTFOLIO(WAREHOUSE(SETTINGS(PROJECT_FOLDER(command))))
+
+
+def of_a_night(command: Command) -> Command:
+    """The flags that every step of a night has."""
+    landing = click.option("--landing", help="Folder, file or URL of the night's files.")
+    return of_a_portfolio(AS_OF(landing(AS_JSON(command))))
 
 
 def of_any_night(command: Command) -> Command:
-    """The same, and of which night."""
+    """The flags of a command that reads one night."""
     words = "The night; the newest complete one if not given."
     return of_a_portfolio(click.option("--as-of", type=Day(), help=words)(command))
-
-
-def _with(command: Command, *options: Callable[[Command], Command]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command

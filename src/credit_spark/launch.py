@@ -1,14 +1,11 @@
 """A command for one batch date: opens everything a run needs, runs it and prints its summary."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from types import MappingProxyType
 from uuid import uuid4
 
 from rich.console import Console
@@ -20,13 +17,13 @@ from credit_spark.contract.errors import (
     TryAgainError,
     listed,
 )
-from credit_spark.contract.models import Contract
-from credit_spark.listeners import About, followed
+from credit_spark.flags import Flags
+from credit_spark.lookups.reports import publish
 from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.quality.suites import Suites, import_in_background
-from credit_spark.settings import Settings, contract_and_settings
+from credit_spark.settings import contract_and_settings
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
 from credit_spark.storage.paths import (
@@ -36,50 +33,22 @@ from credit_spark.storage.paths import (
     url_of,
     writable,
 )
+from credit_spark.storage.reader import TableReader
 from credit_spark.storage.session import is_submitted, spark_session
 from credit_spark.storage.tables import Tables
 from credit_spark.summary import for_person
 
-
-@dataclass(frozen=True)
-class Flags:
-    """The flags of every command that runs a step."""
-
-    portfolio: str
-    as_of: date
-    landing: str | None
-    warehouse: str | None
-    settings_file: Path | None
-    project: Path
-    as_json: bool
-    metrics_file: Path | None = None
-    lineage: str | None = None
-
-
 VALIDATING = ("nightly", "clean", "validate", "score")
+# Commands that write reports, and the steps that have one.
+REPORTING, REPORTED = ("nightly", "train"), ("train", "measure")
 # In the text of an error of Spark's, Hadoop's or Delta's: the storage does not answer, or is full.
 STORAGE_FAULTS = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
                   "java.net.NoRouteToHost", "No space left on device",
                   "java.io.FileNotFoundException", "FAILED_READ_FILE.FILE_NOT_EXIST")  # fmt: skip
 
 
-class InternalError(CreditSparkError):
-    """An unexpected error: its trace is in the log."""
-
-
-# The report that is written after a step: from the contract, the tables' folder and the date.
-Reports = Mapping[str, Callable[[Contract, str, date], str]]
-
-
-def launch(
-    command: str,
-    action: Callable[[RunContext], object],
-    flags: Flags,
-    reports: Reports = MappingProxyType({}),
-) -> None:
-    """Run the steps of a command for one batch date, and print the summary.
-
-    `reports` are written after the run, each where its step has run.
+def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -> None:
+    """Run the steps of a command for one batch date, write its reports and print the summary.
 
     Raises:
         CreditSparkError: the command ended early, with its exit code.
@@ -87,7 +56,9 @@ def launch(
     contract, settings = contract_and_settings(
         flags.portfolio, flags.warehouse, flags.settings_file, flags.project, flags.landing
     )
-    folder = _folder_of_tables(contract, settings)
+    folder = settings.storage.folder_of(contract)
+    check_folder_of_tables(folder)
+    writable(folder, "--warehouse")
     writable(settings.storage.logs, "storage.logs in the settings")
     # spark-submit puts stderr into stdout: nothing goes there where one JSON object is asked for.
     is_quiet = flags.as_json and is_submitted()
@@ -97,11 +68,15 @@ def launch(
     if command in VALIDATING:
         # The import takes as long as Spark takes to start.
         import_in_background()
-    place = _resolved(folder)
-    about = About(contract.portfolio, command, log.run_id, flags.as_of, place)
+    local = local_folder(folder)
+    about = {
+        "portfolio": contract.portfolio,
+        "as_of": str(flags.as_of),
+        "tables": str(local.resolve()) if local else folder,
+    }
     lock = only_run(folder, str(flags.as_of), is_locked=settings.storage.lock)
     with _logged_errors(log), lock, ExitStack() as listening:
-        listening.enter_context(followed(about, flags.metrics_file, flags.lineage, log, ledger))
+        listening.enter_context(_followed(flags, command, about, log, ledger))
         with spark_session(settings.spark.options(), log.file.with_name("java.log")) as spark:
             run = RunContext(
                 spark=spark,
@@ -115,40 +90,22 @@ def launch(
                 log=log,
                 ledger=ledger,
             )
-            write_reports = partial(_write_reports, reports, place, run)
-            change = _attempted(run, command, action, write_reports)
+            change = _attempted(run, command, action, about["tables"])
             # The run has ended: its report is made from its tables.
             listening.close()
-            write_reports(reports)
+            for step in REPORTED if command in REPORTING else ():
+                _write_report(run, step, about["tables"])
     log.event("end", command=command)
-    about_it = {"portfolio": contract.portfolio, "as_of": str(flags.as_of), "tables": place}
-    _print_summary(command, about_it, ledger, as_json=flags.as_json)
+    if flags.as_json:
+        print(json.dumps({"command": command, **about, **ledger.summary}))
+    else:
+        for_person(Console(highlight=False), about, ledger.summary)
     if change:
         raise change
 
 
-def _print_summary(
-    command: str, about: Mapping[str, str], ledger: RunSummary, *, as_json: bool
-) -> None:
-    if as_json:
-        print(json.dumps({"command": command, **about, **ledger.summary}))
-    else:
-        for_person(Console(highlight=False), about, ledger.summary)
-
-
-def _folder_of_tables(contract: Contract, settings: Settings) -> str:
-    """The folder or URL of the portfolio's tables, once it is known that they can be there."""
-    folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
-    check_folder_of_tables(folder)
-    writable(folder, "--warehouse")
-    return folder
-
-
 def _attempted(
-    run: RunContext,
-    command: str,
-    action: Callable[[RunContext], object],
-    write_reports: Callable[[Collection[str]], None],
+    run: RunContext, command: str, action: Callable[[RunContext], object], tables: str
 ) -> DriftError | None:
     """Run the steps; a drift that is reported after them is returned.
 
@@ -156,28 +113,73 @@ def _attempted(
         CreditSparkError: a step ended the run. A model that fails its gates has a report.
     """
     try:
-        attempt(run, command, action)
-    except DriftError as change:
-        return change
+        return attempt(run, command, action)
     except GateError as error:
-        if REFUSED in run.ledger.summary:
-            write_reports(["train"])
-        file = run.ledger.summary.get("report of train", {}).get("file")
+        file = _write_report(run, "train", tables) if REFUSED in run.ledger.summary else None
         raise GateError(listed(str(error), [f"see {file}"] if file else [])) from error
-    return None
 
 
-def _write_reports(reports: Reports, folder: str, run: RunContext, steps: Collection[str]) -> None:
-    """Write the reports of the steps that have run; a report that fails does not undo the run."""
-    for step in [each for each in reports if each in steps and each in run.ledger.summary]:
-        began, file = monotonic(), None
-        try:
-            file = reports[step](run.contract, folder, run.as_of)
-        except Exception as error:
-            run.log.event("report failed", error=type(error).__name__)
-            run.log.trace(error)
-        run.log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
-        run.ledger.note(f"report of {step}", {"file": file})
+def _write_report(run: RunContext, step: str, tables: str) -> str | None:
+    """Write the report of a step that has run; where that fails, the run stays as it is."""
+    if step not in run.ledger.summary:
+        return None
+    began, file = monotonic(), None
+    try:
+        file, _ = publish(run.contract, TableReader(tables), run.as_of, training=step == "train")
+    except Exception as error:
+        run.log.event("report failed", error=type(error).__name__)
+        run.log.trace(error)
+    run.log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
+    run.ledger.note(f"report of {step}", {"file": file})
+    return file
+
+
+@contextmanager
+def _followed(
+    flags: Flags, command: str, about: Mapping[str, str], log: Log, ledger: RunSummary
+) -> Iterator[None]:
+    """Tell by `--metrics-file` and `--lineage` how a command goes; they may fail without it.
+
+    Raises:
+        InputError: their files cannot be written.
+    """
+    tried = partial(_tried, log, ledger)
+    # Both adapters take a while to import, and are seldom asked for.
+    if flags.metrics_file:
+        from credit_spark.adapters.openmetrics import write_metrics
+
+        writable(str(flags.metrics_file.resolve().parent), "--metrics-file")
+    portfolio, tables = about["portfolio"], about["tables"]
+    if flags.lineage:
+        from credit_spark.adapters.lineage import Lineage
+
+        events = Lineage(flags.lineage, portfolio, command, log.run_id, flags.as_of, tables)
+        events.check()
+        tried(events.tell, "START", {})
+    began = monotonic()
+    why: str | None = "interrupted"
+    try:
+        yield
+        why = None
+    except Exception as error:
+        # The text of an unexpected error may hold a borrower's values.
+        why = str(error) if isinstance(error, CreditSparkError) else type(error).__name__
+        raise
+    finally:
+        if flags.metrics_file:
+            facts = (portfolio, flags.as_of, ledger.summary, why is None, monotonic() - began)
+            tried(write_metrics, flags.metrics_file, *facts)
+        if flags.lineage:
+            tried(events.tell, "FAIL" if why else "COMPLETE", ledger.facts, why)
+
+
+def _tried(log: Log, ledger: RunSummary, tell: Callable[..., None], *facts: object) -> None:
+    try:
+        tell(*facts)
+    except Exception as error:
+        log.event("not told", error=type(error).__name__)
+        log.trace(error)
+        ledger.note("told", {"failed": type(error).__name__})
 
 
 @contextmanager
@@ -192,19 +194,11 @@ def _logged_errors(log: Log) -> Iterator[None]:
     except Exception as error:
         log.event("failed", error=type(error).__name__)
         log.trace(error)
+        unchanged = f"the earlier dates are unchanged; the trace is in {log.file}"
         if isinstance(error, OSError) or any(sign in str(error) for sign in STORAGE_FAULTS):
             raise TryAgainError(
-                "the storage does not answer, is full or has lost a file; the earlier dates are "
-                "unchanged. Run the same command again when it answers, or the whole nightly run "
-                f"where a file of a table is gone; the trace is in {log.file}"
+                "the storage does not answer, is full or has lost a file. Run the same command "
+                "again when it answers, or the whole nightly run where a file of a table is gone; "
+                + unchanged
             ) from error
-        raise InternalError(
-            f"internal error ({type(error).__name__}); the earlier dates are unchanged, and the "
-            f"trace is in {log.file}"
-        ) from error
-
-
-def _resolved(folder: str) -> str:
-    """A folder's whole path; a URL as it is."""
-    local = local_folder(folder)
-    return folder if local is None else str(local.resolve())
+        raise CreditSparkError(f"internal error ({type(error).__name__}); {unchanged}") from error

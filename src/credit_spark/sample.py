@@ -4,7 +4,7 @@ Loans are drawn in blocks, each from its own seed, so any number of rows takes l
 the real files have wrong with them, these have too; see `_dirtied` and `_write_file`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,12 +22,12 @@ from credit_spark.storage.paths import writable
 
 LANDING = Path("landing/lending_club")
 ROWS_A_FILE = 500_000
-MONTHS = 60
-PREAMBLE = "Notes offered by Prospectus (https://www.lendingclub.com/info/prospectus.action)\n"
+PREAMBLE = b"Notes offered by Prospectus (https://www.lendingclub.com/info/prospectus.action)\n"
+# A line that is cut short, and totals.
 FOOTER = (
-    "\n\nTotal amount funded in policy code 1: 460296150\nTotal amount funded in policy code 2: 0\n"
+    b"999999999,5000, 36 months,10.65\n\n"
+    b"Total amount funded in policy code 1: 460296150\nTotal amount funded in policy code 2: 0\n"
 )
-RATES = np.array([f"{each / 100:.2f}" for each in range(3001)])
 GRADES = np.array(list("ABCDEFG"))
 OWNERSHIP = np.array(["MORTGAGE", "RENT", "OWN", "OTHER", "NONE"])
 PURPOSES = np.array([
@@ -49,10 +49,6 @@ DESCRIPTIONS = np.array([
 BROKEN_AMOUNTS = np.array(["lots", "(1,200)", "12..5", "10,50", "5"])
 BAD, GOOD, OPEN = "Charged Off", "Fully Paid", "Current"
 NOT_THE_POLICY = "Does not meet the credit policy. Status:"
-# Intercept and coefficients of the truth, on standardised values.
-TRUTH = {"fico": -0.42, "income": -0.22, "utilisation": 0.20, "inquiries": 0.20, "dti": 0.18}
-BASE_LOG_ODDS, LONG_TERM, SMALL_BUSINESS = -2.05, 0.55, 0.60
-
 DATES = ("issue_d", "earliest_cr_line", "last_pymnt_d")
 Values = npt.NDArray[Any]
 
@@ -75,7 +71,10 @@ def write_sample(landing: Path, as_of: date, rows: int, seed: int) -> Sample:
     for place in (folder, truth.parent):
         writable(str(place), "--out")
     _clear(folder, is_ours=truth.is_file())
-    blocks = list(_blocks(rows))
+    # Two files at least, so that both ways of writing are there.
+    count = max(2, -(-rows // ROWS_A_FILE))
+    sizes = [rows * (nth + 1) // count - rows * nth // count for nth in range(count)]
+    blocks = [(nth, size) for nth, size in enumerate(sizes) if size]
     schema = pa.schema({"id": pa.string(), "true_pd": pa.float64()})
     lines = 0
     with pq.ParquetWriter(truth, schema) as writer:
@@ -92,20 +91,10 @@ def _clear(folder: Path, *, is_ours: bool) -> None:
     found = sorted(folder.iterdir())
     if found and not is_ours:
         raise InputError(
-            f"{folder} holds {found[0].name}, which no sample has made; nothing was touched. Name "
-            "another folder with --out, or another day"
+            f"{folder} holds {found[0].name}, which no sample has made; name another --out or day"
         )
     for old in folder.glob("loans-[0-9][0-9][0-9].csv"):
         old.unlink()
-
-
-def _blocks(rows: int) -> Iterator[tuple[int, int]]:
-    """Numbers and sizes of the files: at least two, so that both ways of writing are there."""
-    count = max(2, -(-rows // ROWS_A_FILE))
-    for nth in range(count):
-        size = rows * (nth + 1) // count - rows * nth // count
-        if size:
-            yield nth, size
 
 
 def _loans(
@@ -120,15 +109,16 @@ def _loans(
     is_long = draw.random(size) < 0.26
     falling = 1 / np.arange(1, len(PURPOSES) + 1)
     purpose = draw.choice(PURPOSES, size, p=falling / falling.sum())
+    # Intercept and coefficients of the truth, on standardised values.
     log_odds = (
-        BASE_LOG_ODDS
-        + TRUTH["fico"] * (fico - 705) / 35
-        + TRUTH["income"] * (np.log(income) - np.log(60_000)) / 0.5
-        + TRUTH["utilisation"] * (utilisation - 0.5) / 0.26
-        + TRUTH["inquiries"] * (inquiries - 0.9) / 0.95
-        + TRUTH["dti"] * (dti - 0.155) / 0.09
-        + LONG_TERM * is_long
-        + SMALL_BUSINESS * (purpose == "small_business")
+        -2.05
+        - 0.42 * (fico - 705) / 35
+        - 0.22 * (np.log(income) - np.log(60_000)) / 0.5
+        + 0.20 * (utilisation - 0.5) / 0.26
+        + 0.20 * (inquiries - 0.9) / 0.95
+        + 0.18 * (dti - 0.155) / 0.09
+        + 0.55 * is_long
+        + 0.60 * (purpose == "small_business")
         + draw.normal(0, 0.35, size)
     )
     true_pd = 1 / (1 + np.exp(-log_odds))
@@ -139,7 +129,8 @@ def _loans(
     limits = income * draw.gamma(2, 0.18, size)
     monthly = rate / 12
     instalment = amount * monthly / (1 - (1 + monthly) ** -term)
-    issued = _issued(draw, size, as_of)
+    # In the five years before the night; the book grows.
+    issued = _month(as_of) - 1 - (60 * (1 - np.sqrt(draw.random(size)))).astype(int)
     age = _month(as_of) - issued
     status = _status(draw, true_pd, age)
     paid = np.minimum(issued + draw.integers(1, 36, size), _month(as_of))
@@ -147,7 +138,7 @@ def _loans(
         "id": (1_000_000 + nth * ROWS_A_FILE + np.arange(size)).astype(str),
         "loan_amnt": amount.astype(int),
         "term": np.where(is_long, " 60 months", " 36 months"),
-        "int_rate": RATES[np.round(rate * 10_000).astype(int)],
+        "int_rate": np.char.mod("%.2f", np.round(rate * 10_000) / 100),
         "installment": np.round(instalment, 2),
         "grade": GRADES[np.clip(((rate - 0.05) / 0.03).astype(int), 0, 6)],
         "emp_length": draw.choice(EMPLOYMENT, size),
@@ -178,12 +169,6 @@ def _month(day: date) -> int:
     return day.year * 12 + day.month - 1
 
 
-def _issued(draw: np.random.Generator, size: int, as_of: date) -> Values:
-    """Months of issue in the years before the night; the book grows."""
-    back = MONTHS * (1 - np.sqrt(draw.random(size)))
-    return _month(as_of) - 1 - back.astype(int)
-
-
 def _status(draw: np.random.Generator, true_pd: Values, age: Values) -> Values:
     """What became of each loan; young ones are often open, whatever will become of them."""
     size = len(true_pd)
@@ -196,11 +181,9 @@ def _status(draw: np.random.Generator, true_pd: Values, age: Values) -> Values:
 
 
 def _dirtied(loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: bool) -> pa.Table:
-    """The loans as text, as lenders write them, with what goes wrong on the way.
+    """The loans as text, as lenders write them: with units and signs, unknown and broken values.
 
-    Some of it can be read all the same (percent signs, dollars, blanks, units in words), some is
-    unknown (n/a, NA, nothing, 999), some is broken and belongs into quarantine. A few loans stand
-    twice, once as they were before their last payment.
+    A few loans stand twice, once as they were before their last payment.
     """
     size = len(loans["id"])
     columns = {
@@ -215,13 +198,14 @@ def _dirtied(loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: 
         new = pa.scalar(text, pa.string()) if isinstance(text, str | None) else text
         columns[name] = pc.if_else(pa.array(which), new, columns[name])
 
+    joined = pc.binary_join_element_wise  # its last argument is what stands between
     is_broken = some(0.004)
-    changed("loan_amnt", some(0.03), _joined("$", columns["loan_amnt"], ".00"))
+    changed("loan_amnt", some(0.03), joined("$", columns["loan_amnt"], ".00", ""))
     changed("loan_amnt", is_broken, pa.array(draw.choice(BROKEN_AMOUNTS, size)))
-    changed("int_rate", some(0.5), _joined(" ", columns["int_rate"], "%"))
+    changed("int_rate", some(0.5), joined(" ", columns["int_rate"], "%", ""))
     changed("int_rate", some(0.001), "n.a. %")
     changed("dti", some(0.01), "999")
-    changed("revol_util", some(0.4), _joined(columns["revol_util"], "%"))
+    changed("revol_util", some(0.4), joined(columns["revol_util"], "%", ""))
     is_too_high = some(0.002)
     changed("revol_util", some(0.002), None)
     changed("revol_util", is_too_high, "1204.5%")
@@ -231,17 +215,13 @@ def _dirtied(loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: 
     changed("verification_status", some(0.4), "Verified")
     changed("loan_status", some(0.001), "Sold")
     changed("delinq_2yrs", some(0.01), "NA")
-    columns["total_acc"] = _joined(columns["total_acc"], ".0")
+    columns["total_acc"] = joined(columns["total_acc"], ".0", "")
     lines = pa.table(columns)
     earlier = np.flatnonzero(some(0.005))
     before = lines.take(pa.array(earlier))
     paid = _days(loans["issue_d"][earlier], is_iso=is_iso)
     before = before.set_column(before.schema.get_field_index("last_pymnt_d"), "last_pymnt_d", paid)
     return pa.concat_tables([lines, before])
-
-
-def _joined(*parts: Any) -> Any:
-    return pc.binary_join_element_wise(*parts, "")
 
 
 def _days(months: Values, *, is_iso: bool) -> Any:
@@ -253,10 +233,7 @@ def _days(months: Values, *, is_iso: bool) -> Any:
 def _write_file(path: Path, lines: pa.Table, *, is_download: bool) -> int:
     """Write a file: a download has a line above its header, totals below, a line cut short."""
     with path.open("wb") as file:
-        if is_download:
-            file.write(PREAMBLE.encode())
+        file.write(PREAMBLE if is_download else b"")
         csv.write_csv(lines, file, csv.WriteOptions(quoting_style="needed"))
-        if is_download:
-            file.write(b"999999999,5000, 36 months,10.65")
-            file.write(FOOTER.encode())
+        file.write(FOOTER if is_download else b"")
     return int(lines.num_rows) + is_download

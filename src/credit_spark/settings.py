@@ -8,58 +8,53 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from credit_spark.contract.errors import InputError, instead_of, listed
+from credit_spark.contract.errors import InputError, listed
 from credit_spark.contract.guards import placeholders
-from credit_spark.contract.loading import find_contract, load_contract, load_yaml
-from credit_spark.contract.models import Contract
+from credit_spark.contract.loading import find_contract, load_contract, load_yaml, sentence
+from credit_spark.contract.models import Contract, Part
 
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.
 SECRET = re.compile(r"secret|password|token|credential|access[._-]?key|account[._-]?key", re.I)
-HIDDEN = "(hidden)"
 Layer = Mapping[str, Any]
 
 
-class Section(BaseModel):
-    """A section of the settings: frozen, every key given."""
+def _can_be_filled_in(landing: str) -> str:
+    if unknown := [name for name in placeholders(landing) if name != "portfolio"]:
+        raise ValueError(f"nothing fills '{{{unknown[0]}}}'; did you mean '{{portfolio}}'?")
+    return landing
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class Storage(Section):
+class Storage(Part):
     """Where files are read and tables are written: folders, or URLs that Spark knows."""
 
-    landing: str
+    landing: Annotated[str, AfterValidator(_can_be_filled_in)]
     warehouse: str = Field(min_length=1)
     lock: bool
     logs: str = Field(min_length=1)
 
-    @field_validator("landing")
-    @classmethod
-    def _can_be_filled_in(cls, landing: str) -> str:
-        """Refuse a blank that nothing fills."""
-        if unknown := [name for name in placeholders(landing) if name != "portfolio"]:
-            raise ValueError(f"nothing fills '{{{unknown[0]}}}'; did you mean '{{portfolio}}'?")
-        return landing
+    def folder_of(self, contract: Contract) -> str:
+        """The folder or URL of a portfolio's tables."""
+        return f"{self.warehouse.rstrip('/')}/{contract.portfolio}"
 
 
-class SparkSettings(Section):
+class SparkSettings(Part):
     """How Spark is started, where spark-submit has not started it."""
 
     master: str
@@ -76,13 +71,11 @@ class SparkSettings(Section):
             "spark.sql.shuffle.partitions": self.shuffle_partitions,
             "spark.ui.enabled": self.show_ui,
         }
-        return {
-            key: str(value).lower() if isinstance(value, bool) else str(value)
-            for key, value in (named | self.conf).items()
-        }
+        options = (named | self.conf).items()
+        return {key: each if isinstance(each, str) else json.dumps(each) for key, each in options}
 
 
-class Training(Section):
+class Training(Part):
     """How fits use the machine; what is fitted stands in the contract."""
 
     parallel_fits: int = Field(ge=1)
@@ -91,35 +84,15 @@ class Training(Section):
 
 
 def _two(bounds: Any) -> Any:
-    """Refuse what is not a pair."""
-    try:
-        to_watch, to_act = bounds
-    except (TypeError, ValueError):
-        raise ValueError(
-            "two numbers, to watch from and to act from, such as [0.1, 0.25]"
-        ) from None
-    return to_watch, to_act
-
-
-def _are_ratios(bounds: tuple[float, float]) -> tuple[float, float]:
-    """Refuse a ratio, either way, that is below one."""
-    if bounds[0] < 1:
-        raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        raise ValueError("two numbers, to watch from and to act from, such as [0.1, 0.25]")
     return bounds
 
 
-def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
-    """Refuse a pair whose second bound is not the higher one."""
-    if bounds[0] > bounds[1]:
-        raise ValueError("the bound to watch from stands first, and may not be the higher one")
-    return bounds
+Pair = Annotated[tuple[float, float], BeforeValidator(_two)]
 
 
-Pair = Annotated[tuple[float, float], BeforeValidator(_two), AfterValidator(_rises)]
-Ratios = Annotated[Pair, AfterValidator(_are_ratios)]
-
-
-class Monitor(Section):
+class Monitor(Part):
     """From which change on a figure is to be watched, and to be acted on: pairs, in that order.
 
     `share` is of points of a share; `auc` a drop; `calibration` and `volume` are ratios, either
@@ -129,13 +102,22 @@ class Monitor(Section):
     psi: Pair
     share: Pair
     auc: Pair
-    calibration: Ratios
-    volume: Ratios
+    calibration: Pair
+    volume: Pair
     false_alarms: float = Field(gt=0, lt=1)
     nights: int = Field(ge=1)
 
+    @field_validator("psi", "share", "auc", "calibration", "volume")
+    @classmethod
+    def _rises(cls, bounds: tuple[float, float], field: ValidationInfo) -> tuple[float, float]:
+        if bounds[0] > bounds[1]:
+            raise ValueError("the bound to watch from stands first, and may not be the higher one")
+        if field.field_name in ("calibration", "volume") and bounds[0] < 1:
+            raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
+        return bounds
 
-class Settings(Section):
+
+class Settings(Part):
     """Every setting, resolved."""
 
     storage: Storage
@@ -147,7 +129,8 @@ class Settings(Section):
         """The settings as one JSON text, their secrets hidden, with their SHA-256."""
         resolved = self.model_dump()
         resolved["spark"]["conf"] = {
-            key: HIDDEN if SECRET.search(key) else value for key, value in self.spark.conf.items()
+            key: "(hidden)" if SECRET.search(key) else value
+            for key, value in self.spark.conf.items()
         }
         text = json.dumps(resolved, sort_keys=True)
         return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **resolved})
@@ -177,49 +160,34 @@ def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
     Raises:
         InputError: an unknown key or a value of the wrong type, in any layer: all at once.
     """
-    files = [_layer(path) for path in (base, file) if path]
-    resolved: dict[str, Any] = {}
-    for layer in (*files, from_environment(os.environ), flags):
-        resolved = merged(resolved, layer)
+    files = [load_yaml(path) or {} for path in (base, file) if path]
+    if not all(isinstance(each, Mapping) for each in files):
+        raise InputError(f"{file}: settings are sections with keys, as in conf/base.yml")
+    layers = [*files, *from_environment(os.environ), flags]
     try:
-        return Settings.model_validate(resolved)
+        return Settings.model_validate(reduce(merged, layers))
     except ValidationError as error:
-        faults = [_sentence(fault) for fault in error.errors()]
+        faults = [sentence(fault, Settings) for fault in error.errors()]
         raise InputError(
             listed("these settings cannot be used; nothing was touched", faults)
         ) from None
 
 
-def _layer(path: Path) -> Layer:
-    given = load_yaml(path)
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise InputError(f"{path}: settings are sections with keys, as in conf/base.yml")
-    return given
+def from_environment(environment: Mapping[str, str]) -> Iterator[Layer]:
+    """A layer for each of the environment's variables, whose value is read as YAML.
 
-
-def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The layer that the environment's variables make; each value is read as YAML.
-
-    >>> from_environment({"CREDIT_SPARK__SPARK__SHUFFLE_PARTITIONS": "8", "HOME": "/root"})
-    {'spark': {'shuffle_partitions': 8}}
+    >>> list(from_environment({"CREDIT_SPARK__SPARK__SHUFFLE_PARTITIONS": "8", "HOME": "/root"}))
+    [{'spark': {'shuffle_partitions': 8}}]
     """
-    layer: dict[str, Any] = {}
     for name in sorted(environment):
         if name.startswith(PREFIX):
-            value = _value(name, environment[name])
+            try:
+                value = YAML(typ="safe", pure=True).load(environment[name])
+            except YAMLError:
+                raise InputError(f"{name}: its value is not readable as YAML; quote it") from None
             for key in reversed(name.removeprefix(PREFIX).lower().split("__")):
                 value = {key: value}
-            layer = merged(layer, value)
-    return layer
-
-
-def _value(name: str, text: str) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        raise InputError(f"{name}: its value cannot be read as YAML; quote the text") from None
+            yield value
 
 
 def merged(lower: Layer, upper: Layer) -> dict[str, Any]:
@@ -234,20 +202,3 @@ def merged(lower: Layer, upper: Layer) -> dict[str, Any]:
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
         result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
     return result
-
-
-def _sentence(fault: Any) -> str:
-    *above, key = [str(step) for step in fault["loc"]]
-    path = ".".join([*above, key])
-    if fault["type"] == "extra_forbidden":
-        return f"{path}: unknown key '{key}'; {instead_of(key, _keys(above))}"
-    if fault["type"] == "missing":
-        return f"{path}: this key is missing"
-    said = fault["msg"].removeprefix("Value error, ")
-    return f"{path}: {said[:1].lower()}{said[1:]}"
-
-
-def _keys(above: Iterable[str]) -> Iterable[str]:
-    section = Settings.model_fields.get("".join(above))
-    place = section.annotation if section else Settings
-    return getattr(place, "model_fields", {})

@@ -1,15 +1,35 @@
 """What a command came to, for a person: a few lines a step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from string import Formatter
-from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
 
 Facts = Mapping[str, Any]
+Line = tuple[str, str]
 RANKED = "KS {ks:.3f}, AUC {auc:.3f}"
 IN_FOLDS = "KS {ks_mean:.3f} ± {ks_sd:.3f}, AUC {auc_mean:.3f} ± {auc_sd:.3f}"
+# What is said of each run of a step: a heading, and words with the names of facts.
+SAID: Mapping[str, Sequence[Line]] = {
+    "clean": [
+        ("lines read", "{read:>9,}  in {files} file(s)"),
+        ("accepted", "{accepted:>9,}"),
+        ("superseded", "{superseded:>9,}  by a newer line with the same key"),
+        ("quarantined", "{quarantined:>9,}"),
+    ],
+    "train": [
+        ("model", "{model_version}, {treatment}"),
+        ("trained on", "{rows:,} loans, {bad:,} of them bad"),
+    ],
+    "promote": [("champion", "{model_version}")],
+    "kept": [("champion", "{model_version} stays: no new fit passed its gates")],
+    "score": [
+        ("scored", "{rows:>9,}  by model {model_version}"),
+        ("decisions", "{approve:.1%} approve, {review:.1%} review, {decline:.1%} decline"),
+    ],
+    "told": [("not told", "--metrics-file or --lineage ({failed}; the log has the trace)")],
+}
 
 
 class _Unknown(Formatter):
@@ -27,25 +47,17 @@ def say(words: str, facts: Facts) -> str:
 def for_person(console: Console, about: Facts, summary: Mapping[str, Facts]) -> None:
     """Print a command's summary."""
     console.print(f"{about['portfolio']}, night of {about['as_of']}", style="bold")
+    lines: list[Line] = []
     for step, facts in summary.items():
-        for name, text in LINES[step](facts) if step in LINES else ():
-            console.print(f"  {name:<18}{text}", soft_wrap=True, markup=False)
-    console.print(f"  {'tables':<18}{about['tables']}", soft_wrap=True, markup=False)
+        lines += [(name, say(words, facts)) for name, words in SAID.get(step, ())]
+        lines += MORE[step](facts) if step in MORE else ()
+    for name, text in [*lines, ("tables", about["tables"])]:
+        console.print(f"  {name:<18}{text}", soft_wrap=True, markup=False)
 
 
-Line = tuple[str, str]
-
-
-def _clean(facts: Facts) -> list[Line]:
-    reasons = [("", f"{rows:>9,}  {rule}") for rule, rows in facts["reasons"].items()]
-    by_reason = "  by reason:" if reasons else ""
-    return [
-        ("lines read", say("{read:>9,}  in {files} file(s)", facts)),
-        ("accepted", say("{accepted:>9,}", facts)),
-        ("superseded", say("{superseded:>9,}  by a newer line with the same key", facts)),
-        ("quarantined", say("{quarantined:>9,}", facts) + by_reason),
-        *reasons,
-    ]
+def _under(heading: str, texts: Iterable[str]) -> list[Line]:
+    """Lines of which the first has a heading."""
+    return [("" if nth else heading, text) for nth, text in enumerate(texts)]
 
 
 def _expectations(facts: Facts) -> list[Line]:
@@ -56,11 +68,7 @@ def _expectations(facts: Facts) -> list[Line]:
 
 
 def _train(facts: Facts) -> list[Line]:
-    lines = [
-        ("model", say("{model_version}, {treatment}", facts)),
-        ("trained on", say("{rows:,} loans, {bad:,} of them bad", facts)),
-        ("cross-validation", say(IN_FOLDS, facts["cv"])),
-    ]
+    lines = [("cross-validation", say(IN_FOLDS, facts["cv"]))]
     if facts["elastic_net"]:
         lines.append(("penalty", say("{regularisation:g}, {elastic_net:.0%} L1", facts)))
     if later := facts.get("out_of_time"):
@@ -70,37 +78,22 @@ def _train(facts: Facts) -> list[Line]:
         names = ", ".join(facts["left_out"])
         lines.append(("left out", f"{names} (why stands in the training's report)"))
     lines += [("gate failed", gate) for gate in facts["failed_gates"]]
-    lines += [("look at" if not nth else "", each) for nth, each in enumerate(facts["remarks"])]
+    lines += _under("look at", facts["remarks"])
     fits, others = facts["treatments"], facts["benchmarks"]
     lines += _side_by_side([*fits, *others]) if len(fits) + len(others) > 1 else []
-    lines += [("random split", _random_split(fit)) for fit in fits if "random_split" in fit]
-    return lines + [line for fit in fits for line in _reports(fit)]
+    alone = "{treatment}: KS {random_split[ks]:.3f}, AUC {random_split[auc]:.3f}"
+    folds = "KS {cv[ks_mean]:.3f}, AUC {cv[auc_mean]:.3f}"
+    words = f"{alone} on a random quarter; in the folds {folds}"
+    lines += [("random split", say(words, fit)) for fit in fits if "random_split" in fit]
+    for fit in fits:
+        for report in fit.get("reports", ()):
+            text = "{threshold}\n{report}\n{confusion}\n\n".format(**report)
+            lines += _under(fit["treatment"], text.splitlines())
+    return lines
 
 
-def _reports(fit: Facts) -> list[Line]:
-    """The classification reports and confusion matrices of a fit, where they were asked for."""
-    return [
-        ("" if nth else fit["treatment"], text)
-        for report in fit.get("reports", ())
-        for nth, text in enumerate([
-            report["threshold"], *report["report"].splitlines(), "",
-            *report["confusion"].splitlines(), "",
-        ])
-    ]  # fmt: skip
-
-
-def _random_split(fit: Facts) -> str:
-    """How much better a random quarter looks than the folds."""
-    alone, folds = (
-        say(RANKED, fit["random_split"]),
-        say("KS {ks_mean:.3f}, AUC {auc_mean:.3f}", fit["cv"]),
-    )
-    return f"{fit['treatment']}: {alone} on a random quarter; in the folds {folds}"
-
-
-# Headings, and figures of the folds, of later loans (`latest`: of the folds where nothing is known
-# of later), and of the fit's own loans.
-COLUMNS = MappingProxyType({
+# Of the folds, of later loans (`latest`: of the folds where there are none), of the fit's own.
+COLUMNS: Mapping[str, str] = {
     "KS in folds": "{cv[ks_mean]:.3f} ± {cv[ks_sd]:.3f}",
     "AUC in folds": "{cv[auc_mean]:.3f} ± {cv[auc_sd]:.3f}",
     "KS, later": "{later[ks]:.3f}",
@@ -108,38 +101,21 @@ COLUMNS = MappingProxyType({
     "PD / observed": "{latest[mean_pd_over_observed]:.3f}",
     "ECE": "{latest[ece_before]:.3f} > {latest[ece]:.3f}",
     "accuracy": "{train[accuracy]:.3f} > {cv[accuracy]:.3f}",
-})  # fmt: skip
-FIGURE_WIDTH, NAME_WIDTH = 16, 14
+}
 
 
 def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
     """A line a treatment or benchmark: all were tested on the same loans.
 
-    PD over observed, and the expected calibration error before and after calibration, are those of
-    the latest loans. Accuracy at even odds is that on the loans that were learnt from, then that
-    in the folds.
+    ECE is that before and after calibration, accuracy that of the fit's own loans and in the folds.
     """
-    head = "".join(f"{name:>{FIGURE_WIDTH}}" for name in COLUMNS)
-    lines = [("side by side", f"{'':<{NAME_WIDTH}}{head}")]
+    lines = [" " * 14 + "".join(f"{name:>16}" for name in COLUMNS)]
     for fit in fits:
         name, later = fit.get("name", fit.get("treatment", "")), fit.get("out_of_time")
         known = {**fit, "later": later or {"ks": None, "auc": None}, "latest": later or fit["cv"]}
-        figures = "".join(f"{say(words, known):>{FIGURE_WIDTH}}" for words in COLUMNS.values())
-        lines.append(("", f"{name:<{NAME_WIDTH}}{figures}  {fit.get('model_version', '')}"))
-    return lines
-
-
-def _promote(facts: Facts) -> list[Line]:
-    lines = [("champion", facts["model_version"])]
-    return lines + [("overruled", f"{gate}; why is kept in models") for gate in facts["overruled"]]
-
-
-def _score(facts: Facts) -> list[Line]:
-    shares = "{approve:.1%} approve, {review:.1%} review, {decline:.1%} decline"
-    return [
-        ("scored", say("{rows:>9,}  by model {model_version}", facts)),
-        ("decisions", say(shares, facts)),
-    ]
+        figures = "".join(f"{say(words, known):>16}" for words in COLUMNS.values())
+        lines.append(f"{name:<14}{figures}  {fit.get('model_version', '')}")
+    return _under("side by side", lines)
 
 
 def _measure(facts: Facts) -> list[Line]:
@@ -147,11 +123,9 @@ def _measure(facts: Facts) -> list[Line]:
         return [("tonight", "not enough known outcomes to measure")]
     months = facts["old_enough"]
     old = f" of loans {months} months old at least" if months else ""
-    known = (
-        f"{facts['known_outcomes']:,} known outcomes{old}, the model's training loans among them"
-    )
+    known = f"{{known_outcomes:,}} known outcomes{old}, the model's training loans among them"
     lines = [
-        ("tonight", f"{say(RANKED, facts)} on {known}"),
+        ("tonight", say(f"{RANKED} on {known}", facts)),
         ("", say("mean PD {mean_pd:.3f}, observed {observed_rate:.3f}", facts)),
     ]
     if shadow := facts.get("shadow"):
@@ -165,12 +139,11 @@ def _measure(facts: Facts) -> list[Line]:
 
 
 def _monitor(facts: Facts) -> list[Line]:
-    calm = f"{facts['figures']} figures are as the model expects"
-    counts = f"{facts['act']} to act on, {facts['watch']} to watch"
+    calm = "{figures} figures are as the model expects"
     if not facts["figures"]:
         calm = "not enough data to hold the night against what the model learnt from"
-    lines = [("drift", calm if facts["status"] == "stable" else f"{facts['status']}: {counts}")]
-    lines += [("", each) for each in facts["changed"]]
+    words = calm if facts["status"] == "stable" else "{status}: {act} to act on, {watch} to watch"
+    lines = [("drift", say(words, facts)), *[("", each) for each in facts["changed"]]]
     if facts["act"]:
         lines.append(("retrain" if facts["retrain"] else "no retraining", facts["why"]))
     if facts["moved"]:
@@ -182,25 +155,23 @@ def _monitor(facts: Facts) -> list[Line]:
     return lines
 
 
-def _report(name: str, facts: Facts) -> list[Line]:
+def _report(name: str) -> Callable[[Facts], list[Line]]:
     failed = "could not be made (the log has the trace); run 'credit-spark report'"
-    return [(name, facts["file"] or failed)]
+    return lambda facts: [(name, facts["file"] or failed)]
 
 
-LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
-    "clean": _clean,
+# What depends on the facts, in lines of its own.
+MORE: Mapping[str, Callable[[Facts], list[Line]]] = {
+    "clean": lambda facts: _under(
+        "by reason", [f"{rows:>9,}  {rule}" for rule, rows in facts["reasons"].items()]
+    ),
     "validate loans": _expectations,
     "train": _train,
-    "promote": _promote,
-    "kept": lambda facts: [
-        ("champion", say("{model_version} stays: no new fit passed its gates", facts))
+    "promote": lambda facts: [
+        ("overruled", f"{gate}; why is kept in models") for gate in facts["overruled"]
     ],
-    "score": _score,
     "measure": _measure,
     "monitor": _monitor,
-    "report of train": lambda facts: _report("training's report", facts),
-    "report of measure": lambda facts: _report("report", facts),
-    "told": lambda facts: [
-        ("not told", say("--metrics-file or --lineage ({failed}; the log has the trace)", facts))
-    ],
+    "report of train": _report("training's report"),
+    "report of measure": _report("report"),
 }

@@ -11,7 +11,6 @@ from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
 from credit_spark.scoring.document import ModelDocument, refusals
 from credit_spark.scoring.evaluator import RecordScorer
-from credit_spark.scoring.frames import kinds_of
 from credit_spark.serving.answers import Answers
 from credit_spark.serving.app import LARGEST_BODY, application
 from credit_spark.serving.fields import fields_of
@@ -208,9 +207,7 @@ def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:
     model = document.model_copy(update={"features": without, "refusals": refusals(ruled)})
 
     assert "total_accounts" in {field.name for field in fields_of(contract, model)}
-    assert (
-        RecordScorer(model, kinds_of(contract)).score({"total_accounts": 2}).decision == "decline"
-    )
+    assert RecordScorer(model, contract.kinds).score({"total_accounts": 2}).decision == "decline"
 
 
 def test_thousands_may_have_their_commas(client) -> None:

@@ -9,7 +9,7 @@ import pytest
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import REASONS
 from credit_spark.scoring.document import ModelDocument, refusals
-from credit_spark.scoring.frames import kinds_of, scores_of, terms_of
+from credit_spark.scoring.frames import scores_of, terms_of
 from credit_spark.scoring.sql import terms_sql
 from tests.engines import by_arithmetic, by_duckdb, by_record, by_spark, parity, rows_of
 from tests.unit.test_scoring_sql import PLAN, document, number, word
@@ -69,7 +69,7 @@ def test_every_engine_gives_odd_loans_the_same_score(
 
 
 def test_every_engine_gives_the_same_terms(spark, odd_loans, model, lender) -> None:
-    kinds, keep = kinds_of(lender), ("loan_id", "w")
+    kinds, keep = lender.kinds, ("loan_id", "w")
     frame = spark.createDataFrame(odd_loans)
 
     ours = terms_of(frame, model, kinds, keep).toArrow().to_pylist()
@@ -82,7 +82,7 @@ def test_the_frame_has_the_kept_columns_and_the_table_of_scores(
 ) -> None:
     frame = spark.createDataFrame(odd_loans)
 
-    scores = scores_of(frame, model, kinds_of(lender), ["w", "loan_id"])
+    scores = scores_of(frame, model, lender.kinds, ["w", "loan_id"])
 
     assert scores.columns == [
         "w", "loan_id", "log_odds", "pd", "points", "band", "decision", *REASONS, "model_version",

@@ -18,11 +18,8 @@ from credit_spark.contract.models import NUMBER_KINDS, Kind
 from credit_spark.contract.sql_types import DATE, TEXT, family_of, faults_at, typed
 from credit_spark.contract.tables import TYPES
 
-CONDITIONS = (
-    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not, exp.Is, exp.In,
-    exp.Between,
-)  # fmt: skip
 DATED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
+CONDITIONS = (*DATED, exp.And, exp.Or, exp.Not, exp.Is)
 ALLOWED = (
     *CONDITIONS, exp.Least, exp.Greatest,
     exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Neg,
@@ -117,16 +114,11 @@ def _compiled(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Expression:
         if decided is not node:
             node.replace(decided)
     checked = typed(root.this, {name: TYPES[kinds[name]] for name in columns})
-    _refuse(_type_faults(checked))
+    _refuse(fault for node in checked.walk() for fault in faults_at(node))
+    if family_of(checked) == DATE:
+        raise ExpressionError("it is a date; take its year() or month()")
     is_text = family_of(checked) == TEXT
     return Expression(str(root.this.sql(dialect="spark")), columns, is_text)
-
-
-def _type_faults(tree: exp.Expr) -> list[str]:
-    found = [fault for node in tree.walk() for fault in faults_at(node)]
-    if not found and family_of(tree) == DATE:
-        found = ["it is a date; take its year() or month()"]
-    return found
 
 
 def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
@@ -140,13 +132,18 @@ def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
         case exp.Literal() if _is_beside_a_date(node, kinds):
             return exp.Date(this=node.copy())
         case exp.Div():
-            below = exp.Nullif(this=node.expression.copy(), expression=_zero())
+            below = exp.Nullif(
+                this=node.expression.copy(), expression=exp.cast(exp.Literal.number(0), "double")
+            )
             return exp.Div(this=node.this.copy(), expression=below)
         case exp.Ln():
-            is_positive = exp.GT(this=exp.paren(node.this), expression=_zero())
+            is_positive = exp.GT(
+                this=exp.paren(node.this), expression=exp.cast(exp.Literal.number(0), "double")
+            )
             return exp.paren(exp.Case().when(is_positive, node))
         case exp.Least() | exp.Greatest():
-            known = [_is_known(each) for each in (node.this, *node.expressions)]
+            operands = (node.this, *node.expressions)
+            known = [exp.not_(exp.paren(each).is_(exp.null())) for each in operands]
             return exp.paren(exp.Case().when(exp.and_(*known), node))
     return node
 
@@ -166,11 +163,3 @@ def _is_beside_a_date(literal: exp.Expr, kinds: Mapping[str, Kind]) -> bool:
         return False
     others = [each for each in parent.find_all(exp.Column) if each.parent is parent]
     return any(kinds[each.name] == "date" for each in others)
-
-
-def _zero() -> exp.Expr:
-    return exp.cast(exp.Literal.number(0), "double")
-
-
-def _is_known(operand: exp.Expr) -> exp.Expr:
-    return exp.not_(exp.Is(this=exp.paren(operand), expression=exp.Null()))

@@ -11,7 +11,7 @@ from string import Formatter
 
 from credit_spark.contract.errors import instead_of
 from credit_spark.contract.expressions import Expression, ExpressionError, condition, expression
-from credit_spark.contract.models import NUMBER_KINDS, UNITS, Contract, Kind, Promise
+from credit_spark.contract.models import NUMBER_KINDS, TEXT_KINDS, UNITS, Contract, Kind, Promise
 from credit_spark.contract.tables import REASONS
 
 RESERVED = frozenset({
@@ -27,6 +27,7 @@ TWO_DIGIT_YEAR = re.compile(r"(?<!y)yy(?!y)")
 # Encodings of Python that Java does not know.
 NOT_READ_BY_SPARK = frozenset({"hp-roman8", "iso8859-16", "ptcp154", "iso2022_jp", "utf-7"})
 PATH_FIELDS = ("landing", "as_of")
+Compiler = Callable[[str, Mapping[str, Kind]], Expression]
 
 
 def faults(contract: Contract) -> list[str]:
@@ -37,18 +38,15 @@ def faults(contract: Contract) -> list[str]:
 
 
 def source(contract: Contract) -> Iterator[str]:
-    """The path has no blank that nothing fills, and the encoding is one that there is."""
+    """The path has no blank that nothing fills; encoding and escapes can be read by Spark."""
     for name in placeholders(contract.source.path):
         if name not in PATH_FIELDS:
             yield f"source.path: nothing fills '{{{name}}}'; {instead_of(name, PATH_FIELDS)}"
     yield from _encoding(contract.source.encoding)
     for name, layout in contract.source.layouts.items():
         if layout.escape in ('"', contract.source.delimiter_of(layout)):
-            yield (
-                f"source.layouts.{name}.escape: it stands before a quote inside quotes, so it is "
-                "neither a quote nor what stands between fields; leave it out where quotes are "
-                "doubled"
-            )
+            path = f"source.layouts.{name}.escape"
+            yield f"{path}: it stands before a quote, so it is no quote or delimiter; leave it out"
 
 
 def _encoding(name: str) -> Iterator[str]:
@@ -128,33 +126,31 @@ def _date_formats(path: str, promise: Promise) -> Iterator[str]:
             )
     has_short_years = any(TWO_DIGIT_YEAR.search(each) for each in promise.formats)
     if has_short_years and promise.pivot is None:
-        yield (
-            f"{path}.formats: a year of two digits needs a pivot, such as pivot: 70 (70 is 1970, "
-            "69 is 2069)"
-        )
+        yield f"{path}.formats: a year of two digits needs a pivot; 70 makes 1970 of 70, 2069 of 69"
     if promise.pivot is not None and not has_short_years:
         yield f"{path}.pivot: no format of the column has a year of two digits (yy); take it out"
 
 
 def references(contract: Contract) -> Iterator[str]:
     """Every column that is named anywhere is declared."""
-    named: list[tuple[str, Iterable[str]]] = [
-        ("newest_by", contract.newest_by),
-        ("segments", contract.segments),
-        ("observed_on", [contract.observed_on] if contract.observed_on else []),
-        ("model.borrower", [contract.model.borrower] if contract.model.borrower else []),
-        ("outcome.from", [contract.outcome.column] if contract.outcome else []),
-        ("key", [] if contract.key == "content" else contract.key),
-        ("loss.exposure", [contract.loss.exposure] if contract.loss else []),
-    ]
+    told_by, loss = contract.outcome, contract.loss
+    named: dict[str, Iterable[str | None]] = {
+        "newest_by": contract.newest_by,
+        "segments": contract.segments,
+        "observed_on": [contract.observed_on],
+        "model.borrower": [contract.model.borrower],
+        "outcome.from": [told_by.column if told_by else None],
+        "key": [] if contract.key == "content" else contract.key,
+        "loss.exposure": [loss.exposure if loss else None],
+    }
     for name, layout in contract.source.layouts.items():
-        path = f"source.layouts.{name}"
-        named.append((f"{path}.units", layout.units))
-        named.append((f"{path}.key", layout.key if isinstance(layout.key, tuple) else []))
-    for path, names in named:
-        for name in names:
-            if name not in contract.columns:
-                yield f"{path}: there is no column '{name}'; {instead_of(name, contract.columns)}"
+        named[f"source.layouts.{name}.units"] = layout.units
+        named[f"source.layouts.{name}.key"] = layout.key if isinstance(layout.key, tuple) else []
+    for path, columns in named.items():
+        for column in columns:
+            if column is not None and column not in contract.columns:
+                known = instead_of(column, contract.columns)
+                yield f"{path}: there is no column '{column}'; {known}"
     observed = contract.columns.get(contract.observed_on or "")
     if observed and observed.kind != "date":
         yield f"observed_on: '{contract.observed_on}' is a {observed.kind}, not a date"
@@ -166,11 +162,12 @@ def outcome(contract: Contract) -> Iterator[str]:
     """The outcome is told by texts, and no text means two things."""
     if contract.outcome is None:
         return
-    promise = contract.columns.get(contract.outcome.column)
-    if promise and promise.kind not in ("text", "category"):
+    column = contract.outcome.column
+    kind = contract.kinds.get(column)
+    if kind not in (None, *TEXT_KINDS):
         yield (
-            f"outcome.from: '{contract.outcome.column}' is a {promise.kind}, and good and bad are "
-            "told by texts; make it a category"
+            f"outcome.from: '{column}' is a {kind}, and good and bad are told by texts; make it a "
+            "category"
         )
     meanings = {name: getattr(contract.outcome, name) for name in ("good", "bad", "open")}
     for text in dict.fromkeys(chain(*meanings.values())):
@@ -183,10 +180,9 @@ def units(contract: Contract) -> Iterator[str]:
     """A unit stands at a column whose kind can have it."""
     for name, layout in contract.source.layouts.items():
         for column, unit in layout.units.items():
-            promise = contract.columns.get(column)
-            if promise and promise.kind != UNITS[unit]:
-                path = f"source.layouts.{name}.units.{column}"
-                yield f"{path}: '{unit}' is a unit of a {UNITS[unit]}, and this is a {promise.kind}"
+            kind, path = contract.kinds.get(column), f"source.layouts.{name}.units.{column}"
+            if kind not in (None, UNITS[unit]):
+                yield f"{path}: '{unit}' is a unit of a {UNITS[unit]}, and this is a {kind}"
 
 
 def judged_kinds(contract: Contract) -> dict[str, Kind]:
@@ -234,14 +230,11 @@ def decline_if(contract: Contract) -> Iterator[str]:
 
 
 def _compiled(
-    path: str,
-    compile_: Callable[[str, Mapping[str, Kind]], Expression],
-    sql: str,
-    kinds: Mapping[str, Kind],
+    path: str, compiler: Compiler, sql: str, kinds: Mapping[str, Kind]
 ) -> Generator[str, None, Expression | None]:
     """The compiled SQL; None after its faults."""
     try:
-        return compile_(sql, kinds)
+        return compiler(sql, kinds)
     except ExpressionError as error:
         yield f"{path}.sql: {error}"
         return None
@@ -261,10 +254,8 @@ def analyses(contract: Contract) -> Iterator[str]:
         path = f"analyses.{name}"
         yield from _compiled(path, expression, analysis.sql, contract.kinds)
         if analysis.against not in (None, *contract.analyses):
-            yield (
-                f"{path}.against: there is no analysis '{analysis.against}'; "
-                f"{instead_of(str(analysis.against), contract.analyses)}"
-            )
+            known = instead_of(str(analysis.against), contract.analyses)
+            yield f"{path}.against: there is no analysis '{analysis.against}'; {known}"
     if contract.performance_months and not contract.observed_on:
         yield "performance_months: a loan's age needs observed_on, the column of its date"
 

@@ -1,9 +1,10 @@
 """A contract from its YAML file, or every fault in it at once."""
 
 import hashlib
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from credit_spark.contract import guards
 from credit_spark.contract.errors import InputError, instead_of, listed
-from credit_spark.contract.models import Contract, keys_at
+from credit_spark.contract.models import Contract
 
 
 def load_contract(path: Path) -> Contract:
@@ -31,7 +32,8 @@ def load_contract(path: Path) -> Contract:
                 "one name, since tables and suites stand under it"
             )
     except ValidationError as error:
-        faults = [*map(_sentence, error.errors()), *_faults_beside(error, given)]
+        told = [sentence(fault, Contract) for fault in error.errors()]
+        faults = [*told, *_faults_beside(error, given)]
     if faults:
         raise InputError(
             listed(f"{path.name}: this contract cannot be used; nothing was touched", faults)
@@ -100,11 +102,24 @@ def contract_hash(contract: BaseModel) -> str:
     return hashlib.sha256(contract.model_dump_json(by_alias=True).encode()).hexdigest()
 
 
-def _sentence(fault: ErrorDetails) -> str:
+def sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    """A fault that pydantic has found in a model's text, by its path."""
     loc, said = fault["loc"], fault["msg"].removeprefix("Value error, ")
     path = ".".join(map(str, loc)) or "the file"
     if fault["type"] == "extra_forbidden":
-        return f"{path}: unknown key '{loc[-1]}'; {instead_of(str(loc[-1]), keys_at(loc[:-1]))}"
+        key, right = str(loc[-1]), _keys_at(loc[:-1], model)
+        return f"{path}: unknown key '{key}'; {instead_of(key, right)}"
     if fault["type"] == "missing":
         return f"{path}: this key is missing"
     return f"{path}: {said[:1].lower()}{said[1:]}"
+
+
+def _keys_at(path: Sequence[str | int], model: type[BaseModel]) -> list[str]:
+    """The keys that may be written at a path of a model's text."""
+    place = model.model_fields
+    for step in path:
+        if step in place:
+            inner = place[str(step)].annotation
+            models = [each for each in (inner, *get_args(inner)) if hasattr(each, "model_fields")]
+            place = models[0].model_fields if models else place
+    return [field.alias or name for name, field in place.items()]

@@ -5,11 +5,10 @@ concerns several parts at once (does a column exist, is it known in time) is in 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from itertools import product
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -33,12 +32,10 @@ Treatment = Literal["none", "class_weight", "oversample", "smote"]
 Expectation = Literal["increases_risk", "lowers_risk"]
 
 TEXT_KINDS = frozenset({"text", "category"})
-NUMBER_KINDS = frozenset(
-    {"count", "number", "money", "rate", "months", "years", "range", "flag"}
-)  # fmt: skip
-UNITS: Mapping[Unit, Kind] = MappingProxyType(
-    {"fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"}
-)
+NUMBER_KINDS = frozenset(get_args(Kind)) - TEXT_KINDS - {"date"}
+UNITS: Mapping[Unit, Kind] = {
+    "fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"
+}  # fmt: skip
 CONTENT: Literal["content"] = "content"
 MONTHS_BACK = re.compile(r"(\d+) months")
 
@@ -55,7 +52,6 @@ class Penalty(NamedTuple):
 
 
 def _as_several(given: Any) -> Any:
-    """One value as a list of one."""
     return given if isinstance(given, (list, tuple)) else [given]
 
 
@@ -66,33 +62,28 @@ def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def _month_span(text: str | date | None) -> str | date | None:
-    """Refuse a span that is not written as 'N months'."""
     if isinstance(text, str) and not MONTHS_BACK.fullmatch(text):
         raise ValueError("write a date such as 2011-01-01, or a span such as '12 months'")
     return text
 
 
 Several = (BeforeValidator(_as_several), Field(min_length=1))
-Positive = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Bounds = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Part(BaseModel):
-    """A piece of the contract: frozen, with no key that is not declared."""
+    """A piece of the contract or the settings: frozen, with no key that is not declared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Promise(Part):
     """What one column promises: its headers, how to read its text, what it may hold.
 
-    `range` is inclusive and in the column's own unit (a rate is a fraction of one, a money
-    amount is yearly where it is an income). `outside` says what becomes of a value outside
-    `range` or `one_of`: its line is quarantined, the value turns null, or it is clipped. `codes`
-    says what a file's codes stand for; a text that is neither a code nor the meaning of one
-    quarantines its row, unless `unknown_codes` is 'keep'. Two-digit years (`yy` in `formats`) from
-    `pivot` on are 19yy, those below it 20yy.
+    `range` is inclusive, in the column's unit (a rate is a fraction, an income is yearly). A value
+    outside `range` or `one_of` quarantines its line, turns null, or is clipped, as `outside` says.
+    `codes` maps codes to meanings; a text that is neither quarantines its line, unless
+    `unknown_codes` is 'keep'. Two-digit years (`yy`) from `pivot` on are 19yy, the others 20yy.
     """
 
     headers: tuple[str, ...] = Field(alias="from", min_length=1)
@@ -112,11 +103,10 @@ class Promise(Part):
 class Layout(Part):
     """One shape of file: what tells it, and how its text is written.
 
-    A file has the layout whose `header` names are all in its own header; of several, the one
-    with the most names. A file with no header has the layout that names as many columns, in
-    `no_header`, as its first line has fields. `key`, `delimiter` and `decimal` override the
-    contract's for files of this layout. `escape` is the character that stands before a quote inside
-    quotes; without it, such a quote is doubled.
+    A file has the layout whose `header` names are all in its own header; of several, the one with
+    the most names. A file with no header has the layout whose `no_header` names as many columns as
+    its first line has fields. `key`, `delimiter` and `decimal` override the contract's. `escape`
+    stands before a quote inside quotes; without it, such a quote is doubled.
     """
 
     header: tuple[str, ...] = ()
@@ -143,8 +133,8 @@ class Layout(Part):
 class Source(Part):
     """Where the landing files of a batch date are, and how they are written.
 
-    `encoding` is a codec that Python knows by this name. `decimal` is the decimal mark of numbers;
-    the other one of point and comma groups their digits.
+    `encoding` is a codec's name in Python. Of point and comma, `decimal` is the decimal mark, and
+    the other one groups digits.
     """
 
     path: str = "{landing}/{as_of}/*"
@@ -180,10 +170,9 @@ class Outcome(Part):
 class Feature(Part):
     """What the model sees: SQL over the columns, and the reason given when it costs points.
 
-    `accepted_leak` says why a feature that separates good from bad almost alone, or rests on
-    what is known only later, is fitted all the same. `expect` says what a higher value should
-    do; a coefficient of the other sign is remarked. `special` are numbers that mean something of
-    their own: in a binned model, each has a bin of its own.
+    `accepted_leak` says why a feature is fitted although it separates good from bad almost alone,
+    or is known only later. A coefficient whose sign is not as `expect` says is remarked. `special`
+    are numbers that have bins of their own in a binned model.
     """
 
     sql: str
@@ -222,8 +211,8 @@ class ModelPlan(Part):
     imbalance: Treatment = "class_weight"
     folds: int = Field(default=5, ge=2, le=50)
     out_of_time_from: Annotated[date | str | None, AfterValidator(_month_span)] = None
-    regularisation: Annotated[tuple[Positive, ...], *Several] = (1e-4,)
-    elastic_net: Annotated[tuple[Share, ...], *Several] = (0.0,)
+    regularisation: Annotated[tuple[Annotated[float, Field(ge=0)], ...], *Several] = (1e-4,)
+    elastic_net: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], *Several] = (0.0,)
     seed: int = 20261121
     borrower: str | None = None
     gates: Gates = Gates()
@@ -306,15 +295,3 @@ class Contract(Part):
     def kinds(self) -> dict[str, Kind]:
         """The kind of each column."""
         return {name: promise.kind for name, promise in self.columns.items()}
-
-
-def keys_at(path: Sequence[str | int]) -> list[str]:
-    """The keys that may be written at a path of the contract, for the closest right name."""
-    place = Contract.model_fields
-    for step in path:
-        if step in place:
-            inner = place[str(step)].annotation
-            choices = [inner, *getattr(inner, "__args__", ())]
-            models = [each for each in choices if isinstance(each, type) and issubclass(each, Part)]
-            place = models[0].model_fields if models else place
-    return [field.alias or name for name, field in place.items()]

@@ -6,7 +6,6 @@ run in the middle; so such operands are faults, found here on sqlglot's types of
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import NamedTuple
 
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -24,13 +23,6 @@ COMPARISONS = (
 CHOICES = (exp.In, exp.Coalesce, exp.Least, exp.Greatest)
 ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Ln)
 LOGIC = (exp.And, exp.Or, exp.Not)
-
-
-class Demand(NamedTuple):
-    """Operands that have to be of one family, `family` where it is given."""
-
-    operands: list[exp.Expr]
-    family: str | None = None
 
 
 def typed(tree: exp.Expr, types: Mapping[str, str]) -> exp.Expr:
@@ -51,9 +43,15 @@ def family_of(node: exp.Expr) -> str | None:
 
 def faults_at(node: exp.Expr) -> Iterator[str]:
     """What is wrong with a node's own operands, of a typed tree."""
-    if _is_to_date(node) and isinstance(node.this, exp.Literal):
-        yield from _faults_of_date(node.this.name)
-    for operands, needed in _demands(node):
+    is_cast = isinstance(node, exp.Cast) and node.args["to"].this == exp.DType.DATE
+    is_date = is_cast or isinstance(node, (exp.Date, exp.TsOrDsToDate))
+    if is_date and isinstance(node.this, exp.Literal):
+        try:
+            date.fromisoformat(node.this.name)
+        except ValueError:
+            yield f"'{node.this.name}' is no date; write it as 2012-01-31"
+    for given, needed in _demands(node):
+        operands = [each for each in given if each is not None]
         families = [family_of(each) for each in operands]
         found = list(dict.fromkeys(each for each in families if each))
         if needed:
@@ -64,43 +62,30 @@ def faults_at(node: exp.Expr) -> Iterator[str]:
             yield f"{', '.join(map(_written, operands))}: a {' and a '.join(found)}"
 
 
-def _faults_of_date(text: str) -> Iterator[str]:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        yield f"'{text}' is no date; write it as 2012-01-31"
-
-
-def _is_to_date(node: exp.Expr) -> bool:
-    is_cast = isinstance(node, exp.Cast) and node.args["to"].this == exp.DType.DATE
-    return is_cast or isinstance(node, (exp.Date, exp.TsOrDsToDate))
-
-
-def _demands(node: exp.Expr) -> Iterator[Demand]:
+def _demands(node: exp.Expr) -> Iterator[tuple[list[exp.Expr | None], str | None]]:
+    """Operands that have to be of one family, which is given or any."""
     match node:
         case exp.Case():
             conditions = [each.this for each in node.args["ifs"]]
-            yield Demand([node.this, *conditions]) if node.this else Demand(conditions, TRUTH)
-            results = [each.args["true"] for each in node.args["ifs"]]
-            yield Demand(_given(*results, node.args.get("default")))
+            yield ([node.this, *conditions], None) if node.this else (conditions, TRUTH)
+            yield (
+                [*[each.args["true"] for each in node.args["ifs"]], node.args.get("default")],
+                None,
+            )
         case exp.If() if not isinstance(node.parent, exp.Case):
-            yield Demand([node.this], TRUTH)
-            yield Demand(_given(node.args["true"], node.args.get("false")))
+            yield [node.this], TRUTH
+            yield [node.args["true"], node.args.get("false")], None
         case exp.Between():
-            yield Demand([node.this, node.args["low"], node.args["high"]])
+            yield [node.this, node.args["low"], node.args["high"]], None
         case exp.TsOrDsToDate() if not isinstance(node.this, exp.Literal):
-            yield Demand([node.this], DATE)
+            yield [node.this], DATE
         case _ if isinstance(node, COMPARISONS):
-            yield Demand([node.this, node.expression])
+            yield [node.this, node.expression], None
         case _ if isinstance(node, CHOICES):
-            yield Demand([node.this, *node.expressions])
+            yield [node.this, *node.expressions], None
         case _ if isinstance(node, (*ARITHMETIC, *LOGIC)):
             family = TRUTH if isinstance(node, LOGIC) else NUMBER
-            yield Demand(_given(node.this, node.args.get("expression")), family)
-
-
-def _given(*nodes: exp.Expr | None) -> list[exp.Expr]:
-    return [each for each in nodes if each is not None]
+            yield [node.this, node.args.get("expression")], family
 
 
 def _written(node: exp.Expr) -> str:

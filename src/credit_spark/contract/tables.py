@@ -6,27 +6,24 @@ adapter; so is `as_of`, by which all tables but `models` and `runs` are partitio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
 from credit_spark.contract.models import Contract, Kind
 
-TYPES: Mapping[Kind, str] = MappingProxyType(
-    {
-        "text": "string",
-        "category": "string",
-        "count": "int",
-        "number": "double",
-        # Not decimal: each engine rounds a quotient of decimals in its own way.
-        "money": "double",
-        "rate": "double",
-        "months": "int",
-        "years": "int",
-        "date": "date",
-        "range": "double",
-        "flag": "boolean",
-    }
-)
+TYPES: Mapping[Kind, str] = {
+    "text": "string",
+    "category": "string",
+    "count": "int",
+    "number": "double",
+    # Not decimal: each engine rounds a quotient of decimals in its own way.
+    "money": "double",
+    "rate": "double",
+    "months": "int",
+    "years": "int",
+    "date": "date",
+    "range": "double",
+    "flag": "boolean",
+}
 
 
 class Field(NamedTuple):
@@ -64,9 +61,7 @@ RUN_ID = Field("string", "the attempt that wrote the row, as in `runs`")
 LOAN_ID = Field("string", "the lender's key, or a hash of the row's content and its ordinal")
 SOURCE_FILE = Field("string", "name of the landing file that the line stood in")
 OUTCOME = Field("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
-MODEL_VERSION = Field(
-    "string", "hash of the model's document, as in `models`, or the name of a benchmark"
-)
+MODEL_VERSION = Field("string", "hash of the model's document, as in `models`; or a benchmark")
 DATASETS = (
     "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
 )  # fmt: skip
@@ -75,9 +70,6 @@ TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight', 'oversamp
 FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 ROLES = ("score", "feature", "segment", "analysis", "pair")
-MEASURES = (
-    "psi", "missing_share", "unseen_share", "approval_rate", "volume", "auc", "calibration"
-)  # fmt: skip
 # What bins and levels are called that hold null, or any text that has none of its own.
 MISSING, OTHER = "(missing)", "(other)"
 STATUSES = ("stable", "watch", "act")
@@ -85,9 +77,7 @@ RUN_STATUSES = ("started", "complete", "refused", "stopped", "failed", "abandone
 DECISIONS = ("approve", "review", "decline")
 EXPECTED_LOSS = "expected_loss"
 EXPECTED_LOSS_OF_A_LOAN = Field(
-    "double",
-    "PD times the contract's exposure times its loss given default, in the book's currency; null "
-    "where the exposure is not known",
+    "double", "PD times exposure times loss given default, in the book's currency; null: unknown"
 )
 OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
 
@@ -101,12 +91,7 @@ def loans(contract: Contract) -> Table:
     return Table(
         name="loans",
         grain="an accepted loan of a night",
-        columns={
-            "loan_id": LOAN_ID,
-            **promised,
-            "outcome": OUTCOME,
-            "source_file": SOURCE_FILE,
-        },
+        columns={"loan_id": LOAN_ID, **promised, "outcome": OUTCOME, "source_file": SOURCE_FILE},
         keys=("loan_id",),
         checks={"outcome_is_known": OUTCOME_IS_KNOWN},
         filtered_by=("loan_id", "outcome", "source_file"),
@@ -160,9 +145,7 @@ QUARANTINE = Table(
     columns={
         "loan_id": Field("string", "as in `loans`, where the line has one"),
         "reasons": Field("array<string>", "every rule that the line breaks, and the text to blame"),
-        "raw": Field(
-            "string", "the line's fields by their header's names, or its whole text, as JSON"
-        ),
+        "raw": Field("string", "the line's fields by header name, or its whole text, as JSON"),
         "source_file": SOURCE_FILE,
         "status": Field("string", "'open' or 'replayed'"),
     },
@@ -236,10 +219,12 @@ DRIFT = Table(
     grain="a figure that is watched, that night",
     columns={
         "model_version": MODEL_VERSION,
-        "subject": Field(
-            "string", "'the score', 'loans', 'outcomes', a feature, part of a segment, vintage"
+        "subject": Field("string", "'the score', 'loans', 'outcomes', a feature, segment, vintage"),
+        "measure": Field(
+            "string",
+            "one of 'psi', 'missing_share', 'unseen_share', 'approval_rate', 'volume', 'auc', "
+            "'calibration'",
         ),
-        "measure": Field("string", f"one of {', '.join(map(repr, MEASURES))}"),
         "psi": Field("double", "population stability index; null: another measure"),
         "value": Field("double", "what was seen"),
         "reference": Field("double", "what it is held against"),
@@ -259,9 +244,7 @@ MOVEMENTS = Table(
         "since": Field("date", "the last night"),
         "last_model_version": Field("string", "the model that scored them then"),
         "part": Field("string", "'all', a feature ('feature=income'), part of a segment"),
-        "loans": Field(
-            "bigint", "loans looked at that stand in both nights: all of them, or half a million"
-        ),
+        "loans": Field("bigint", "loans of both nights looked at, half a million at most"),
         "by_inputs": Field("double", "mean change of points, by their data under the old model"),
         "by_model": Field("double", "mean change of points, by the new model on the same data"),
     },
@@ -279,7 +262,7 @@ MODELS = Table(
         "champion_from": Field("array<date>", "the nights from which it was made champion"),
         "document": Field("string", "the model as JSON: all that scoring needs"),
         "gates": Field(
-            "string", "each gate with bounds, what was seen, passed, overruled and why, as JSON"
+            "string", "each gate: bounds, what was seen, passed, overruled, why, as JSON"
         ),
     },
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
@@ -296,9 +279,8 @@ RUNS = Table(
         "command": Field("string", "the step, or 'nightly'"),
         "status": Field(
             "string",
-            "'started'; 'complete'; 'refused': the landing files break the contract; 'stopped': by "
-            "a gate or an error that has a message; 'failed': by an unexpected error; 'abandoned': "
-            "killed, or another run of the batch date took over",
+            "'started'; 'complete'; 'refused': the landing files break the contract; 'stopped' by "
+            "a gate or a known error; 'failed' by another one; 'abandoned': killed or overtaken",
         ),
         "started_at": Field("timestamp", "UTC"),
         "ended_at": Field("timestamp", "UTC; null: the run is under way or was abandoned"),
@@ -307,14 +289,12 @@ RUNS = Table(
         "rows_quarantined": Field("bigint", "lines set aside"),
         "rows_superseded": Field("bigint", "lines that gave way to a newer one with their key"),
         "files": Field(
-            "string", "each file: bytes, content hash, layout and its own account, as JSON"
+            "string", "each file: bytes, content hash, layout, lines by status, as JSON"
         ),
         "replaced": Field("string", "values turned null or clipped, by column, as JSON"),
         "contract_hash": Field("string", "SHA-256 of what the contract says"),
         "suite_hash": Field("string", "SHA-256 of the suites that were run"),
-        "settings": Field(
-            "string", "the resolved settings, secrets hidden, and their SHA-256, as JSON"
-        ),
+        "settings": Field("string", "resolved settings, secrets hidden, and their SHA-256 (JSON)"),
         "model_version": MODEL_VERSION,
         "code_version": Field("string", "version of credit-spark"),
         "table_versions": Field("string", "Delta version of each table written, as JSON"),
@@ -339,8 +319,7 @@ VALIDATIONS = Table(
         "success": Field("boolean", "whether it holds; null: not judged, no row has a value"),
         "observed_value": Field(
             "double",
-            "the figure that was computed; null: the expectation judges each row, or the figure is "
-            "the value of one row, as a minimum is",
+            "the figure that was computed; null: it judges each row, or is one row's, as a minimum",
         ),
         "element_count": Field("bigint", "rows that were judged; null: it holds, or has no rows"),
         "unexpected_count": Field("bigint", "of those, the rows that fail it"),

@@ -1,11 +1,9 @@
 """A night's report, made from its tables, and written beside them: with no Spark but to draw."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import click
@@ -15,8 +13,8 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DRIFT, METRICS, MOVEMENTS, PROFILES
 from credit_spark.evaluation.cells import by_risk
 from credit_spark.evaluation.drift import Bin, by_subject
-from credit_spark.flags import of_any_night
-from credit_spark.lookups.place import opened
+from credit_spark.flags import FILE, FOLDER, of_any_night
+from credit_spark.lookups.output import opened
 from credit_spark.reporting.night import report as report_of
 from credit_spark.reporting.sections import NightFacts, Report, Row
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
@@ -29,21 +27,11 @@ FIGURES = ("ks", "auc", "mean_pd", "observed_rate", "approval_rate")
 
 @click.command
 @click.option("--training", is_flag=True, help="Of a night's training instead.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
-@click.option(
-    "--charts",
-    "charts_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for each chart as SVG, PNG and JSON.",
-)
+@click.option("--out", type=FILE, help="File to write.")
+@click.option("--charts", type=FOLDER, help="Folder for each chart as SVG, PNG and JSON.")
 @of_any_night
 def report(
-    *,
-    training: bool,
-    out: Path | None,
-    charts_folder: Path | None,
-    as_of: date | None,
-    **where: Any,
+    *, training: bool, out: Path | None, charts: Path | None, as_of: date | None, **where: Any
 ) -> None:
     """Write a night's report: one file of HTML, to be opened with no network.
 
@@ -51,44 +39,33 @@ def report(
     """
     contract, reader = opened(**where)
     night = as_of or reader.latest()
-    found = _report_of(contract, reader, night, training=training)
-    if out:
-        writable(str(out.parent), "--out")
-        out.write_bytes(_page(found))
-    click.echo(out or _put_beside(reader.folder, night, found, training=training))
-    if charts_folder:
-        writable(str(charts_folder), "--charts")
-        click.echo(f"{_draw_into(charts_folder, found)} charts in {charts_folder}")
+    place, found = publish(contract, reader, night, training=training, out=out)
+    click.echo(place)
+    if charts:
+        writable(str(charts), "--charts")
+        click.echo(f"{_draw_into(charts, found)} charts in {charts}")
 
 
-def publish(contract: Contract, folder: str, night: date, *, training: bool = False) -> str:
-    """Write the report of a night, or of its training, beside its tables, and say where it is."""
-    found = _report_of(contract, TableReader(folder), night, training=training)
-    return _put_beside(folder, night, found, training=training)
+def publish(
+    contract: Contract, reader: TableReader, night: date, *, training: bool, out: Path | None = None
+) -> tuple[str, Report]:
+    """Write the report of a night, or of its training, to `out` or beside its tables.
 
-
-# What is written after a step of a run.
-REPORTS: Mapping[str, Callable[[Contract, str, date], str]] = MappingProxyType(
-    {"train": partial(publish, training=True), "measure": publish}
-)
-
-
-def _report_of(contract: Contract, reader: TableReader, night: date, *, training: bool) -> Report:
-    if training:
-        return training_report(training_facts(contract, reader, night))
-    return report_of(facts_of(contract, reader, night))
-
-
-def _put_beside(folder: str, night: date, found: Report, *, training: bool) -> str:
-    name = f"train-{night}.html" if training else f"{night}.html"
-    return put(f"{folder}/reports", name, _page(found))
-
-
-def _page(found: Report) -> bytes:
+    The result is where it is, and the report.
+    """
     # Only who makes a report needs what it is made with.
     from credit_spark.reporting.drawing import page
 
-    return page(found).encode()
+    if training:
+        found = training_report(training_facts(contract, reader, night))
+    else:
+        found = report_of(facts_of(contract, reader, night))
+    if out:
+        writable(str(out.parent), "--out")
+        out.write_text(page(found), encoding="utf-8")
+        return str(out), found
+    name = f"train-{night}.html" if training else f"{night}.html"
+    return put(f"{reader.folder}/reports", name, page(found).encode()), found
 
 
 def training_facts(contract: Contract, reader: TableReader, night: date) -> TrainingFacts:
@@ -135,13 +112,11 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
         raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
     scored = [each for each, run in runs.items() if each < night and run["model_version"]]
     earlier = max(scored, default=None)
-    figures = reader.date_figures(FIGURES)
-    run = runs[night]
     return NightFacts(
         contract=contract,
         as_of=night,
         document=document,
-        run=run,
+        run=runs[night],
         cells=by_risk(reader.cells_of(night, document.version, "night")),
         metrics=metrics,
         profiles=by_subject(Bin.of(row) for row in own(reader.rows(PROFILES, night))),
@@ -150,7 +125,7 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
         decided=reader.sums(night, "decision", "band", "reason_1"),
         broken=reader.broken_rules(night),
         last_run=runs[earlier] if earlier else None,
-        last_figures=figures.get(earlier, {}) if earlier else {},
+        last_figures=reader.date_figures(FIGURES).get(earlier, {}) if earlier else {},
     )
 
 

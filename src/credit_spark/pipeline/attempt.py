@@ -13,11 +13,13 @@ from credit_spark.storage.runs import claim, finish
 STATUS_OF = {LandingError: "refused", GateError: "stopped"}
 
 
-def attempt(run: RunContext, command: str, action: Callable[[RunContext], object]) -> None:
+def attempt(
+    run: RunContext, command: str, action: Callable[[RunContext], object]
+) -> DriftError | None:
     """Run the steps of a command, publish what they staged, and record how the run ended.
 
     Staged rows are written only where every gate has passed. After an error nothing that is
-    still staged is written, and the error goes on to the caller.
+    still staged is written, and the error is raised. A drift that ends a complete run is returned.
 
     Raises:
         InputError: a table has a column of another type than the contract declares.
@@ -38,8 +40,7 @@ def attempt(run: RunContext, command: str, action: Callable[[RunContext], object
         _finish(run, "failed", type(error).__name__)
         raise
     _finish(run, "complete", str(change) if change else None)
-    if change:
-        raise change
+    return change
 
 
 def _drift(run: RunContext, action: Callable[[RunContext], object]) -> DriftError | None:

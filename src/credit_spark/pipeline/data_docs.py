@@ -43,7 +43,7 @@ def data_docs(
     if not judged:
         raise InputError(f"there is no suite: {suites.path('loans')} is not a file")
     writable(str(out), "--out")
-    folder = f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}"
+    folder = settings.storage.folder_of(contract)
     noise = Path(settings.storage.logs) / "java.log"
     with spark_session(settings.spark.options(), noise) as spark:
         # No run: it writes no row of a table.

@@ -31,7 +31,7 @@ from credit_spark.modelling.watching import named_bins, pairs, profiled
 from credit_spark.pipeline.assessment import Measured, thresholds_of, write_measured
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.tables import Tables
 
@@ -134,7 +134,7 @@ def version_of(tables: Tables, contract: Contract) -> str:
 def scored_again(run: RunContext, document: ModelDocument) -> DataFrame:
     """The batch date's loans, all columns, with their scores by a model."""
     found = run.tables.read(loans(run.contract), "clean")
-    return scores_of(found, document, kinds_of(run.contract), found.columns)
+    return scores_of(found, document, run.contract.kinds, found.columns)
 
 
 def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
@@ -169,7 +169,7 @@ def _in_shadow(run: RunContext, by_age: DataFrame, challenger: ModelDocument) ->
     """The challenger on the loans that the champion has scored, and whom only one approves."""
     read = columns_read(challenger)
     rows = by_age.select(*read, "outcome", F.col("decision").alias(CHAMPIONS))
-    by_challenger = scores_of(rows, challenger, kinds_of(run.contract), ["outcome", CHAMPIONS])
+    by_challenger = scores_of(rows, challenger, run.contract.kinds, ["outcome", CHAMPIONS])
     by_both = (CHAMPIONS, "decision")
     counts = counted(by_challenger, by_both).orderBy(*by_both, "cell", "points").collect()
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]

@@ -27,7 +27,6 @@ from credit_spark.modelling.quantiles import sample_by_id
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import Measurements, measured_before, scored_by, version_of
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.frames import kinds_of
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
 
@@ -139,7 +138,7 @@ def score_changes(
     try:
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
-        models = Models(old, document, kinds_of(run.contract))
+        models = Models(old, document, run.contract.kinds)
         found = list(moved(earlier, now, models, segments))
     except InputError:
         return []

@@ -17,7 +17,7 @@ from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.validate import validate, validate_table
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.frames import kinds_of, scores_of
+from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.session import checkpointed
 
@@ -61,7 +61,7 @@ def score(run: RunContext) -> Scored:
     needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
     keep = [name for name in accepted.columns if name in needed]
     # Read by the count here, the suite, the writer and every aggregation of measuring.
-    scored = checkpointed(scores_of(accepted, champion, kinds_of(contract), keep, contract.loss))
+    scored = checkpointed(scores_of(accepted, champion, contract.kinds, keep, contract.loss))
     decided = decisions_of(scored)
     rows = sum(decided.values())
     expected = run.ledger.facts.get("rows_accepted", rows)
@@ -94,7 +94,7 @@ def columns_needed(
     contract: Contract, champion: ModelDocument, challenger: ModelDocument | None
 ) -> frozenset[str]:
     """The columns of `loans` that scoring passes on: keys, outcome, and what measuring reads."""
-    kinds = kinds_of(contract)
+    kinds = contract.kinds
     dated = [contract.observed_on] if contract.observed_on else []
     models = [champion, *([challenger] if challenger else [])]
     return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(

@@ -4,16 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.models import Contract, Kind, Loss
+from credit_spark.contract.models import Kind, Loss
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.sql import scoring_sql, terms_sql
 
 Kinds = Mapping[str, Kind]
-
-
-def kinds_of(contract: Contract) -> Kinds:
-    """The kind of each column of the contract."""
-    return {name: each.kind for name, each in contract.columns.items()}
 
 
 def scores_of(

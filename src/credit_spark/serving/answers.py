@@ -9,7 +9,6 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer, Score
-from credit_spark.scoring.frames import kinds_of
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.scorecard import parts
 from credit_spark.scoring.sql import columns_read
@@ -84,7 +83,7 @@ class Answers:
 
     def _made_ready(self, version: str) -> Ready:
         document = self._reader.document(version)
-        scorer = RecordScorer(document, kinds_of(self._contract))
+        scorer = RecordScorer(document, self._contract.kinds)
         return Ready(document, scorer, fields_of(self._contract, document))
 
 

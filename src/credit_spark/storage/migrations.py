@@ -20,7 +20,7 @@ def migrate(contract: Contract, settings: Settings) -> list[str]:
     Raises:
         InputError: there are no tables, or one cannot take the contract: nothing was changed.
     """
-    folder = url_of(f"{settings.storage.warehouse.rstrip('/')}/{contract.portfolio}")
+    folder = url_of(settings.storage.folder_of(contract))
     options, java_log = settings.spark.options(), Path(settings.storage.logs) / "java.log"
     with spark_session(options, java_log) as spark:
         tables = Tables(spark, folder, date.min, "migration")

@@ -1,31 +1,33 @@
-"""The last batch dates, a line each, and the figures of one date."""
+"""The last batch dates, a line each, the figures of one date, and the page that shows them."""
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
 import click
+import pyarrow.compute as pc
 from rich.console import Console
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DRIFT, METRICS, STATUSES
 from credit_spark.flags import of_a_portfolio, of_any_night
-from credit_spark.lookups.output import Row, in_three_ways, told
-from credit_spark.lookups.place import opened
+from credit_spark.lookups.output import Row, in_three_ways, opened, told
+from credit_spark.serving.answers import Answers
 from credit_spark.storage.reader import TableReader
 
-NIGHTS = 14
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FIGURES = ("ks", "auc")
-COLUMNS = (
+COLUMNS = [
     "model_version", "treatment", "dataset", "segment", "label", "threshold", "metric", "value",
     "rows",
-)  # fmt: skip
-OF_DRIFT = ("status", "subject", "measure", "value", "reference", "chance", "rows")
+]  # fmt: skip
+OF_DRIFT = ["status", "subject", "measure", "value", "reference", "chance", "rows"]
 
 
 @click.command
-@click.option("--nights", type=click.IntRange(min=1), default=NIGHTS, show_default=True)
+@click.option("--nights", type=click.IntRange(min=1), default=14, show_default=True)
 @in_three_ways
 @of_a_portfolio
 def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
@@ -45,21 +47,18 @@ def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
                 Console(highlight=False).print(f"{run['as_of']}: {message}", markup=False)
 
 
-def _message(run: Mapping[str, Any]) -> str | None:
+def _message(run: Row) -> str | None:
     """What its user has to know of a date: what a newer run than the complete one came to."""
-    newest, message = run["newest"], run["message"]
+    newest = run["newest"]
     if newest["run_id"] == run["run_id"]:
-        return str(message) if message else None
+        return str(run["message"]) if run["message"] else None
     said = f": {newest['message']}" if newest["message"] else ""
     return f"the newest run ({newest['started_at']:%Y-%m-%d %H:%M} UTC) is {newest['status']}{said}"
 
 
-def _line(
-    run: Mapping[str, Any], figures: Mapping[str, float | None], statuses: Collection[str]
-) -> Row:
+def _line(run: Row, figures: Mapping[str, float | None], statuses: Collection[str]) -> Row:
     """The line of one batch date."""
     ended_at = run["ended_at"]
-    seconds = round((ended_at - run["started_at"]).total_seconds(), 1) if ended_at else None
     return {
         "as_of": str(run["as_of"]),
         "status": run["status"],
@@ -69,7 +68,7 @@ def _line(
         "model": run["model_version"],
         **{name: figures.get(name) for name in FIGURES},
         "drift": max(statuses, key=STATUSES.index, default=None),
-        "seconds": seconds,
+        "seconds": ended_at and round((ended_at - run["started_at"]).total_seconds(), 1),
         "newest_run": run["newest"]["status"],
     }
 
@@ -90,18 +89,13 @@ def bands(contract: Contract, reader: TableReader, night: date) -> list[Row]:
 
 def metrics(_: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's figures, without those of single folds."""
-    return [
-        {name: row[name] for name in COLUMNS}
-        for row in reader.rows(METRICS, night)
-        if row["fold"] is None
-    ]
+    return reader.rows(METRICS, night, pc.field("fold").is_null(), COLUMNS)
 
 
 def drift(_: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's figures that are watched, the gravest first."""
-    rows = reader.rows(DRIFT, night)
-    gravest = sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
-    return [{name: row[name] for name in OF_DRIFT} for row in gravest]
+    rows = reader.rows(DRIFT, night, columns=OF_DRIFT)
+    return sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
 
 
 SHOWN = {"bands": bands, "drift": drift, "metrics": metrics}
@@ -119,3 +113,33 @@ def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where:
     if not rows:
         raise InputError(f"the night of {night} has no {what}; run 'credit-spark nightly' for it")
     told(rows, as_csv=as_csv, as_json=as_json)
+
+
+@click.command
+@click.option("--host", default=LOOPBACK[0], show_default=True, help="Address to serve on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--token", envvar="CREDIT_SPARK_TOKEN", help="Needed beyond loopback.")
+@of_a_portfolio
+def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
+    """Serve a page: the newest night, a loan, an applicant; and the same as JSON."""
+    contract, reader = opened(**where)
+    # Flask takes half a second to import.
+    import waitress
+
+    from credit_spark.serving.app import application
+
+    if host not in LOOPBACK and not token:
+        raise InputError(
+            f"{host} can be reached by others: give a --token (or set CREDIT_SPARK_TOKEN)"
+        )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    app = application(Answers(contract, reader), token)
+    try:
+        server = waitress.create_server(app, host=host, port=port, threads=4, ident=None)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{host}:{port} cannot be served on: {why}") from None
+    # A name may stand for several addresses, which are all served on.
+    listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
+    click.echo(f"{contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
+    server.run()
