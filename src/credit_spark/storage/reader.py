@@ -196,9 +196,17 @@ class TableReader:
     def _row(
         self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
     ) -> Row | None:
+        """One row: its id is looked for first, and then the row group that has it is read.
+
+        The statistics of files and row groups leave out those that cannot have the row.
+        """
         is_loan = pc.field("loan_id") == loan_id
-        found = self._dataset(table, as_of).to_table(columns, filter=is_loan).to_pylist()
-        return found[0] if found else None
+        for file in self._dataset(table, as_of).get_fragments(filter=is_loan):
+            for group in file.split_by_row_group(filter=is_loan):
+                if group.count_rows(filter=is_loan):
+                    (row,) = group.to_table(columns=columns, filter=is_loan).to_pylist()
+                    return dict(row)
+        return None
 
     def _read_document(self, version: str) -> ModelDocument:
         rows = self.rows(MODELS, None, pc.field("model_version") == version, ["document"])
