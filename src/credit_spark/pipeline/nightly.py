@@ -1,4 +1,9 @@
-"""The nightly run: every step in order; what they stage is published after the last one."""
+"""The nightly run: every step in order; what they stage is published after the last one.
+
+A line of a landing file becomes a row of `scores` in these modules, in this order:
+pipeline/ingest.py; ingest/records.py, lines.py, columns.py, parsers.py, rules.py and
+deduplication.py; pipeline/score.py; scoring/frames.py and sql.py. storage/tables.py writes it.
+"""
 
 from functools import partial
 
