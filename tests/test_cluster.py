@@ -137,7 +137,7 @@ def test_the_night_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp
     )
 
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "lines read" in done.stdout
+    assert "records read" in done.stdout
     (run,) = arrow(tmp_path / "warehouse/lending_club/runs").to_pylist()
     assert run["status"] == "complete"
     assert arrow(tmp_path / "warehouse/lending_club/scores").num_rows == run["rows_accepted"]

@@ -131,7 +131,7 @@ def test_the_summary_is_for_a_person(night, done, tmp_path) -> None:
 
     told = night("nightly", warehouse, "--retrain")
 
-    for words in ("lines read", "accepted", "quarantined", "loan_amount_is_readable", "cross-validation",
+    for words in ("records read", "accepted", "quarantined", "loan_amount_is_readable", "cross-validation",
                   "KS", "AUC", "approve", "review", "decline", str(warehouse / "lending_club")):  # fmt: skip
         assert words in told.out
 

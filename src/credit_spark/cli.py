@@ -47,11 +47,13 @@ EXIT_CODES = """
 Exit codes:
   0   complete
   1   internal error; the log has the trace, earlier dates are unchanged
-  2   the command, the settings or the contract is wrong: nothing was touched
+  2   the command, the settings or the contract is wrong; no loans, scores or models were changed
   10  the landing files break the contract as a whole
-  11  a gate stopped the run: expectations, or a model that may not go live; nothing was published
+  11  a gate stopped the run: expectations, or a model that may not go live; no loans or scores
+      were changed
   12  complete, and a monitored figure asks for action (--fail-on)
   20  retry: another run of the same date, a conflict, storage not answering
+  130 interrupted
 """
 
 STEPS: Mapping[str, Callable[..., Any]] = {

@@ -13,9 +13,9 @@ IN_FOLDS = "KS {ks_mean:.3f} ± {ks_sd:.3f}, AUC {auc_mean:.3f} ± {auc_sd:.3f}"
 # What is said of each run of a step: a heading, and words with the names of facts.
 SAID: Mapping[str, Sequence[Line]] = {
     "clean": [
-        ("lines read", "{read:>9,}  in {files} file(s)"),
+        ("records read", "{read:>9,}  in {files} file(s)"),
         ("accepted", "{accepted:>9,}"),
-        ("superseded", "{superseded:>9,}  by a newer line with the same key"),
+        ("superseded", "{superseded:>9,}  by a newer record with the same key"),
         ("quarantined", "{quarantined:>9,}"),
     ],
     "train": [

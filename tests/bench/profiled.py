@@ -1,7 +1,7 @@
 """Where a night's time goes: `make bench-profile ROWS=5000000`.
 
 A night that only scores is run with Spark's event log; what its jobs were for is a line each of the
-section `profile` of docs/benchmark.md. Works overlap: loans are judged while they are scored.
+section `profile` of docs/benchmark.md.
 """
 
 import json

@@ -11,7 +11,7 @@ class CreditSparkError(Exception):
 
 
 class InputError(CreditSparkError):
-    """The command, the settings or the contract is wrong: nothing was touched."""
+    """The command, the settings or the contract is wrong; no loans or scores were changed."""
 
     exit_code = 2
 

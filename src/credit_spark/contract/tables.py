@@ -1,7 +1,7 @@
 """What each table promises: its grain, its columns, the checks that Delta keeps.
 
 Nothing else writes down a column's type. `run_id` stands in every table and is added by the
-adapter; so is `as_of`, by which all tables but `models` and `runs` are partitioned.
+writer; so is `as_of`, by which all tables but `models`, `runs` and `validations` are partitioned.
 """
 
 from collections.abc import Mapping
@@ -141,13 +141,13 @@ def _field(kind: Kind, meaning: str) -> Field:
 
 QUARANTINE = Table(
     name="quarantine",
-    grain="a line set aside",
+    grain="a record that breaks a rule",
     columns={
-        "loan_id": Field("string", "as in `loans`, where the line has one"),
-        "reasons": Field("array<string>", "every rule that the line breaks, and the text to blame"),
-        "raw": Field("string", "the line's fields by header name, or its whole text, as JSON"),
+        "loan_id": Field("string", "as in `loans`, where the record has one"),
+        "reasons": Field("array<string>", "every rule that it breaks, and the text to blame"),
+        "raw": Field("string", "the record's fields by header name, or its whole text, as JSON"),
         "source_file": SOURCE_FILE,
-        "status": Field("string", "'open' or 'replayed'"),
+        "status": Field("string", "'open'; 'replayed' is for those who have dealt with it"),
     },
     keys=("reasons", "raw", "source_file", "status"),
     filtered_by=("loan_id", "source_file", "status"),

@@ -103,7 +103,7 @@ def calibration_intercept(cells: Sequence[Cell]) -> float | None:
 
 
 def ece(cells: Sequence[Cell]) -> float | None:
-    """Expected calibration error: |mean PD - observed rate| by tenths of the loans, their mean."""
+    """Expected calibration error: mean distance of mean PD and observed rate, over tenths."""
     each = tenths(cells)
     known = sum(tenth.known for tenth in each)
     return sum(abs(tenth.expected - tenth.bad) for tenth in each) / known if known else None

@@ -20,6 +20,8 @@ def attempt(
 
     Staged rows are written only where every gate has passed. After an error nothing that is
     still staged is written, and the error is raised. A drift that ends a complete run is returned.
+    An interrupted run takes back what it has published; a killed one cannot. Both stay `started`
+    until the next run of the date marks them as `abandoned` and writes the date anew.
 
     Raises:
         InputError: a table has a column of another type than the contract declares.

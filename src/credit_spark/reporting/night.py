@@ -36,7 +36,7 @@ FIGURES = (
     ("AUC", "auc", plain),
 )
 COUNTS = (
-    ("lines read", "rows_read"),
+    ("records read", "rows_read"),
     ("loans accepted", "rows_accepted"),
     ("lines that gave way to newer ones", "rows_superseded"),
     ("lines set aside", "rows_quarantined"),
