@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from credit_spark.cli import main
 from credit_spark.contract.errors import InputError
 from credit_spark.settings import resolve
 
@@ -62,3 +63,20 @@ def test_a_variable_that_is_no_yaml_is_told_by_its_name(monkeypatch) -> None:
 
     with pytest.raises(InputError, match="CREDIT_SPARK__SPARK__MASTER"):
         resolve(BASE, None, {})
+
+
+@pytest.mark.parametrize("text", ["[]", "false", "0", "- a"])
+def test_a_file_that_has_no_sections_is_named(mine, text) -> None:
+    file = mine(text)
+
+    for base, own in ((BASE, file), (file, BASE), (file, None)):
+        with pytest.raises(InputError, match="settings are sections") as told:
+            resolve(base, own, {})
+        assert str(told.value).startswith(str(file))
+
+
+def test_a_project_that_is_not_there_is_no_sound_contract(capsys) -> None:
+    contract = str(BASE.parent / "portfolios/lending_club.yml")
+
+    assert main(["check", contract, "--project", "nowhere"]) == 2
+    assert "'nowhere' does not exist" in capsys.readouterr().err

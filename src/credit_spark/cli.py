@@ -84,12 +84,12 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
         click.Option(
             ["--treatments"],
             type=Names("treatment", TREATMENTS),
-            help=f"{', '.join(TREATMENTS)}, with commas, or all; else the contract's.",
+            help=f"{', '.join(TREATMENTS)}; several with commas, or all; else the contract's.",
         ),
         click.Option(
             ["--benchmarks"],
             type=Names("benchmark", tuple(BENCHMARKS)),
-            help=f"{', '.join(BENCHMARKS)}, with commas, or all; none becomes champion.",
+            help=f"{', '.join(BENCHMARKS)}; several with commas, or all; none becomes champion.",
         ),
         click.Option(["--random-split"], is_flag=True, help="Test on a random quarter, too."),
         click.Option(["--report"], is_flag=True, help="Print the folds' classification reports."),
@@ -157,7 +157,13 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
 @click.option("--rows", type=click.IntRange(min=1), default=20_000, show_default=True)
 @AS_OF
 @click.option("--seed", type=int, default=20261121, show_default=True)
-@click.option("--out", type=FOLDER, default=LANDING, show_default=True, help="Landing folder.")
+@click.option(
+    "--out",
+    type=FOLDER,
+    default=LANDING,
+    show_default=True,
+    help="Landing folder; the true PDs go to _truth/ in it.",
+)
 def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
     """Make a night of dirty loans in a real lender's layout, with known true PDs."""
     made = write_sample(out, as_of, rows, seed)

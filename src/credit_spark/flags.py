@@ -72,9 +72,14 @@ AS_OF = click.option("--as-of", type=Day(), required=True, help="The batch date.
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 MODEL = click.option("--model", "version", help="Version; else the one that scored a night.")
 PROJECT_FOLDER = click.option(
-    "--project", type=FOLDER, default=PROJECT, help="Folder of conf/ and expectations/."
+    "--project",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=PROJECT,
+    help="Folder of conf/ and expectations/; this checkout where it is not given.",
 )
-SETTINGS = click.option("--settings", "settings_file", type=FILE, help="YAML over conf/base.yml.")
+SETTINGS = click.option(
+    "--settings", "settings_file", type=FILE, help="YAML with what differs from conf/base.yml."
+)
 PORTFOLIO = click.option("--portfolio", required=True, help="Name in conf/portfolios, or a file.")
 WAREHOUSE = click.option("--warehouse", help="Folder or URL of the tables.")
 

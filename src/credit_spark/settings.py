@@ -160,9 +160,7 @@ def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
     Raises:
         InputError: an unknown key or a value of the wrong type, in any layer: all at once.
     """
-    files = [load_yaml(path) or {} for path in (base, file) if path]
-    if not all(isinstance(each, Mapping) for each in files):
-        raise InputError(f"{file}: settings are sections with keys, as in conf/base.yml")
+    files = [_layer(path) for path in (base, file) if path]
     layers = [*files, *from_environment(os.environ), flags]
     try:
         return Settings.model_validate(reduce(merged, layers))
@@ -171,6 +169,13 @@ def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:
         raise InputError(
             listed("these settings cannot be used; nothing was touched", faults)
         ) from None
+
+
+def _layer(path: Path) -> Layer:
+    given = load_yaml(path)
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"{path}: settings are sections with keys, as in conf/base.yml")
+    return given or {}
 
 
 def from_environment(environment: Mapping[str, str]) -> Iterator[Layer]:

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+# A new kind needs its type in contract/tables.py and its parser in ingest/parsers.py, too.
 Kind = Literal[
     "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
     "flag",

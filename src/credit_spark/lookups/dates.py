@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Mapping
 from datetime import date
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from credit_spark.lookups.output import Row, in_three_ways, opened, told
 from credit_spark.serving.answers import Answers
 from credit_spark.storage.reader import TableReader
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = "127.0.0.1"
 FIGURES = ("ks", "auc")
 COLUMNS = [
     "model_version", "treatment", "dataset", "segment", "label", "threshold", "metric", "value",
@@ -116,7 +117,7 @@ def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where:
 
 
 @click.command
-@click.option("--host", default=LOOPBACK[0], show_default=True, help="Address to serve on.")
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to serve on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--token", envvar="CREDIT_SPARK_TOKEN", help="Needed beyond loopback.")
 @of_a_portfolio
@@ -128,9 +129,10 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
 
     from credit_spark.serving.app import application
 
-    if host not in LOOPBACK and not token:
+    if not _is_loopback(host) and not token:
         raise InputError(
-            f"{host} can be reached by others: give a --token (or set CREDIT_SPARK_TOKEN)"
+            f"{host} can be reached by others: give a --token that they must know (or set "
+            f"CREDIT_SPARK_TOKEN), or serve on {LOOPBACK}"
         )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     app = application(Answers(contract, reader), token)
@@ -143,3 +145,10 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
     listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
     click.echo(f"{contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
     server.run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -99,7 +99,9 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
 
 
 @click.command
-@click.option("--approve-below", "cutoffs", type=PD, multiple=True, help="Another cut-off.")
+@click.option(
+    "--approve-below", "cutoffs", type=PD, multiple=True, help="Another cut-off; may be repeated."
+)
 @AS_JSON
 @of_any_night
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:

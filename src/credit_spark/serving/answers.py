@@ -34,10 +34,14 @@ class Answers:
     def __init__(self, contract: Contract, reader: TableReader) -> None:
         self.title, self._contract, self._reader = contract.title, contract, reader
         self._ready = lru_cache(maxsize=1)(self._made_ready)
+        self._glance = lru_cache(maxsize=1)(self._read_glance)
 
     def night(self) -> dict[str, Any]:
-        """The newest night at a glance."""
+        """The newest night at a glance; counted once a run."""
         as_of = self._reader.latest()
+        return self._glance(as_of, self._reader.complete_dates()[as_of]["run_id"])
+
+    def _read_glance(self, as_of: date, _: str) -> dict[str, Any]:
         decisions, bands = (
             {row[column]: row["loans"] for row in self._reader.sums(as_of, column)}
             for column in ("decision", "band")

@@ -109,7 +109,8 @@ def delta_errors(path: str) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        is_conflict = type(error).__module__.startswith(CONFLICTS)
+        # Over Spark Connect they are classes of another module, below these.
+        is_conflict = any(each.__module__.startswith(CONFLICTS) for each in type(error).__mro__)
         if is_conflict or any(condition in str(error) for condition in BEING_CREATED):
             raise conflict(path) from None
         broken = BROKEN.search(str(error))
