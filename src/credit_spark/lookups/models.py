@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from credit_spark.contract.errors import InputError
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
@@ -121,12 +121,18 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
         print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
         return
     loss = [] if losses is None else ["expected loss"]
-    table = Table("approve below", "approved", "share", "expected bad", "observed bad", *loss, "")
-    for each in asked:
-        table.add_row(*_row(each), "now" if each is asked[0] else "asked")
+    own = [[*_row(each), "now" if each is asked[0] else "asked"] for each in asked]
+    others = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
+    headings = ["approve below", "approved", "share", "expected bad", "observed bad", *loss]
+    # However narrow the terminal is: of a number too wide, a part would be another number.
+    widths = [max(len(row[nth]) for row in (*own, *others)) for nth, _ in enumerate(headings)]
+    columns = [Column(name, min_width=of) for name, of in zip(headings, widths, strict=True)]
+    table = Table(*columns, Column("", overflow="crop"))
+    for row in own:
+        table.add_row(*row)
     table.add_section()
-    for each in steps:
-        table.add_row(*_row(each), "#" * round(each.share * SHARE_BAR))
+    for row in others:
+        table.add_row(*row)
     Console(highlight=False).print(table)
 
 

@@ -4,9 +4,12 @@ The same code runs on an embedded Spark, under spark-submit, in a session that a
 opened already, and over Spark Connect, which has no SparkContext.
 """
 
+import logging
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,6 +87,7 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
         yield running
         return
     spark = _submitted(options) if is_submitted() else _embedded(options, noise)
+    _end_jobs_when_interrupted(spark)
     try:
         yield spark
     finally:
@@ -133,6 +137,27 @@ def _context(spark: SparkSession) -> SparkContext | None:
         return spark.sparkContext
     except PySparkException:
         return None
+
+
+def _end_jobs_when_interrupted(spark: SparkSession) -> None:
+    """On Ctrl-C, cancel all jobs and raise KeyboardInterrupt.
+
+    The handler of pyspark asks Java in the thread that it interrupts, whose connection waits for
+    another answer: that ends in an error of Py4J.
+    """
+    context = _context(spark)
+
+    def interrupt(*_: object) -> None:
+        if context is not None:
+            cancelling = threading.Thread(target=context.cancelAllJobs)
+            cancelling.start()
+            cancelling.join()
+        # Py4J logs the interrupt of its connection to the root logger, with a trace.
+        logging.getLogger().addHandler(logging.NullHandler())
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
