@@ -1,5 +1,6 @@
 """A night that is killed between its steps, and run again, ends in the same tables."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,23 @@ def test_a_night_killed_after_each_step_converges(landing, tmp_path) -> None:
     runs = arrow(killed / "lending_club/runs").to_pylist()
     *before, last = [row["status"] for row in sorted(runs, key=lambda row: row["started_at"])]
     assert (before, last) == (["abandoned"] * len(STEPS), "complete")
+
+
+def test_an_interrupted_night_ends_with_130_and_no_trace(landing, tmp_path) -> None:
+    """As Ctrl-C does, the signal reaches the whole group, while Spark works at a step."""
+    program = Path(sys.executable).parent / "credit-spark"
+    command = [str(program), *night(landing, tmp_path / "warehouse")]
+    kept = {"cwd": tmp_path, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, **kept, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ran:
+        seen = next(line for line in ran.stderr if '"step": "validate"' in line)
+        os.killpg(ran.pid, signal.SIGINT)
+        rest = ran.stderr.read()
+
+    assert ran.returncode == 130, seen
+    assert "Traceback" not in rest
+    (row,) = arrow(tmp_path / "warehouse/lending_club/runs").to_pylist()
+    assert row["status"] == "started"
+    assert not (tmp_path / "warehouse/lending_club/scores").exists()
 
 
 def test_a_kill_in_the_middle_of_a_step_leaves_the_earlier_night(landing, tmp_path) -> None:
