@@ -65,7 +65,9 @@ def test_an_interrupted_night_ends_with_130_and_no_trace(landing, tmp_path) -> N
     program = Path(sys.executable).parent / "credit-spark"
     command = [str(program), *night(landing, tmp_path / "warehouse")]
     kept = {"cwd": tmp_path, "text": True, "start_new_session": True}
-    with subprocess.Popen(command, **kept, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ran:
+    with subprocess.Popen(
+        command, **kept, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as ran:
         seen = next(line for line in ran.stderr if '"step": "validate"' in line)
         os.killpg(ran.pid, signal.SIGINT)
         rest = ran.stderr.read()
