@@ -24,14 +24,14 @@ def deduplicated(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
 
     The newest is the greatest by `newest_by`, then by file name, then by its place in the file.
     """
-    later = _later_ordinals(judged, newest_by).localCheckpoint()
-    if later.count() <= MOST_BROADCAST:
+    duplicates = _duplicates(judged, newest_by).localCheckpoint()
+    if duplicates.count() <= MOST_BROADCAST:
         # Nothing is shuffled, so the join need not be kept.
-        return _settled(judged, F.broadcast(later))
-    return checkpointed(_settled(judged, later))
+        return _with_final_status(judged, F.broadcast(duplicates))
+    return checkpointed(_with_final_status(judged, duplicates))
 
 
-def _later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
+def _duplicates(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     """PLACE and ORDINAL of the rows that are not the newest with their key or content.
 
     Accepted rows and quarantined ones with no lender's key are numbered apart.
@@ -43,20 +43,20 @@ def _later_ordinals(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     counts = numbered.groupBy("_identity").count().where(F.col("count") > 1)
     repeated = counts.select("_identity").localCheckpoint()
     few = F.broadcast(repeated) if repeated.count() <= MOST_BROADCAST else repeated
-    rivals = numbered.join(few, on="_identity", how="left_semi")
+    of_repeated_keys = numbered.join(few, on="_identity", how="left_semi")
     newest = [
         F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by
     ]
     order = [*newest, *[F.col(name).desc() for name in (SOURCE_FILE, BLOCK, LINE)]]
     nth = F.row_number().over(Window.partitionBy(STATUS, KEY, CONTENT).orderBy(*order))
-    return rivals.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
+    return of_repeated_keys.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
 
 
-def _settled(judged: DataFrame, later: DataFrame) -> DataFrame:
+def _with_final_status(judged: DataFrame, duplicates: DataFrame) -> DataFrame:
     ordinal = F.coalesce(F.col(ORDINAL), F.lit(1))
     gives_way = (F.col(STATUS) == ACCEPTED) & F.col(CONTENT).isNull() & (ordinal > 1)
     status = F.when(gives_way, SUPERSEDED).otherwise(F.col(STATUS))
-    joined = judged.join(later, on=list(PLACE), how="left")
+    joined = judged.join(duplicates, on=list(PLACE), how="left")
     return joined.withColumns({"loan_id": _loan_id(ordinal), STATUS: status}).drop(ORDINAL)
 
 

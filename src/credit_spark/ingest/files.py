@@ -20,8 +20,15 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import InputError, LandingError, TryAgainError, listed
 from credit_spark.contract.models import Contract
-from credit_spark.ingest.layouts import ABOVE_THE_HEADER, LayoutError, Shape, shape_of
-from credit_spark.ingest.lines import UTF_8, Encoding, bare, decoded, lines_of
+from credit_spark.ingest.layouts import (
+    ABOVE_THE_HEADER,
+    UTF_8,
+    Encoding,
+    LandingFile,
+    LayoutError,
+    shape_of,
+)
+from credit_spark.ingest.lines import bare, decoded, lines_of
 from credit_spark.storage.paths import literal
 
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
@@ -39,20 +46,6 @@ WIDE = {
 }  # fmt: skip
 # Of encodings that a byte order mark decides; without one, the first.
 BY_MARK = {"utf-16": ("utf-16-be", "utf-16-le"), "utf-32": ("utf-32-be", "utf-32-le")}
-
-
-class LandingFile(NamedTuple):
-    """A landing file: path, name, size in bytes, encoding, shape, and the texts of its head.
-
-    `head` are the lines of the preamble and, last, the header, as they stand in the file.
-    """
-
-    path: str
-    name: str
-    size: int
-    encoding: Encoding
-    shape: Shape
-    head: tuple[str, ...]
 
 
 def landing_files(

@@ -1,4 +1,4 @@
-"""What shape a file has, from its first lines; no Spark.
+"""Landing files: their encoding, and the shape that their first lines show; no Spark.
 
 A file's header picks its layout. Where the layout says so, lines may stand above the header and
 below the last loan.
@@ -30,6 +30,30 @@ class Shape(NamedTuple):
     preamble: tuple[tuple[str, ...], ...]
     layout: str
     delimiter: str
+
+
+class Encoding(NamedTuple):
+    """How a file's bytes are read: Java's name of its charset, and what ends a line."""
+
+    charset: str
+    line_break: str = "\n"
+
+
+UTF_8 = Encoding("UTF-8")
+
+
+class LandingFile(NamedTuple):
+    """A landing file: path, name, size in bytes, encoding, shape, and the texts of its head.
+
+    `head` are the lines of the preamble and, last, the header, as they stand in the file.
+    """
+
+    path: str
+    name: str
+    size: int
+    encoding: Encoding
+    shape: Shape
+    head: tuple[str, ...]
 
 
 def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:

@@ -9,18 +9,14 @@ number there.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Layout
-from credit_spark.ingest.layouts import Shape
+from credit_spark.ingest.layouts import UTF_8, Encoding, LandingFile, Shape
 from credit_spark.ingest.rules import IS_TEXT
 from credit_spark.storage.paths import literal
-
-if TYPE_CHECKING:
-    from credit_spark.ingest.files import LandingFile
 
 SOURCE_FILE, BLOCK, LINE = "source_file", "_block", "_line"
 PLACE = (SOURCE_FILE, BLOCK, LINE)
@@ -33,16 +29,6 @@ COUNTED = "lines"
 BYTE_ORDER_MARK = "\ufeff"
 # Letters of a file's name that Spark does not write as %XX.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]+")
-
-
-class Encoding(NamedTuple):
-    """How a file's bytes are read: Java's name of its charset, and what ends a line."""
-
-    charset: str
-    line_break: str = "\n"
-
-
-UTF_8 = Encoding("UTF-8")
 
 
 @dataclass(frozen=True)
@@ -112,7 +98,7 @@ class Grammar:
 
 
 def physical_lines(
-    spark: SparkSession, files: Sequence["LandingFile"], counted: Observation
+    spark: SparkSession, files: Sequence[LandingFile], counted: Observation
 ) -> DataFrame:
     """The lines of files of one shape and encoding: PLACE, TEXT, IS_TEXT and LINE_HASH.
 
@@ -161,7 +147,7 @@ def bare(text: Column) -> Column:
     return F.when(F.endswith(line, F.lit("\r")), cut).otherwise(line)
 
 
-def classified(lines: DataFrame, files: Sequence["LandingFile"], grammar: Grammar) -> DataFrame:
+def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar) -> DataFrame:
     """The same with KIND, PARTS and QUOTED."""
     text = F.col(TEXT)
     has_quote = F.contains(text, F.lit('"'))
@@ -208,7 +194,7 @@ def _blanks(grammar: Grammar) -> str:
     return " " if grammar.delimiter == "\t" else " \t"
 
 
-def _name(files: Sequence["LandingFile"]) -> Column:
+def _name(files: Sequence[LandingFile]) -> Column:
     """The file's name; Spark gives it as in a URL, and leaves a plus sign as it is."""
     if len(files) == 1:
         return F.lit(files[0].name)

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from credit_spark.contract.errors import LandingError, listed
 from credit_spark.contract.models import Contract
 from credit_spark.ingest.columns import SHAPE, STATUS, judged, raw
-from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, LandingFile, broken_files
+from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, broken_files
 from credit_spark.ingest.islands import (
     IS_SUSPECT,
     OF_AN_ISLAND,
@@ -27,7 +27,7 @@ from credit_spark.ingest.islands import (
     numbered,
     records_of,
 )  # fmt: skip
-from credit_spark.ingest.layouts import Shape
+from credit_spark.ingest.layouts import Encoding, LandingFile, Shape
 from credit_spark.ingest.lines import (
     BLANK,
     BROKEN_LINE,
@@ -42,7 +42,6 @@ from credit_spark.ingest.lines import (
     QUOTED,
     SOURCE_FILE,
     TEXT,
-    Encoding,
     Grammar,
     classified,
     grammar_of,

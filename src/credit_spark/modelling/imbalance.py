@@ -44,9 +44,9 @@ def classes(rows: DataFrame) -> Classes:
 
 
 def treated(training: DataFrame, treatment: Treatment, seen: Classes, seed: int) -> DataFrame:
-    """Training rows with a `weight`, some of them repeated; smote.smoted makes others up.
+    """Training rows with a `weight`, some of them repeated. SMOTE is in smote.smoted.
 
-    In come `loan_id`, `label` and whatever else; `seen` are the rows' classes.
+    `training` has `loan_id` and `label`; `seen` are its classes.
     """
     weight: Column = F.lit(1.0)
     if treatment == "oversample":

@@ -125,9 +125,14 @@ def profiled(
 ) -> Profile:
     """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.
 
-    In come the columns that the subjects read, `pd`, and `outcome`, which is open where it is
-    neither good nor bad; `paired` are places of two subjects each. Out comes a row a bin, subjects
-    and pairs one after the other, of COUNTS columns.
+    Args:
+        loans: The columns that the subjects read, `pd`, and `outcome`, which is open where it is
+            neither good nor bad.
+        watched: The subjects, with their bins.
+        paired: The places of two subjects each.
+
+    Returns:
+        A row a bin, subjects and pairs one after the other, and COUNTS columns.
     """
     sizes = [len(each.labels) for each in watched]
     bins = [F.col(bin_column(nth)) for nth in range(len(watched))]

@@ -42,8 +42,10 @@ def assessed(
     Each fold is moved by a line that was fitted on the others, every other data set by a line that
     was fitted on all folds. `offset` is what a treatment had added to the log-odds: figures from
     before calibration have it back, and the PD that then had even odds, from which a notebook
-    would call loans bad, is a threshold, too. Out come the line of all folds and, by data set, the
-    calibrated cells and their figures.
+    would call loans bad, is a threshold, too.
+
+    Returns:
+        The line of all folds, and by data set the calibrated cells and their figures.
     """
     line = recalibration(pooled_cells(raw[CV]))
     even = line.pd(-offset)

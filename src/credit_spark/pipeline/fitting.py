@@ -30,7 +30,7 @@ from credit_spark.scoring.document import Facts, HeldOut, ModelDocument, refusal
 from credit_spark.scoring.frames import Kinds, scores_of
 
 Made = TypeVar("Made")
-Asked = Sequence[tuple[Treatment, Penalty]]
+Variants = Sequence[tuple[Treatment, Penalty]]
 
 
 class TrainingSet(NamedTuple):
@@ -49,13 +49,13 @@ class Trial(NamedTuple):
     measured: Measured
 
 
-def fitted(run: RunContext, book: Book, rows: DataFrame, asked: Asked) -> list[ModelDocument]:
+def fitted(run: RunContext, book: Book, rows: DataFrame, variants: Variants) -> list[ModelDocument]:
     """A document for each treatment and penalty, fitted on the same rows."""
     contract, plan = run.contract, run.contract.model
     learnt = training_set(contract, book, rows)
     counts = learnt.counts
     documents = []
-    for treatment, penalty in asked:
+    for treatment, penalty in variants:
         training = _treated(run, book, learnt, treatment)
         equation = fit(learnt.design, training, penalty).equation
         facts = Facts(
@@ -105,12 +105,12 @@ def _treated(run: RunContext, book: Book, learnt: TrainingSet, treatment: Treatm
     return vectors(learnt.design, made_equal, "label", WEIGHT)
 
 
-def tried(run: RunContext, book: Book, asked: Asked, *, random_split: bool) -> list[Trial]:
+def tried(run: RunContext, book: Book, variants: Variants, *, random_split: bool) -> list[Trial]:
     """A fit with each treatment and penalty, measured on every data set."""
-    documents, raw = fitted_and_counted(run, book, asked)
+    documents, raw = fitted_and_counted(run, book, variants)
     if random_split:
         # It flatters where equal loans then stand on both sides.
-        quarter = held_out(run, book, random_quarter(run.contract), asked)
+        quarter = held_out(run, book, random_quarter(run.contract), variants)
         for own, cells in zip(raw, quarter, strict=True):
             own["random_split"] = {None: cells}
     return [_trial(book, *each) for each in zip(documents, raw, strict=True)]
@@ -131,11 +131,11 @@ def _trial(book: Book, document: ModelDocument, raw: dict[str, Folds]) -> Trial:
 
 
 def fitted_and_counted(
-    run: RunContext, book: Book, asked: Asked
+    run: RunContext, book: Book, variants: Variants
 ) -> tuple[list[ModelDocument], list[dict[str, Folds]]]:
     """Fits, not yet recalibrated, and their cells: in the folds, of their own rows, out of time."""
-    documents = fitted(run, book, book.development, asked)
-    raw = [{CV: folds} for folds in cross_validated(run, book, asked)]
+    documents = fitted(run, book, book.development, variants)
+    raw = [{CV: folds} for folds in cross_validated(run, book, variants)]
     sets = {"train": book.development.select("loan.*"), "out_of_time": book.out_of_time}
     for name, rows in sets.items():
         if rows is not None:
@@ -153,8 +153,8 @@ def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
     penalties = run.contract.model.penalties
     if len(penalties) == 1:
         return penalties[0], []
-    asked: Asked = [("none", each) for each in penalties]
-    cells = [pooled_cells(each) for each in cross_validated(run, book, asked)]
+    variants: Variants = [("none", each) for each in penalties]
+    cells = [pooled_cells(each) for each in cross_validated(run, book, variants)]
     losses = [log_loss(each) or 0.0 for each in cells]
     figures = [
         Figure(metric.__name__, metric(each), book.counts.rows, str(penalty))
@@ -164,18 +164,22 @@ def chosen_penalty(run: RunContext, book: Book) -> tuple[Penalty, list[Figure]]:
     return penalties[losses.index(min(losses))], figures
 
 
-def cross_validated(run: RunContext, book: Book, asked: Asked) -> list[Folds]:
+def cross_validated(run: RunContext, book: Book, variants: Variants) -> list[Folds]:
     """The cells of each fold, scored by models that were fitted, and treated, on the others.
 
     As many as `fitted` has documents, in its order.
     """
-    folds = in_each_fold(run, book, lambda fold: held_out(run, book, F.col("fold") == fold, asked))
+    folds = in_each_fold(
+        run, book, lambda fold: held_out(run, book, F.col("fold") == fold, variants)
+    )
     return [dict(zip(folds, each, strict=True)) for each in zip(*folds.values(), strict=True)]
 
 
-def held_out(run: RunContext, book: Book, is_held_out: Column, asked: Asked) -> list[list[Cell]]:
+def held_out(
+    run: RunContext, book: Book, is_held_out: Column, variants: Variants
+) -> list[list[Cell]]:
     """The cells of some loans, scored by models that were fitted, and treated, on the rest."""
-    documents = fitted(run, book, book.development.where(~is_held_out), asked)
+    documents = fitted(run, book, book.development.where(~is_held_out), variants)
     loans = book.development.where(is_held_out).select("loan.*")
     return cells_of(loans, documents, run.contract.kinds)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,13 +13,12 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, REPLACED, STATUS, SUPERSEDED
 from credit_spark.ingest.deduplication import deduplicated
-from credit_spark.ingest.files import LandingFile, landing_files
+from credit_spark.ingest.files import landing_files
+from credit_spark.ingest.layouts import LandingFile
 from credit_spark.ingest.lines import BLANK, FOOTER, HEADER, LINE_COUNT, PREAMBLE, SOURCE_FILE
 from credit_spark.ingest.records import LineCounts, Records, read_records
 from credit_spark.ingest.rules import OUTCOME_RULE
-
-if TYPE_CHECKING:
-    from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.context import RunContext
 
 # Where no row is accepted, so many of the rules that failed are named.
 MOST_RULES = 5
@@ -47,7 +46,7 @@ class Counts(NamedTuple):
     superseded: int
 
 
-def ingest(run: "RunContext") -> None:
+def ingest(run: RunContext) -> None:
     """Turn the landing files of a batch date into loans, and quarantine unsound rows.
 
     Loans are staged; the quarantine is replaced at once.

@@ -58,8 +58,8 @@ def train(
     benchmarks = list(dict.fromkeys([*benchmarks, *always]))
     check_benchmarks(run, book, benchmarks)
     penalty, of_penalties = chosen_penalty(run, book)
-    asked = [(each, penalty) for each in treatments or [plan.imbalance]]
-    trials = tried(run, book, asked, random_split=random_split)
+    variants = [(each, penalty) for each in treatments or [plan.imbalance]]
+    trials = tried(run, book, variants, random_split=random_split)
     others = [benchmarked(run, book, each) for each in benchmarks]
     _write(run, book, of_penalties, [each.measured for each in trials], others)
     summaries = []

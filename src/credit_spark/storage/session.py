@@ -87,9 +87,9 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
         yield running
         return
     spark = _submitted(options) if is_submitted() else _embedded(options, noise)
-    _end_jobs_when_interrupted(spark)
     try:
-        yield spark
+        with _jobs_ended_by_an_interrupt(spark):
+            yield spark
     finally:
         spark.stop()
 
@@ -139,13 +139,14 @@ def _context(spark: SparkSession) -> SparkContext | None:
         return None
 
 
-def _end_jobs_when_interrupted(spark: SparkSession) -> None:
+@contextmanager
+def _jobs_ended_by_an_interrupt(spark: SparkSession) -> Iterator[None]:
     """On Ctrl-C, cancel all jobs and raise KeyboardInterrupt.
 
-    The handler of pyspark asks Java in the thread that it interrupts, whose connection waits for
-    another answer: that ends in an error of Py4J.
+    It replaces pyspark's handler, which calls Java from the interrupted thread. That thread's
+    connection waits for the answer to another call, so that Py4J fails.
     """
-    context = _context(spark)
+    context, is_main = _context(spark), threading.current_thread() is threading.main_thread()
 
     def interrupt(*_: object) -> None:
         if context is not None:
@@ -156,8 +157,13 @@ def _end_jobs_when_interrupted(spark: SparkSession) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
         raise KeyboardInterrupt
 
-    if threading.current_thread() is threading.main_thread():
+    if is_main:
         signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
