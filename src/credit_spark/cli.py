@@ -12,6 +12,7 @@ from typing import Any, get_args
 import click
 
 from credit_spark.contract.errors import CreditSparkError, InputError, listed
+from credit_spark.contract.guards import remarks
 from credit_spark.contract.loading import find_contract, load_contract
 from credit_spark.contract.models import Treatment
 from credit_spark.flags import (
@@ -31,7 +32,7 @@ from credit_spark.pipeline.data_docs import data_docs
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.nightly import nightly
-from credit_spark.pipeline.promote import promote
+from credit_spark.pipeline.promote import promote, rollback
 from credit_spark.pipeline.score import score_and_validate
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import check_suites, ingest_and_validate, validate
@@ -61,6 +62,7 @@ STEPS: Mapping[str, Callable[..., Any]] = {
     "validate": validate,
     "train": train,
     "promote": promote,
+    "rollback": rollback,
     "score": score_and_validate,
     "measure": measure,
     "monitor": monitor,
@@ -71,6 +73,10 @@ FAIL_ON = click.Option(
     type=click.Choice(["watch", "act"]),
     help="End with exit code 12 where a monitored figure has this status, or a worse one.",
 )
+DECISION: list[click.Parameter] = [
+    click.Option(["--by"], default="", help="Who decides; kept with the model."),
+    click.Option(["--reason"], default="", help="Why; kept with the model."),
+]
 # Arguments of the steps that have some.
 OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
     "monitor": [FAIL_ON],
@@ -102,8 +108,9 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
             metavar="GATE",
             help="A failed gate that may not hinder it, such as cv.auc; as often as needed.",
         ),
-        click.Option(["--reason"], default="", help="Why it is overruled; kept with the model."),
+        *DECISION,
     ],
+    "rollback": DECISION,
 }
 
 
@@ -140,6 +147,8 @@ def check(portfolio: str, project: Path) -> None:
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
         f"{len(contract.features)} features, {len(contract.source.layouts)} layouts"
     )
+    for remark in remarks(contract):
+        click.echo(f"  look at {remark}")
 
 
 @cli.command("data-docs")

@@ -23,7 +23,7 @@ SAID: Mapping[str, Sequence[Line]] = {
         ("trained on", "{rows:,} loans, {bad:,} of them bad"),
     ],
     "promote": [("champion", "{model_version}")],
-    "kept": [("champion", "{model_version} stays: no new fit passed its gates")],
+    "kept": [("champion", "{model_version} stays: {why}")],
     "score": [
         ("scored", "{rows:>9,}  by model {model_version}"),
         ("decisions", "{approve:.1%} approve, {review:.1%} review, {decline:.1%} decline"),

@@ -9,14 +9,23 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain, pairwise
 from string import Formatter
 
+from credit_spark.contract.edges import vanishing
 from credit_spark.contract.errors import instead_of
 from credit_spark.contract.expressions import Expression, ExpressionError, condition, expression
-from credit_spark.contract.models import NUMBER_KINDS, TEXT_KINDS, UNITS, Contract, Kind, Promise
+from credit_spark.contract.models import (
+    NUMBER_KINDS,
+    TEXT_KINDS,
+    UNITS,
+    Contract,
+    Feature,
+    Kind,
+    Promise,
+)
 from credit_spark.contract.tables import REASONS
 
 RESERVED = frozenset({
     "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
-    "pd", "log_odds", "points", "band", "decision", "model_version", "champions",
+    "pd", "log_odds", "points", "band", "decision", "model_version", "policy_hash", "champions",
     # Of lines on their way to the tables.
     "expected_loss", "key", "content", "place", "hash", "line", "nth", *REASONS,
 })  # fmt: skip
@@ -26,6 +35,12 @@ DATE_FORMAT = re.compile(r"(yyyy|yy|MMM|MM|dd|HH|mm|ss|[ ./:,_-])+")
 TWO_DIGIT_YEAR = re.compile(r"(?<!y)yy(?!y)")
 # Encodings of Python that Java does not know.
 NOT_READ_BY_SPARK = frozenset({"hp-roman8", "iso8859-16", "ptcp154", "iso2022_jp", "utf-7"})
+# Words of a reason that say on which side of others a value lies, or what it is.
+DIRECTION = re.compile(
+    r"\b(high|low|large|small|big|long|short|many|few|much|little|more|less|old|young|late|early|"
+    r"close|recent|is no|are no|not|no|there is|there are)\b",
+    re.IGNORECASE,
+)
 PATH_FIELDS = ("landing", "as_of")
 Compiler = Callable[[str, Mapping[str, Kind]], Expression]
 
@@ -33,7 +48,7 @@ Compiler = Callable[[str, Mapping[str, Kind]], Expression]
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
     guards = (source, headless, names, columns, references, outcome, units, rules, features,
-              decline_if, analyses, score, loss)  # fmt: skip
+              penalty, decline_if, analyses, score, loss)  # fmt: skip
     return [fault for guard in guards for fault in guard(contract)]
 
 
@@ -200,18 +215,89 @@ def features(contract: Contract) -> Iterator[str]:
     """Features can be compiled and rest only on what is known when a loan is scored."""
     for name, feature in contract.features.items():
         path = f"features.{name}"
-        if f"f_{name}" in contract.columns:
-            yield f"columns.f_{name}: this name is reserved for the feature '{name}' when scoring"
+        for own in (f"f_{name}", f"feature_{name}"):
+            if own in contract.columns:
+                yield f"columns.{own}: this name is reserved for the feature '{name}'"
         compiled = yield from _compiled(path, expression, feature.sql, contract.kinds)
         if compiled is None:
             continue
-        if feature.expect and compiled.is_text:
-            yield f"{path}.expect: a text has no higher value; take it out"
-        if feature.special and compiled.is_text:
-            yield f"{path}.special: a text has no special numbers; take it out"
+        yield from _texts(path, feature, is_text=compiled.is_text)
+        if feature.expect and (where := vanishing(compiled, contract)):
+            yield (
+                f"{path}.sql: it has no value where {where}, and would be scored as a missing one; "
+                "give it a floor, such as greatest(income, 1000), or the column another range"
+            )
+        yield from _of_form(path, feature, contract, is_text=compiled.is_text)
         if not feature.accepted_leak:
             late = "is scored; take it out, or the model learns its own answer"
             yield from _late(contract, f"{path}.sql", compiled.columns, late)
+
+
+def _texts(path: str, feature: Feature, *, is_text: bool) -> Iterator[str]:
+    """Each reason can be given, and there is one."""
+    sides = [name for name in ("reason_low", "reason_high") if getattr(feature, name)]
+    if is_text and feature.expect:
+        yield f"{path}.expect: a text has no higher value; take it out"
+    if sides and (is_text or feature.expect):
+        why = "a text has no sides" if is_text else "with expect, only one side costs points"
+        yield f"{path}.{sides[0]}: it is never given, since {why}; take it out"
+    elif sides and feature.reason:
+        yield f"{path}.reason: give it, or reason_low and reason_high, not both"
+    elif not sides and not feature.reason:
+        yield f"{path}.reason: this key is missing"
+
+
+def _of_form(path: str, feature: Feature, contract: Contract, *, is_text: bool) -> Iterator[str]:
+    """Keys that only one form of the model, or only a number, has a use for."""
+    given = {
+        "special": bool(feature.special),
+        "breaks": bool(feature.breaks),
+        "missing": feature.missing is not None,
+    }
+    own = {"linear": ("missing",), "binned": ("special", "breaks")}[contract.model.form]
+    for name in (name for name, is_given in given.items() if is_given):
+        if is_text:
+            yield f"{path}.{name}: the feature is a text, and this is for numbers; take it out"
+        elif name not in own:
+            yield f"{path}.{name}: a {contract.model.form} form makes no use of it; take it out"
+    if list(feature.breaks) != sorted({*feature.breaks}):
+        yield f"{path}.breaks: each one lies above the one before it"
+
+
+def penalty(contract: Contract) -> Iterator[str]:
+    """The penalty is one that the fit can keep to."""
+    plan = contract.model
+    if not any(plan.elastic_net):
+        return
+    if not any(plan.regularisation):
+        yield "model.elastic_net: it is a share of regularisation, which is 0; take it out"
+    expecting = [name for name, each in contract.features.items() if each.expect]
+    if expecting:
+        yield (
+            f"model.elastic_net: a fit that keeps to expect ({', '.join(expecting)}) has no L1 "
+            "penalty; take elastic_net out, or expect"
+        )
+
+
+def remarks(contract: Contract) -> Iterator[str]:
+    """What may mislead, though the contract can be used: reasons, and values that vanish."""
+    texts: dict[str, list[str]] = {}
+    for name, feature in contract.features.items():
+        claim = DIRECTION.search(feature.reason or "")
+        if claim and not feature.expect:
+            yield (
+                f"features.{name}.reason: it claims a direction ('{claim[0]}'), and is given of "
+                "any value that costs points; state expect, or reason_low and reason_high, or a "
+                "text that claims none"
+            )
+        for each in (feature.reason, feature.reason_low, feature.reason_high):
+            if each:
+                texts.setdefault(each, []).append(f"features.{name}")
+    for name, rule in contract.decline_if.items():
+        texts.setdefault(rule.reason, []).append(f"decline_if.{name}")
+    for text, paths in texts.items():
+        if len(paths) > 1:
+            yield f"{', '.join(paths)}: they give one reason, '{text}', once a loan, costs added"
 
 
 def is_known_late(contract: Contract, feature: str) -> bool:

@@ -31,6 +31,7 @@ Unit = Literal["fraction", "percent", "yearly", "monthly"]
 DecimalMark = Literal[".", ","]
 Treatment = Literal["none", "class_weight", "oversample", "smote"]
 Expectation = Literal["increases_risk", "lowers_risk"]
+Reference = Literal["mean", "best"]
 
 TEXT_KINDS = frozenset({"text", "category"})
 NUMBER_KINDS = frozenset(get_args(Kind)) - TEXT_KINDS - {"date"}
@@ -169,18 +170,30 @@ class Outcome(Part):
 
 
 class Feature(Part):
-    """What the model sees: SQL over the columns, and the reason given when it costs points.
+    """What the model sees: SQL over the columns, and the reasons given when it costs points.
 
+    `expect` says how a higher value changes the risk; the fit keeps to it. `reason` is then given
+    of a value on the costly side of the reference; without `expect`, of any value. Where a number
+    can cost points on both sides, `reason_low` is given below the reference and `reason_high` above
+    it. `reason_missing` is given of a missing value, of which no other text is stated.
+
+    `missing` says how a linear form sees a missing number: as the median, or as the median and an
+    indicator of its own; where it is left out, the data decides. `special` are numbers that have
+    bins of their own in a binned form, and `breaks` are where its bins begin, but the first.
     `accepted_leak` says why a feature is fitted although it separates good from bad almost alone,
-    or is known only later. A coefficient whose sign is not as `expect` says is remarked. `special`
-    are numbers that have bins of their own in a binned model.
+    or is known only later.
     """
 
     sql: str
-    reason: str = Field(min_length=1)
+    reason: str | None = Field(default=None, min_length=1)
+    reason_low: str | None = Field(default=None, min_length=1)
+    reason_high: str | None = Field(default=None, min_length=1)
+    reason_missing: str | None = Field(default=None, min_length=1)
     accepted_leak: str | None = None
     expect: Expectation | None = None
+    missing: Literal["indicator", "median"] | None = None
     special: tuple[FiniteFloat, ...] = ()
+    breaks: tuple[FiniteFloat, ...] = ()
 
 
 class HardRule(RowRule):
@@ -245,7 +258,7 @@ class ScorePlan(Part):
     points_to_double_odds: float = Field(default=20, gt=0)
     bands: dict[str, float] = Field(min_length=1)
     decisions: Decisions
-    reference: Literal["mean", "best"] = "mean"
+    reference: Reference = "mean"
 
 
 class Analysis(Part):
@@ -270,6 +283,9 @@ class Loss(Part):
 class Contract(Part):
     """Everything that is particular to one portfolio.
 
+    `promotion` says who makes a model champion that passes its gates: the nightly run, or someone
+    by name (`credit-spark promote`).
+
     A loan whose age at the night is below `performance_months` is too young to judge a model by:
     those that turn bad do so first.
     """
@@ -288,6 +304,7 @@ class Contract(Part):
     segments: tuple[str, ...] = ()
     analyses: dict[str, Analysis] = {}
     performance_months: int = Field(default=0, ge=0)
+    promotion: Literal["automatic", "manual"] = "manual"
     model: ModelPlan = ModelPlan()
     score: ScorePlan
     loss: Loss | None = None

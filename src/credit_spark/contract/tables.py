@@ -62,6 +62,7 @@ LOAN_ID = Field("string", "the lender's key, or a hash of the row's content and 
 SOURCE_FILE = Field("string", "name of the landing file that the line stood in")
 OUTCOME = Field("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
 MODEL_VERSION = Field("string", "hash of the model's document, as in `models`; or a benchmark")
+POLICY_HASH = Field("string", "hash of the policy by which it was scored, as in `runs`")
 DATASETS = (
     "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
 )  # fmt: skip
@@ -121,6 +122,7 @@ def scores(contract: Contract) -> Table:
             },
             **({EXPECTED_LOSS: EXPECTED_LOSS_OF_A_LOAN} if contract.loss else {}),
             "model_version": MODEL_VERSION,
+            "policy_hash": POLICY_HASH,
             **segments,
             "outcome": OUTCOME,
         },
@@ -264,6 +266,11 @@ MODELS = Table(
         "gates": Field(
             "string", "each gate: bounds, what was seen, passed, overruled, why, as JSON"
         ),
+        "promotions": Field(
+            "string",
+            "each promotion: from which batch date, by whom, when (UTC), why, gates overruled, "
+            "as JSON",
+        ),
     },
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
     checks={"status_is_known": "status in ('challenger', 'champion', 'retired')"},
@@ -296,6 +303,10 @@ RUNS = Table(
         "suite_hash": Field("string", "SHA-256 of the suites that were run"),
         "settings": Field("string", "resolved settings, secrets hidden, and their SHA-256 (JSON)"),
         "model_version": MODEL_VERSION,
+        "policy_hash": POLICY_HASH,
+        "policy": Field(
+            "string", "bands, cut-offs, hard rules, points scale, reason texts and loss, as JSON"
+        ),
         "code_version": Field("string", "version of credit-spark"),
         "table_versions": Field("string", "Delta version of each table written, as JSON"),
         "message": Field("string", "why it ended early, or what has changed; null: nothing to say"),

@@ -1,20 +1,25 @@
 """A contract's features as columns: one definition for training and for scoring.
 
-A number that is not finite is null, a text that is null is the category MISSING.
+A number that is not finite is null, a text that is null is the category ABSENT.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pyspark.ml.feature import SQLTransformer
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.contract.expressions import expression
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import MISSING
+from credit_spark.contract.tables import MISSING, OTHER
 
 PREFIX = "feature_"
+# What a statement of Spark ML's calls the rows that it is given.
+TABLE = "__THIS__"
 LARGEST = 1.7976931348623157e308
+# The category of a text that is null. Texts of loans are trimmed: none of theirs begins so.
+ABSENT = " (missing)"
 
 
 class Definition(NamedTuple):
@@ -48,21 +53,50 @@ def numbers_and_texts(features: Sequence[Definition]) -> tuple[list[str], list[s
     return numbers, [column_of(each.name) for each in features if each.is_text]
 
 
+def label_of(text: str) -> str:
+    """A category's text as it is shown: quoted where it reads like the absent or the other ones.
+
+    >>> label_of(ABSENT), label_of("(missing)"), label_of("car")
+    ('(missing)', '"(missing)"', 'car')
+    """
+    if text == ABSENT:
+        return MISSING
+    return f'"{text}"' if text in (MISSING, OTHER) else text
+
+
+def feature_stage(features: Sequence[Definition]) -> SQLTransformer:
+    """The stage that adds each feature to the columns of `loans`, by `column_of`.
+
+    Its statement has two levels, so that a feature's SQL is evaluated once though its value is
+    looked at twice.
+    """
+    raw = [
+        f"cast({inserted(sql)} as {'string' if is_text else 'double'}) as `{column_of(name)}`"
+        for name, sql, is_text in features
+    ]
+    names = ", ".join(f"`{column_of(each.name)}`" for each in features)
+    known = ", ".join(map(_known, features))
+    given = f"select *, {', '.join(raw)} from {TABLE}"  # noqa: S608
+    return SQLTransformer(statement=f"select * except ({names}), {known} from ({given})")  # noqa: S608
+
+
+def inserted(sql: str) -> str:
+    """SQL to stand in a stage's statement, which puts its table's name into a text, too."""
+    return sql.replace(TABLE, TABLE.replace("T", r"\u0054"))
+
+
+def _known(feature: Definition) -> str:
+    own = f"`{column_of(feature.name)}`"
+    if feature.is_text:
+        return f"coalesce({own}, '{ABSENT}') as {own}"
+    largest = f"{LARGEST!r}".replace("e+", "e")
+    return f"case when {own} between -{largest} and {largest} then {own} end as {own}"
+
+
 def featured(
     loans: DataFrame, features: Sequence[Definition], beside: Mapping[str, Column]
 ) -> DataFrame:
-    """Each loan's features, and the columns `beside` them, by their names.
-
-    In two moves, so that a feature's SQL is evaluated once though its value is looked at twice.
-    """
-    raw, known = dict(beside), {name: F.col(name) for name in beside}
-    for name, sql, is_text in features:
-        value = F.col(column_of(name))
-        raw[column_of(name)] = F.expr(sql).cast("string" if is_text else "double")
-        known[column_of(name)] = (
-            F.coalesce(value, F.lit(MISSING))
-            if is_text
-            else F.when(value.between(-LARGEST, LARGEST), value)
-        )
-    values = loans.select(*[column.alias(name) for name, column in raw.items()])
-    return values.select(*[column.alias(name) for name, column in known.items()])
+    """Each loan's features, and the columns `beside` them, by their names."""
+    columns = [F.col(column_of(each.name)) for each in features]
+    named = [column.alias(name) for name, column in beside.items()]
+    return feature_stage(features).transform(loans).select(*named, *columns)

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from credit_spark.contract.dialects import Dialect
 from credit_spark.contract.errors import InputError
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.flags import AS_JSON, MODEL, of_any_night
 from credit_spark.lookups.output import in_three_ways, opened, told
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
-from credit_spark.scoring.sql import Dialect, scoring_sql
+from credit_spark.scoring.sql import scoring_sql
 from credit_spark.serving.answers import Answers
 from credit_spark.storage.reader import TableReader
 
@@ -32,9 +34,10 @@ def scorecard(
     *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
 ) -> None:
     """Print a model's scorecard: the points that each feature's levels add."""
-    _, reader = opened(**where)
+    contract, reader = opened(**where)
     document = _document(reader, version, as_of)
-    told([row._asdict() for row in rows_of(document)], as_csv=as_csv, as_json=as_json)
+    rows = [row._asdict() for row in rows_of(document, contract.score)]
+    told(rows, as_csv=as_csv, as_json=as_json)
 
 
 def _document(reader: TableReader, version: str | None, as_of: date | None) -> ModelDocument:
@@ -49,7 +52,7 @@ def export(*, dialect: Dialect, version: str | None, as_of: date | None, **where
     """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
     contract, reader = opened(**where)
     document = _document(reader, version, as_of)
-    print(scoring_sql(document, contract.kinds, dialect, loss=contract.loss), end="")
+    print(scoring_sql(document, Policy.of(contract), contract.kinds, dialect), end="")
 
 
 @click.command
@@ -107,13 +110,16 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
     """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
 
-    The loss is told where the contract names an exposure.
+    The cut-off of that night stands first, then the contract's, which acts on the next run. The
+    loss is told where the contract names an exposure.
     """
-    _, reader = opened(**where)
+    contract, reader = opened(**where)
     night = as_of or reader.latest()
-    decisions = reader.model_of(night).score.decisions
+    decisions = reader.policy_of(night, contract).score.decisions
     cells, losses = reader.cells_and_losses(night, decisions)
-    wanted = dict.fromkeys([decisions.approve_below, *cutoffs])
+    of_contract = contract.score.decisions.approve_below
+    named = {of_contract: "contract", decisions.approve_below: "that night"}
+    wanted = dict.fromkeys([decisions.approve_below, of_contract, *cutoffs])
     asked = [cutoff(cells, each, losses) for each in wanted]
     steps = curve(cells, losses)
     if as_json:
@@ -121,7 +127,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
         print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
         return
     loss = [] if losses is None else ["expected loss"]
-    own = [[*_row(each), "now" if each is asked[0] else "asked"] for each in asked]
+    own = [[*_row(each), named.get(each.approve_below, "asked")] for each in asked]
     others = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
     headings = ["approve below", "approved", "share", "expected bad", "observed bad", *loss]
     # However narrow the terminal is: of a number too wide, a part would be another number.

@@ -116,6 +116,7 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
         contract=contract,
         as_of=night,
         document=document,
+        policy=reader.policy_of(night, contract),
         run=runs[night],
         cells=by_risk(reader.cells_of(night, document.version, "night")),
         metrics=metrics,

@@ -6,27 +6,26 @@ Source: Siddiqi, Credit Risk Scorecards, chapter 6, Initial characteristic analy
 Navas-Palencia (2020), Optimal binning: mathematical programming formulation.
 """
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
-from math import fsum
+from math import fsum, inf
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from pyspark.ml import PipelineModel
-from pyspark.ml.feature import VectorAssembler
+from pyspark.ml import Pipeline
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from sqlglot import exp
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.expressions import expression, valued
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import MISSING
-from credit_spark.features.columns import LARGEST, Definition, column_of, feature_of
+from credit_spark.contract.models import Contract, Expectation, Feature
+from credit_spark.features.columns import ABSENT, LARGEST, Definition, column_of, feature_of
 from credit_spark.modelling.imbalance import Classes
-from credit_spark.modelling.quantiles import Edges, quantiles
-from credit_spark.modelling.regression import ASSEMBLED, Design, Equation, sql_columns
+from credit_spark.modelling.regression import Design, Equation, assembled, sql_columns
+from credit_spark.modelling.rows import Edges, TrainingRows
 from credit_spark.modelling.watching import bucketed
 from credit_spark.scoring.document import Category, Level
 
@@ -36,6 +35,11 @@ SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
 # Of the loans, at least so large a share stands in a bin.
 SMALLEST_BIN = 0.05
 OTHER = "(any other)"
+TRENDS: Mapping[Expectation | None, str] = {
+    "increases_risk": "ascending",
+    "lowers_risk": "descending",
+    None: "auto_asc_desc",
+}
 # A blank for the value, which no text of a book can hold.
 VALUE = "\0"
 # As features do: what is not finite is not known.
@@ -48,7 +52,7 @@ class Bin(NamedTuple):
 
     `condition` is SQL with a blank for the value; None: whatever is left. `evidence` is the
     log-odds of bad above those of all loans, none where no loan is in the bin. `texts` are what a
-    text's bin holds.
+    text's bin holds. A bin of numbers begins at a value; the first at minus infinity.
     """
 
     name: str
@@ -56,10 +60,19 @@ class Bin(NamedTuple):
     share: float
     evidence: float
     texts: tuple[str, ...] = ()
+    begin: float | None = None
 
 
-def binned(training: DataFrame, features: Sequence[Definition], contract: Contract) -> Design:
-    """The design of training rows, features and `label`: bins and their evidence are theirs."""
+def binned(
+    training: TrainingRows,
+    features: Sequence[Definition],
+    contract: Contract,
+    means: Mapping[str, float],
+) -> Design:
+    """The design of training rows: bins and their evidence are theirs.
+
+    `means` are of numbers, by feature: reasons are held against the bin that the mean is in.
+    """
     bins = bins_by_feature(training, features, contract)
     # Less the commonest bin's: so evidence that never varies is zero, with no rounding of sums.
     commonest = {name: max(own, key=lambda each: each.share).evidence for name, own in bins.items()}
@@ -68,11 +81,16 @@ def binned(training: DataFrame, features: Sequence[Definition], contract: Contra
         for name, own in bins.items()
     ])  # fmt: skip
     columns = [f"evidence_{column_of(name)}" for name in bins]
-    assembler = VectorAssembler(inputCols=columns, outputCol=ASSEMBLED)
+    stages = Pipeline(stages=[weighing, *assembled(columns)]).fit(training.rows)
+    # Evidence is of risk: a negative slope would turn the bins round.
+    signs = [int(contract.features[name].expect is not None) for name in bins]
 
-    def told(slopes: Sequence[float], intercept: float) -> Equation:
+    def equation(slopes: Sequence[float], intercept: float) -> Equation:
         of_features = dict(zip(bins, slopes, strict=True))
-        terms = tuple(_category(name, of_features[name], bins[name], contract) for name in bins)
+        terms = tuple(
+            _category(name, of_features[name], bins[name], contract, means.get(name))
+            for name in bins
+        )
         # A term is zero at the mean evidence; the regression's own in the commonest bin.
         moved = fsum(
             slope * (fsum(each.share * each.evidence for each in bins[name]) - commonest[name])
@@ -80,21 +98,25 @@ def binned(training: DataFrame, features: Sequence[Definition], contract: Contra
         )
         return Equation(terms, intercept + moved)
 
-    return Design(PipelineModel([weighing, assembler]), told)
+    return Design(stages, signs, equation)
 
 
 def bins_by_feature(
-    training: DataFrame, features: Sequence[Definition], contract: Contract
+    training: TrainingRows, features: Sequence[Definition], contract: Contract
 ) -> dict[str, list[Bin]]:
-    """Each feature's bins on training rows, in the features' order."""
-    specials = {each.name: contract.features[each.name].special for each in features}
-    found = quantiles(training, features, SHARES)
-    edges = {name: sorted(set(own)) for name, own in found.items()}
-    counts = pre_counted(training, features, edges, specials)
+    """Each feature's bins on training rows, in the features' order.
+
+    Bins of a number begin at the contract's `breaks`, where it has some.
+    """
+    plans = {each.name: contract.features[each.name] for each in features}
+    specials = {name: plan.special for name, plan in plans.items()}
+    found = training.quantiles(features, SHARES)
+    edges = {name: list(plans[name].breaks) or sorted({*own}) for name, own in found.items()}
+    counts = pre_counted(training.rows, features, edges, specials)
     return {
         each.name: merged_texts(counts[each.name])
         if each.is_text
-        else merged_numbers(counts[each.name], edges[each.name], specials[each.name])
+        else merged_numbers(counts[each.name], edges[each.name], plans[each.name])
         for each in features
     }
 
@@ -104,7 +126,7 @@ def pre_counted(
 ) -> Mapping[str, Mapping[str, Classes]]:
     """Good and bad training rows of every feature's pre-bins, in one aggregation.
 
-    A pre-bin is the text; of a number how many edges it has reached, as a text, or MISSING, or the
+    A pre-bin is the text; of a number how many edges it has reached, as a text, or ABSENT, or the
     text of a special value.
     """
     apart, places = {}, {}
@@ -131,33 +153,46 @@ def pre_counted(
 
 def _apart(column: str, specials: Sequence[float]) -> Column:
     """The pre-bin of a number that is missing or special; null for any other."""
-    found = F.when(F.isnull(column), MISSING)
+    found = F.when(F.isnull(column), ABSENT)
     for special in specials:
         found = found.when(F.col(column) == special, repr(special))
     return found
 
 
 def merged_numbers(
-    counts: Mapping[str, Classes], edges: Sequence[float], specials: Sequence[float]
+    counts: Mapping[str, Classes], edges: Sequence[float], plan: Feature
 ) -> list[Bin]:
-    """A number's bins, by the loans of its pre-bins, which begin at `edges`."""
+    """A number's bins, by the loans of its pre-bins, which begin at `edges`.
+
+    Bins that the contract states are merged only where their risk does not go as `expect` says.
+    """
     found = defaultdict(lambda: Classes(0, 0), counts)
     pre_bins = [found[str(place)] for place in range(len(edges) + 1)]
-    begins = cuts(pre_bins)
+    if plan.breaks and not plan.expect:
+        begins = list(range(1, len(pre_bins)))
+    else:
+        begins = cuts(pre_bins, TRENDS[plan.expect], is_stated=bool(plan.breaks))
     splits = [edges[begin - 1] for begin in begins]
-    special = {each: found[repr(each)] for each in specials}
-    return bins_of_number(splits, _merged(pre_bins, begins), found[MISSING], special)
+    special = {each: found[repr(each)] for each in plan.special}
+    return bins_of_number(splits, _merged(pre_bins, begins), found[ABSENT], special)
 
 
 def merged_texts(counts: Mapping[str, Classes]) -> list[Bin]:
-    """A text's bins, the least risk first; of very many texts, rare ones are merged beforehand."""
-    texts = sorted(counts, key=lambda text: (counts[text].log_odds, text))
+    """A text's bins, the least risk first; of very many texts, rare ones are merged beforehand.
+
+    The absent text is in a bin of its own.
+    """
+    known = counts.keys() - {ABSENT}
+    texts = sorted(known, key=lambda text: (counts[text].log_odds, text))
     loans = [counts[text] for text in texts]
     groups = _split(texts, _even(loans))
     pre_bins = _merged(loans, _even(loans))
     begins = cuts(pre_bins)
     together = [[text for group in own for text in group] for own in _split(groups, begins)]
-    return bins_of_text(together, _merged(pre_bins, begins))
+    merged = _merged(pre_bins, begins)
+    if ABSENT in counts:
+        together, merged = [[ABSENT], *together], [counts[ABSENT], *merged]
+    return bins_of_text(together, merged)
 
 
 def _even(loans: Sequence[Classes]) -> list[int]:
@@ -178,19 +213,22 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def cuts(pre_bins: Sequence[Classes]) -> list[int]:
-    """Where merged bins begin, but for the first: their risk rises, or falls, from one to the next.
+def cuts(
+    pre_bins: Sequence[Classes], trend: str = TRENDS[None], *, is_stated: bool = False
+) -> list[int]:
+    """Where merged bins begin, but for the first: their risk follows the trend.
 
-    Nothing where no two of the pre-bins, in their order, can be told apart.
+    Nothing where no two of the pre-bins, in their order, can be told apart. Pre-bins that a
+    contract states may be many, and small.
     """
     loans = np.array(pre_bins, np.int64).reshape(-1, 2)
     if len(loans) < 2 or not loans.sum(axis=0).all():
         return []
     binning = optbinning().OptimalBinning(
         user_splits=np.arange(1, len(loans)) - 0.5,
-        monotonic_trend="auto_asc_desc",
-        max_n_bins=MOST_BINS,
-        min_bin_size=SMALLEST_BIN,
+        monotonic_trend=trend,
+        max_n_bins=len(loans) if is_stated else MOST_BINS,
+        min_bin_size=None if is_stated else SMALLEST_BIN,
     )
     is_bad, places = np.nonzero(loans.T)
     binning.fit(places.astype(float), is_bad, sample_weight=loans[places, is_bad])
@@ -223,16 +261,19 @@ def bins_of_number(
     In come the values at which bins begin, but for the first, and the loans of each.
     """
     below = [*[f"{VALUE} < {split!r}" for split in splits], None]
-    return _bins([
-        (MISSING, IS_MISSING, missing),
+    bins = _bins([
+        (ABSENT, IS_MISSING, missing),
         *[(repr(value), f"{VALUE} = {value!r}", each) for value, each in special.items()],
         *zip(_names(splits), below, counts, strict=True),
     ])  # fmt: skip
+    apart = 1 + len(special)
+    begins = zip([-inf, *splits], bins[apart:], strict=True)
+    return [*bins[:apart], *(each._replace(begin=begin) for begin, each in begins)]
 
 
 def bins_of_text(groups: Sequence[Sequence[str]], counts: Sequence[Classes]) -> list[Bin]:
     """A text's bins: groups of texts; one that is in no group is in no bin."""
-    known = f"coalesce({VALUE}, {_quoted(MISSING)})"
+    known = f"coalesce({VALUE}, {_quoted(ABSENT)})"
     texts = [tuple(sorted(group)) for group in groups]
     conditions = [f"{known} in ({', '.join(map(_quoted, own))})" for own in texts]
     bins = _bins(list(zip(map(", ".join, texts), conditions, counts, strict=True)))
@@ -286,10 +327,12 @@ def _quoted(text: str) -> str:
     return str(exp.Literal.string(text).sql(dialect="spark"))
 
 
-def _category(name: str, slope: float, bins: Sequence[Bin], contract: Contract) -> Category:
+def _category(
+    name: str, slope: float, bins: Sequence[Bin], contract: Contract, mean: float | None
+) -> Category:
     """A term of a feature's evidence as one of its bins' names: the same number, bin by bin."""
-    feature, kinds = contract.features[name], contract.kinds
-    sql = expression(named(bins, f"({valued(feature.sql, kinds)})"), kinds).sql
+    begins = [each.begin for each in bins if each.begin is not None]
+    places = {begin: place for place, begin in enumerate(begins)}
     levels = tuple(
         Level(
             text=each.name,
@@ -297,7 +340,11 @@ def _category(name: str, slope: float, bins: Sequence[Bin], contract: Contract) 
             deviation=1,
             coefficient=slope * each.evidence,
             members=each.texts,
+            place=None if each.begin is None else places[each.begin],
         )
         for each in bins
     )
-    return Category(name=name, sql=sql, reason=feature.reason, levels=levels)
+    home = bisect(begins, mean) - 1 if begins and mean is not None else None
+    kinds = contract.kinds
+    sql = expression(named(bins, f"({valued(contract.features[name].sql, kinds)})"), kinds).sql
+    return Category(name=name, sql=sql, levels=levels, home=home)

@@ -1,77 +1,103 @@
 """What a modeller should look at: features that leak, are collinear, or are correlated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, count
-from math import exp, inf, isnan
+from math import exp, inf, isnan, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from pyspark.ml import PipelineModel
-from pyspark.ml.functions import array_to_vector
+from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.ml.stat import Correlation
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
-from credit_spark.features.columns import Definition
+from credit_spark.features.columns import ABSENT, Definition
 from credit_spark.modelling.binning import pre_counted
-from credit_spark.modelling.quantiles import quantiles, sample_by_id
-from credit_spark.modelling.regression import SCALED, numbers_first
+from credit_spark.modelling.imbalance import HALF, Classes
+from credit_spark.modelling.regression import SCALED
+from credit_spark.modelling.rows import TrainingRows, sample_by_id
 from credit_spark.modelling.watching import number
-from credit_spark.scoring.document import Number, Term, Watched
+from credit_spark.scoring.document import Category, Term, Watched, slots_of
 
 BUCKETS = 20
 VECTOR = "features"
 # Of a share of the variance.
 NEGLIGIBLE = 1e-9
+# With fewer rows that are missing, or known, presence says nothing.
+FEWEST_OF_A_SIDE = 50
+# Standard errors: about one feature in a thousand by chance.
+BEYOND_CHANCE = 3.29
+LEAKING_ODDS = 100
 Numbers = npt.NDArray[np.float64]
 
 
-def single_aucs(training: DataFrame, features: Sequence[Definition]) -> dict[str, float]:
-    """The AUC that each feature reaches alone, its cells ordered by their rate of bad.
-
-    A number's cells are twentieths of its values, with null as one of its own; a text's are its
-    texts. In come feature columns and `label` (1 bad, 0 good).
-    """
-    found = quantiles(training, features, [nth / BUCKETS for nth in range(1, BUCKETS)])
+def counted_bins(
+    training: TrainingRows, features: Sequence[Definition]
+) -> Mapping[str, Mapping[str, Classes]]:
+    """Good and bad rows of twentieths of each number, and of each text; ABSENT where null."""
+    found = training.quantiles(features, [nth / BUCKETS for nth in range(1, BUCKETS)])
     # A cell begins above its quantile: what is mostly zero has a cell of zeros alone.
     edges = {name: np.nextafter(sorted(set(own)), inf).tolist() for name, own in found.items()}
-    aucs = {}
-    for name, counts in sorted(pre_counted(training, features, edges, {}).items()):
-        ordered = enumerate(sorted(counts.values(), key=lambda each: each.bad / each.rows))
-        cells = [Cell(nth, 0, int(good), int(bad), 0) for nth, (good, bad) in ordered]
-        aucs[name] = auc(cells) or 0.5
-    return aucs
+    return pre_counted(training.rows, features, edges, {})
 
 
-def inflations(
-    scaling: PipelineModel, training: DataFrame, terms: Sequence[Term]
-) -> dict[str, float]:
+def single_auc(bins: Mapping[str, Classes]) -> float:
+    """The AUC that a feature reaches alone, its bins ordered by their rate of bad."""
+    ordered = sorted(bins.values(), key=lambda each: each.bad / each.rows)
+    cells = [Cell(nth, 0, int(each.good), int(each.bad), 0) for nth, each in enumerate(ordered)]
+    return auc(cells) or 0.5
+
+
+def presence(bins: Mapping[str, Classes]) -> tuple[Classes, Classes]:
+    """Good and bad rows that have no value of a feature, and those that have one."""
+    absent = bins.get(ABSENT, Classes(0, 0))
+    known = [each for name, each in bins.items() if name != ABSENT]
+    return absent, Classes(sum(each.good for each in known), sum(each.bad for each in known))
+
+
+def presence_weighs(bins: Mapping[str, Classes]) -> bool:
+    """Whether the log-odds of bad differ between missing and known values beyond chance."""
+    absent, known = presence(bins)
+    if min(absent.rows, known.rows) < FEWEST_OF_A_SIDE:
+        return False
+    error = sqrt(sum(1 / (each + HALF) for side in (absent, known) for each in side))
+    return abs(absent.log_odds - known.log_odds) > BEYOND_CHANCE * error
+
+
+def presence_leaks(bins: Mapping[str, Classes]) -> bool:
+    """Whether to have a value, or none, nearly tells the outcome: its odds are a hundred times."""
+    absent, known = presence(bins)
+    is_frequent = min(absent.rows, known.rows) >= FEWEST_OF_A_SIDE
+    return is_frequent and abs(absent.log_odds - known.log_odds) >= log(LEAKING_ODDS)
+
+
+def inflations(vectors: DataFrame, terms: Sequence[Term]) -> dict[str, float]:
     """The generalised variance inflation of each feature: how far the others tell it.
 
-    1 is a feature of its own; infinite where the others tell it exactly. `scaling` was fitted on
-    the training rows, `terms` have its means. Of a text's levels, the commonest is left out: all
+    1 is a feature of its own; infinite where the others tell it exactly. In come the vectors SCALED
+    of training rows, and the terms of its slots. Of a text's levels, the commonest is left out: all
     together, they always add up to one.
     Source: Fox and Monette (1992), Generalized Collinearity Diagnostics.
     """
     places = _places(terms)
-    correlation = _correlation(scaling.transform(training), SCALED)
+    # Of sparse vectors, Spark takes the covariance as a difference of large sums.
+    dense = array_to_vector(vector_to_array(F.col(SCALED))).alias(VECTOR)
+    correlation = _correlation(vectors.select(dense), VECTOR)
     every = [place for own in places.values() for place in own]
-    found = {name: _inflation(correlation, own, every) for name, own in places.items()}
-    return {each.name: found[each.name] for each in terms if each.name in found}
+    return {name: _inflation(correlation, own, every) for name, own in places.items()}
 
 
 def _places(terms: Sequence[Term]) -> dict[str, list[int]]:
-    """The places in the vector that represent each feature, where any is left."""
+    """The places in the vector that represent each feature, where any varies."""
     found: dict[str, list[int]] = {}
     place = count()
-    for each in numbers_first(terms):
-        if isinstance(each, Number):
-            found[each.name] = [next(place)]
-        else:
-            rarest_first = sorted((level.mean, next(place)) for level in each.levels)
-            found[each.name] = sorted(nth for _, nth in rarest_first[:-1])
+    for each in terms:
+        placed = [(slot.mean, next(place), slot.deviation) for slot in slots_of(each)]
+        if isinstance(each, Category):
+            placed = sorted(placed)[:-1]
+        found[each.name] = sorted(nth for _, nth, deviation in placed if deviation)
     return {name: own for name, own in found.items() if own}
 
 

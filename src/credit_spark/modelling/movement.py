@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from credit_spark.modelling.watching import bin_column, binned
 from credit_spark.scoring.document import ModelDocument, Watched
 from credit_spark.scoring.frames import Kinds, terms_of
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.scale import Scale
 from credit_spark.scoring.sql import column_of
 
 WHOLE, SCALE = "all", "the model's constant"
@@ -37,11 +37,15 @@ class Moved(NamedTuple):
 
 
 class Models(NamedTuple):
-    """The model of the earlier date and that of the later one, on columns of such kinds."""
+    """The model of the earlier date and that of the later one, on columns of such kinds.
+
+    Points of both are on one scale: the contract's of today.
+    """
 
     old: ModelDocument
     new: ModelDocument
     kinds: Kinds
+    scale: Scale
 
 
 def moved(
@@ -91,15 +95,15 @@ def _changes(
 
     A sum of doubles depends on their order: of two ordered partitions it is the same on every run.
     """
-    old, new, kinds = models
+    old, new, kinds, scale = models
     beside = ["loan_id", *[bin_column(nth) for nth in range(len(segments))]]
     then = terms_of(earlier, old, kinds, ["loan_id"])
-    then = then.select("loan_id", _points(old, names).alias(BEFORE))
+    then = then.select("loan_id", _points(old, scale, names).alias(BEFORE))
     now = binned(later, segments, [F.col(name) for name in later.columns])
     by_old = terms_of(now, old, kinds, now.columns)
-    by_old = by_old.select(*now.columns, _points(old, names).alias(BETWEEN))
+    by_old = by_old.select(*now.columns, _points(old, scale, names).alias(BETWEEN))
     by_new = terms_of(by_old, new, kinds, [*beside, BETWEEN])
-    by_both = by_new.select(*beside, BETWEEN, _points(new, names).alias(AFTER))
+    by_both = by_new.select(*beside, BETWEEN, _points(new, scale, names).alias(AFTER))
     changed = by_both.join(then, on="loan_id", how="inner").select(
         *beside,
         _differences(BEFORE, BETWEEN, len(names)).alias(INPUTS),
@@ -108,9 +112,8 @@ def _changes(
     return changed.repartition(PARTITIONS, "loan_id").sortWithinPartitions("loan_id")
 
 
-def _points(document: ModelDocument, names: Sequence[str]) -> Column:
+def _points(document: ModelDocument, scale: Scale, names: Sequence[str]) -> Column:
     """What each name adds to the points, before they are rounded; 0 where the model has it not."""
-    scale = scale_of(document.score)
     points = {each.name: F.col(column_of(each)) * -scale.a_unit for each in document.features}
     points[SCALE] = F.lit(scale.at_even_odds - scale.a_unit * document.constant)
     return F.array(*[points.get(name, F.lit(0.0)) for name in names])

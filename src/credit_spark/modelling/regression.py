@@ -1,18 +1,18 @@
 """The linear design, and the fit of any design by Spark ML's logistic regression.
 
-Stages impute, index, encode, assemble and scale; of the vector all numbers come first, then each
-text's levels. A design is made of training rows as they are; treatments of the imbalance are then
-of its vectors.
+Stages impute, index, encode, assemble and scale; the vector has the features in the contract's
+order. A design is made of training rows as they are; imbalance strategies then act on its vectors.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import fsum
+from collections.abc import Callable, Mapping, Sequence
+from math import fsum, inf
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.ml import Pipeline, PipelineModel
-from pyspark.ml.classification import LogisticRegression
+from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
 from pyspark.ml.feature import (
     Imputer,
     ImputerModel,
@@ -24,20 +24,37 @@ from pyspark.ml.feature import (
     StringIndexerModel,
     VectorAssembler,
 )
-from pyspark.sql import DataFrame
+from pyspark.ml.linalg import DenseMatrix, DenseVector, Vectors
+from pyspark.sql import DataFrame, SparkSession
 
-from credit_spark.contract.models import Penalty
-from credit_spark.features.columns import Definition, column_of, feature_of, numbers_and_texts
+from credit_spark.contract.models import Contract, Expectation, Penalty
+from credit_spark.contract.tables import MISSING
+from credit_spark.features.columns import (
+    TABLE,
+    Definition,
+    column_of,
+    feature_of,
+    inserted,
+    numbers_and_texts,
+)
 from credit_spark.modelling.imbalance import WEIGHT
-from credit_spark.modelling.quantiles import Edges, quantiles
-from credit_spark.scoring.document import Category, Level, Number, Term, multiplied
+from credit_spark.modelling.rows import Edges, TrainingRows
+from credit_spark.scoring.document import (
+    Category,
+    Level,
+    Number,
+    Recalibration,
+    Term,
+    multiplied,
+    slots_of,
+)
 
-ASSEMBLED, SCALED, INDEX = "assembled", "scaled", "index"
-# What a statement of Spark ML's calls the rows that it is given.
-TABLE = "__THIS__"
-MOST_ITERATIONS = 500
-# Coefficients then agree with those of other solvers to six digits.
-TOLERANCE = 1e-9
+ASSEMBLED, SCALED = "assembled", "scaled"
+INDEX, IMPUTED, INDICATOR = "index", "imputed", "missing"
+MOST_ITERATIONS = 200
+# Coefficients then agree with those of other solvers to 1e-4 of a deviation.
+TOLERANCE = 1e-7
+SIGNS: Mapping[Expectation | None, int] = {"increases_risk": 1, "lowers_risk": -1, None: 0}
 
 
 class Equation(NamedTuple):
@@ -48,72 +65,121 @@ class Equation(NamedTuple):
 
 
 class Design(NamedTuple):
-    """What a regression sees of a loan, and what its numbers mean.
+    """What a regression sees of a loan, and what its coefficients mean.
 
-    `stages` lead from feature columns to the vector `assembled`; `told` makes an equation of the
-    slopes of the vector's slots and the intercept.
+    `stages` lead from feature columns to the vector SCALED. `signs` has a number for each slot of
+    the vector: 1 or -1 where the coefficient may not have the other sign, else 0. `equation` takes
+    the slopes of the slots before they are scaled, and the intercept.
     """
 
     stages: PipelineModel
-    told: Callable[[Sequence[float], float], Equation]
+    signs: Sequence[int]
+    equation: Callable[[Sequence[float], float], Equation]
 
 
-class Fit(NamedTuple):
-    """An equation, and the pipeline that it stands for: the reference of scoring."""
+class Columns(NamedTuple):
+    """The features of a linear design, and those that have an indicator of a missing value.
 
-    equation: Equation
-    pipeline: PipelineModel
-
-
-def assembled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
-    """Fitted stages from feature columns to the vector `assembled`, numbers less their median.
-
-    So what never varies is zero, and no rounding of weighted sums makes it seem to vary.
+    `indexer` numbers the texts of all training rows. A text that a fold's training rows lack has no
+    weight in its fit, as one that is not known.
     """
-    numbers, texts = numbers_and_texts(features)
-    columns = imputed_and_indexed(training, features)
-    centring = sql_columns([
-        f"`imputed_{column_of(name)}` - ({median!r}D) as `centred_{column_of(name)}`"
-        for name, median in medians_of(columns).items()
-    ])  # fmt: skip
-    encoder = OneHotEncoder(inputCols=named(INDEX, texts), outputCols=named("levels", texts))
-    inputs = named("centred", numbers) + named("levels", texts)
-    assembler = VectorAssembler(inputCols=inputs, outputCol=ASSEMBLED)
-    stages = [*columns, centring, *([encoder] if texts else []), assembler]
-    return Pipeline(stages=stages).fit(training)
+
+    features: Sequence[Definition]
+    indexer: StringIndexerModel | None
+    indicated: frozenset[str] = frozenset()
+
+    def has_indicator(self, feature: Definition) -> bool:
+        """Whether a slot of the vector says that the feature is missing."""
+        return feature.name in self.indicated and not feature.is_text
 
 
-def scaled(training: DataFrame, features: Sequence[Definition]) -> PipelineModel:
-    """The same, and to the vector `scaled`, of mean 0 and deviation 1."""
-    assembling = assembled(training, features)
-    scaler = StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True)
-    return PipelineModel([*assembling.stages, scaler.fit(assembling.transform(training))])
+def linear(training: TrainingRows, columns: Columns, contract: Contract, ends: Edges) -> Design:
+    """The linear design of training rows: medians, levels and deviations are theirs.
+
+    `ends` are the lowest and the highest value of a number that reasons may be held against.
+    """
+    numbers, texts = numbers_and_texts(columns.features)
+    stages = imputed_and_indexed(training, columns)
+    flags = {
+        f"{INDICATOR}_{each}": each for each in numbers if feature_of(each) in columns.indicated
+    }
+    if flags:
+        stages.append(
+            sql_columns(
+                [f"cast({each} is null as double) as {flag}" for flag, each in flags.items()]
+            )
+        )
+    if texts:
+        levels = named("levels", texts)
+        stages.append(OneHotEncoder(inputCols=named(INDEX, texts), outputCols=levels))
+    slots: list[str] = []
+    for each in columns.features:
+        own = column_of(each.name)
+        slots.append(f"{'levels' if each.is_text else IMPUTED}_{own}")
+        slots += [flag for flag in flags if flags[flag] == own]
+    fitted = Pipeline(stages=[*stages, *assembled(slots)]).fit(training.rows)
+    return Design(
+        fitted,
+        signs_of(columns, levels_of(fitted), contract),
+        lambda slopes, intercept: _equation(terms_of(fitted, columns, ends), slopes, intercept),
+    )
 
 
-def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
-    """A stage that adds columns, each an expression with its name."""
-    # The stage would put the table's name into a text, too.
-    escaped = [each.replace(TABLE, TABLE.replace("T", r"\u0054")) for each in definitions]
-    columns = ", ".join(["*", *escaped])
-    return SQLTransformer(statement=" ".join(["select", columns, "from", TABLE]))
+def assembled(columns: Sequence[str]) -> list[Any]:
+    """Stages from columns to the vector SCALED, whose slots have a deviation of 1."""
+    return [
+        VectorAssembler(inputCols=list(columns), outputCol=ASSEMBLED),
+        # The mean stays in: so the vector of a loan with many levels is sparse.
+        StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=False, withStd=True),
+    ]
 
 
-def imputed_and_indexed(training: DataFrame, features: Sequence[Definition]) -> list[Any]:
-    """Stages that fill numbers with their median and number the texts."""
-    numbers, texts = numbers_and_texts(features)
-    # keep: a text that training has not seen, or that is null, has no indicator set.
-    indexer = StringIndexer(
+def signs_of(
+    columns: Columns, levels: Mapping[str, Sequence[str]], contract: Contract
+) -> list[int]:
+    """The sign that each slot's coefficient keeps to by the contract's `expect`."""
+    found: list[int] = []
+    for each in columns.features:
+        if each.is_text:
+            found += [0] * len(levels[each.name])
+        else:
+            found.append(SIGNS[contract.features[each.name].expect])
+            found += [0] * columns.has_indicator(each)
+    return found
+
+
+def indexer_of(rows: DataFrame, features: Sequence[Definition]) -> StringIndexerModel | None:
+    """The stage that numbers the texts of rows; None: no feature is a text."""
+    _, texts = numbers_and_texts(features)
+    if not texts:
+        return None
+    # keep: a text that training has not seen has no indicator set.
+    return StringIndexer(
         inputCols=texts,
         outputCols=named(INDEX, texts),
         handleInvalid="keep",
         stringOrderType="alphabetAsc",
-    )
-    imputer = Imputer(inputCols=numbers, outputCols=named("imputed", numbers), strategy="median")
-    found = quantiles(training, features, [0.5]).items()
-    medians = {column_of(name): pa.array([*own, None][:1], pa.float64()) for name, own in found}
+    ).fit(rows)
+
+
+def imputed_and_indexed(training: TrainingRows, columns: Columns) -> list[Any]:
+    """Stages that fill numbers with their median and number the texts."""
+    numbers, _ = numbers_and_texts(columns.features)
+    indexing = [columns.indexer] if columns.indexer else []
+    if not numbers:
+        return indexing
+    imputer = Imputer(inputCols=numbers, outputCols=named(IMPUTED, numbers), strategy="median")
+    medians = training.quantiles(columns.features, [0.5])
+    values = {each: pa.array(medians[feature_of(each)], pa.float64()) for each in numbers}
     # Of one row of medians, they are its own. As Arrow, it is no job for a Python worker.
-    row = training.sparkSession.createDataFrame(pa.table(medians))
-    return ([imputer.fit(row)] if numbers else []) + ([indexer] if texts else [])
+    row = training.rows.sparkSession.createDataFrame(pa.table(values))
+    return [imputer.fit(row), *indexing]
+
+
+def sql_columns(definitions: Sequence[str]) -> SQLTransformer:
+    """A stage that adds columns, each an expression with its name."""
+    columns = ", ".join(["*", *map(inserted, definitions)])
+    return SQLTransformer(statement=f"select {columns} from {TABLE}")  # noqa: S608
 
 
 def named(prefix: str, columns: Sequence[str]) -> list[str]:
@@ -121,106 +187,120 @@ def named(prefix: str, columns: Sequence[str]) -> list[str]:
     return [f"{prefix}_{column}" for column in columns]
 
 
-def medians_of(fitted: Iterable[Any]) -> dict[str, float]:
+def medians_of(fitted: PipelineModel) -> dict[str, float]:
     """What replaces null in each numeric feature, of fitted stages."""
-    found = [each.surrogateDF.collect()[0] for each in fitted if isinstance(each, ImputerModel)]
+    imputers = (each for each in fitted.stages if isinstance(each, ImputerModel))
+    found = [each.surrogateDF.collect()[0] for each in imputers]
     return {feature_of(name): value for row in found for name, value in row.asDict().items()}
 
 
-def levels_of(fitted: Iterable[Any]) -> dict[str, list[str]]:
+def levels_of(fitted: PipelineModel) -> dict[str, list[str]]:
     """The texts of each categorical feature, in the vector's order."""
     return {
         feature_of(column): list(labels)
-        for model in fitted
+        for model in fitted.stages
         if isinstance(model, StringIndexerModel)
         for column, labels in zip(model.getInputCols(), model.labelsArray, strict=True)
     }
 
 
+def scaler_of(fitted: PipelineModel) -> StandardScalerModel:
+    """The stage that scales the vector: means and deviations of its slots."""
+    return next(each for each in fitted.stages if isinstance(each, StandardScalerModel))
+
+
 def vectors(design: Design, rows: DataFrame, *beside: str) -> DataFrame:
     """The rows' vectors and the columns `beside` them, made when first asked for, and kept."""
-    made = design.stages.transform(rows).select(*beside, ASSEMBLED)
+    made = design.stages.transform(rows).select(*beside, SCALED)
     # Each task of an iteration bears the plan that its rows come from: cut off, a fit of a few
     # thousand rows takes half the time. On disk, since the regression keeps blocks of its own.
     return made.localCheckpoint(eager=False, storageLevel=StorageLevel.DISK_ONLY)
 
 
-def fit(design: Design, training: DataFrame, penalty: Penalty) -> Fit:
-    """A logistic regression on vectors with `label` (1 bad, 0 good) and `weight`."""
+def fit(design: Design, training: DataFrame, penalty: Penalty) -> LogisticRegressionModel:
+    """A logistic regression on vectors with `label` (1 bad, 0 good) and `weight`.
+
+    Coefficients keep to the design's signs: Spark ML bounds them by zero.
+    """
     regression = LogisticRegression(
-        featuresCol=ASSEMBLED,
+        featuresCol=SCALED,
         labelCol="label",
         weightCol=WEIGHT,
         regParam=penalty.regularisation,
         elasticNetParam=penalty.elastic_net,
-        # The penalty is of coefficients of scaled features. Spark divides by deviations in its own
-        # blocks, so that levels stay sparse.
+        # The penalty is of features that are scaled by the deviations of weighted rows.
         standardization=True,
         maxIter=MOST_ITERATIONS,
         tol=TOLERANCE,
-    ).fit(training)
-    equation = design.told(regression.coefficients.toArray().tolist(), regression.intercept)
-    return Fit(equation, PipelineModel([*design.stages.stages, regression]))
+    )
+    if any(design.signs):
+        bounds = {-1: (-inf, 0.0), 0: (-inf, inf), 1: (0.0, inf)}
+        low, high = zip(*[bounds[each] for each in design.signs], strict=True)
+        regression.setLowerBoundsOnCoefficients(DenseMatrix(1, len(low), low))
+        regression.setUpperBoundsOnCoefficients(DenseMatrix(1, len(high), high))
+    model: LogisticRegressionModel = regression.fit(training)
+    return model
 
 
-def terms_of_slope_1(
-    scaling: PipelineModel, features: Sequence[Definition], reasons: Mapping[str, str], ends: Edges
-) -> tuple[Term, ...]:
-    """Each feature's term with the means and deviations that `scaling` was fitted to.
+def slopes_of(design: Design, model: LogisticRegressionModel) -> list[float]:
+    """Change of the log-odds by one unit of each slot before it is scaled."""
+    deviations = scaler_of(design.stages).std.toArray()
+    found = model.coefficients.toArray()
+    slopes = np.divide(found, deviations, out=np.zeros_like(found), where=deviations > 0)
+    return [float(each) for each in slopes]
 
-    `ends` are the least and the greatest value that numbers attain, where those are asked for.
-    """
-    scaler = scaling.stages[-1]
-    assert isinstance(scaler, StandardScalerModel)
+
+def terms_of(fitted: PipelineModel, columns: Columns, ends: Edges) -> tuple[Term, ...]:
+    """Each feature's term of slope 1, with the means and deviations of the fitted stages."""
+    scaler, medians, levels = scaler_of(fitted), medians_of(fitted), levels_of(fitted)
     moments = zip(scaler.mean.toArray().tolist(), scaler.std.toArray().tolist(), strict=True)
-    medians, levels = medians_of(scaling.stages), levels_of(scaling.stages)
 
     def scaled() -> dict[str, Any]:
         mean, deviation = next(moments)
         return {"mean": mean, "deviation": deviation, "coefficient": deviation}
 
-    terms: dict[str, Term] = {}
-    for name, sql, is_text in sorted(features, key=lambda each: each.is_text):
-        about: dict[str, Any] = {"name": name, "sql": sql, "reason": reasons[name]}
-        if is_text:
-            steps = tuple(Level(text=text, **scaled()) for text in levels[name])
-            terms[name] = Category(**about, levels=steps)
-        else:
-            low, high = ends.get(name) or (None, None)
-            own = scaled()
-            own["mean"] += medians[name]
-            terms[name] = Number(**about, imputed=medians[name], low=low, high=high, **own)
-    return tuple(terms[each.name] for each in features)
+    def term(feature: Definition) -> Term:
+        about: dict[str, Any] = {"name": feature.name, "sql": feature.sql}
+        if feature.is_text:
+            texts = levels[feature.name]
+            return Category(**about, levels=tuple(Level(text=text, **scaled()) for text in texts))
+        low, high = ends.get(feature.name) or (None, None)
+        about |= {"imputed": medians[feature.name], "low": low, "high": high, **scaled()}
+        is_indicated = columns.has_indicator(feature)
+        return Number(**about, missing=Level(text=MISSING, **scaled()) if is_indicated else None)
+
+    return tuple(map(term, columns.features))
 
 
-def numbers_first(terms: Sequence[Term]) -> list[Term]:
-    """Terms in the vector's order."""
-    return sorted(terms, key=lambda each: isinstance(each, Category))
+def _equation(terms: Sequence[Term], slopes: Sequence[float], intercept: float) -> Equation:
+    """A term is zero at its means; the regression's own at zero."""
+    left = iter(slopes)
+    fitted = tuple(multiplied(each, left) for each in terms)
+    moved = fsum(slot.slope * slot.mean for each in fitted for slot in slots_of(each))
+    return Equation(fitted, intercept + moved)
 
 
-def linear(training: DataFrame, features: Sequence[Definition], terms: Sequence[Term]) -> Design:
-    """The design of training rows, features: medians and levels are theirs.
+def calibrated(
+    model: LogisticRegressionModel, offset: float, line: Recalibration
+) -> LogisticRegressionModel:
+    """The regression that yields calibrated PDs from the same vectors.
 
-    Means and deviations are those of the `terms`; they move no log-odds.
+    Spark ML makes a model of given coefficients in one way only: a fit between equal bounds. Its
+    rows matter no more than that every slot varies.
     """
-    stages = assembled(training, features)
-    medians, levels = medians_of(stages.stages), levels_of(stages.stages)
-    own: list[Term] = []
-    # A term is zero at its means; the regression's own at medians, and without levels.
-    apart: list[float] = []
-    for each in numbers_first(terms):
-        if isinstance(each, Number):
-            own.append(each.model_copy(update={"imputed": medians[each.name]}))
-            apart.append(each.mean - medians[each.name])
-        else:
-            steps = tuple(level for level in each.levels if level.text in levels[each.name])
-            own.append(each.model_copy(update={"levels": steps}))
-            apart += [level.mean for level in steps]
-
-    def told(slopes: Sequence[float], intercept: float) -> Equation:
-        left = iter(slopes)
-        fitted = {each.name: multiplied(each, left) for each in own}
-        moved = fsum(slope * mean for slope, mean in zip(slopes, apart, strict=True))
-        return Equation(tuple(fitted[each.name] for each in features), intercept + moved)
-
-    return Design(stages, told)
+    slopes = line.slope * model.coefficients.toArray()
+    intercept = DenseVector([line.intercept + line.slope * (model.intercept - offset)])
+    size = len(slopes)
+    rows = [(float(nth % 2), Vectors.sparse(size, {nth: 1.0})) for nth in range(size)]
+    zeros = [(label, Vectors.sparse(size, {})) for label in (0.0, 1.0)]
+    spark = SparkSession.active()
+    bounds = DenseMatrix(1, size, slopes.tolist())
+    made: LogisticRegressionModel = LogisticRegression(
+        featuresCol=SCALED,
+        maxIter=0,
+        lowerBoundsOnCoefficients=bounds,
+        upperBoundsOnCoefficients=bounds,
+        lowerBoundsOnIntercepts=intercept,
+        upperBoundsOnIntercepts=intercept,
+    ).fit(spark.createDataFrame([*rows, *zeros], ["label", SCALED]))
+    return made

@@ -3,7 +3,7 @@
 Each is fitted with no treatment and recalibrated as the logistic regression is.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -20,16 +20,25 @@ from credit_spark.adapters.lstm import Lstm, Rows, keras
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Form
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, Cell, collected, counted, plainly_counted
-from credit_spark.features.columns import Definition, featured, numbers_and_texts
+from credit_spark.features.columns import featured, numbers_and_texts
 from credit_spark.modelling.binning import optbinning
-from credit_spark.modelling.regression import INDEX, SCALED, imputed_and_indexed, named, scaled
+from credit_spark.modelling.regression import (
+    IMPUTED,
+    INDEX,
+    SCALED,
+    Columns,
+    imputed_and_indexed,
+    linear,
+    named,
+)
+from credit_spark.modelling.rows import FOLD, HeldOut, TrainingRows
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
 from credit_spark.scoring.scale import scale_of
 
-Benchmark = Literal["linear", "binned", "boosted_trees", "lstm"]
+Benchmark = Literal["linear", "binned", "free", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.
 MOST_ROWS_OF_LSTM = 50_000
 FEWEST_FOLDS_OF_LSTM = 3
@@ -52,14 +61,14 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
     if "lstm" not in names:
         return
     folds, own = run.contract.model.folds, "the LSTM is trained and tested on folds of its own"
-    if book.counts.rows > MOST_ROWS_OF_LSTM:
+    if book.training.classes.rows > MOST_ROWS_OF_LSTM:
         raise InputError(
             f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
-            f"loans; this book has {book.counts.rows:,}. Train without it"
+            f"loans; this book has {book.training.classes.rows:,}. Train without it"
         )
     if folds < FEWEST_FOLDS_OF_LSTM:
         raise InputError(f"{own}: model.folds must be {FEWEST_FOLDS_OF_LSTM} at least")
-    if book.development.select("fold").distinct().count() < folds:
+    if len(book.training.counts[FOLD].unique()) < folds:
         raise InputError(
             f"{own}, and a fold has no loan: too few borrowers, or too few loans that differ. "
             "Train without it"
@@ -69,55 +78,60 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
 
 def of_form(run: RunContext, book: Book, form: Form) -> DataSets:
     """Cells of a logistic regression of another form: along lines, or on evidence of bins."""
-    other = formed(run, form)
-    _, (found,) = fitted_and_counted(other, book, [("none", chosen_penalty(other, book)[0])])
-    return found
-
-
-def formed(run: RunContext, form: Form) -> RunContext:
-    """The same run, with a contract whose model has another form."""
     plan = run.contract.model.model_copy(update={"form": form})
-    return replace(run, contract=run.contract.model_copy(update={"model": plan}))
+    return _of_contract(run, book, {"model": plan})
+
+
+def free(run: RunContext, book: Book) -> DataSets:
+    """Cells of a fit that does not keep to what the contract expects of features."""
+    features = {
+        name: each.model_copy(update={"expect": None})
+        for name, each in run.contract.features.items()
+    }
+    return _of_contract(run, book, {"features": features})
+
+
+def _of_contract(run: RunContext, book: Book, changes: Mapping[str, object]) -> DataSets:
+    other = replace(run, contract=run.contract.model_copy(update=changes))
+    _, _, (found,) = fitted_and_counted(other, book, [("none", chosen_penalty(other, book)[0])])
+    return found
 
 
 def boosted_trees(run: RunContext, book: Book) -> DataSets:
     """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
-    rows = book.development.withColumn("outcome", F.col("loan.outcome"))
-    scale = scale_of(run.contract.score)
+    rows = book.training.rows.withColumn("outcome", F.col("loan.outcome"))
+    training, features = book.training._replace(rows=rows), book.columns.features
     # Spark's trees vote for half of the log-odds.
     exact = 2 * vector_to_array(F.col("rawPrediction"))[1]
     log_odds = F.greatest(F.least(exact, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
-    points = F.floor(scale.at_even_odds - scale.a_unit * F.col("log_odds") + 0.5).cast("int")
+    columns = ("outcome", log_odds.alias("log_odds"), F.lit(0).alias("points"))
 
-    def cells(training: DataFrame, *others: DataFrame) -> list[list[Cell]]:
-        trees = boosted(training, book.features, run.contract.model.seed)
-        votes = (
-            trees.transform(each).select("outcome", log_odds.alias("log_odds")) for each in others
-        )
-        return [collected(counted(each.withColumn("points", points))) for each in votes]
+    def cells(learnt: TrainingRows, *others: DataFrame) -> list[list[Cell]]:
+        trees = boosted(learnt, book.columns, run.contract.model.seed)
+        return [collected(counted(trees.transform(each).select(*columns))) for each in others]
 
     def held_out(number: int) -> list[Cell]:
-        is_held_out = F.col("fold") == number
-        return cells(rows.where(~is_held_out), rows.where(is_held_out))[0]
+        tested = HeldOut(FOLD, number)
+        return cells(training.without(tested), training.only(tested))[0]
 
     folds = in_each_fold(run, book, held_out)
     sets = {"train": rows}
     if book.out_of_time is not None:
         outcome = {"outcome": F.col("outcome")}
-        sets["out_of_time"] = featured(book.out_of_time, book.features, outcome)
-    whole = zip(sets, cells(rows, *sets.values()), strict=True)
+        sets["out_of_time"] = featured(book.out_of_time, features, outcome)
+    whole = zip(sets, cells(training, *sets.values()), strict=True)
     return {CV: folds, **{name: {None: own} for name, own in whole}}
 
 
-def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> PipelineModel:
-    """Trees fitted on training rows: feature columns and `label` (1 bad, 0 good).
+def boosted(training: TrainingRows, columns: Columns, seed: int) -> PipelineModel:
+    """Trees fitted on training rows.
 
     Trees take a text's levels as they are, and find thresholds and interactions that a line cannot.
     Source: Friedman (2001), Greedy Function Approximation: A Gradient Boosting Machine.
     """
-    numbers, texts = numbers_and_texts(features)
-    inputs = named("imputed", numbers) + named(INDEX, texts)
-    levels = training.agg(*[F.count_distinct(each) for each in texts]).first() if texts else ()
+    numbers, texts = numbers_and_texts(columns.features)
+    inputs = named(IMPUTED, numbers) + named(INDEX, texts)
+    levels = training.rows.agg(*[F.count_distinct(each) for each in texts]).first() if texts else ()
     trees = GBTClassifier(
         labelCol="label",
         maxIter=TREES,
@@ -129,8 +143,8 @@ def boosted(training: DataFrame, features: Sequence[Definition], seed: int) -> P
         seed=seed,
     )
     assembler = VectorAssembler(inputCols=inputs, outputCol="features")
-    stages = [*imputed_and_indexed(training, features), assembler, trees]
-    return Pipeline(stages=stages).fit(training)
+    stages = [*imputed_and_indexed(training, columns), assembler, trees]
+    return Pipeline(stages=stages).fit(training.rows)
 
 
 def lstm(run: RunContext, book: Book) -> DataSets:
@@ -144,15 +158,17 @@ def lstm(run: RunContext, book: Book) -> DataSets:
     found: dict[str, dict[int | None, list[Cell]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
-        trained = ~F.col("fold").isin(tested, validated)
-        scaling = scaled(book.development.where(trained), book.features)
+        learnt = book.training.without(HeldOut(FOLD, tested)).without(HeldOut(FOLD, validated))
+        design = linear(learnt, book.columns._replace(indicated=frozenset()), run.contract, {})
         x = vector_to_array(F.col(SCALED)).alias("x")
-        rows = scaling.transform(book.development.orderBy("loan_id")).select(x, "label", "fold")
-        table = rows.toPandas()
-        is_tested, is_validated = table["fold"] == tested, table["fold"] == validated
+        ordered = book.training.rows.orderBy("loan_id")
+        table = design.stages.transform(ordered).select(x, "label", FOLD).toPandas()
+        is_tested, is_validated = table[FOLD] == tested, table[FOLD] == validated
         sets = {"train": ~(is_tested | is_validated), "validation": is_validated, CV: is_tested}
+        values = np.stack(list(table["x"]))
+        values -= values[sets["train"]].mean(axis=0)
         given = {
-            name: Rows(np.stack(list(table["x"][which])), table["label"][which].to_numpy())
+            name: Rows(values[which], table["label"][which].to_numpy())
             for name, which in sets.items()
         }
         network = Lstm(given["train"], plan.seed)
@@ -165,6 +181,7 @@ def lstm(run: RunContext, book: Book) -> DataSets:
 BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = {
     "linear": partial(of_form, form="linear"),
     "binned": partial(of_form, form="binned"),
+    "free": free,
     "boosted_trees": boosted_trees,
     "lstm": lstm,
 }

@@ -1,6 +1,6 @@
 """Training data: a batch date's loans with a known outcome, as features, split, and checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,19 +10,35 @@ from pyspark.sql import functions as F
 from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import is_known_late
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import MISSING, QUARANTINE, loans
-from credit_spark.features.columns import Definition, column_of, definitions, featured
+from credit_spark.contract.tables import QUARANTINE, loans
+from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.modelling.diagnostics import inflations, single_aucs
-from credit_spark.modelling.imbalance import Classes, classes
-from credit_spark.modelling.quantiles import quantiles, sample_of
-from credit_spark.modelling.regression import scaled, terms_of_slope_1
-from credit_spark.modelling.splits import fold, out_of_time_from
+from credit_spark.modelling.diagnostics import (
+    counted_bins,
+    inflations,
+    presence,
+    presence_leaks,
+    presence_weighs,
+    single_auc,
+)
+from credit_spark.modelling.imbalance import Classes
+from credit_spark.modelling.regression import (
+    Columns,
+    Design,
+    indexer_of,
+    linear,
+    terms_of,
+    vectors,
+)
+from credit_spark.modelling.rows import FOLD, QUARTER, Edges, TrainingRows, sample_of
+from credit_spark.modelling.splits import fold, out_of_time_from, random_quarter
 from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts
 from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import LeftOut, Term, Watched
+from credit_spark.scoring.document import LeftOut, Number, Watched
 from credit_spark.storage.session import checkpointed
 
+# Of training vectors: what imbalance strategies draw and weigh by.
+BESIDE = ("loan_id", "label")
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
 # Names and free texts would be learnt by heart: so many texts at most, and so many loans a text.
@@ -42,18 +58,20 @@ COLLINEAR = 10.0
 class Book:
     """Loans with a known outcome: those to learn from and those of the out-of-time test.
 
-    `terms` have the means and deviations of the loans to learn from, and the ends of what features
-    attain where reasons are held against that. `inflations` are variance inflations by feature;
+    `design` and `vectors` are linear, of all training rows; `means` are of its numbers, and `ends`
+    the values that reasons may be held against. `inflations` are variance inflations by feature;
     `remarks` are sentences for the modeller; `watched` counts the loans to learn from by bin.
     """
 
-    development: DataFrame
+    training: TrainingRows
     out_of_time: DataFrame | None
     cutoff: date | None
-    counts: Classes
-    features: tuple[Definition, ...]
+    columns: Columns
     left_out: tuple[LeftOut, ...]
-    terms: tuple[Term, ...]
+    ends: Edges
+    design: Design
+    vectors: DataFrame
+    means: Mapping[str, float]
     inflations: Mapping[str, float]
     watched: tuple[Watched, ...]
     remarks: tuple[str, ...]
@@ -73,51 +91,70 @@ def read_book(run: RunContext) -> Book:
     if cutoff:
         is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
         learnt, out_of_time = known.where(~is_later), known.where(is_later)
-    development = prepared(run, learnt.select("loan_id", "outcome", *contract.columns))
-    counts = classes(development)
-    _check_classes(run, development, counts, f"before {cutoff}" if cutoff else "in the book")
-    features, left_out, missing = usable(development, definitions(contract))
+    rows = prepared(run, learnt.select("loan_id", "outcome", *contract.columns))
+    training = TrainingRows.of(rows, definitions(contract))
+    _check_classes(run, training, f"before {cutoff}" if cutoff else "in the book")
+    features, left_out, missing = usable(rows, contract)
     if not features:
         raise GateError(
             "no feature of the contract has enough values that differ: there is nothing to learn "
             f"from. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
         )
-    leaks = accepted_leaks(contract, single_aucs(development, features))
-    scaling = scaled(development, features)
-    reasons = {name: each.reason for name, each in contract.features.items()}
-    is_best = contract.score.reference == "best"
-    attained = quantiles(development, features, ATTAINED) if is_best else {}
-    terms = terms_of_slope_1(scaling, features, reasons, attained)
-    found = inflations(scaling, development, terms)
-    sparse = [
-        f"{name}: it is null for {share:.1%} of the loans"
-        for name, share in missing.items()
-        if share > MUCH_MISSING
-    ]
-    collinear = [
-        f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
-        "coefficient and the reasons that rest on it are hardly its own"
-        for name, inflation in found.items()
-        if inflation >= COLLINEAR
-    ]
-    own = development.select("loan.*")
-    watched = with_bins(watched_of(contract, features), sample_of(own, counts.rows))
+    bins = counted_bins(training, features)
+    leaks = accepted_leaks(contract, bins)
+    columns = Columns(features, indexer_of(rows, features), indicated(contract, bins))
+    found = training.quantiles(features, ATTAINED)
+    ends = {name: (low, high) for name, (low, high) in found.items()}
+    design = linear(training, columns, contract, ends)
+    made = vectors(design, rows, *BESIDE)
+    terms = terms_of(design.stages, columns, ends)
+    inflated = inflations(made, terms)
+    own = rows.select("loan.*")
+    watched = with_bins(watched_of(contract, features), sample_of(own, training.classes.rows))
     return Book(
-        development=development,
+        training=training,
         out_of_time=out_of_time,
         cutoff=cutoff,
-        counts=counts,
-        features=features,
+        columns=columns,
         left_out=left_out,
-        terms=terms,
-        inflations=found,
+        ends=ends,
+        design=design,
+        vectors=made,
+        means={each.name: each.mean for each in terms if isinstance(each, Number)},
+        inflations=inflated,
         watched=tuple(with_counts(watched, profiled(own.withColumn("pd", F.lit(0.0)), watched))),
-        remarks=(*leaks, *sparse, *collinear),
+        remarks=(*leaks, *_sparse(missing), *_collinear(inflated)),
+    )
+
+
+def _sparse(missing: Mapping[str, float]) -> Iterator[str]:
+    for name, share in missing.items():
+        if share > MUCH_MISSING:
+            yield f"{name}: it is null for {share:.1%} of the loans"
+
+
+def _collinear(inflated: Mapping[str, float]) -> Iterator[str]:
+    for name, inflation in inflated.items():
+        if inflation >= COLLINEAR:
+            yield (
+                f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
+                "coefficient and the reasons that rest on it are hardly its own"
+            )
+
+
+def indicated(contract: Contract, bins: Mapping[str, Mapping[str, Classes]]) -> frozenset[str]:
+    """Numbers with an indicator of a missing value: by the contract, or where it carries weight."""
+    plans = contract.features
+    return frozenset(
+        name
+        for name, own in bins.items()
+        if plans[name].missing == "indicator"
+        or (plans[name].missing is None and presence_weighs(own))
     )
 
 
 def prepared(run: RunContext, rows: DataFrame) -> DataFrame:
-    """Features, `label`, `fold` and the loan's own columns, kept for every fold's fit.
+    """Features, `label`, what tests hold out, and the loan's own columns, kept for every fit.
 
     Partitions and the order in them depend on the loans alone: so sums over two partitions, and
     the coefficients, are the same on every run, to the last bit. Of more, Spark adds in any order.
@@ -126,7 +163,8 @@ def prepared(run: RunContext, rows: DataFrame) -> DataFrame:
     beside = {
         "loan_id": F.col("loan_id"),
         "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
-        "fold": fold(run.contract),
+        FOLD: fold(run.contract),
+        QUARTER: random_quarter(run.contract).cast("int"),
         "loan": F.struct(*rows.columns),
     }
     frame = featured(rows, definitions(run.contract), beside)
@@ -139,22 +177,23 @@ def partitions_of(run: RunContext, rows: int) -> int:
 
 
 def usable(
-    development: DataFrame, features: Sequence[Definition]
+    development: DataFrame, contract: Contract
 ) -> tuple[tuple[Definition, ...], tuple[LeftOut, ...], dict[str, float]]:
     """Features that vary, those left out, and the share of loans where each of the first is null.
 
     With too few values, a fold could have none at all.
     """
-    spans = []
+    features, spans = definitions(contract), []
     for each in features:
         column = column_of(each.name)
-        known = F.when(F.col(column) != MISSING, 1) if each.is_text else F.col(column)
+        known = F.when(F.col(column) != ABSENT, 1) if each.is_text else F.col(column)
         texts = F.approx_count_distinct(column) if each.is_text else F.lit(0)
         spans.append(F.struct(F.min(column), F.max(column), F.count(known), texts))
     *found, rows = development.agg(*spans, F.count("*")).collect()[0]
     kept, left_out, missing = [], [], {}
     for each, (low, high, values, texts) in zip(features, found, strict=True):
-        if why := _useless(low, high, values, texts):
+        is_speaking = values < rows and contract.features[each.name].missing != "median"
+        if why := _useless(low, high, values, texts, is_speaking=is_speaking):
             left_out.append(LeftOut(name=each.name, why=why))
         else:
             kept.append(each)
@@ -162,11 +201,16 @@ def usable(
     return tuple(kept), tuple(left_out), missing
 
 
-def _useless(low: float | str, high: float | str, values: int, texts: int) -> str:
-    """Why nothing can be learnt from a feature; empty: it can."""
+def _useless(
+    low: float | str, high: float | str, values: int, texts: int, *, is_speaking: bool
+) -> str:
+    """Why nothing can be learnt from a feature; empty: it can.
+
+    Where it `is_speaking`, a missing value is told from a known one.
+    """
     if values < FEWEST_VALUES:
         return f"only {values} loans have a value"
-    if low == high:
+    if low == high and not is_speaking:
         return "every loan has the same value"
     if texts > min(MOST_TEXTS, values / FEWEST_OF_A_TEXT):
         return f"it has about {texts:,} different texts, too many to learn from; group them"
@@ -175,13 +219,18 @@ def _useless(low: float | str, high: float | str, values: int, texts: int) -> st
     return ""
 
 
-def accepted_leaks(contract: Contract, aucs: Mapping[str, float]) -> list[str]:
+def accepted_leaks(contract: Contract, bins: Mapping[str, Mapping[str, Classes]]) -> list[str]:
     """Remarks on features that give the outcome away; an error names those not accepted."""
     features = contract.features
     found = {
         name: f"it separates good from bad almost alone (AUC {value:.3f})"
-        for name, value in aucs.items()
+        for name, value in ((name, single_auc(own)) for name, own in sorted(bins.items()))
         if value > contract.model.gates.single_feature_auc
+    }
+    found |= {
+        name: _of_presence(own)
+        for name, own in sorted(bins.items())
+        if name not in found and presence_leaks(own)
     }
     refused = [
         f"features.{name}: {why}" for name, why in found.items() if not features[name].accepted_leak
@@ -201,8 +250,17 @@ def accepted_leaks(contract: Contract, aucs: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _check_classes(run: RunContext, development: DataFrame, counts: Classes, where: str) -> None:
+def _of_presence(bins: Mapping[str, Classes]) -> str:
+    absent, known = presence(bins)
+    return (
+        f"whether it has a value nearly tells the outcome: {known.bad:,} of {known.rows:,} loans "
+        f"with a value are bad, {absent.bad:,} of {absent.rows:,} without"
+    )
+
+
+def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
     """Refuse training rows with too few of a class, or with all of a class in one fold."""
+    counts = training.classes
     if min(counts) < FEWEST_OF_A_CLASS:
         unnamed = unnamed_outcomes(run)
         advice = (
@@ -214,8 +272,10 @@ def _check_classes(run: RunContext, development: DataFrame, counts: Classes, whe
             f"train on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a date with more "
             f"known outcomes{advice if unnamed else ''}; nothing was scored"
         )
-    both = F.count_distinct("fold").alias("folds")
-    for row in development.groupBy("label").agg(both).where("folds < 2").collect():
+    by_label = training.counts.group_by("label").aggregate([(FOLD, "count_distinct")])
+    for row in by_label.to_pylist():
+        if row[f"{FOLD}_count_distinct"] >= 2:
+            continue
         raise GateError(
             f"all {'bad' if row['label'] else 'good'} loans are equal in what was known at "
             "application, or one borrower's, and so stand in one fold: without it there is "

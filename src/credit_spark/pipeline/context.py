@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from credit_spark.contract.models import Contract
 from credit_spark.quality.suites import Suites
+from credit_spark.scoring.policy import Policy
 from credit_spark.settings import Settings
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
@@ -52,6 +54,11 @@ class RunContext:
     suites: Suites
     log: Log
     ledger: RunSummary
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the contract decides about scores."""
+        return Policy.of(self.contract)
 
     def step(self, name: str, function: "Callable[[RunContext], Result]") -> Result:
         """Run one step, show its progress, and log how long it took."""

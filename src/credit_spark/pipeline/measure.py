@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import DECISIONS, METRICS, PROFILES, loans, scores
+from credit_spark.contract.tables import DECISIONS, METRICS, PROFILES, RUNS, loans, scores
 from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.drift import Bin, Profiles, by_subject
@@ -32,6 +32,8 @@ from credit_spark.pipeline.assessment import Measured, thresholds_of, write_meas
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
+from credit_spark.scoring.inputs import differences
+from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.tables import Tables
 
@@ -66,12 +68,15 @@ def measure(run: RunContext, scored: "Scored | None" = None) -> Measurements:
     Raises:
         InputError: The date has no scores.
     """
-    champion = run.models.document(scored_by(run))
-    contract, frame = run.contract, scored.frame if scored else scored_again(run, champion)
+    champion, policy = run.models.document(scored_by(run)), run.policy
+    contract, frame = run.contract, scored.frame if scored else None
+    if frame is None:
+        policy = policy_of(run)
+        frame = scored_again(run, champion, policy)
     by_age = with_vintage(frame, contract.observed_on, run.as_of, contract.performance_months)
-    measured = _of_batch(champion, by_age)
-    challenger = run.models.shadow(run.as_of, champion.version)
-    in_shadow = [_in_shadow(run, by_age, challenger)] if challenger else []
+    measured = _of_batch(champion, policy, by_age)
+    challenger = challenger_of(run, champion)
+    in_shadow = [_in_shadow(run, policy, by_age, challenger)] if challenger else []
     write_measured(run, [measured, *in_shadow], OF_A_BATCH)
     paired = pairs(contract, champion.watched)
     profile = profiled(by_age, champion.watched, paired)
@@ -131,18 +136,27 @@ def version_of(tables: Tables, contract: Contract) -> str:
     return str(row["model_version"])
 
 
-def scored_again(run: RunContext, document: ModelDocument) -> DataFrame:
+def policy_of(run: RunContext) -> Policy:
+    """The policy by which the date's scores were made; the contract's where that is not known."""
+    columns = ("policy", "ended_at")
+    known = f"as_of = date '{run.as_of}' and status = 'complete' and policy is not null"
+    rows = run.tables.rows(RUNS, columns, known)
+    newest = max(rows, key=lambda row: row["ended_at"], default=None)
+    return Policy.model_validate_json(newest["policy"]) if newest else run.policy
+
+
+def scored_again(run: RunContext, document: ModelDocument, policy: Policy) -> DataFrame:
     """The batch date's loans, all columns, with their scores by a model."""
     found = run.tables.read(loans(run.contract), "clean")
-    return scores_of(found, document, run.contract.kinds, found.columns)
+    return scores_of(found, document, policy, run.contract.kinds, found.columns)
 
 
-def _of_batch(champion: ModelDocument, by_age: DataFrame) -> Measured:
+def _of_batch(champion: ModelDocument, policy: Policy, by_age: DataFrame) -> Measured:
     """The champion's cells and every figure of them, of vintages and of correlations."""
-    measured = _measured(champion, NIGHT, collected(counted(by_age)))
+    measured = _measured(champion, policy, NIGHT, collected(counted(by_age)))
     cells = measured.cells[NIGHT][None]
     rows = sum(each.loans for each in cells)
-    approved = cutoff(cells, champion.score.decisions.approve_below).share
+    approved = cutoff(cells, policy.score.decisions.approve_below).share
     return measured._replace(
         figures={NIGHT: [
             *measured.figures[NIGHT],
@@ -158,22 +172,33 @@ def _correlation_figures(found: Iterable[tuple[str, str, float]], rows: int) -> 
         yield Figure("correlation", value, rows, f"features={one},{other}")
 
 
-def _measured(document: ModelDocument, dataset: str, cells: Sequence[Cell]) -> Measured:
-    thresholds = sorted({document.treated_even_odds, *thresholds_of(document.score)})
+def _measured(
+    document: ModelDocument, policy: Policy, dataset: str, cells: Sequence[Cell]
+) -> Measured:
+    thresholds = sorted({document.treated_even_odds, *thresholds_of(policy.score)})
     figures_ = [*figures(cells, thresholds), *reliability(cells)]
     treatment = document.facts.treatment
     return Measured(document.version, treatment, {dataset: {None: cells}}, {dataset: figures_})
 
 
-def _in_shadow(run: RunContext, by_age: DataFrame, challenger: ModelDocument) -> Measured:
+def challenger_of(run: RunContext, champion: ModelDocument) -> ModelDocument | None:
+    """The challenger that scores in the shadow; None: there is none, or its inputs have changed."""
+    found = run.models.shadow(run.as_of, champion.version)
+    is_outdated = found and found.inputs and differences(found.inputs, run.contract)
+    return None if is_outdated else found
+
+
+def _in_shadow(
+    run: RunContext, policy: Policy, by_age: DataFrame, challenger: ModelDocument
+) -> Measured:
     """The challenger on the loans that the champion has scored, and whom only one approves."""
-    read = columns_read(challenger)
+    read = columns_read(challenger, policy)
     rows = by_age.select(*read, "outcome", F.col("decision").alias(CHAMPIONS))
-    by_challenger = scores_of(rows, challenger, run.contract.kinds, ["outcome", CHAMPIONS])
+    by_challenger = scores_of(rows, challenger, policy, run.contract.kinds, ["outcome", CHAMPIONS])
     by_both = (CHAMPIONS, "decision")
     counts = counted(by_challenger, by_both).orderBy(*by_both, "cell", "points").collect()
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]
-    measured = _measured(challenger, SHADOW, by_risk(each.cell for each in swaps))
+    measured = _measured(challenger, policy, SHADOW, by_risk(each.cell for each in swaps))
     with_swaps = [*measured.figures[SHADOW], *swap_figures(swaps)]
     return measured._replace(figures={SHADOW: with_swaps})
 

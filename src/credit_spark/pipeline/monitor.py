@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from credit_spark.contract.errors import DriftError, InputError, listed
-from credit_spark.contract.tables import DRIFT, MOVEMENTS, RUNS, STATUSES, loans
+from credit_spark.contract.tables import DRIFT, MOVEMENTS, RUNS, SCORE_COUNTS, STATUSES, loans
+from credit_spark.evaluation.cells import Cell, by_risk
+from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.drift import (
     Drift,
     Expected,
@@ -23,10 +26,11 @@ from credit_spark.evaluation.drift import (
 from credit_spark.evaluation.figures import ALL
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.modelling.movement import WHOLE, Models, moved
-from credit_spark.modelling.quantiles import sample_by_id
+from credit_spark.modelling.rows import sample_by_id
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import Measurements, measured_before, scored_by, version_of
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.scale import scale_of
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
 
@@ -67,7 +71,8 @@ def monitor(
     facts, held_out = document.facts, document.held_out
     # Only what is fitted on a part of the loans, for a fold, has not been tested.
     assert held_out is not None
-    expected = Expected(held_out.auc, facts.good, facts.bad, held_out.approval_rate)
+    approved = approval_rate_of(run, document)
+    expected = Expected(held_out.auc, facts.good, facts.bad, approved)
     found = drifts(observed(seen, document, earlier), expected, run.settings.monitor)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
@@ -78,6 +83,20 @@ def monitor(
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
         headline = "the run is complete, and monitored figures have changed"
         raise DriftError(listed(headline, gravest))
+
+
+def approval_rate_of(run: RunContext, document: ModelDocument) -> float | None:
+    """The share of the loans learnt from that today's policy approves; None: no longer known."""
+    fitted_as_of = document.facts.as_of
+    is_own = fitted_as_of == run.as_of
+    tables = run.tables if is_own else run.tables.of_date(fitted_as_of)
+    try:
+        rows = tables.read(SCORE_COUNTS, "train")
+    except InputError:
+        return None
+    own = rows.where((F.col("model_version") == document.version) & (F.col("dataset") == "train"))
+    cells = by_risk(Cell(*row) for row in own.select(*Cell._fields).collect())
+    return cutoff(cells, run.policy.score.decisions.approve_below).share if cells else None
 
 
 def observed(measured: Measurements, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
@@ -138,7 +157,7 @@ def score_changes(
     try:
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
-        models = Models(old, document, run.contract.kinds)
+        models = Models(old, document, run.contract.kinds, scale_of(run.policy.score))
         found = list(moved(earlier, now, models, segments))
     except InputError:
         return []

@@ -14,8 +14,8 @@ from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
-from credit_spark.pipeline.promote import promote
-from credit_spark.pipeline.score import check_columns, score
+from credit_spark.pipeline.promote import AUTOMATIC, check_gates, make_champion
+from credit_spark.pipeline.score import check_champion, score
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import check_suites, validate, validate_table
 
@@ -28,7 +28,7 @@ def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = 
     check_suites(run.suites, run.contract)
     champion = run.models.champion(run.as_of)
     if champion and not retrain:
-        check_columns(run.contract, champion)
+        check_champion(run.contract, champion)
     run.step("clean", ingest)
     run.step("validate", validate)
     if retrain or run.models.champion(run.as_of) is None:
@@ -40,19 +40,37 @@ def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = 
 
 
 def renew(run: RunContext) -> None:
-    """Train a model and promote it where it passes its gates; else an existing champion stays.
+    """Train a model; promote it where it passes its gates and promotion is automatic.
+
+    Else an existing champion stays.
 
     Raises:
-        GateError: the model fails its gates, and there is no champion.
+        GateError: there is no champion, and the model fails its gates or waits for a decision.
     """
     champion = run.models.champion(run.as_of)
     try:
         fitted = run.step("train", train)
-        run.step("promote", partial(promote, version=fitted.version))
-    except GateError:
+        run.step("promote", partial(promote_or_wait, version=fitted.version))
+    except GateError as error:
         if champion is None:
-            # The date has no complete run yet. Figures of the refused fit say why it was refused.
+            # The date has no complete run yet. The fit can be promoted; its figures say why not.
             run.tables.publish_alone(METRICS, SCORE_COUNTS)
             run.ledger.note(REFUSED, {})
             raise
-        run.ledger.note("kept", {"model_version": champion.version})
+        run.ledger.note("kept", {"model_version": champion.version, "why": str(error)})
+
+
+def promote_or_wait(run: RunContext, version: str) -> None:
+    """Promote a fit that passes its gates, where the contract says that this is automatic.
+
+    Raises:
+        GateError: it fails a gate, or waits for someone's decision.
+    """
+    if run.contract.promotion == "automatic":
+        make_champion(run, version, AUTOMATIC)
+        return
+    check_gates(run, version)
+    raise GateError(
+        f"the model {version} passes its gates and waits for a decision (promotion is manual): "
+        f"credit-spark promote --model {version} --by NAME --reason TEXT"
+    )

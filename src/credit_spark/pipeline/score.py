@@ -15,9 +15,12 @@ from credit_spark.contract.expressions import columns_of, expression
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.measure import challenger_of
 from credit_spark.pipeline.validate import validate, validate_table
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
+from credit_spark.scoring.inputs import differences
+from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.session import checkpointed
 
@@ -55,13 +58,14 @@ def score(run: RunContext) -> Scored:
         raise InputError(
             f"no model is champion on {run.as_of}; run 'train' and 'promote', or 'nightly'"
         )
-    check_columns(run.contract, champion)
-    contract = run.contract
+    check_champion(run.contract, champion)
+    contract, policy = run.contract, run.policy
     accepted = run.tables.read(loans(contract), "clean")
-    needed = columns_needed(contract, champion, run.models.shadow(run.as_of, champion.version))
+    challenger = challenger_of(run, champion)
+    needed = columns_needed(contract, policy, champion, challenger)
     keep = [name for name in accepted.columns if name in needed]
     # Read by the count here, the suite, the writer and every aggregation of measuring.
-    scored = checkpointed(scores_of(accepted, champion, contract.kinds, keep, contract.loss))
+    scored = checkpointed(scores_of(accepted, champion, policy, contract.kinds, keep))
     decided = decisions_of(scored)
     rows = sum(decided.values())
     expected = run.ledger.facts.get("rows_accepted", rows)
@@ -69,17 +73,27 @@ def score(run: RunContext) -> Scored:
         raise RuntimeError(f"{expected} loans were accepted, and {rows} were scored")
     run.tables.stage(scores(contract), scored)
     shares = {name: decided.get(name, 0) / rows if rows else 0.0 for name in DECISIONS}
-    run.ledger.facts["model_version"] = champion.version
+    run.ledger.facts |= {
+        "model_version": champion.version,
+        "policy_hash": policy.hash,
+        "policy": policy.as_json(),
+    }
     run.ledger.note("score", {"rows": rows, "model_version": champion.version, **shares})
     return Scored(scored, rows)
 
 
-def check_columns(contract: Contract, champion: ModelDocument) -> None:
-    """Make sure that the contract still has every column that the champion reads.
+def check_champion(contract: Contract, champion: ModelDocument) -> None:
+    """Make sure that the contract still has the inputs that the champion was fitted on.
 
     Raises:
-        InputError: with every column that it lacks.
+        InputError: with everything that differs.
     """
+    if champion.inputs and (changed := differences(champion.inputs, contract)):
+        headline = (
+            f"the contract has other inputs than the champion {champion.version} was fitted on; "
+            "put them back, or train a model on the new ones (nightly --retrain)"
+        )
+        raise InputError(listed(headline, changed))
     watched = frozenset[str]().union(*[columns_of(each.sql) for each in champion.watched])
     needed = {*columns_read(champion), *watched} - {LOG_ODDS}
     if lacking := sorted(needed - {*contract.columns, "loan_id", "outcome"}):
@@ -91,14 +105,17 @@ def check_columns(contract: Contract, champion: ModelDocument) -> None:
 
 
 def columns_needed(
-    contract: Contract, champion: ModelDocument, challenger: ModelDocument | None
+    contract: Contract,
+    policy: Policy,
+    champion: ModelDocument,
+    challenger: ModelDocument | None,
 ) -> frozenset[str]:
     """The columns of `loans` that scoring passes on: keys, outcome, and what measuring reads."""
     kinds = contract.kinds
     dated = [contract.observed_on] if contract.observed_on else []
     models = [champion, *([challenger] if challenger else [])]
     return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(
-        *[columns_read(each) for each in models],
+        *[columns_read(each, policy) for each in models],
         *[columns_of(each.sql) for each in champion.watched],
         *[expression(each.sql, kinds).columns for each in contract.analyses.values()],
     )

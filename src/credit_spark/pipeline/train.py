@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.models import Treatment
+from credit_spark.contract.models import Decisions, Treatment
 from credit_spark.contract.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
@@ -15,7 +15,7 @@ from credit_spark.pipeline.book import Book, read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import Trial, chosen_penalty, tried
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.scorecard import wrong_signs
+from credit_spark.scoring.scorecard import at_bound
 from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
@@ -66,7 +66,9 @@ def train(
     for each in trials:
         gates = gates_of(run, each.measured.figures)
         run.models.save(each.document, gates)
-        more = {"reports": reports(each)} if report else {}
+        path = f"{run.tables.folder}/pipelines/{each.document.version}"
+        each.pipeline().write().overwrite().save(path)
+        more = {"reports": reports(each, run.contract.score.decisions)} if report else {}
         summaries.append({**summary(run, book, each, gates), **more})
     first = trials[0].document
     run.ledger.facts["model_version"] = first.version
@@ -105,14 +107,14 @@ def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) ->
         "left_out": [each.name for each in document.left_out],
         **_shown(trial.measured),
         "failed_gates": [str(each) for each in gates if not each.is_passed],
-        "remarks": [*book.remarks, *wrong_signs(document, run.contract)],
+        "remarks": [*book.remarks, *at_bound(document, run.contract)],
     }
 
 
-def reports(trial: Trial) -> list[dict[str, str]]:
+def reports(trial: Trial, decisions: Decisions) -> list[dict[str, str]]:
     """The imbalanced classification report of the held-out folds, at each threshold of PD."""
     cells, document = pooled_cells(trial.measured.cells[CV]), trial.document
-    decisions = document.score.decisions
+
     thresholds = {
         "even odds": ANY_BAD_AT,
         "even odds before calibration, as the treated fit has them": document.treated_even_odds,
@@ -141,7 +143,7 @@ def _write(
     """Replace the figures of what was fitted now; those of another contract's fits go, too."""
     first, *rest = trials
     inflations = [
-        Figure("variance_inflation", value, book.counts.rows, f"feature={name}")
+        Figure("variance_inflation", value, book.training.classes.rows, f"feature={name}")
         for name, value in book.inflations.items()
     ]
     train = [*first.figures["train"], *inflations]

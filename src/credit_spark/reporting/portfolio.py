@@ -29,7 +29,7 @@ def decisions(facts: NightFacts) -> Section:
         if decision == DECISIONS[-1]
     }
     reasons = dict(list(largest_first(declined_for).items())[:MOST_REASONS])
-    plan, says = facts.document.score.decisions, "No loan is declined."
+    plan, says = facts.policy.score.decisions, "No loan is declined."
     if reasons:
         says = (
             f"Loans are approved below a PD of {plan.approve_below:.4g} and declined from "
@@ -50,7 +50,7 @@ def _reasons(reasons: Mapping[str, float]) -> Chart:
 
 
 def _bands(facts: NightFacts) -> Chart:
-    plan = facts.document.score
+    plan = facts.policy.score
     cells: dict[str, list[Cell]] = {name: [] for name in plan.bands}
     for cell in facts.cells:
         cells[band_of(cell.pd, plan)].append(cell)

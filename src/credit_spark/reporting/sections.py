@@ -10,6 +10,7 @@ from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.drift import Profiles
 from credit_spark.reporting.charts import Chart
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.policy import Policy
 
 Row = Mapping[str, Any]
 
@@ -25,6 +26,7 @@ class NightFacts(NamedTuple):
     contract: Contract
     as_of: date
     document: ModelDocument
+    policy: Policy
     run: Row
     cells: Sequence[Cell]
     metrics: Sequence[Row]

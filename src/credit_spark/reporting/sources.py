@@ -57,7 +57,8 @@ def _gaps(facts: NightFacts) -> Chart:
 def model(facts: NightFacts) -> Section:
     """The model that scored the night: its facts and its scorecard."""
     learnt = facts.document.facts
-    rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in scorecard(facts.document)]
+    lines = scorecard(facts.document, facts.policy.score)
+    rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in lines]
     says = (
         f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the night of "
         f"{learnt.as_of}, {learnt.bad:,} of them bad, with the treatment {learnt.treatment}. "

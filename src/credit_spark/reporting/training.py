@@ -12,7 +12,7 @@ from credit_spark.reporting.charts import Chart, bars, largest_first, lines, not
 from credit_spark.reporting.ranking import calibration, curves
 from credit_spark.reporting.sections import Report, Row, Section, Table, counted, plain
 from credit_spark.scoring.document import ModelDocument, Number
-from credit_spark.scoring.scorecard import wrong_signs
+from credit_spark.scoring.scorecard import at_bound
 
 CV = "cv"
 # A figure's heading, its data set and its metric.
@@ -144,7 +144,7 @@ def coefficients(facts: TrainingFacts) -> Section:
         says += f" Left out: {reasons}."
     # What a later contract expects is no expectation of this fit.
     is_same = first.contract_hash == contract_hash(facts.contract)
-    signs = [(each,) for each in wrong_signs(first, facts.contract)] if is_same else []
+    signs = [(each,) for each in at_bound(first, facts.contract)] if is_same else []
     tables = [Table((f"look at ({first.facts.treatment})",), signs)] if signs else []
     return Section("Coefficients", says, [_coefficients(each) for each in facts.fits], tables)
 

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise, repeat
 from math import exp
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.expressions import condition
-from credit_spark.contract.models import Contract, ScorePlan, Treatment
+from credit_spark.contract.models import Reference, Treatment
 from credit_spark.contract.tables import MISSING, OTHER
+from credit_spark.features.columns import ABSENT
+from credit_spark.scoring.inputs import Inputs
 
-# 2: recalibration, elastic_net, refusals; 3: what a feature attains; 4: what is watched.
-FORMAT = 4
+# 5: policy apart from the model, missing indicators, places of bins, inputs.
+FORMAT = 5
+# The format before it, which is read, too.
+WITH_POLICY = 4
 
 
 class Piece(BaseModel):
@@ -25,39 +28,11 @@ class Piece(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Number(Piece):
-    """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null.
-
-    `low` and `high` are the ends of what it attains, where the reasons are held against that.
-    """
-
-    kind: Literal["number"] = "number"
-    name: str
-    sql: str
-    reason: str
-    imputed: float
-    mean: float
-    deviation: float
-    coefficient: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def best(self) -> float:
-        """The least term that the feature attains."""
-        ends = [self.mean if end is None else end for end in (self.low, self.high)]
-        return min((end - self.mean) * self.slope for end in ends)
-
-    @property
-    def slope(self) -> float:
-        """Change of the log-odds by one unit of the value."""
-        return self.coefficient / self.deviation if self.deviation else 0.0
-
-
 class Level(Piece):
-    """One text of a categorical feature: an indicator, scaled like a number.
+    """One text of a categorical feature, or one bin: an indicator, scaled like a number.
 
     `members` are the texts of the contract's feature that it stands for, where it is a bin of them.
+    `place` is the order of a bin of numbers; bins of missing and special values have none.
     """
 
     text: str
@@ -65,6 +40,7 @@ class Level(Piece):
     deviation: float
     coefficient: float
     members: tuple[str, ...] = ()
+    place: int | None = None
 
     @property
     def slope(self) -> float:
@@ -72,38 +48,99 @@ class Level(Piece):
         return self.coefficient / self.deviation if self.deviation else 0.0
 
 
+class Number(Piece):
+    """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null.
+
+    `missing` is the indicator of a missing value, where the model has one: it adds its slope to the
+    term of `imputed`. `low` and `high` are the ends of the middle nine tenths of the values.
+    """
+
+    kind: Literal["number"] = "number"
+    name: str
+    sql: str
+    imputed: float
+    mean: float
+    deviation: float
+    coefficient: float
+    low: float | None = None
+    high: float | None = None
+    missing: Level | None = None
+
+    @property
+    def slope(self) -> float:
+        """Change of the log-odds by one unit of the value."""
+        return self.coefficient / self.deviation if self.deviation else 0.0
+
+    @property
+    def shift(self) -> float:
+        """What is taken off the term of a known value, so that the mean term is zero."""
+        return self.missing.slope * self.missing.mean if self.missing else 0.0
+
+    @property
+    def of_missing(self) -> float:
+        """Term of a missing value."""
+        added = self.missing.slope if self.missing else 0.0
+        return (self.imputed - self.mean) * self.slope - self.shift + added
+
+    def reference(self, against: Reference) -> tuple[float, float]:
+        """The value that reasons hold a loan against, and its term."""
+        if against == "mean":
+            return self.mean, 0.0
+        ends = [self.mean if end is None else end for end in (self.low, self.high)]
+        best = min(ends, key=lambda end: (end - self.mean) * self.slope)
+        return best, (best - self.mean) * self.slope - self.shift
+
+
 class Category(Piece):
-    """A categorical feature; a text that is none of its levels has the term of none."""
+    """A categorical feature, or a binned one; any other text has the term of no level.
+
+    `home` is the place of the bin that the mean of a number is in.
+    """
 
     kind: Literal["category"] = "category"
     name: str
     sql: str
-    reason: str
     levels: tuple[Level, ...]
+    home: int | None = None
 
     @property
     def unseen(self) -> float:
         """Term of a text that training has not seen."""
         return -sum(level.slope * level.mean for level in self.levels)
 
-    @property
-    def best(self) -> float:
-        """The least term that the feature attains."""
-        return min((self.unseen + level.slope for level in self.levels), default=self.unseen)
+    def reference(self, against: Reference) -> tuple[int | None, float]:
+        """The place of the bin that reasons hold a loan against, and its term."""
+        if against == "mean":
+            return self.home, 0.0
+        found = min(self.levels, key=lambda each: each.slope, default=None)
+        return (found.place, self.unseen + found.slope) if found else (None, self.unseen)
 
 
 Term = Annotated[Number | Category, Field(discriminator="kind")]
 
 
+def slots_of(term: Number | Category) -> Sequence[Number | Level]:
+    """The parts of a term that stand for a slot of the fit's vector, in order."""
+    if isinstance(term, Category):
+        return term.levels
+    return [term, *([term.missing] if term.missing else [])]
+
+
 def multiplied(term: Number | Category, factors: Iterator[float]) -> Number | Category:
-    """The same with coefficients multiplied, each by the next factor."""
-    if isinstance(term, Number):
-        return term.model_copy(update={"coefficient": term.coefficient * next(factors)})
-    levels = tuple(
-        each.model_copy(update={"coefficient": each.coefficient * next(factors)})
-        for each in term.levels
-    )
-    return term.model_copy(update={"levels": levels})
+    """The same with coefficients multiplied, each by the next factor.
+
+    A number has one, then its missing indicator; a category one for each level.
+    """
+
+    def level(given: Level) -> Level:
+        return given.model_copy(update={"coefficient": given.coefficient * next(factors)})
+
+    if isinstance(term, Category):
+        return term.model_copy(update={"levels": tuple(map(level, term.levels))})
+    own: dict[str, Any] = {"coefficient": term.coefficient * next(factors)}
+    if term.missing:
+        own["missing"] = level(term.missing)
+    return term.model_copy(update=own)
 
 
 class LeftOut(Piece):
@@ -111,23 +148,6 @@ class LeftOut(Piece):
 
     name: str
     why: str
-
-
-class Refusal(Piece):
-    """A hard rule: loans for which its SQL holds are declined, for its reason."""
-
-    name: str
-    sql: str
-    reason: str
-
-
-def refusals(contract: Contract) -> tuple[Refusal, ...]:
-    """The contract's hard rules, compiled."""
-    kinds = {name: promise.kind for name, promise in contract.columns.items()}
-    return tuple(
-        Refusal(name=name, sql=condition(rule.sql, kinds).sql, reason=rule.reason)
-        for name, rule in contract.decline_if.items()
-    )
 
 
 class Facts(Piece):
@@ -146,10 +166,9 @@ class Facts(Piece):
 
 
 class HeldOut(Piece):
-    """What the model came to: AUC on held-out folds, the share of its own loans it approves."""
+    """What the model came to on held-out folds: its AUC."""
 
     auc: float | None
-    approval_rate: float
 
 
 class Recalibration(Piece):
@@ -199,7 +218,7 @@ class Watched(Piece):
 
 
 class ModelDocument(Piece):
-    """A fitted model.
+    """A fitted model. What a lender decides by it, and how it is worded, is in the Policy.
 
     log-odds of bad = recalibration.intercept + recalibration.slope
         * (intercept - offset + the sum of the features' terms)
@@ -213,16 +232,19 @@ class ModelDocument(Piece):
     intercept: float
     offset: float
     recalibration: Recalibration = Recalibration()
-    score: ScorePlan
-    refusals: tuple[Refusal, ...] = ()
+    inputs: Inputs | None = None
     watched: tuple[Watched, ...] = ()
     held_out: HeldOut | None = None
     facts: Facts
+    known_as: str | None = None
 
     @property
     def version(self) -> str:
-        """Twelve hexadecimal digits that are the same for the same model and no other."""
-        return hashlib.sha256(self.as_json().encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that are the same for the same model and no other.
+
+        A document of an earlier format keeps the version that it was stored under.
+        """
+        return self.known_as or hashlib.sha256(self.as_json().encode()).hexdigest()[:12]
 
     @property
     def constant(self) -> float:
@@ -237,12 +259,6 @@ class ModelDocument(Piece):
         return tuple(multiplied(each, slope) for each in self.features)
 
     @property
-    def references(self) -> tuple[float, ...]:
-        """Of each feature the term that its reason is held against; the mean's is zero."""
-        is_best = self.score.reference == "best"
-        return tuple(each.best if is_best else 0.0 for each in self.terms)
-
-    @property
     def treated_even_odds(self) -> float:
         """The PD of a loan that the treated fit, not yet calibrated, gives even odds."""
         return self.recalibration.pd(-self.offset)
@@ -255,14 +271,35 @@ class ModelDocument(Piece):
             InputError: another version of credit-spark wrote it.
         """
         given = json.loads(text)
+        if given["format"] == WITH_POLICY:
+            version = hashlib.sha256(text.encode()).hexdigest()[:12]
+            return cls.model_validate({**_without_policy(given), "known_as": version})
         if given["format"] != FORMAT:
             raise InputError(
                 f"a model in this warehouse was fitted by another version of credit-spark (its "
-                f"document has format {given['format']}, this one reads {FORMAT}); run 'train' and "
-                "'promote' in a new --warehouse, or go on with that version"
+                f"document has format {given['format']}, this one reads {FORMAT}); train a model "
+                "with this version (nightly --retrain), or go on with that version"
             )
         return cls.model_validate(given)
 
     def as_json(self) -> str:
         """The document as stored."""
         return self.model_dump_json()
+
+
+def _without_policy(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of the format before: its policy is the contract's now, its inputs are unknown."""
+    kept = {name: value for name, value in given.items() if name not in ("score", "refusals")}
+    kept["held_out"] = {"auc": given["held_out"]["auc"]} if given["held_out"] else None
+    return {**kept, "format": FORMAT, "features": [*map(_without_reason, given["features"])]}
+
+
+def _without_reason(term: Mapping[str, Any]) -> dict[str, Any]:
+    """A term of the format before, whose level of absent texts was named MISSING."""
+    kept = {name: value for name, value in term.items() if name != "reason"}
+    if term["kind"] == "category" and f"'{MISSING}'" not in term["sql"]:
+        named = {MISSING: ABSENT}
+        kept["levels"] = [
+            {**each, "text": named.get(each["text"], each["text"])} for each in term["levels"]
+        ]
+    return kept

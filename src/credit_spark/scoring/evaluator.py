@@ -10,23 +10,21 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from credit_spark.contract.dialects import quoted
 from credit_spark.contract.models import Kind
 from credit_spark.contract.tables import REASONS, TYPES
+from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.sql import columns_read, quoted, record_sql
+from credit_spark.scoring.policy import Policy
+from credit_spark.scoring.sql import columns_read, record_sql
 
 
 class Contribution(NamedTuple):
-    """A feature's part of a score: its value, its term of the log-odds of bad, the reason.
-
-    `cost` is the term less that of the contract's reference.
-    """
+    """A feature's part of a score: its value, and its term of the log-odds of bad."""
 
     feature: str
     value: float | str | None
     term: float
-    cost: float
-    reason: str
 
 
 class Score(NamedTuple):
@@ -42,18 +40,18 @@ class Score(NamedTuple):
 
 
 class RecordScorer:
-    """A model document ready to score single loans; several threads may use it."""
+    """A model and a policy ready to score single loans; several threads may use it."""
 
-    def __init__(self, document: ModelDocument, kinds: Mapping[str, Kind]) -> None:
-        """Prepare the SQL of a document; `kinds` are those of the contract's columns."""
+    def __init__(self, document: ModelDocument, policy: Policy, kinds: Mapping[str, Kind]) -> None:
+        """Prepare the SQL; `kinds` are those of the contract's columns."""
         self._document = document
-        self._columns = columns_read(document)
+        self._columns = columns_read(document, policy)
         parameters = [
             f"cast(${nth} as {TYPES[kinds[name]]}) as {quoted(name, 'duckdb')}"
             for nth, name in enumerate(self._columns, start=1)
         ]
         loan = ", ".join(["cast(null as varchar) as loan_id", *parameters])
-        scored = record_sql(document, kinds, "duckdb")
+        scored = record_sql(document, policy, kinds, "duckdb")
         sql = f"with loans as (select {loan}) select * from (\n{scored})"  # noqa: S608
         # One row is no work for several threads.
         self._connection = duckdb.connect(config={"threads": 1})
@@ -68,12 +66,14 @@ class RecordScorer:
             names = [each[0] for each in cursor.description or ()]
             (values,) = cursor.fetchall()
         row = dict(zip(names, values, strict=True))
-        held = zip(self._document.features, self._document.references, strict=True)
-        contributions = []
-        for each, reference in held:
-            value, term = row[f"v_{each.name}"], row[f"f_{each.name}"]
-            part = Contribution(each.name, value, term, term - reference, each.reason)
-            contributions.append(part)
+        contributions = tuple(
+            Contribution(each.name, _known(row[f"v_{each.name}"]), row[f"f_{each.name}"])
+            for each in self._document.features
+        )
         reasons = tuple(row[name] for name in REASONS if row[name] is not None)
         scored = {name: row[name] for name in ("log_odds", "pd", "points", "band", "decision")}
-        return Score(**scored, reasons=reasons, contributions=tuple(contributions))
+        return Score(**scored, reasons=reasons, contributions=contributions)
+
+
+def _known(value: float | str | None) -> float | str | None:
+    return None if value == ABSENT else value

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.models import Kind, Loss
+from credit_spark.contract.models import Kind
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.sql import scoring_sql, terms_sql
+from credit_spark.scoring.policy import Policy
+from credit_spark.scoring.sql import log_odds_sql, scoring_sql, terms_sql
 
 Kinds = Mapping[str, Kind]
 
@@ -14,12 +15,19 @@ Kinds = Mapping[str, Kind]
 def scores_of(
     loans: DataFrame,
     document: ModelDocument,
+    policy: Policy,
     kinds: Kinds,
     keep: Sequence[str],
-    loss: Loss | None = None,
 ) -> DataFrame:
     """Each loan's `keep` columns and score, as in `scoring_sql`; `kinds` are those of `loans`."""
-    return selected(loans, scoring_sql(document, kinds, "spark", keep, loss))
+    return selected(loans, scoring_sql(document, policy, kinds, "spark", keep))
+
+
+def log_odds_of(
+    loans: DataFrame, document: ModelDocument, kinds: Kinds, keep: Sequence[str]
+) -> DataFrame:
+    """Each loan's `keep` columns and its `log_odds` of bad, within WIDEST_LOG_ODDS."""
+    return selected(loans, log_odds_sql(document, kinds, "spark", keep))
 
 
 def terms_of(

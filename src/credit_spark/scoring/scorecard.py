@@ -5,16 +5,19 @@ Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
 """
 
 from collections.abc import Iterator, Sequence
-from math import floor
+from math import floor, fsum
 from typing import NamedTuple
 
-from credit_spark.contract.models import Contract
-from credit_spark.scoring.document import ModelDocument, Number
+from credit_spark.contract.models import Contract, ScorePlan
+from credit_spark.contract.tables import MISSING
+from credit_spark.features.columns import label_of
+from credit_spark.scoring.document import ModelDocument, Number, slots_of
 from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.scale import scale_of
 
 # Parts of a loan's points are told to a tenth.
 PARTS = 10
+BOUND = "bound of the score"
 
 
 class Row(NamedTuple):
@@ -25,18 +28,19 @@ class Row(NamedTuple):
     points: float
 
 
-def scorecard(document: ModelDocument) -> Iterator[Row]:
+def scorecard(document: ModelDocument, plan: ScorePlan) -> Iterator[Row]:
     """Every line, in the contract's order: the base, each number, each text's levels."""
-    scale = scale_of(document.score)
+    scale = scale_of(plan)
     base = scale.at_even_odds - scale.a_unit * document.constant
     yield Row("base", "every feature at its mean", base)
     for term in document.terms:
         if isinstance(term, Number):
             more = f"{term.deviation:.4g} more (one deviation; mean {term.mean:.4g})"
             yield Row(term.name, more, -scale.a_unit * term.coefficient)
+            yield Row(term.name, MISSING, -scale.a_unit * term.of_missing)
             continue
         for level in term.levels:
-            yield Row(term.name, level.text, -scale.a_unit * (term.unseen + level.slope))
+            yield Row(term.name, label_of(level.text), -scale.a_unit * (term.unseen + level.slope))
         yield Row(term.name, "any other", -scale.a_unit * term.unseen)
 
 
@@ -48,16 +52,20 @@ class Part(NamedTuple):
     points: float
 
 
-def parts(score: Score, document: ModelDocument) -> list[Part]:
+def parts(score: Score, document: ModelDocument, plan: ScorePlan) -> list[Part]:
     """The base and each feature's points of a loan, to a tenth: they add up to its points exactly.
 
-    The largest remainders are rounded up (Hamilton's method).
+    The largest remainders are rounded up (Hamilton's method). Where the log-odds are bounded, what
+    that takes away is a part of its own, so that each feature has what it really adds.
     """
-    scale = scale_of(document.score)
+    scale = scale_of(plan)
     base = scale.at_even_odds - scale.a_unit * document.constant
     exact = [base, *(-scale.a_unit * each.term for each in score.contributions)]
-    tenths = apportioned(exact, score.points)
     values = [("base", ""), *((each.feature, _said(each.value)) for each in score.contributions)]
+    if abs(score.points - fsum(exact)) > 1:
+        exact.append(score.points - fsum(exact))
+        values.append((BOUND, ""))
+    tenths = apportioned(exact, score.points)
     return [Part(*value, own / PARTS) for value, own in zip(values, tenths, strict=True)]
 
 
@@ -82,20 +90,12 @@ def _said(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def wrong_signs(document: ModelDocument, contract: Contract) -> Iterator[str]:
-    """Remarks on coefficients that say the opposite of what the contract expects."""
+def at_bound(document: ModelDocument, contract: Contract) -> Iterator[str]:
+    """Remarks on features that the data would have go against what the contract expects."""
     for each in document.features:
-        feature = contract.features[each.name]
-        if isinstance(each, Number):
-            change, what = each.coefficient, "coefficient"
-        else:
-            # Bins of a number rise, after those that stand apart: missing, then special.
-            bins = each.levels[1 + len(feature.special) :]
-            change = bins[-1].slope - bins[0].slope if bins else 0.0
-            what = "from the lowest bin to the highest"
-        found = "increases_risk" if change > 0 else "lowers_risk"
-        if feature.expect and change and found != feature.expect:
+        slopes = [slot.slope for slot in slots_of(each)]
+        if contract.features[each.name].expect and not any(slopes):
             yield (
-                f"{each.name}: the fit says that it {found}, the contract expects {feature.expect} "
-                f"({what} {change:+.3f})"
+                f"{each.name}: the fit would not have it {contract.features[each.name].expect}, "
+                "so it has no weight, and gives no reason"
             )

@@ -1,59 +1,78 @@
 """The SQL of a model document: what the batch runs on Spark and `export` writes for other engines.
 
 The input is a table `loans` with the contract's columns; the output has one row per loan. Each
-common table expression is one step of the score: features, known values, terms of the log-odds,
-their sum, the PD, and the most costly features one by one. Every row hangs on its own loan only.
+common table expression is one step of the score: features, known values, terms of the log-odds
+and costs of reasons, their sum, the PD, and the most costly reasons one by one. Every row depends
+on its own loan only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from functools import cached_property
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.tokenizer_core import TokenType
 
+from credit_spark.contract.dialects import Dialect, quoted, translated
 from credit_spark.contract.expressions import columns_of
-from credit_spark.contract.models import Kind, Loss
-from credit_spark.contract.tables import EXPECTED_LOSS, MISSING, REASONS
+from credit_spark.contract.models import Kind
+from credit_spark.contract.tables import EXPECTED_LOSS, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
-from credit_spark.features.columns import LARGEST
+from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
+from credit_spark.scoring.policy import Policy
+from credit_spark.scoring.reasons import costs
 from credit_spark.scoring.scale import scale_of
 
-Dialect = Literal["spark", "duckdb", "postgres"]
 # PostgreSQL would else put each step's expressions into the next, and again into the one after.
 AS = {"spark": "as", "duckdb": "as", "postgres": "as materialized"}
+TEXTS = {"spark": "string", "duckdb": "varchar", "postgres": "text"}
 DOUBLES = {"spark": "double", "duckdb": "double", "postgres": "double precision"}
 LOAN_ID = ("loan_id",)
 # A contract's column begins with a letter, so no column that is kept has this name.
 EXPOSURE = "_exposure"
-LAST = f"placed_{len(REASONS)}"
+# A cost is ranked in such parts of a unit of log-odds, and at most so many units.
+COST_PARTS, MOST_COST = 1e9, 1e4
+LAST = f"ranked_{len(REASONS)}"
 Term = Number | Category
 Steps = dict[str, Sequence[str]]
 
 
 def scoring_sql(
     document: ModelDocument,
+    policy: Policy,
     kinds: Mapping[str, Kind],
     dialect: Dialect,
     keep: Sequence[str] = LOAN_ID,
-    loss: Loss | None = None,
 ) -> str:
     """The SELECT that scores a table `loans`.
 
     Columns: those of `keep` as they are in `loans`; `log_odds` of bad, within WIDEST_LOG_ODDS;
     `pd` (0 to 1), `points` (int), `band`, `decision`, `reason_1` to `reason_4` (null where no
-    further feature costs points); `expected_loss` where the contract has a `loss`;
-    `model_version`. `kinds` are those of the contract's columns.
+    further reason costs points); `expected_loss` where the policy has a `loss`; `model_version`
+    and `policy_hash`. `kinds` are those of the contract's columns.
     """
-    statement = _Statement(document, kinds, dialect, keep, loss)
+    statement = _Statement(document, kinds, dialect, keep, policy)
     columns = [*statement.kept, *statement.score()]
-    if loss:
-        columns.append(f"pd * {EXPOSURE} * {_number(loss.given_default)} as {EXPECTED_LOSS}")
+    if policy.loss:
+        columns.append(f"pd * {EXPOSURE} * {_number(policy.loss.given_default)} as {EXPECTED_LOSS}")
     columns.append(f"{statement.text(document.version)} as model_version")
+    columns.append(f"{statement.text(policy.hash)} as policy_hash")
     return statement.select(statement.scoring_steps(), columns, f"from {LAST}")
+
+
+def log_odds_sql(
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    dialect: Dialect,
+    keep: Sequence[str] = LOAN_ID,
+) -> str:
+    """The SELECT of `keep`, then the `log_odds` of bad, within WIDEST_LOG_ODDS."""
+    statement = _Statement(document, kinds, dialect, keep)
+    return statement.select(
+        {**statement.term_steps(), "summed": statement.summed()},
+        [*statement.kept, "log_odds"],
+        "from summed",
+    )
 
 
 def terms_sql(
@@ -68,14 +87,16 @@ def terms_sql(
     return statement.select(statement.term_steps(), columns, "from terms")
 
 
-def record_sql(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+def record_sql(
+    document: ModelDocument, policy: Policy, kinds: Mapping[str, Kind], dialect: Dialect
+) -> str:
     """The SELECT that explains the score of the one row that `loans` has.
 
     Columns: those of `scoring_sql` from `log_odds` to `reason_4`; of each feature its value as
     `v_<feature>` and its term of the log-odds as `f_<feature>`. A value that is a number is null
-    where it is null or not finite; one that is a text is MISSING where it is null.
+    where it is null or not finite; one that is a text is ABSENT where it is null.
     """
-    statement = _Statement(document, kinds, dialect)
+    statement = _Statement(document, kinds, dialect, policy=policy)
     terms, values = statement.features, [f"v_{each.name}" for each in document.features]
     valued = [f"{term} as {value}" for term, value in zip(terms, values, strict=True)]
     steps = {
@@ -87,9 +108,9 @@ def record_sql(document: ModelDocument, kinds: Mapping[str, Kind], dialect: Dial
     return statement.select(steps, columns, f"from {LAST}, valued, explained")
 
 
-def columns_read(document: ModelDocument) -> list[str]:
-    """The columns of `loans` that a document's features and hard rules read, in order of name."""
-    pieces = (*document.features, *document.refusals)
+def columns_read(document: ModelDocument, policy: Policy | None = None) -> list[str]:
+    """The columns of `loans` that features and a policy's hard rules read, in order of name."""
+    pieces = (*document.features, *(policy.refusals if policy else ()))
     return sorted({column for each in pieces for column in columns_of(each.sql)})
 
 
@@ -98,40 +119,18 @@ def column_of(term: Term) -> str:
     return f"f_{term.name}"
 
 
-def quoted(name: str, dialect: Dialect) -> str:
-    """A column's name in SQL, quoted where it is a key word."""
-    (token,) = sqlglot.tokenize(name, read=dialect)
-    is_plain = token.token_type == TokenType.VAR
-    return str(exp.to_identifier(name, quoted=not is_plain).sql(dialect=dialect))
-
-
-def translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
-    """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
-    tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_portable, kinds=kinds))
-    return str(tree.sql(dialect=dialect))
-
-
-def _portable(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
-    """A node without what a translation would leave open: a failing cast, zero as a divisor."""
-    if isinstance(node, exp.Div):
-        node.set("safe", False)
-    if isinstance(node, exp.TryCast):
-        value = node.this
-        if isinstance(value, exp.Column) and kinds.get(value.name) == "flag":
-            value = exp.Case().when(value.copy(), "1").when(exp.not_(value.copy()), "0")
-        return exp.Cast(this=value, to=node.args["to"])
-    return node
-
-
 @dataclass(frozen=True)
 class _Statement:
-    """The steps and columns of a document's SQL in a dialect; each loan's `keep` are carried."""
+    """The steps and columns of a document's SQL in a dialect; each loan's `keep` are carried.
+
+    Without a policy there are terms alone.
+    """
 
     document: ModelDocument
     kinds: Mapping[str, Kind]
     dialect: Dialect
     keep: Sequence[str] = LOAN_ID
-    loss: Loss | None = None
+    policy: Policy | None = None
 
     @property
     def kept(self) -> list[str]:
@@ -141,15 +140,30 @@ class _Statement:
     def features(self) -> list[str]:
         return [column_of(each) for each in self.document.features]
 
+    @cached_property
+    def rules(self) -> dict[str, list[str]]:
+        """By reason text the hard rules for it, in the contract's order: SQL that holds."""
+        found: dict[str, list[str]] = {}
+        for each in self.policy.refusals if self.policy else ():
+            compiled = translated(each.sql, self.kinds, self.dialect)
+            found.setdefault(each.reason, []).append(f"({compiled})")
+        return found
+
+    @cached_property
+    def costs(self) -> dict[str, list[str]]:
+        """By reason text what it costs, as SQL, feature by feature."""
+        return costs(self.document, self.policy, self.text, _number) if self.policy else {}
+
     @property
-    def rules(self) -> list[str]:
-        """The columns that say whether a hard rule holds."""
-        return [f"_refused_{nth}" for nth, _ in enumerate(self.document.refusals, start=1)]
+    def refused(self) -> list[str]:
+        """The columns that are 1 where a loan is declined for a reason text."""
+        return [f"_refused_{nth}" for nth, _ in enumerate(self.rules, start=1)]
 
     @property
     def carried(self) -> list[str]:
         """The columns that each step hands on beside the features."""
-        return [*self.kept, *([EXPOSURE] if self.loss else []), *self.rules]
+        is_loss = self.policy and self.policy.loss
+        return [*self.kept, *([EXPOSURE] if is_loss else []), *self.refused]
 
     def select(self, steps: Steps, columns: Sequence[str], source: str) -> str:
         """The steps as common table expressions, and the final SELECT."""
@@ -169,27 +183,33 @@ class _Statement:
 
     def scoring_steps(self) -> Steps:
         """The steps from `loans` to the highest costs, the last of which is LAST."""
-        total = " + ".join([_number(self.document.constant), *self.features])
-        widest = _number(WIDEST_LOG_ODDS)
-        bounded = f"greatest(least({total}, {widest}), -{widest})"
         return {
             **self.term_steps(),
-            "summed": [f"select *, {bounded} as log_odds", "from terms"],
-            "judged": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
-            **self._cost_steps(),
+            "summed": self.summed(),
+            "scored": ["select *, 1e0 / (1e0 + exp(-log_odds)) as pd", "from summed"],
+            **self._ranking_steps(),
         }
 
+    def summed(self) -> list[str]:
+        """The step that adds up the terms, within the widest log-odds."""
+        total = " + ".join([_number(self.document.constant), *self.features])
+        widest = _number(WIDEST_LOG_ODDS)
+        return [
+            f"select *, greatest(least({total}, {widest}), -{widest}) as log_odds",
+            "from terms",
+        ]
+
     def term_steps(self) -> Steps:
-        """The steps from `loans` to each feature's term."""
-        terms, rules = self.document.terms, self.document.refusals
-        exposure = (
-            [f"{quoted(self.loss.exposure, self.dialect)} as {EXPOSURE}"] if self.loss else []
-        )
-        compiled = [translated(each.sql, self.kinds, self.dialect) for each in (*terms, *rules)]
-        cases = [f"case when {sql} then 1 else 0 end" for sql in compiled[len(terms) :]]
-        given = _named([*compiled[: len(terms)], *cases], [*self.features, *self.rules])
+        """The steps from `loans` to each feature's term, and to what each reason costs."""
+        terms = self.document.terms
+        loss = self.policy.loss if self.policy else None
+        exposure = [f"{quoted(loss.exposure, self.dialect)} as {EXPOSURE}"] if loss else []
+        compiled = [translated(each.sql, self.kinds, self.dialect) for each in terms]
+        cases = [f"case when {' or '.join(own)} then 1 else 0 end" for own in self.rules.values()]
+        given = _named([*compiled, *cases], [*self.features, *self.refused])
         known = _named(map(self._known, terms), self.features)
         added = _named(map(self._term, terms), self.features)
+        costs_ = [" + ".join(own) for own in self.costs.values()]
         return {
             "features": [
                 "-- the contract's features and hard rules",
@@ -201,22 +221,29 @@ class _Statement:
             ],
             "terms": [
                 "-- what each feature adds to the log-odds of bad; zero at the portfolio's mean",
-                *_listed("select", [*self.carried, *added], "from known"),
+                *(["-- and what each reason costs, where it may be stated"] if costs_ else []),
+                *_listed(
+                    "select", [*self.carried, *added, *_named(costs_, self._cost_columns)],
+                    "from known",
+                ),
             ],
-        }
+        }  # fmt: skip
+
+    @property
+    def _cost_columns(self) -> list[str]:
+        return [f"_cost_{nth}" for nth, _ in enumerate(self.costs, start=1)]
 
     def _known(self, term: Term) -> str:
         own = column_of(term)
         if isinstance(term, Category):
-            return f"coalesce({own}, {self.text(MISSING)})"
+            return f"coalesce({own}, {self.text(ABSENT)})"
         largest = f"{LARGEST!r}".replace("e+", "e")
         return f"case when {own} between -{largest} and {largest} then {own} end"
 
     def _term(self, term: Term) -> str:
         own = column_of(term)
         if isinstance(term, Number):
-            known = f"coalesce({own}, {_number(term.imputed)})"
-            return f"({known} - {_number(term.mean)}) * {_number(term.slope)}"
+            return self._number_term(term)
         cases = " ".join(
             f"when {self.text(level.text)} then {_number(term.unseen + level.slope)}"
             for level in term.levels
@@ -225,56 +252,67 @@ class _Statement:
         chosen = f"case {own} {cases} else {unseen} end" if cases else unseen
         return f"cast({chosen} as {DOUBLES[self.dialect]})"
 
-    def _cost_steps(self) -> Steps:
-        """Of each reason: the highest cost, whose it is, and the costs without it.
+    def _number_term(self, term: Number) -> str:
+        own, slope = column_of(term), _number(term.slope)
+        if term.missing is None:
+            return f"(coalesce({own}, {_number(term.imputed)}) - {_number(term.mean)}) * {slope}"
+        known = f"({own} - {_number(term.mean)}) * {slope} - {_number(term.shift)}"
+        return f"case when {own} is null then {_number(term.of_missing)} else {known} end"
 
-        Of equal costs the first in the contract's order is chosen, then the next. A chosen cost
-        becomes 0, which is no reason, not null: Spark's code for values that are never null is
-        half as long.
+    def _ranking_steps(self) -> Steps:
+        """The highest cost, then the highest below it, and so on: as many as there are reasons.
+
+        A rank is a cost in whole parts and, in its last digits, the place of its text: so ranks
+        differ, and of equal costs the first in the contract's order comes first. 0 is no reason.
         """
-        held = zip(self.features, self.document.references, strict=True)
-        costs = [f"({own} - {_number(best)})" if best else own for own, best in held] or ["0e0"]
-        carried = [*self.carried, "log_odds", "pd"]
-        source = "judged"
-        steps: Steps = {}
+        texts, size = [*self.costs], len(self.costs) + 1
+        ranks, ranked = [f"_rank_{nth}" for nth, _ in enumerate(texts, start=1)] or ["0"], []
+        for nth, (text, cost) in enumerate(zip(texts, self._cost_columns, strict=True)):
+            whole = f"cast(floor(least({cost}, {_number(MOST_COST)}) * {_number(COST_PARTS)})"
+            is_free = f" and {self._refused_for(text)} = 0" if text in self.rules else ""
+            ranked.append(
+                f"case when {cost} > 0{is_free} then {whole} as bigint) * {size} + "
+                f"{len(texts) - nth} else 0 end as {ranks[nth]}"
+            )
+        steps: Steps = {
+            "ranked": _listed("select", [*self.carried, "log_odds", "pd", *ranked], "from scored")
+        }
+        source = "ranked"
         for nth, _ in enumerate(REASONS, start=1):
-            top, place = f"_cost_{nth}", f"_place_{nth}"
-            highest = f"greatest({', '.join(costs)})" if len(costs) > 1 else costs[0]
-            cases = [f"when {cost} = {top} then {at}" for at, cost in enumerate(costs, start=1)]
-            carried += [top, place]
-            left = [
-                f"case when {place} = {at} then 0e0 else {cost} end as _left_{at}"
-                for at, cost in enumerate(costs, start=1)
-            ]
-            steps |= {
-                f"dearest_{nth}": [f"select *, {highest} as {top}", f"from {source}"],
-                f"placed_{nth}": [
-                    *_listed("select *, case", cases, f"else 0 end as {place}", between=""),
-                    f"from dearest_{nth}",
-                ],
-                f"left_{nth}": _listed("select", [*carried, *left], f"from placed_{nth}"),
-            }
-            source = f"left_{nth}"
-            costs = [f"_left_{at}" for at, _ in enumerate(costs, start=1)]
-        del steps[source]
+            left = ranks
+            if nth > 1:
+                left = [
+                    f"case when {each} < _top_{nth - 1} then {each} else 0 end" for each in left
+                ]
+            highest = _listed("greatest(", left, ")") if len(left) > 1 else left
+            steps[f"ranked_{nth}"] = [
+                "select *,", *[f"  {line}" for line in highest[:-1]],
+                f"  {highest[-1]} as _top_{nth}", f"from {source}",
+            ]  # fmt: skip
+            source = f"ranked_{nth}"
         return steps
+
+    def _refused_for(self, text: str) -> str:
+        return f"_refused_{[*self.rules].index(text) + 1}"
 
     def score(self) -> list[str]:
         """Log-odds, PD, points, band, decision and reasons."""
-        scale, plan, rules = scale_of(self.document.score), self.document.score, self.rules
+        assert self.policy is not None
+        plan, refused = self.policy.score, self.refused
+        scale = scale_of(plan)
         exact = f"{_number(scale.at_even_odds)} - {_number(scale.a_unit)} * log_odds"
         *lower, (last, _) = plan.bands.items()
         bands = " ".join(
             f"when pd < {_number(below)} then {self.text(name)}" for name, below in lower
         )
-        refused = f"when {' + '.join(rules)} > 0 then 'decline' " if rules else ""
+        declined = f"when {' + '.join(refused)} > 0 then 'decline' " if refused else ""
         reasons = [self._reason(nth) for nth, _ in enumerate(REASONS, start=1)]
         return [
             "log_odds",
             "pd",
             f"cast(floor({exact} + 0.5e0) as integer) as points",
             f"{f'case {bands} else {self.text(last)} end' if bands else self.text(last)} as band",
-            f"case {refused}when pd < {_number(plan.decisions.approve_below)} then 'approve' "
+            f"case {declined}when pd < {_number(plan.decisions.approve_below)} then 'approve' "
             f"when pd >= {_number(plan.decisions.decline_from)} then 'decline' else 'review' end "
             "as decision",
             *_named(reasons, REASONS),
@@ -282,27 +320,29 @@ class _Statement:
 
     def _reason(self, nth: int) -> str:
         """The nth reason: of the hard rules that hold, in their order, then of highest costs."""
-        rules = self.rules
-        if not rules:
-            return self._cost(nth)
-        held = [" + ".join(rules[:until]) for until in range(1, len(rules) + 1)]
+        columns = self.refused
+        if not columns:
+            return self._costly(nth)
+        held = [" + ".join(columns[:until]) for until in range(1, len(columns) + 1)]
         refused = " ".join(
-            f"when {rule} = 1 and {before} = {nth} then {self.text(each.reason)}"
-            for rule, before, each in zip(rules, held, self.document.refusals, strict=True)
+            f"when {column} = 1 and {before} = {nth} then {self.text(text)}"
+            for column, before, text in zip(columns, held, self.rules, strict=True)
         )
         after = " ".join(
-            f"when {held[-1]} = {count} then {self._cost(nth - count)}"
-            for count in range(min(nth, len(rules) + 1))
+            f"when {held[-1]} = {count} then {self._costly(nth - count)}"
+            for count in range(min(nth, len(columns) + 1))
         )
         return f"case {refused} {after} end"
 
-    def _cost(self, nth: int) -> str:
+    def _costly(self, nth: int) -> str:
         """The reason of the nth highest cost, null where it costs nothing."""
-        texts = " ".join(
-            f"when {place} then {self.text(each.reason)}"
-            for place, each in enumerate(self.document.features, start=1)
+        size = len(self.costs) + 1
+        whens = " ".join(
+            f"when {size - 1 - place} then {self.text(text)}"
+            for place, text in enumerate(self.costs)
         )
-        return f"case when _cost_{nth} > 0 then case _place_{nth} {texts} end end"
+        nothing = f"cast(null as {TEXTS[self.dialect]})"
+        return f"case _top_{nth} % {size} {whens} end" if whens else nothing
 
     def text(self, value: str) -> str:
         return str(exp.Literal.string(value).sql(dialect=self.dialect))

@@ -9,6 +9,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DECISIONS, REASONS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer, Score
+from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.scorecard import parts
 from credit_spark.scoring.sql import columns_read
@@ -24,6 +25,7 @@ class Ready(NamedTuple):
     """A model made ready to answer: what it takes a request longest to make."""
 
     document: ModelDocument
+    policy: Policy
     scorer: RecordScorer
     fields: list[Field]
 
@@ -62,13 +64,12 @@ class Answers:
         row = self._reader.score(loan_id, as_of)
         if row is None:
             return None
-        columns = columns_read(self._reader.document(row["model_version"]))
-        given = self._reader.loan(loan_id, as_of, columns)
+        model = self._ready_for(row["model_version"], as_of)
+        given = self._reader.loan(loan_id, as_of, columns_read(model.document, model.policy))
         if given is None:
             return None
         written = {name: row[name] for name in WRITTEN}
         reasons = tuple(row[name] for name in REASONS if row[name])
-        model = self._ready(row["model_version"])
         score = model.scorer.score(given)._replace(**written, reasons=reasons)
         about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": row["outcome"]}
         return {**about, **_answer(score, model)}
@@ -83,17 +84,22 @@ class Answers:
         return self._tonights().fields
 
     def _tonights(self) -> Ready:
-        return self._ready(self._reader.model_of(self._reader.latest()).version)
+        latest = self._reader.latest()
+        return self._ready_for(self._reader.model_of(latest).version, latest)
 
-    def _made_ready(self, version: str) -> Ready:
+    def _ready_for(self, version: str, as_of: date) -> Ready:
+        return self._ready(version, self._reader.policy_of(as_of, self._contract).as_json())
+
+    def _made_ready(self, version: str, policy_json: str) -> Ready:
         document = self._reader.document(version)
-        scorer = RecordScorer(document, self._contract.kinds)
-        return Ready(document, scorer, fields_of(self._contract, document))
+        policy = Policy.model_validate_json(policy_json)
+        scorer = RecordScorer(document, policy, self._contract.kinds)
+        return Ready(document, policy, scorer, fields_of(self._contract, document, policy))
 
 
 def _answer(score: Score, model: Ready) -> dict[str, Any]:
     """A score, good or bad, its reasons, and every feature's points."""
-    plan = model.document.score
+    plan = model.policy.score
     scale = scale_of(plan)
     return {
         "good_or_bad": GOOD_OR_BAD[score.decision],
@@ -101,7 +107,7 @@ def _answer(score: Score, model: Ready) -> dict[str, Any]:
         "reasons": list(score.reasons),
         "parts": [
             {"feature": each.name, "value": each.value, "points": each.points}
-            for each in parts(score, model.document)
+            for each in parts(score, model.document, plan)
         ],
         "scale": {
             **plan.model_dump(include={"points_at", "odds_at", "points_to_double_odds"}),

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from credit_spark.contract.expressions import columns_of
 from credit_spark.contract.models import TEXT_KINDS, Contract, Promise
-from credit_spark.contract.tables import MISSING
+from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
+from credit_spark.scoring.policy import Policy
+from credit_spark.scoring.sql import columns_read
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 # A comma stands between thousands and nowhere else: 1,5 is not 15.
@@ -52,10 +54,9 @@ class Field(NamedTuple):
         return {"type": "number", **limits, **described}
 
 
-def fields_of(contract: Contract, document: ModelDocument) -> list[Field]:
+def fields_of(contract: Contract, document: ModelDocument, policy: Policy) -> list[Field]:
     """A field for each column that a feature or hard rule reads, in the contract's order."""
-    parts = (*document.features, *document.refusals)
-    used = {column for each in parts for column in columns_of(each.sql)}
+    used = columns_read(document, policy)
     return [
         Field(name, _hint(promise), _choices(name, promise, document), promise)
         for name, promise in contract.columns.items()
@@ -98,7 +99,7 @@ def _choices(name: str, promise: Promise, document: ModelDocument) -> tuple[str,
             told = [level.text for level in feature.levels]
         elif columns_of(feature.sql) == {name}:
             told = sorted(text for level in feature.levels for text in level.members)
-    return tuple(dict.fromkeys(text for text in told if text != MISSING))
+    return tuple(dict.fromkeys(text for text in told if text != ABSENT))
 
 
 def _hint(promise: Promise) -> str:

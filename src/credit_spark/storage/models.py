@@ -1,8 +1,8 @@
 """The model registry: every fitted model is kept, and one is champion of each batch date."""
 
 import json
-from collections.abc import Collection, Mapping
-from datetime import date
+from collections.abc import Collection
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -13,7 +13,15 @@ from credit_spark.storage.tables import RowsChange, Tables
 
 ModelRow = dict[str, Any]
 # Everything but the document, which is large.
-FACTS = ("model_version", "fitted_as_of", "treatment", "status", "champion_from", "gates")
+FACTS = (
+    "model_version",
+    "fitted_as_of",
+    "treatment",
+    "status",
+    "champion_from",
+    "gates",
+    "promotions",
+)
 
 
 class Gate(NamedTuple):
@@ -43,6 +51,23 @@ class Gate(NamedTuple):
         return f": {self.seen - self.highest:.2g} too high"
 
 
+class Decision(NamedTuple):
+    """Who made a model champion, and why."""
+
+    by: str
+    reason: str
+
+
+class Promotion(NamedTuple):
+    """A promotion as it is kept: from which batch date, by whom, why, when, gates overruled."""
+
+    champion_from: str
+    by: str
+    reason: str
+    at: str
+    overruled: list[str]
+
+
 class Models:
     """The models of one portfolio.
 
@@ -64,12 +89,7 @@ class Models:
 
     def _champion(self, as_of: date) -> ModelDocument | None:
         """The model that scores a batch date: the last one promoted on or before it."""
-        promoted = [
-            (since, row["model_version"])
-            for row in self._facts()
-            for since in row["champion_from"]
-            if since <= as_of
-        ]
+        promoted = self._champions(as_of)
         return self.document(max(promoted)[1]) if promoted else None
 
     def _shadow(self, as_of: date, champion: str) -> ModelDocument | None:
@@ -138,17 +158,18 @@ class Models:
             "treatment": document.facts.treatment,
             "status": "challenger",
             "champion_from": [],
+            "promotions": "[]",
             "document": document.as_json(),
             "gates": json.dumps([{**each._asdict(), "passed": each.is_passed} for each in gates]),
         }
 
     def promote(
-        self, version: str, as_of: date, overruled: Collection[str] = (), reason: str = ""
+        self, version: str, as_of: date, decision: Decision, overruled: Collection[str] = ()
     ) -> None:
         """Make a model the champion from a batch date on.
 
-        The champions of earlier dates stay: a rerun of one finds the model that it had. The gates
-        that are `overruled` are kept with the reason and the date.
+        The champions of earlier dates stay: a rerun of one finds the model that it had. The
+        decision is kept with the model, and the gates that are `overruled`, too.
 
         Raises:
             InputError: there is no such model, or it was fitted after the date.
@@ -162,9 +183,30 @@ class Models:
         if champion and champion.version == version:
             return
         self._tables.with_publish(self._publish)
-        why = {name: {"reason": reason, "as_of": str(as_of)} for name in overruled}
-        self._promotions.append(partial(_promoted, version, as_of, why))
+        made = Promotion(str(as_of), *decision, str(datetime.now(UTC)), [*overruled])
+        self._promotions.append(partial(_promoted, version, as_of, made))
         self.champion.cache_clear()
+
+    def earlier_champion(self, as_of: date) -> str:
+        """The version of the model that was champion before a batch date's champion.
+
+        Raises:
+            InputError: there was none.
+        """
+        since = sorted(self._champions(as_of))
+        earlier = [version for _, version in since if version != since[-1][1]]
+        if not earlier:
+            raise InputError(f"there was no other champion before that of {as_of}")
+        return earlier[-1]
+
+    def _champions(self, as_of: date) -> list[tuple[date, str]]:
+        """Every promotion on or before a batch date: since when, and which model."""
+        return [
+            (since, row["model_version"])
+            for row in self._facts()
+            for since in row["champion_from"]
+            if since <= as_of
+        ]
 
     def gates(self, version: str) -> list[Gate]:
         """The gates of a model, as they were when it was saved."""
@@ -208,20 +250,27 @@ class Models:
 
 
 def _promoted(
-    version: str, as_of: date, overruled: Mapping[str, Any], rows: list[ModelRow]
+    version: str, as_of: date, promotion: Promotion, rows: list[ModelRow]
 ) -> list[ModelRow]:
     """All rows after a promotion; of two from the same date, the later call counts."""
     latest = max([as_of, *(since for row in rows for since in row["champion_from"])])
     changed = []
     for row in rows:
         dates = {since for since in row["champion_from"] if since != as_of}
-        gates = row["gates"]
+        own: ModelRow = {}
         if row["model_version"] == version:
             dates.add(as_of)
-            kept = json.loads(gates)
-            for gate in [each for each in kept if each["name"] in overruled]:
-                gate["overruled"] = overruled[gate["name"]]
-            gates = json.dumps(kept)
+            own = _with_promotion(row, promotion)
         status = "champion" if latest in dates else "retired" if dates else "challenger"
-        changed.append({**row, "champion_from": sorted(dates), "status": status, "gates": gates})
+        changed.append({**row, **own, "champion_from": sorted(dates), "status": status})
     return changed
+
+
+def _with_promotion(row: ModelRow, promotion: Promotion) -> ModelRow:
+    """The gates and promotions of a model's row, with one more promotion."""
+    gates = json.loads(row["gates"])
+    for gate in gates:
+        if gate["name"] in promotion.overruled:
+            gate["overruled"] = {"reason": promotion.reason, "as_of": promotion.champion_from}
+    made = [*json.loads(row["promotions"] or "[]"), promotion._asdict()]
+    return {"gates": json.dumps(gates), "promotions": json.dumps(made)}

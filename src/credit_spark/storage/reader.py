@@ -19,7 +19,7 @@ from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Decisions
+from credit_spark.contract.models import Contract, Decisions
 from credit_spark.contract.tables import (
     DECISIONS,
     DRIFT,
@@ -34,6 +34,7 @@ from credit_spark.contract.tables import (
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.policy import Policy
 from credit_spark.storage.paths import local_folder, url_of_tables
 from credit_spark.storage.runs import COMPLETE, WRITING, complete_dates
 
@@ -103,6 +104,11 @@ class TableReader:
         if not first:
             raise InputError(f"there are no scores of {as_of} at {self.folder}")
         return self.document(first[0]["model_version"])
+
+    def policy_of(self, as_of: date, contract: Contract) -> Policy:
+        """The policy by which a date was scored; the contract's where that is not known."""
+        known = self.complete_dates().get(as_of, {}).get("policy")
+        return Policy.model_validate_json(known) if known else Policy.of(contract)
 
     def loan(self, loan_id: str, as_of: date, columns: Collection[str]) -> Row | None:
         """Columns of a loan as it was accepted on a date; None: there is no such loan."""

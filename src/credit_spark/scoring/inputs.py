@@ -1,0 +1,82 @@
+"""What a model reads: the features of its contract, and the columns that they rest on.
+
+A model is valid for these inputs only. They are kept with it, so that a contract that has changed
+since is refused, and not scored with other inputs.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from credit_spark.contract.expressions import expression
+from credit_spark.contract.models import Contract, Promise
+
+# What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
+MEANING = {"kind", "range", "one_of", "codes", "unknown_codes", "outside"}
+
+
+class Inputs(BaseModel):
+    """Compiled SQL by feature; by column its meaning; by column and layout its unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: dict[str, str]
+    columns: dict[str, dict[str, Any]]
+    units: dict[str, dict[str, str]]
+
+
+def inputs_of(contract: Contract) -> Inputs:
+    """The inputs of a model that is fitted by a contract."""
+    compiled = {
+        name: expression(each.sql, contract.kinds) for name, each in contract.features.items()
+    }
+    read = sorted(frozenset[str]().union(*[each.columns for each in compiled.values()]))
+    layouts = contract.source.layouts
+    return Inputs(
+        features={name: each.sql for name, each in compiled.items()},
+        columns={name: _meaning(contract.columns[name]) for name in read},
+        units={
+            name: {layout: each.units.get(name, "") for layout, each in layouts.items()}
+            for name in read
+        },
+    )
+
+
+def differences(fitted: Inputs, contract: Contract) -> list[str]:
+    """What differs between the inputs of a fit and a contract, a sentence each; none: it fits.
+
+    A layout that only one of them has is no difference: its unit says how its files are read.
+    """
+    now = inputs_of(contract)
+    return [
+        *_changed("features", fitted.features, now.features),
+        *(
+            change
+            for name, then in fitted.columns.items()
+            if name in now.columns
+            for change in _changed(f"columns.{name}", then, now.columns[name])
+        ),
+        *(
+            f"source.layouts.{layout}.units.{name}: it was {unit or 'not given'}, "
+            f"now it is {now.units[name][layout] or 'not given'}"
+            for name, units in fitted.units.items()
+            if name in now.units
+            for layout, unit in units.items()
+            if layout in now.units[name] and now.units[name][layout] != unit
+        ),
+    ]
+
+
+def _changed(path: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name in dict.fromkeys([*then, *now]):
+        if name not in now:
+            yield f"{path}.{name}: the model was fitted with it, the contract lacks it"
+        elif name not in then:
+            yield f"{path}.{name}: the model was fitted without it"
+        elif then[name] != now[name]:
+            yield f"{path}.{name}: it was {then[name]}, now it is {now[name]}"
+
+
+def _meaning(promise: Promise) -> dict[str, Any]:
+    return dict(promise.model_dump(mode="json", include=MEANING))

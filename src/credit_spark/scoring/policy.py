@@ -1,0 +1,82 @@
+"""The lender's policy: what a contract decides about a score, apart from the model.
+
+Bands, cut-offs, hard rules, the points scale and reason texts act on the next run, with no
+training. A policy is kept with each run, and its hash with each score.
+"""
+
+import hashlib
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from credit_spark.contract.expressions import condition
+from credit_spark.contract.models import Contract, Feature, Loss, ScorePlan
+
+
+class Piece(BaseModel):
+    """A piece of the policy: frozen, with no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Refusal(Piece):
+    """A hard rule: loans for which its SQL holds are declined, for its reason."""
+
+    name: str
+    sql: str
+    reason: str
+
+
+class Reasons(Piece):
+    """The texts of a feature that costs points: each is stated only where it is true.
+
+    `above` and `below` are of a value on that side of the reference, `either` of any value, and
+    `missing` of a missing one. None: nothing is stated.
+    """
+
+    above: str | None = None
+    below: str | None = None
+    either: str | None = None
+    missing: str | None = None
+
+
+class Policy(Piece):
+    """Bands, cut-offs, scale, hard rules, reason texts by feature, and the loss of a bad loan."""
+
+    score: ScorePlan
+    refusals: tuple[Refusal, ...] = ()
+    reasons: dict[str, Reasons] = {}
+    loss: Loss | None = None
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that are the same for the same policy and no other."""
+        return hashlib.sha256(self.as_json().encode()).hexdigest()[:12]
+
+    def as_json(self) -> str:
+        """The policy as stored."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def of(cls, contract: Contract) -> Self:
+        """The policy that a contract states, with compiled rules."""
+        return cls(
+            score=contract.score,
+            refusals=tuple(
+                Refusal(name=name, sql=condition(rule.sql, contract.kinds).sql, reason=rule.reason)
+                for name, rule in contract.decline_if.items()
+            ),
+            reasons={name: reasons_of(each) for name, each in contract.features.items()},
+            loss=contract.loss,
+        )
+
+
+def reasons_of(feature: Feature) -> Reasons:
+    """The texts of a feature by the side of the reference that they are stated on."""
+    sides = {"increases_risk": "above", "lowers_risk": "below", None: "either"}
+    given = {
+        "above": feature.reason_high,
+        "below": feature.reason_low,
+        "missing": feature.reason_missing,
+    }
+    return Reasons(**(given | {sides[feature.expect]: feature.reason}))
