@@ -12,10 +12,12 @@ import sqlglot
 from pyspark.sql import SparkSession
 
 from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import MISSING, REASONS
+from credit_spark.contract.tables import REASONS
+from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import RecordScorer, Score
 from credit_spark.scoring.frames import scores_of
+from credit_spark.scoring.policy import Policy, Reasons
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.sql import column_of, scoring_sql
 from tests.postgres import Server
@@ -70,18 +72,28 @@ def with_strange(loans: pa.Table, strange: int) -> pa.Table:
 
 
 def by_spark(
-    spark: SparkSession, folder: Path, book: pa.Table, model: ModelDocument, contract: Contract
+    spark: SparkSession,
+    folder: Path,
+    book: pa.Table,
+    model: ModelDocument,
+    contract: Contract,
+    policy: Policy | None = None,
 ) -> Scores:
     """As the run scores."""
     pq.write_table(book, folder / "loans.parquet")
     loans = spark.read.parquet(str(folder / "loans.parquet"))
-    rows = scores_of(loans, model, contract.kinds, ("loan_id",)).collect()
+    rows = scores_of(
+        loans, model, policy or Policy.of(contract), contract.kinds, ("loan_id",)
+    ).collect()
     return by_id([row.asDict() for row in rows])
 
 
-def by_duckdb(book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
+def by_duckdb(
+    book: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
+) -> Scores:
     """As DuckDB scores by the exported SELECT."""
-    return by_id(rows_of(book, scoring_sql(model, contract.kinds, "duckdb")))
+    sql = scoring_sql(model, policy or Policy.of(contract), contract.kinds, "duckdb")
+    return by_id(rows_of(book, sql))
 
 
 def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
@@ -91,23 +103,28 @@ def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: 
     )
     server.run(f"drop table if exists loans; create table loans ({columns})")
     server.copy("loans", book)
-    rows = server.rows(scoring_sql(model, contract.kinds, "postgres"))
+    rows = server.rows(scoring_sql(model, Policy.of(contract), contract.kinds, "postgres"))
     return by_id([{**row, "pd": float(row["pd"]), "points": int(row["points"])} for row in rows])
 
 
-def by_record(book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
+def by_record(
+    book: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
+) -> Scores:
     """As the page scores: some of the loans, one by one."""
-    scorer = RecordScorer(model, contract.kinds)
+    scorer = RecordScorer(model, policy or Policy.of(contract), contract.kinds)
     some = book.take([*range(0, len(book), -(-len(book) // RECORDS))]).to_pylist()
     return {loan["loan_id"]: as_row(scorer.score(loan)) for loan in some}
 
 
-def by_arithmetic(book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
+def by_arithmetic(
+    book: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
+) -> Scores:
     """As plain Python adds up what the document says of each feature's value."""
+    policy = policy or Policy.of(contract)
     values = [f"{in_duckdb(each.sql)} as {column_of(each)}" for each in model.terms]
-    rules = [f"{in_duckdb(each.sql)} as r{nth}" for nth, each in enumerate(model.refusals)]
+    rules = [f"{in_duckdb(each.sql)} as r{nth}" for nth, each in enumerate(policy.refusals)]
     rows = rows_of(book, f"select {', '.join(['loan_id', *values, *rules])} from loans")
-    return {row["loan_id"]: arithmetic(row, model) for row in rows}
+    return {row["loan_id"]: arithmetic(row, model, policy) for row in rows}
 
 
 def in_duckdb(sql: str) -> str:
@@ -115,18 +132,26 @@ def in_duckdb(sql: str) -> str:
     return sqlglot.transpile(sql, read="spark", write="duckdb")[0]
 
 
-def arithmetic(row: Mapping[str, Any], model: ModelDocument) -> dict[str, Any]:
+def arithmetic(row: Mapping[str, Any], model: ModelDocument, policy: Policy) -> dict[str, Any]:
     """The score of a loan whose features' values are known."""
     parts = [added(row[column_of(each)], each) for each in model.terms]
     log_odds = model.constant
     for each in parts:
         log_odds += each
     log_odds = 25.0 if isnan(log_odds) else max(-25.0, min(25.0, log_odds))
-    pd, plan, scale = 1 / (1 + exp(-log_odds)), model.score, scale_of(model.score)
-    refused = [each.reason for nth, each in enumerate(model.refusals) if row[f"r{nth}"]]
-    costs = [each - held for each, held in zip(parts, model.references, strict=True)]
-    highest = sorted(range(len(costs)), key=lambda nth: (-costs[nth], nth))
-    costly = [model.terms[nth].reason for nth in highest[:4] if costs[nth] > 0]
+    pd, plan, scale = 1 / (1 + exp(-log_odds)), policy.score, scale_of(policy.score)
+    refused = [each.reason for nth, each in enumerate(policy.refusals) if row[f"r{nth}"]]
+    costs: dict[str, float] = {}
+    for term, part in zip(model.terms, parts, strict=True):
+        value, (_, held_against) = row[column_of(term)], term.reference(plan.reference)
+        for text in stated(value, term, policy):
+            costs[text] = costs.get(text, 0.0) + max(part - held_against, 0.0)
+    refused = list(dict.fromkeys(refused))
+    order = [text for term in model.terms for text in texts_of(term, policy)]
+    highest = sorted(
+        costs, key=lambda text: (-floor(min(costs[text], 1e4) * 1e9), order.index(text))
+    )
+    costly = [text for text in highest if costs[text] > 0 and text not in refused]
     decided = (
         "approve" if pd < plan.decisions.approve_below
         else "decline" if pd >= plan.decisions.decline_from else "review"
@@ -141,14 +166,41 @@ def arithmetic(row: Mapping[str, Any], model: ModelDocument) -> dict[str, Any]:
     }
 
 
+def texts_of(term: Any, policy: Policy) -> list[str]:
+    """The reason texts of a feature, in the order of equal costs."""
+    own = policy.reasons.get(term.name, Reasons())
+    return [text for text in (own.above, own.below, own.either, own.missing) if text]
+
+
+def stated(value: Any, term: Any, policy: Policy) -> list[str]:
+    """The texts that are true of a feature's value."""
+    own = policy.reasons.get(term.name, Reasons())
+    against, _ = term.reference(policy.score.reference)
+    if isinstance(term, Number):
+        is_missing = value is None or not isfinite(value)
+        place = None if is_missing else value
+    else:
+        is_missing = value is None or value == ABSENT
+        place = next((each.place for each in term.levels if each.text == value), None)
+    is_placed = place is not None and against is not None
+    found = [
+        (own.above, is_placed and place > against),
+        (own.below, is_placed and place < against),
+        (own.either, not is_missing),
+        (own.missing, is_missing),
+    ]
+    return [text for text, is_true in found if text and is_true]
+
+
 def added(value: Any, term: Any) -> float:
     """What a feature adds to the log-odds."""
     if isinstance(term, Number):
-        known = term.imputed if value is None or not isfinite(value) else value
-        return float((known - term.mean) * term.slope)
+        if value is None or not isfinite(value):
+            return term.of_missing
+        return float((value - term.mean) * term.slope - term.shift)
     slopes = {level.text: level.slope for level in term.levels}
     unseen = -sum(level.slope * level.mean for level in term.levels)
-    return float(unseen + slopes.get(MISSING if value is None else value, 0.0))
+    return float(unseen + slopes.get(ABSENT if value is None else value, 0.0))
 
 
 def by_every_engine(

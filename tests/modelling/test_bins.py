@@ -1,26 +1,28 @@
 """Bins: what is in them, what they are called, and their evidence by hand."""
 
 from itertools import pairwise
-from math import log
+from math import inf, log
 from types import SimpleNamespace
 
 import pytest
 from pyspark.ml.functions import vector_to_array
 
-from credit_spark.features.columns import Definition
+from credit_spark.contract.models import Feature
+from credit_spark.features.columns import ABSENT, Definition
 from credit_spark.modelling.binning import (
-    MISSING,
     Classes,
     binned,
     bins_of_number,
     bins_of_text,
     cuts,
     evident,
+    merged_numbers,
     merged_texts,
     named,
     pre_counted,
 )
 from credit_spark.modelling.regression import sql_columns
+from credit_spark.modelling.rows import TrainingRows
 
 LARGEST = "1.7976931348623157e308"
 COUNTS = [Classes(90, 10), Classes(80, 20), Classes(50, 50)]
@@ -36,7 +38,7 @@ def test_a_numbers_bins_by_hand() -> None:
     whole = Classes(230, 90)
 
     assert [each.name for each in bins] == [
-        MISSING,
+        ABSENT,
         "-1.0",
         "under 0.1",
         "0.1 to 2.5",
@@ -46,7 +48,7 @@ def test_a_numbers_bins_by_hand() -> None:
     expected = [evidence(each, whole) for each in (Classes(9, 1), Classes(1, 9), *COUNTS)]
     assert [each.evidence for each in bins] == pytest.approx(expected)
     assert named(bins, "x") == (
-        f"case when x is null or not x between -{LARGEST} and {LARGEST} then '(missing)' "
+        f"case when x is null or not x between -{LARGEST} and {LARGEST} then ' (missing)' "
         "when x = -1.0 then '-1.0' when x < 0.1 then 'under 0.1' "
         "when x < 2.5 then '0.1 to 2.5' else '2.5 and more' end"
     )
@@ -57,7 +59,7 @@ def test_a_texts_bins_are_groups_and_what_is_in_none_tells_nothing() -> None:
 
     assert [each.name for each in bins] == ["a, b", "it's"]
     assert evident(bins, "x").endswith(" else 0d end")
-    assert "coalesce(x, '(missing)') in ('a', 'b') then 'a, b'" in named(bins, "x")
+    assert "coalesce(x, ' (missing)') in ('a', 'b') then 'a, b'" in named(bins, "x")
     assert named(bins, "x").endswith(" else '(any other)' end")
 
 
@@ -84,7 +86,7 @@ def test_two_bins_never_have_one_name() -> None:
 
     assert [each.name for each in texts] == ["a, b", "a, b (2)", "(any other) (2)"]
     assert [each.texts for each in texts] == [("a", "b"), ("a, b",), ("(any other)",)]
-    assert [each.name for each in numbers] == [MISSING, "1000001.0", "1000002.0", "any"]
+    assert [each.name for each in numbers] == [ABSENT, "1000001.0", "1000002.0", "any"]
 
 
 def test_splits_that_differ_in_the_last_digits_are_named_apart() -> None:
@@ -126,12 +128,12 @@ def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> N
 
     assert found == {
         "x": {
-            MISSING: Classes(0, 1), "-1.0": Classes(1, 0), "0": Classes(1, 0),
+            ABSENT: Classes(0, 1), "-1.0": Classes(1, 0), "0": Classes(1, 0),
             "1": Classes(1, 1), "2": Classes(0, 1),
         },
         "t": {"a": Classes(1, 1), "b": Classes(2, 2)},
     }  # fmt: skip
-    assert undivided == {"x": {MISSING: Classes(0, 1), "0": Classes(3, 2)}}
+    assert undivided == {"x": {ABSENT: Classes(0, 1), "0": Classes(3, 2)}}
 
 
 def test_evidence_that_never_varies_is_zero(spark) -> None:
@@ -139,11 +141,13 @@ def test_evidence_that_never_varies_is_zero(spark) -> None:
     values = [None] * 15 + [1.0] * 15
     rows = [(value, float(nth % 3 == 0)) for nth, value in enumerate(values)]
     training = spark.createDataFrame(rows, "feature_x double, label double")
-    contract = SimpleNamespace(features={"x": SimpleNamespace(special=())})
+    contract = SimpleNamespace(features={"x": Feature(sql="x", reason="x")})
+    features = [Definition("x", "x", is_text=False)]
+    rows = training.selectExpr("*", "0 as fold", "0 as quarter")
 
-    design = binned(training, [Definition("x", "x", is_text=False)], contract)
+    design = binned(TrainingRows.of(rows, features), features, contract, {"x": 1.0})
 
-    vectors = design.stages.transform(training).select(vector_to_array("assembled"))
+    vectors = design.stages.transform(training).select(vector_to_array("scaled"))
     assert {tuple(row[0]) for row in vectors.collect()} == {(0.0,)}
 
 
@@ -155,3 +159,47 @@ def test_a_text_may_be_the_name_that_a_statement_has_for_its_rows(spark) -> None
     )
 
     assert [row["is_it"] for row in found.collect()] == [1, 0]
+
+
+def test_the_absent_text_has_a_bin_of_its_own_whatever_its_risk() -> None:
+    counts = {"a": Classes(90, 10), ABSENT: Classes(90, 10), "(missing)": Classes(80, 20)}
+
+    bins = merged_texts(counts)
+
+    assert [each.texts for each in bins if ABSENT in each.texts] == [(ABSENT,)]
+    assert sorted(text for each in bins for text in each.texts) == sorted(counts)
+
+
+GOOD, BAD = [900, 800, 850, 600, 500], [100, 200, 150, 400, 500]
+
+
+@pytest.mark.parametrize("expect", ["increases_risk", "lowers_risk", None])
+def test_bins_keep_to_what_is_expected(expect) -> None:
+    """Data that rises: where it is to fall there is one bin, with no evidence."""
+    counts = {str(nth): Classes(*each) for nth, each in enumerate(zip(GOOD, BAD, strict=True))}
+
+    bins = merged_numbers(counts, [1.0, 2.0, 3.0, 4.0], Feature(sql="x", reason="x", expect=expect))
+
+    numbers = [each for each in bins if each.begin is not None]
+    rising = [each.evidence for each in numbers]
+    if expect == "lowers_risk":
+        assert [each.name for each in numbers] == ["any"]
+    else:
+        assert [each.begin for each in numbers] == [-inf, 1.0, 3.0, 4.0]
+        assert rising == sorted(rising)
+
+
+def test_stated_breaks_are_the_bins() -> None:
+    """As they are; merged only where their risk does not go as is expected."""
+    counts = {str(nth): Classes(*each) for nth, each in enumerate(zip(GOOD, BAD, strict=True))}
+    breaks = [1.0, 2.0, 3.0, 4.0]
+
+    def begins(**about) -> list[float]:
+        plan = Feature(sql="x", reason="x", breaks=breaks, **about)
+        return [
+            each.begin for each in merged_numbers(counts, breaks, plan) if each.begin is not None
+        ]
+
+    assert begins() == [-inf, *breaks]
+    assert begins(expect="increases_risk") == [-inf, 1.0, 3.0, 4.0]
+    assert begins(expect="lowers_risk") == [-inf]

@@ -1,14 +1,17 @@
 """Variance inflation against what a regression on the other features explains."""
 
 from math import inf
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from credit_spark.contract.models import Feature
 from credit_spark.features.columns import Definition
 from credit_spark.modelling.diagnostics import inflations
-from credit_spark.modelling.regression import scaled, terms_of_slope_1
+from credit_spark.modelling.regression import Columns, indexer_of, linear, terms_of, vectors
+from credit_spark.modelling.rows import TrainingRows
 
 NAMES = ["a", "b", "c", "d"]
 FEATURES = [Definition(each, each, is_text=False) for each in NAMES]
@@ -31,9 +34,13 @@ def frame(spark, numbers: np.ndarray, texts: list[str]):
 
 
 def inflations_of(rows, features) -> dict[str, float]:
-    scaling = scaled(rows, features)
-    reasons = {each.name: each.name for each in features}
-    return inflations(scaling, rows, terms_of_slope_1(scaling, features, reasons, {}))
+    training = rows.selectExpr("*", "0 as fold", "0 as quarter", "0.0d as label")
+    columns = Columns(features, indexer_of(rows, features))
+    contract = SimpleNamespace(
+        features={each.name: Feature(sql="x", reason="x") for each in features}
+    )
+    design = linear(TrainingRows.of(training, features), columns, contract, {})
+    return inflations(vectors(design, rows), terms_of(design.stages, columns, {}))
 
 
 def of_regression(columns: np.ndarray, nth: int) -> float:

@@ -4,8 +4,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract
-from credit_spark.features.columns import Definition
-from credit_spark.modelling.diagnostics import single_aucs
+from credit_spark.features.columns import ABSENT, Definition
+from credit_spark.modelling.diagnostics import counted_bins, single_auc
+from credit_spark.modelling.rows import TrainingRows
 from credit_spark.modelling.splits import fold, out_of_time_from
 from tests.frames import rows
 
@@ -83,10 +84,13 @@ def test_a_feature_that_is_the_answer_is_seen(spark) -> None:
     frame = spark.createDataFrame(
         rows_, "label double, feature_leak double, feature_noise double, feature_gap string"
     )
-    frame = frame.withColumn("feature_gap", F.coalesce("feature_gap", F.lit("(missing)")))
+    frame = frame.withColumn("feature_gap", F.coalesce("feature_gap", F.lit(ABSENT)))
     features = [Definition("leak", "", is_text=False), Definition("noise", "", is_text=False), Definition("gap", "", is_text=True)]  # fmt: skip
 
-    aucs = single_aucs(frame, features)
+    frame = frame.selectExpr("*", "0 as fold", "0 as quarter")
+
+    bins = counted_bins(TrainingRows.of(frame, features), features)
+    aucs = {name: single_auc(own) for name, own in bins.items()}
 
     assert aucs["leak"] == 1
     assert aucs["gap"] == 1

@@ -6,13 +6,12 @@ from datetime import date
 import pytest
 
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Decisions, ScorePlan
 from credit_spark.contract.tables import MODELS
 from credit_spark.scoring.document import Facts, ModelDocument
-from credit_spark.storage.models import FACTS, Gate, Models
+from credit_spark.storage.models import FACTS, Decision, Gate, Models
 from credit_spark.storage.tables import Tables
 
-PLAN = ScorePlan(bands={"all": 1.0}, decisions=Decisions(approve_below=0.1, decline_from=0.3))
+DECISION = Decision("a head of risk", "it is better")
 
 
 def fit(day: int, intercept: float, treatment: str = "class_weight") -> ModelDocument:
@@ -22,7 +21,7 @@ def fit(day: int, intercept: float, treatment: str = "class_weight") -> ModelDoc
     )  # fmt: skip
     return ModelDocument(
         portfolio="p", contract_hash="h", features=(), left_out=(), intercept=intercept,
-        offset=0.0, score=PLAN, facts=facts,
+        offset=0.0, facts=facts,
     )  # fmt: skip
 
 
@@ -49,14 +48,14 @@ def status(models: Models) -> dict:
 
 
 def test_a_date_before_the_first_promotion_has_no_champion(models) -> None:
-    models.promote(FIRST.version, date(2026, 3, 2))
+    models.promote(FIRST.version, date(2026, 3, 2), DECISION)
 
     assert [champion(models, day) for day in (1, 2, 9)] == [None, FIRST.version, FIRST.version]
 
 
 def test_a_rollback_leaves_earlier_dates_their_champions(models) -> None:
     for version, day in ((FIRST, 2), (SECOND, 5), (FIRST, 8)):
-        models.promote(version.version, date(2026, 3, day))
+        models.promote(version.version, date(2026, 3, day), DECISION)
 
     assert [champion(models, day) for day in (2, 4, 5, 7, 8)] == [
         FIRST.version, FIRST.version, SECOND.version, SECOND.version, FIRST.version,
@@ -65,9 +64,9 @@ def test_a_rollback_leaves_earlier_dates_their_champions(models) -> None:
 
 
 def test_a_promotion_of_an_earlier_date_changes_no_later_one(models) -> None:
-    models.promote(SECOND.version, date(2026, 3, 8))
+    models.promote(SECOND.version, date(2026, 3, 8), DECISION)
 
-    models.promote(FIRST.version, date(2026, 3, 6))
+    models.promote(FIRST.version, date(2026, 3, 6), DECISION)
 
     assert [champion(models, day) for day in (6, 8)] == [FIRST.version, SECOND.version]
     assert status(models) == {FIRST.version: "retired", SECOND.version: "champion"}
@@ -75,7 +74,7 @@ def test_a_promotion_of_an_earlier_date_changes_no_later_one(models) -> None:
 
 def test_of_two_promotions_from_one_date_the_later_call_counts(models) -> None:
     for version in (FIRST, SECOND, SECOND):
-        models.promote(version.version, date(2026, 3, 5))
+        models.promote(version.version, date(2026, 3, 5), DECISION)
 
     assert champion(models, 5) == SECOND.version
     assert status(models) == {FIRST.version: "challenger", SECOND.version: "champion"}
@@ -83,7 +82,7 @@ def test_of_two_promotions_from_one_date_the_later_call_counts(models) -> None:
 
 def test_a_model_that_was_fitted_later_scores_no_earlier_date(models) -> None:
     with pytest.raises(InputError, match="fitted on 2026-03-05: on 2026-03-04 it did not exist"):
-        models.promote(SECOND.version, date(2026, 3, 4))
+        models.promote(SECOND.version, date(2026, 3, 4), DECISION)
 
     assert models.newest_challenger(date(2026, 3, 4)) == FIRST.version
     assert models.newest_challenger(date(2026, 3, 5)) == SECOND.version
@@ -104,7 +103,7 @@ def test_a_missing_challenger_and_a_missing_model_are_errors(models) -> None:
     with pytest.raises(InputError, match="no challenger that was fitted by 2026-02-01"):
         models.newest_challenger(date(2026, 2, 1))
     with pytest.raises(InputError, match="there is no model 'zzz'"):
-        models.promote("zzz", date(2026, 3, 9))
+        models.promote("zzz", date(2026, 3, 9), DECISION)
 
 
 def test_no_model_is_seen_before_the_run_is_published(models) -> None:
@@ -112,7 +111,7 @@ def test_no_model_is_seen_before_the_run_is_published(models) -> None:
     sound, unsound = fit(9, 0.3), fit(9, 0.4)
     run.save(sound, [Gate("auc", 0.5, 1, 0.7)])
     run.save(unsound, [Gate("auc", 0.5, 1, 0.4)])
-    run.promote(sound.version, date(2026, 3, 9))
+    run.promote(sound.version, date(2026, 3, 9), DECISION)
 
     assert champion(run, 9) == sound.version
     assert run.document(sound.version) == sound
@@ -124,7 +123,7 @@ def test_no_model_is_seen_before_the_run_is_published(models) -> None:
 
 
 def test_an_overruled_gate_is_kept_with_its_reason(models) -> None:
-    models.promote(FIRST.version, date(2026, 3, 2), ["auc"], "it is a pilot")
+    models.promote(FIRST.version, date(2026, 3, 2), Decision("A", "it is a pilot"), ["auc"])
     models._tables.publish()
 
     (row,) = models._tables.rows(MODELS, ["gates"], "status = 'champion'")

@@ -4,26 +4,28 @@ from datetime import date
 
 import pytest
 
+from credit_spark.contract.models import ScorePlan
 from credit_spark.modelling.movement import Models, moved
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
-from credit_spark.scoring.frames import scores_of
+from credit_spark.scoring.frames import log_odds_of
 from credit_spark.scoring.scale import scale_of
 
 FACTS = Facts(as_of=date(2026, 1, 1), treatment="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
-PLAN = {"bands": {"A": 1.0}, "decisions": {"approve_below": 0.1, "decline_from": 0.2}}
+PLAN = ScorePlan(bands={"A": 1.0}, decisions={"approve_below": 0.1, "decline_from": 0.2})
+SCALE = scale_of(PLAN)
 COLUMNS = "loan_id string, income double, debt double, home string"
 KINDS = {"income": "money", "debt": "money", "home": "text"}
 
 
 def number(name: str, coefficient: float) -> Number:
-    return Number(name=name, sql=name, reason=name, imputed=1.0, mean=1.0, deviation=2.0, coefficient=coefficient)  # fmt: skip
+    return Number(name=name, sql=name, imputed=1.0, mean=1.0, deviation=2.0, coefficient=coefficient)  # fmt: skip
 
 
 def model(intercept: float, *features) -> ModelDocument:
-    return ModelDocument(portfolio="p", contract_hash="", features=features, left_out=(), intercept=intercept, offset=0, score=PLAN, facts=FACTS)  # fmt: skip
+    return ModelDocument(portfolio="p", contract_hash="", features=features, left_out=(), intercept=intercept, offset=0, facts=FACTS)  # fmt: skip
 
 
-HOME = Category(name="home", sql="home", reason="home", levels=(Level(text="RENT", mean=0.5, deviation=0.5, coefficient=0.4),))  # fmt: skip
+HOME = Category(name="home", sql="home", levels=(Level(text="RENT", mean=0.5, deviation=0.5, coefficient=0.4),))  # fmt: skip
 OLD = model(-2.0, number("income", -0.5), HOME)
 NEW = model(-1.5, number("income", -0.8), number("debt", 0.3))
 SEGMENT = Watched(role="segment", name="home", sql="home", levels=("OWN", "RENT"))
@@ -44,14 +46,13 @@ def now(spark):
 
 @pytest.fixture(scope="module")
 def found(then, now) -> dict:
-    return {each.part: each for each in moved(then, now, Models(OLD, NEW, KINDS), [SEGMENT])}
+    return {each.part: each for each in moved(then, now, Models(OLD, NEW, KINDS, SCALE), [SEGMENT])}
 
 
 def points(loans, document: ModelDocument) -> float:
     """Points, before they are rounded, of the loans that both frames have."""
-    scale = scale_of(document.score)
-    scores = scores_of(loans.where("length(loan_id) = 1"), document, KINDS, ["loan_id"]).collect()
-    return sum(scale.at_even_odds - scale.a_unit * each["log_odds"] for each in scores)
+    scores = log_odds_of(loans.where("length(loan_id) = 1"), document, KINDS, ["loan_id"]).collect()
+    return sum(SCALE.at_even_odds - SCALE.a_unit * each["log_odds"] for each in scores)
 
 
 def test_the_parts_add_up_to_the_change_of_the_points(found, then, now) -> None:
@@ -72,8 +73,8 @@ def test_the_parts_add_up_to_the_change_of_the_points(found, then, now) -> None:
 
 
 def test_a_new_model_on_the_same_data_moves_by_the_model_alone(now) -> None:
-    by_model = moved(now, now, Models(OLD, NEW, KINDS), [])
-    by_nothing = moved(now, now, Models(OLD, OLD, KINDS), [])
+    by_model = moved(now, now, Models(OLD, NEW, KINDS, SCALE), [])
+    by_nothing = moved(now, now, Models(OLD, OLD, KINDS, SCALE), [])
 
     assert all(each.inputs == 0 for each in by_model)
     assert any(each.model for each in by_model)
@@ -88,4 +89,6 @@ def test_a_feature_that_only_one_model_has_is_the_models_doing(found) -> None:
 
 
 def test_where_no_loan_is_in_both_nothing_has_moved(then, now) -> None:
-    assert moved(then, now.where("loan_id = 'new'"), Models(OLD, NEW, KINDS), [SEGMENT]) == []
+    assert (
+        moved(then, now.where("loan_id = 'new'"), Models(OLD, NEW, KINDS, SCALE), [SEGMENT]) == []
+    )

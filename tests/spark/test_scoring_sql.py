@@ -8,11 +8,12 @@ import pytest
 
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import REASONS
-from credit_spark.scoring.document import ModelDocument, refusals
+from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of, terms_of
+from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import terms_sql
 from tests.engines import by_arithmetic, by_duckdb, by_record, by_spark, parity, rows_of
-from tests.unit.test_scoring_sql import PLAN, document, number, word
+from tests.unit.test_scoring_sql import PLAN, document, number, policy, word
 
 NUMBERS = [None, nan, inf, -inf, 0.0, 1.0, 1.0 + 2**-52, 1e308, -1e308]
 WORDS = [None, "", "a", "b{c}", "it's", "zzz"]
@@ -42,26 +43,26 @@ def odd_loans() -> pa.Table:
     return pa.Table.from_pylist(rows, schema)
 
 
+@pytest.fixture(scope="module")
+def model() -> ModelDocument:
+    ends = {"low": -0.5, "high": 1.5}
+    numbers = [number(name, 1.0).model_copy(update=ends) for name in "xy"]
+    return document([*numbers, word(**{"a": 1.0, "it's": 2.0, "b{c}": -1.0})], -1.0)
+
+
 @pytest.fixture(scope="module", params=["mean", "best"])
-def model(request, lender) -> ModelDocument:
-    x, y = number("x", 1.0), number("y", 1.0)
-    ends = {"low": -0.5, "high": 1.5} if request.param == "best" else {}
-    terms = [
-        x.model_copy(update=ends),
-        y.model_copy(update=ends),
-        word(**{"a": 1.0, "it's": 2.0, "b{c}": -1.0}),
-    ]
+def decided(request, lender, model) -> Policy:
     plan = PLAN.model_copy(update={"reference": request.param})
-    return document(terms, -1.0, refusals=refusals(lender), score=plan)
+    return policy(model, Policy.of(lender).refusals, plan)
 
 
 def test_every_engine_gives_odd_loans_the_same_score(
-    spark, odd_loans, model, lender, tmp_path
+    spark, odd_loans, model, decided, lender, tmp_path
 ) -> None:
-    scores = by_spark(spark, tmp_path, odd_loans, model, lender)
+    scores = by_spark(spark, tmp_path, odd_loans, model, lender, decided)
 
     for theirs in (by_duckdb, by_record, by_arithmetic):
-        found = parity(scores, theirs(odd_loans, model, lender))
+        found = parity(scores, theirs(odd_loans, model, lender, decided))
         assert found.pd < 1e-12
         assert not found.decided_else
     assert {row["decision"] for row in scores.values()} == {"approve", "review", "decline"}
@@ -78,13 +79,14 @@ def test_every_engine_gives_the_same_terms(spark, odd_loans, model, lender) -> N
 
 
 def test_the_frame_has_the_kept_columns_and_the_table_of_scores(
-    spark, odd_loans, model, lender
+    spark, odd_loans, model, decided, lender
 ) -> None:
     frame = spark.createDataFrame(odd_loans)
 
-    scores = scores_of(frame, model, lender.kinds, ["w", "loan_id"])
+    scores = scores_of(frame, model, decided, lender.kinds, ["w", "loan_id"])
 
     assert scores.columns == [
         "w", "loan_id", "log_odds", "pd", "points", "band", "decision", *REASONS, "model_version",
+        "policy_hash",
     ]  # fmt: skip
     assert dict(scores.dtypes)["points"] == "int"

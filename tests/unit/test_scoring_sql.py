@@ -1,6 +1,6 @@
 """The SQL of a model document, by exact values; DuckDB runs it."""
 
-from math import inf, log, nan
+from math import floor, inf, log, nan
 from random import Random
 from types import SimpleNamespace
 
@@ -8,16 +8,17 @@ import pyarrow as pa
 import pytest
 
 from credit_spark.contract.models import Decisions, Loss, ScorePlan
-from credit_spark.contract.tables import MISSING, REASONS
+from credit_spark.contract.tables import REASONS
+from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import (
     Category,
     Facts,
     Level,
     ModelDocument,
     Number,
-    Refusal,
 )
 from credit_spark.scoring.evaluator import RecordScorer
+from credit_spark.scoring.policy import Policy, Reasons, Refusal
 from credit_spark.scoring.sql import columns_read, scoring_sql, terms_sql
 from tests.engines import rows_of
 
@@ -45,21 +46,27 @@ def table(rows, schema=SCHEMA) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 
 
-def scores_of(loans, model, keep=("loan_id",), loss=None, kinds=KINDS) -> list[dict]:
+def scores_of(loans, model, keep=("loan_id",), kinds=KINDS, **about) -> list[dict]:
     given = loans if isinstance(loans, pa.Table) else table(loans)
-    return rows_of(given, scoring_sql(model, kinds, "duckdb", keep, loss))
+    return rows_of(given, scoring_sql(model, policy(model, **about), kinds, "duckdb", keep))
 
 
-def document(
-    terms, intercept: float = 0.0, shift: float = 0.0, refusals=(), score=None
-) -> ModelDocument:
+def policy(model: ModelDocument, refusals=(), score=None, loss=None, reasons=None) -> Policy:
+    """Of each feature a text that is given of any value, where there are no others."""
+    either = {term.name: Reasons(either=TEXTS.get(term.name, term.name)) for term in model.features}
+    return Policy(
+        score=score or PLAN, refusals=tuple(refusals), reasons=either | (reasons or {}), loss=loss
+    )
+
+
+def document(terms, intercept: float = 0.0, shift: float = 0.0) -> ModelDocument:
     facts = Facts(
         as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
-        portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=score or PLAN,
-        intercept=intercept, offset=shift, facts=facts, refusals=tuple(refusals),
+        portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), intercept=intercept,
+        offset=shift, facts=facts,
     )  # fmt: skip
 
 
@@ -67,7 +74,6 @@ def number(name: str, slope: float, mean: float = 0.0) -> Number:
     return Number(
         name=name,
         sql=name,
-        reason=TEXTS[name],
         imputed=mean,
         mean=mean,
         deviation=1,
@@ -79,11 +85,11 @@ def word(**slopes: float) -> Category:
     levels = [
         Level(text=text, mean=0, deviation=1, coefficient=slope) for text, slope in slopes.items()
     ]
-    return Category(name="w", sql="w", reason=TEXTS["w"], levels=tuple(levels))
+    return Category(name="w", sql="w", levels=tuple(levels))
 
 
-def score_of(terms, x, y, w, **parts) -> SimpleNamespace:
-    (row,) = scores_of([("A", x, y, w, None)], document(terms, **parts))
+def score_of(terms, x, y, w, score=None, **parts) -> SimpleNamespace:
+    (row,) = scores_of([("A", x, y, w, None)], document(terms, **parts), score=score)
     return SimpleNamespace(**row)
 
 
@@ -146,6 +152,101 @@ def test_reasons_may_be_held_against_the_best_that_is_attained() -> None:
     assert score_of(terms, 1.0, 3.0, "b", score=best).pd == score_of(terms, 1.0, 3.0, "b").pd
 
 
+def reasons_by(reasons, terms, *loans) -> list[list[str]]:
+    """The reasons of loans by texts of x, y and w, without what is not given."""
+    rows = scores_of(
+        [(str(nth), *each, None) for nth, each in enumerate(loans)],
+        document(terms),
+        reasons=reasons,
+    )
+    return [[row[name] for name in REASONS if row[name]] for row in rows]
+
+
+def test_a_text_that_claims_a_side_is_given_of_values_on_that_side_alone() -> None:
+    """Whatever the coefficient's sign: only what costs points, and only where it is true."""
+    both = {"x": Reasons(above="x is high", below="x is low")}
+    rising, falling = number("x", 1.0, mean=2.0), number("x", -1.0, mean=2.0)
+    values = [(3.0, None, None), (2.0, None, None), (1.0, None, None), (None, None, None)]
+
+    assert reasons_by(both, [rising], *values) == [["x is high"], [], [], []]
+    assert reasons_by(both, [falling], *values) == [[], [], ["x is low"], []]
+    one = {"x": Reasons(above="x is high")}
+    assert reasons_by(one, [falling], *values) == [[], [], [], []]
+
+
+def test_of_a_missing_value_only_the_text_for_missing_is_given() -> None:
+    """The median costs points here, and the indicator more; a known value pays for neither."""
+    indicator = Level(text="(missing)", mean=0.25, deviation=1, coefficient=2.0)
+    x = number("x", 1.0).model_copy(update={"imputed": 0.5, "missing": indicator})
+    w = word(a=1.0, **{ABSENT: 3.0})
+    values = [(None, None, None), (1.0, None, "a"), (0.4, None, "a")]
+    given = {"x": Reasons(above="x is high", missing="x is not known")}
+
+    assert reasons_by(given, [x, w], *values) == [
+        ["x is not known"],
+        ["the word", "x is high"],
+        ["the word"],
+    ]
+    with_text = given | {"w": Reasons(either="the word", missing="no word")}
+    assert reasons_by(with_text, [x, w], *values[:1]) == [["no word", "x is not known"]]
+    # 0.5 for the median, 2 for being missing, less the quarter of loans that are.
+    assert x.of_missing == 2.0
+    rows = rows_of(
+        table([("A", None, 0, "", None), ("B", 0.4, 0, "", None)]),
+        terms_sql(document([x]), KINDS, "duckdb"),
+    )
+    assert [row["f_x"] for row in rows] == [2.0, pytest.approx(-0.1)]
+
+
+def test_bins_have_the_side_on_which_they_lie_of_the_bin_of_the_mean() -> None:
+    """Missing and special values have none."""
+    slopes = {ABSENT: 5.0, "-1.0": 4.0, "under 1": -2.0, "1 to 2": 1.0, "2 and more": 3.0}
+    levels = [
+        Level(text=text, mean=0, deviation=1, coefficient=slope, place=None if nth < 2 else nth - 2)
+        for nth, (text, slope) in enumerate(slopes.items())
+    ]
+    binned = Category(name="w", sql="w", levels=tuple(levels), home=1)
+    values = [(None, None, None), *((None, None, text) for text in [*slopes][1:])]
+
+    sides = {"w": Reasons(above="w is high", below="w is low")}
+    assert reasons_by(sides, [binned], *values) == [[], [], [], [], ["w is high"]]
+    any_side = {"w": Reasons(either="the word")}
+    assert reasons_by(any_side, [binned], *values) == [
+        [],
+        ["the word"],
+        [],
+        ["the word"],
+        ["the word"],
+    ]
+
+
+def test_features_and_rules_of_one_text_give_it_once_with_their_costs_added() -> None:
+    terms = [number("x", 1.0), number("y", 1.0), word(a=1.5)]
+    same = {"x": Reasons(either="income"), "y": Reasons(either="income")}
+    assert reasons_by(same, terms, (1.0, 0.8, "a"), (1.0, 0.4, "a")) == [
+        ["income", "the word"],
+        ["the word", "income"],
+    ]
+
+    rules = [
+        Refusal(name=name, sql=sql, reason="income")
+        for name, sql in (("one", "x > 5"), ("two", "y > 5"))
+    ]
+    (row,) = scores_of([("A", 6.0, 6.0, "a", None)], document(terms), reasons=same, refusals=rules)
+    assert [row[name] for name in REASONS] == ["income", "the word", None, None]
+
+
+def test_a_text_that_reads_as_the_absent_one_is_a_text() -> None:
+    model = document([word(**{"(missing)": 1.0, ABSENT: 3.0, "(other)": 2.0})])
+
+    rows = rows_of(
+        table([(text, 0, 0, text, None) for text in ("(missing)", None, "(other)", "zzz")]),
+        terms_sql(model, KINDS, "duckdb"),
+    )
+
+    assert [row["f_w"] for row in rows] == [1.0, 3.0, 2.0, 0.0]
+
+
 def test_hard_rules_decline_and_come_before_what_costs_most() -> None:
     terms = [number("x", 1.0), number("y", 1.0), word(a=2.0)]
     rules = [refusal("low", "x < 1.0"), refusal("b", "w = 'b'"), refusal("void", "y IS NULL")]
@@ -157,7 +258,7 @@ def test_hard_rules_decline_and_come_before_what_costs_most() -> None:
         ("costly", 0.5, 0.7, "a", None),
     ]
 
-    scores = scores_of(loans, document(terms, refusals=rules))
+    scores = scores_of(loans, document(terms), refusals=rules)
 
     assert [tuple(row[name] for name in ("loan_id", "decision", *REASONS)) for row in scores] == [
         ("sound", "approve", "x is high", None, None, None),
@@ -175,9 +276,9 @@ def test_a_pd_at_a_bound_is_above_it() -> None:
             "decisions": Decisions(approve_below=0.5, decline_from=0.5),
         }
     )
-    wanted = document([number("x", 1.0)]).model_copy(update={"score": even})
+    wanted = document([number("x", 1.0)])
 
-    (row,) = scores_of([("A", 0.0, 0.0, "a", None)], wanted)
+    (row,) = scores_of([("A", 0.0, 0.0, "a", None)], wanted, score=even)
 
     assert (row["pd"], row["band"], row["decision"]) == (0.5, "B", "decline")
 
@@ -194,9 +295,10 @@ def test_a_feature_that_reads_no_column_has_one_value_for_all_loans() -> None:
 def test_columns_read_are_those_of_features_and_hard_rules() -> None:
     rules = [refusal("late", "day > DATE('2011-01-01') AND NOT x IS NULL")]
 
-    assert columns_read(document([word(a=1.0), number("x", 1.0)], refusals=rules)) == [
-        "day", "w", "x",
-    ]  # fmt: skip
+    model = document([word(a=1.0), number("x", 1.0)])
+
+    assert columns_read(model, policy(model, rules)) == ["day", "w", "x"]
+    assert columns_read(model) == ["w", "x"]
 
 
 @pytest.mark.parametrize("x", [1e6, -1e6])
@@ -216,8 +318,11 @@ def test_the_offset_is_taken_off_the_log_odds() -> None:
 
 
 def highest(costs: list[float], texts: list[str]) -> list[str | None]:
-    """The oracle: the four highest costs above zero, ties in the contract's order."""
-    order = sorted(range(len(costs)), key=lambda nth: (-costs[nth], nth))
+    """The oracle: the four highest costs above zero, ties in the contract's order.
+
+    Costs are equal where they are so to a billionth.
+    """
+    order = sorted(range(len(costs)), key=lambda nth: (-floor(costs[nth] * 1e9), nth))
     chosen: list[str | None] = [texts[nth] for nth in order if costs[nth] > 0]
     return [*chosen, None, None, None, None][:4]
 
@@ -228,7 +333,7 @@ def test_reasons_are_chosen_by_exact_costs(count) -> None:
     draw = Random(count)
     names = [f"v{nth}" for nth in range(count)]
     terms = [
-        Number(name=name, sql=name, reason=f"reason {name}", imputed=0.25, mean=0.0, deviation=1.0,
+        Number(name=name, sql=name, imputed=0.25, mean=0.0, deviation=1.0,
                coefficient=draw.choice([1.0, -1.0, 0.5]))
         for name in names
     ]  # fmt: skip
@@ -242,11 +347,11 @@ def test_reasons_are_chosen_by_exact_costs(count) -> None:
     ours = {row["loan_id"]: [row[name] for name in REASONS] for row in scores}
 
     def costs(given) -> list[float]:
-        known = [0.25 if v is None or not abs(v) < inf else v for v in given]
+        # Nothing is said of a value that is missing.
+        known = [0.0 if v is None or not abs(v) < inf else v for v in given]
         return [v * term.coefficient for v, term in zip(known, terms, strict=True)]
 
-    texts = [term.reason for term in terms]
-    assert ours == {loan_id: highest(costs(given), texts) for loan_id, *given in loans}
+    assert ours == {loan_id: highest(costs(given), names) for loan_id, *given in loans}
     assert ours["free"] == [None, None, None, None]
 
 
@@ -258,15 +363,16 @@ def test_kept_columns_come_first_then_the_score_and_the_loss() -> None:
     loss = Loss(exposure="amount", given_default=0.5)
     wanted = document([number("x", 1.0)])
 
-    first, second = scores_of(loans, wanted, ("outcome", "group", "loan_id"), loss)
+    first, second = scores_of(loans, wanted, ("outcome", "group", "loan_id"), loss=loss)
 
     assert list(first) == [
         "outcome", "group", "loan_id", "log_odds", "pd", "points", "band", "decision", *REASONS,
-        "expected_loss", "model_version",
+        "expected_loss", "model_version", "policy_hash",
     ]  # fmt: skip
     assert (first["outcome"], first["group"], first["expected_loss"]) == ("bad", "g", 250.0)
     assert second["expected_loss"] is None
     assert first["model_version"] == wanted.version
+    assert first["policy_hash"] == policy(wanted, loss=loss).hash
 
 
 def test_terms_add_up_to_the_log_odds() -> None:
@@ -283,37 +389,40 @@ def test_terms_add_up_to_the_log_odds() -> None:
 
 
 def test_a_record_is_scored_as_a_row_and_explained() -> None:
-    word_of_none = word(a=0.7, c=-0.4, **{MISSING: 0.9})
+    word_of_none = word(a=0.7, c=-0.4, **{ABSENT: 0.9})
     rules = [refusal("low", "x < -1e300")]
-    model = document(
-        [number("x", 0.3, 2.9), number("y", -0.7, 0.1), word_of_none], -1.3, 0.2, rules
-    )
+    model = document([number("x", 0.3, 2.9), number("y", -0.7, 0.1), word_of_none], -1.3, 0.2)
     loans = table([
         ("A", 4.0, 0.5, "a", None), ("B", nan, inf, None, None), ("C", 1e308, -1.0, "zzz", None),
         ("D", -inf, 0.0, "c", None),
     ])  # fmt: skip
-    scorer = RecordScorer(model, KINDS)
+    scorer = RecordScorer(model, policy(model, rules), KINDS)
 
-    for loan, row in zip(loans.to_pylist(), scores_of(loans, model), strict=True):
+    for loan, row in zip(loans.to_pylist(), scores_of(loans, model, refusals=rules), strict=True):
         score = scorer.score(loan)
         assert score[:5] == tuple(
             row[name] for name in ("log_odds", "pd", "points", "band", "decision")
         )
         assert score.reasons == tuple(row[name] for name in REASONS if row[name])
     x, y, w = scorer.score({"x": nan}).contributions
-    assert (x.value, y.value, w.value) == (None, None, MISSING)
-    assert (x.feature, x.reason, x.term, x.cost) == ("x", "x is high", 0.0, 0.0)
+    assert (x.value, y.value, w.value) == (None, None, None)
+    assert (x.feature, x.term) == ("x", 0.0)
     assert w.term == 0.9
 
 
+def scorer_of(terms) -> RecordScorer:
+    model = document(terms)
+    return RecordScorer(model, policy(model), KINDS)
+
+
 def test_a_record_may_leave_columns_out() -> None:
-    assert RecordScorer(document([number("x", 1.0)]), KINDS).score({}).pd == 0.5
+    assert scorer_of([number("x", 1.0)]).score({}).pd == 0.5
 
 
 def test_several_threads_share_a_scorer() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    scorer = RecordScorer(document([number("x", 1.0)]), KINDS)
+    scorer = scorer_of([number("x", 1.0)])
     with ThreadPoolExecutor(4) as pool:
         found = [
             each.log_odds for each in pool.map(scorer.score, [{"x": n / 10} for n in range(40)])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from credit_spark.features.columns import Definition, column_of
-from credit_spark.modelling import quantiles as sampling
-from credit_spark.modelling.quantiles import quantiles
-from credit_spark.modelling.regression import imputed_and_indexed
+from credit_spark.modelling import rows as sampling
+from credit_spark.modelling.imbalance import Classes
+from credit_spark.modelling.regression import Columns, imputed_and_indexed
+from credit_spark.modelling.rows import FOLD, HeldOut, TrainingRows
 
 ROWS = 20_000
 FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]
@@ -21,12 +22,20 @@ def training(spark):
         (float(nth * 7919 % ROWS), float(nth) if nth % 400 == 0 else None) for nth in range(ROWS)
     ]
     columns = [f"{column_of(each.name)} double" for each in FEATURES]
-    return spark.createDataFrame(rows, ", ".join(columns)).repartition(2).persist()
+    frame = spark.createDataFrame(rows, ", ".join(columns)).repartition(2)
+    about = {"fold": "cast(feature_dense % 4 as int)", "quarter": "cast(feature_dense < 5000 as int)",
+             "label": "cast(feature_dense % 10 = 0 as double)"}  # fmt: skip
+    return frame.selectExpr("*", *[f"{sql} as {name}" for name, sql in about.items()]).persist()
+
+
+def quantiles(training, features, shares) -> dict[str, list[float]]:
+    return TrainingRows.of(training, features).quantiles(features, shares)
 
 
 def medians(training) -> dict[str, float]:
     found = {}
-    for imputing in imputed_and_indexed(training, FEATURES):
+    rows = TrainingRows.of(training, FEATURES)
+    for imputing in imputed_and_indexed(rows, Columns(FEATURES, None)):
         found |= imputing.surrogateDF.first().asDict()
     return {name: found[column_of(name)] for name in ("dense", "sparse")}
 
@@ -82,3 +91,41 @@ def test_a_loan_is_in_the_sample_of_every_date_or_of_none(spark) -> None:
     assert sampled[0] & both == sampled[1] & both
     assert all(500 < len(each) < 850 for each in sampled)
     assert sampling.sample_by_id(first, 1000, 1000) is first
+
+
+@pytest.mark.parametrize("most", [ROWS, 2000])
+def test_a_folds_training_rows_have_their_own_counts_and_quantiles(
+    training, monkeypatch, most
+) -> None:
+    """With no job of their own: as if they alone had been given."""
+    monkeypatch.setattr(sampling, "ENOUGH", most)
+    tested = HeldOut(FOLD, 0)
+
+    learnt = TrainingRows.of(training, FEATURES).without(tested)
+
+    alone = training.where("fold <> 0")
+    assert learnt.rows.count() == alone.count() == learnt.classes.rows
+    bad = alone.where("label = 1").count()
+    assert learnt.classes == Classes(alone.count() - bad, bad)
+    assert set(
+        TrainingRows.of(training, FEATURES).only(tested).select("fold").distinct().collect()
+    ) == {(0,)}
+    assert set(learnt.numbers["fold"].to_pylist()) == {1, 2, 3}
+    if most == ROWS:
+        values = sorted(row[0] for row in alone.select("feature_dense").collect())
+        assert learnt.quantiles(FEATURES, [0.5])["dense"] == [
+            np.quantile(values, 0.5, method="nearest")
+        ]
+
+
+def test_a_number_that_no_row_has_has_zeros(training) -> None:
+    columns = (
+        "feature_dense",
+        "cast(null as double) as feature_sparse",
+        "fold",
+        "quarter",
+        "label",
+    )
+    nothing = training.selectExpr(*columns)
+
+    assert quantiles(nothing, FEATURES, [0.1, 0.9])["sparse"] == [0.0, 0.0]
