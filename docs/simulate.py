@@ -39,9 +39,12 @@ from credit_spark.storage.session import checkpointed, spark_session
 NIGHTS, CHANGE = 12, 6
 LEARNT = 20_000
 SIZES = (300, 3_000, 30_000)
-GRADES, SHARES, RISKS = ("A", "B", "C", "D"), (0.4, 0.3, 0.2, 0.1), (-0.6, 0.0, 0.5, 0.9)
+GRADES, RISKS = ("A", "B", "C", "D", "E"), (-0.6, 0.0, 0.5, 0.9, 1.0)
+SHARES = (0.4, 0.3, 0.198, 0.1, 0.002)
+# By their number: of a number with few values each is a bin.
+INQUIRIES = (0.548, 0.3, 0.15, 0.002)
 SLOPES = {"income": -0.4, "debt": 0.3, "age": -0.25, "inquiries": 0.35, "utilisation": 0.3}
-BASE = -2.0
+BASE = -2.2
 PLAN = {
     "bands": {"A": 0.05, "B": 0.1, "C": 0.2, "D": 1.0},
     "decisions": {"approve_below": 0.12, "decline_from": 0.25},
@@ -51,17 +54,31 @@ SETTINGS = resolve(PROJECT / "conf/base.yml", None, {})
 
 
 class Change(NamedTuple):
-    """What changes, by the number of nights since: a loan's data, or its log-odds of bad."""
+    """What changes, by the number of nights since: a loan's data, or its log-odds of bad.
+
+    `recoded` is data that the lender only writes otherwise: the outcomes are those of before.
+    """
 
     words: str
     data: Callable[[dict, int], dict] = lambda loans, nights: {}
     log_odds: Callable[[dict, int], np.ndarray | float] = lambda loans, nights: 0.0
+    recoded: Callable[[dict], dict] = lambda loans: {}
 
 
 def every_fifth_missing(loans: dict, nights: int) -> dict:
     """Debts of which a fifth are not told."""
     is_missing = np.arange(len(loans["debt"])) % 5 == 0
     return {"debt": np.where(is_missing, np.nan, loans["debt"])}
+
+
+def grade_d(text: str) -> Callable[[dict], dict]:
+    """Grades where D is written as such a text."""
+    return lambda loans: {"grade": np.where(loans["grade"] == "D", text, loans["grade"])}
+
+
+def third_inquiry(loans: dict) -> dict:
+    """Inquiries where three are told of loans that had two."""
+    return {"inquiries": np.where(loans["inquiries"] == 2, 3.0, loans["inquiries"])}
 
 
 CHANGES = {
@@ -83,6 +100,18 @@ CHANGES = {
         data=lambda loans, nights: {"income": loans["income"] - 0.8},
     ),
     "missing": Change("one feature is missing for a fifth of the loans", data=every_fifth_missing),
+    "rare text": Change(
+        "grade D, a tenth of the loans, is written as E, which one of 500 loans had",
+        recoded=grade_d("E"),
+    ),
+    "new text": Change(
+        "grade D, a tenth of the loans, is written as a text that no loan had",
+        recoded=grade_d("D1"),
+    ),
+    "rare number": Change(
+        "two inquiries, of 15 of 100 loans, are written as three, which one of 500 loans had",
+        recoded=third_inquiry,
+    ),
 }
 HEAD = (
     "change", "loans a night", "nights before it called `act`", "books called `act` after it",
@@ -224,6 +253,7 @@ def with_scores(spark: SparkSession, loans: dict, model: ModelDocument) -> DataF
 def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> dict:
     """Loans of a night, `t` nights after the change (0: before it), with outcomes by the truth."""
     loans: dict = {name: rng.normal(size=size) for name in SLOPES}
+    loans["inquiries"] = rng.choice(len(INQUIRIES), size, p=INQUIRIES).astype(float)
     loans["grade"] = rng.choice(GRADES, size, p=SHARES)
     if t:
         loans |= change.data(loans, t)
@@ -232,7 +262,8 @@ def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> dict:
     if t:
         log_odds = log_odds + change.log_odds(loans, t)
     is_bad = rng.random(size) < 1 / (1 + np.exp(-log_odds))
-    return {**loans, "outcome": np.where(is_bad, "bad", "good")}
+    written = change.recoded(loans) if t else {}
+    return {**loans, **written, "outcome": np.where(is_bad, "bad", "good")}
 
 
 if __name__ == "__main__":

@@ -84,12 +84,107 @@ def test_chance_is_shared_out_among_figures() -> None:
     assert five.chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02 / 5, 1))
 
 
-def test_neighbours_with_few_expected_are_put_together() -> None:
+def added(p: float, q: float) -> float:
+    """What a bin with such shares adds to a PSI."""
+    return (p - q) * np.log(p / q)
+
+
+def of_number(subject: str, tonight, reference) -> list[Bin]:
+    return bins("feature", subject, tonight, reference)
+
+
+def of_text(subject: str, tonight, reference) -> list[Bin]:
+    """Bins of a text's levels, then that of others and that of missing ones: empty."""
+    labels = [*[f"level {nth:02}" for nth in range(len(tonight))], "(other)", "(missing)"]
+    return bins("feature", subject, [*tonight, 0, 0], [*reference, 0, 0], labels)
+
+
+def test_rare_bins_are_put_together_and_common_ones_are_not() -> None:
     found = judged(*bins("feature", "a", [50, 6, 5, 36, 2, 1], [500, 60, 50, 360, 20, 10]))
 
-    # 50 | 6 + 5 | 36 + 2 + 1
-    assert found["a", "psi"].chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02, 2))
+    # 50 | 36 | 6 + 5 | 2 + 1: of the last, so few are expected that there may be none.
+    none = added(0.5 / 102, 30.5 / 1002)
+    assert found["a", "psi"].chance == pytest.approx(
+        (1 / 100 + 1 / 1000) * chi2.isf(0.02, 3) + none
+    )
     assert ("a", "psi") not in judged(*bins("feature", "a", [4, 5], [400, 500]))
+
+
+def test_a_move_into_a_rare_level_is_seen() -> None:
+    found = judged(*of_text("grade", [593, 300, 0, 107], [1172, 603, 216, 9]))["grade", "psi"]
+
+    p, q = np.array([593.5, 300.5, 0.5, 107.5]) / 1002, np.array([1172.5, 603.5, 216.5, 9.5]) / 2002
+    assert found.psi == pytest.approx(np.sum((p - q) * np.log(p / q)), abs=1e-12)
+    assert (round(found.psi, 2), found.status) == (0.90, "act")
+    # Of 1,000 loans, four or five are expected to be of the last level.
+    assert found.chance < 0.05
+
+
+def test_a_move_from_a_common_bin_into_a_rare_neighbour_is_seen() -> None:
+    found = judged(*of_number("income", [400, 5, 95, 500], [800, 184, 16, 1000]))["income", "psi"]
+
+    assert found.psi == pytest.approx(psi([400, 5, 500, 95], [800, 184, 1000, 16]), abs=1e-12)
+    assert found.status == "act"
+
+
+def test_rare_bins_of_a_number_are_put_together_across_common_ones() -> None:
+    found = judged(*of_number("a", [50, 6, 36, 5, 3], [500, 60, 360, 50, 30]))["a", "psi"]
+
+    # 50 | 36 | 6 + 5 | 3
+    assert found.psi == pytest.approx(psi([50, 36, 11, 3], [500, 360, 110, 30]), abs=1e-12)
+
+
+def test_few_missing_values_are_one_of_the_rare_bins() -> None:
+    labels = ["low", "high", "highest", "(missing)"]
+
+    found = judged(*bins("feature", "income", [60, 40, 9, 9], [600, 400, 90, 90], labels))
+
+    pooled = judged(*bins("feature", "income", [60, 40, 18], [600, 400, 180]))["income", "psi"]
+    assert found["income", "psi"].psi == pooled.psi
+
+
+def test_bins_without_a_loan_tell_nothing() -> None:
+    found = judged(*of_number("a", [50, 50, 0, 0], [5000, 5000, 0, 0]))["a", "psi"]
+
+    assert (found.psi, found.chance) == (
+        pytest.approx(0, abs=1e-12),
+        pytest.approx((1 / 100 + 1 / 10_000) * chi2.isf(0.02, 1)),
+    )
+
+
+def drawn_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Loans of a night and of the reference: in two common bins, and in eight rare ones."""
+    shares = [0.6, 0.35, *[0.05 / 8] * 8]
+    return rng.multinomial(1000, shares), rng.multinomial(20_000, shares)
+
+
+def test_rare_levels_of_a_text_are_one_bin_in_any_order() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(50):
+        tonight, reference = drawn_levels(rng)
+        order = rng.permutation(10)
+
+        found = judged(*of_text("purpose", tonight[order], reference[order]))["purpose", "psi"]
+
+        pooled = [(*each[:2], sum(each[2:])) for each in (tonight, reference)]
+        assert found.psi == pytest.approx(psi(*pooled), abs=1e-12)
+
+
+@pytest.mark.parametrize("of", [of_number, of_text])
+def test_no_rare_bin_hides_what_leaves_a_common_one(of) -> None:
+    """A PSI is at least what the common bin adds, wherever its loans go."""
+    rng = np.random.default_rng(8)
+    for _ in range(100):
+        tonight, reference = drawn_levels(rng)
+        left = rng.integers(100, 300)
+        tonight[1] -= left
+        tonight[rng.integers(2, 10)] += left
+        order = rng.permutation(10)
+
+        found = judged(*of("a", tonight[order], reference[order]))["a", "psi"]
+
+        assert found.psi > added(tonight[1] / 1000, reference[1] / 20_000)
+        assert found.psi > found.chance
 
 
 def test_missing_and_unseen_values_are_shares_of_the_loans() -> None:
@@ -241,16 +336,31 @@ def test_advice_names_the_feed_before_the_model() -> None:
     assert advice([]).retrain is False
 
 
-def test_on_nights_without_change_hardly_any_is_called() -> None:
+EVEN = [0.1] * 10
+# Of sixty loans, five are expected in all the rare bins.
+RARE = [1 / 12 / 30] * 30
+
+
+@pytest.mark.parametrize(
+    ("of", "shares"),
+    [
+        (of_number, EVEN),
+        (of_number, [11 / 12, *RARE]),
+        (of_text, [11 / 12, *RARE]),
+        (of_text, [4 / 12, 4 / 12, 3 / 12, *RARE]),
+    ],
+)
+def test_on_nights_without_change_hardly_any_is_called(of, shares: list[float]) -> None:
     rng = np.random.default_rng(5)
-    reference = [rng.multinomial(10_000, np.full(10, 0.1)) for _ in range(10)]
+    reference = [rng.multinomial(10_000, shares) for _ in range(10)]
     called = 0
     for _ in range(500):
         found = judged(*[
             each
             for nth, held in enumerate(reference)
-            for each in bins("feature", f"f{nth}", rng.multinomial(60, np.full(10, 0.1)), held)
+            for each in of(f"f{nth}", rng.multinomial(60, shares), held)
         ])  # fmt: skip
+        assert len({subject for subject, measure in found if measure == "psi"}) == 10
         called += any(each.status != "stable" for each in found.values())
 
     # At most a fiftieth of the nights; of 500, three standard deviations more.

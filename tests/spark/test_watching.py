@@ -1,13 +1,14 @@
 """What is watched: bins, and what loans come to in each, beside DuckDB's counts."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from credit_spark.evaluation.cells import Cell, collected, counted
-from credit_spark.evaluation.drift import Bin, by_subject
+from credit_spark.evaluation.drift import Bin, Expected, Seen, by_subject, drifts, psi
 from credit_spark.modelling.diagnostics import correlations
 from credit_spark.modelling.watching import (
     MOST_LEVELS,
@@ -21,7 +22,9 @@ from credit_spark.modelling.watching import (
     with_counts,
 )
 from credit_spark.scoring.document import Facts, ModelDocument, Watched
+from credit_spark.settings import resolve
 
+PROJECT = Path(__file__).parents[2]
 AMOUNT = Watched(role="feature", name="amount", sql="amount", edges=())
 HOME = Watched(role="segment", name="home", sql="home")
 SIZE = 2000
@@ -96,6 +99,41 @@ def test_a_level_may_have_quotes_and_backslashes_and_there_may_be_none(spark) ->
     found = places(texts, HOME.model_copy(update={"levels": levels}), HOME)
 
     assert found == [(0, 0), (1, 0), (2, 0), (3, 0), (4, 1)]
+
+
+def test_a_text_that_reads_as_a_label_has_a_label_of_its_own() -> None:
+    levels = ('"(missing)"', "(missing)", "(other)", "OWN", '"OWN"')
+
+    found = HOME.model_copy(update={"levels": levels}).labels
+
+    assert found == ['""(missing)""', '"(missing)"', '"(other)"', "OWN", '"OWN"', "(other)", "(missing)"]  # fmt: skip
+
+
+def test_a_text_that_reads_missing_is_not_taken_for_a_missing_one(spark) -> None:
+    """A tenth of the loans learnt from have no home told; of half as many tonight a text says so."""
+    learnt = ["OWN"] * 700 + ["(missing)"] * 100 + ["(other)"] * 100 + [None] * 100
+    tonight = ["OWN"] * 700 + ["(missing)"] * 150 + ["(other)"] * 100 + [None] * 50
+    before, after = (
+        spark.createDataFrame([(home, 0.1, "open") for home in homes], "home string, pd double, outcome string")
+        for homes in (learnt, tonight)
+    )  # fmt: skip
+    home = HOME.model_copy(update={"role": "feature"})
+    (found,) = with_bins([home], before)
+    model = document(*with_counts([found], profiled(before, [found])))
+
+    bins = by_subject(map(Bin.of, named_bins(model, [], profiled(after, model.watched))))
+    seen, expected = Seen(bins, None, None), Expected(None, 900, 100, None)
+    bounds = resolve(PROJECT / "conf/base.yml", None, {}).monitor
+    figures = {each.measure: each for each in drifts(seen, expected, bounds)}
+
+    own = bins["feature", "home"]
+    assert {each.label: (each.loans, each.reference) for each in own} == {
+        '"(missing)"': (150, 100), '"(other)"': (100, 100), "OWN": (700, 700), "(other)": (0, 0), "(missing)": (50, 100),
+    }  # fmt: skip
+    assert {name: (each.value, each.reference) for name, each in figures.items() if name != "psi"} == {
+        "missing_share": (0.05, 0.1), "unseen_share": (0.0, 0.0),
+    }  # fmt: skip
+    assert figures["psi"].value == pytest.approx(psi([700, 150, 100, 50], [700, 100, 100, 100]))
 
 
 def test_of_very_many_texts_the_most_frequent_have_bins(spark) -> None:

@@ -203,7 +203,11 @@ PROFILES = Table(
         "role": Field("string", f"one of {', '.join(map(repr, ROLES))}"),
         "subject": Field("string", "the feature, segment, analysis; 'the score'; of a pair, both"),
         "bin": Field("int", "its place among the subject's bins"),
-        "label": Field("string", "its range or text"),
+        "label": Field(
+            "string",
+            "its range or text; '(missing)': null; '(other)': a text without a bin of its own; a "
+            "text that reads like one of these stands in double quotes",
+        ),
         "good": Field("bigint", "loans that turned out good, old enough to judge by"),
         "bad": Field("bigint", "loans that turned out bad, old enough to judge by"),
         "open": Field("bigint", "all other loans"),

@@ -7,7 +7,7 @@ takes it. Chance is shared out: of nights on which nothing changed, at most a sh
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from math import exp, hypot, log, sqrt
+from math import exp, hypot, inf, log, sqrt
 from statistics import median
 from typing import Any, Literal, NamedTuple, Self
 
@@ -18,12 +18,13 @@ from credit_spark.settings import Monitor
 
 Status = Literal["stable", "watch", "act"]
 Bounds = tuple[float, float]
-# With fewer loans expected in a bin, its part of a PSI is no part of a chi-squared.
+# With fewer loans expected in a bin, it is rare: its part of a PSI is no part of a chi-squared.
 FEWEST_EXPECTED = 10.0
 FEWEST_OF_A_CLASS = 20
 FEWEST_NIGHTS = 5
 # A median absolute deviation of so much is a standard deviation, where values are normal.
 NORMAL = 1.4826
+# Bins of every subject by their labels: no text's own level is called so.
 FEED = {"missing_share": MISSING, "unseen_share": OTHER}
 CAUSES = {
     "look at the lender's files first: values are missing or new": tuple(FEED),
@@ -136,7 +137,8 @@ class Change(NamedTuple):
     """A figure before chance is shared out.
 
     `spread` is the standard error of the distance; of a PSI, what a chi-squared of `freedom`
-    degrees is multiplied by. `off` says what a distance is on the value's own scale.
+    degrees is multiplied by; `added` is chance beside it. `off` says what a distance is on the
+    value's own scale.
     """
 
     subject: str
@@ -148,12 +150,13 @@ class Change(NamedTuple):
     spread: float
     rows: int
     freedom: int | None = None
+    added: float = 0.0
     off: Callable[[float], float] = float
 
     def judged(self, level: float) -> Drift:
         """The figure with its status, where chance goes beyond it as seldom as `level`."""
         critical = -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
-        chance = self.spread * float(critical)
+        chance = self.spread * float(critical) + self.added
         watch, act = self.bounds
         is_changed = self.distance > chance and self.distance >= watch
         psi = None if self.freedom is None else self.value
@@ -196,10 +199,15 @@ def psi(tonight: Sequence[int], reference: Sequence[int]) -> float:
     >>> round(psi([10, 90], [50, 50]), 3)
     0.853
     """
+    return sum(_parts(tonight, reference))
+
+
+def _parts(tonight: Sequence[int], reference: Sequence[int]) -> list[float]:
+    """What each bin adds to a PSI."""
     size = len(tonight)
     p = [(each + 0.5) / (sum(tonight) + 0.5 * size) for each in tonight]
     q = [(each + 0.5) / (sum(reference) + 0.5 * size) for each in reference]
-    return sum((a - b) * log(a / b) for a, b in zip(p, q, strict=True))
+    return [(a - b) * log(a / b) for a, b in zip(p, q, strict=True)]
 
 
 def auc_error(auc: float, good: int, bad: int) -> float:
@@ -215,38 +223,77 @@ def auc_error(auc: float, good: int, bad: int) -> float:
 
 def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
     for (role, subject), bins in profiles.items():
-        tonight, reference = sum(each.loans for each in bins), sum(map(_learnt, bins))
-        if role not in ("score", "feature") or not tonight or not reference:
-            continue
-        pairs = _lumped(bins, tonight / reference)
-        if len(pairs) > 1:
-            value = psi(*zip(*pairs, strict=True))
-            # Where nothing changed, a PSI is about so many times a chi-squared (Yurdakul, 2018).
-            spread, freedom = 1 / tonight + 1 / reference, len(pairs) - 1
-            yield Change(subject, "psi", value, 0.0, value, bounds.psi, spread, tonight, freedom)
-        for measure, label in FEED.items():
-            for each in bins:
-                if each.label == label:
-                    pair = (each.loans / tonight, _learnt(each) / reference)
-                    yield _share(subject, measure, pair, (tonight, reference), bounds.share)
+        loans = sum(each.loans for each in bins), sum(map(_learnt, bins))
+        if role in ("score", "feature") and all(loans):
+            yield from _stability(subject, bins, loans, bounds.psi)
+            yield from _feed(subject, bins, loans, bounds.share)
+
+
+def _stability(
+    subject: str, bins: Sequence[Bin], loans: tuple[int, int], bounds: Bounds
+) -> Iterator[Change]:
+    """The PSI of bins with so many loans tonight and in the reference, if there are two to compare.
+
+    Where nothing changed, it is about so many times a chi-squared (Yurdakul, 2018). That an
+    expected few did not come is likelier than a chi-squared tells: what it adds is chance, too.
+    """
+    tonight, reference = loans
+    times = tonight / reference
+    pairs = _compared(bins, times)
+    if len(pairs) < 2:
+        return
+    value = psi(*zip(*pairs, strict=True))
+    added = _if_empty(pairs) if pairs[-1][1] * times < FEWEST_EXPECTED else 0.0
+    spread, freedom = 1 / tonight + 1 / reference, len(pairs) - 1
+    yield Change(subject, "psi", value, 0.0, value, bounds, spread, tonight, freedom, added)
+
+
+def _compared(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
+    """Loans of tonight and of the reference in each bin, rare ones in pools, which come last.
+
+    A common bin stays by itself, so that no pool hides what moves into it or out of it. All rare
+    levels of a text are one pool: their order says nothing. Those of a number are put together in
+    order until enough loans are expected; in the last pool there may be fewer.
+    """
+    enough = FEWEST_EXPECTED / times
+    pairs = [(each.loans, _learnt(each)) for each in bins]
+    common = [pair for pair in pairs if pair[1] >= enough]
+    rare = [pair for pair in pairs if pair[1] < enough]
+    is_text = any(each.label == OTHER for each in bins)
+    return [*common, *_pools(rare, inf if is_text else enough)]
+
+
+def _pools(pairs: Iterable[tuple[int, int]], enough: float) -> Iterator[tuple[int, int]]:
+    """Pairs added up in order until the reference has enough; the last sum is what is left."""
+    tonight = reference = 0
+    for more, learnt in pairs:
+        tonight, reference = tonight + more, reference + learnt
+        if reference >= enough:
+            yield tonight, reference
+            tonight = reference = 0
+    if tonight or reference:
+        yield tonight, reference
+
+
+def _if_empty(pairs: Sequence[tuple[int, int]]) -> float:
+    """What the last bin adds to a PSI where none of its loans come, but to another bin."""
+    (first, *others, last), reference = zip(*pairs, strict=True)
+    return _parts([first + last, *others, 0], reference)[-1]
+
+
+def _feed(
+    subject: str, bins: Sequence[Bin], loans: tuple[int, int], bounds: Bounds
+) -> Iterator[Change]:
+    """The shares of missing and of unseen values."""
+    for measure, label in FEED.items():
+        for each in bins:
+            if each.label == label:
+                pair = (each.loans / loans[0], _learnt(each) / loans[1])
+                yield _share(subject, measure, pair, loans, bounds)
 
 
 def _learnt(each: Bin) -> int:
     return each.reference or 0
-
-
-def _lumped(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
-    """Loans of tonight and of the reference, neighbours together until enough are expected."""
-    found: list[tuple[int, int]] = []
-    tonight = reference = 0
-    for each in bins:
-        tonight, reference = tonight + each.loans, reference + _learnt(each)
-        if reference * times >= FEWEST_EXPECTED:
-            found.append((tonight, reference))
-            tonight = reference = 0
-    if found:
-        found[-1] = (found[-1][0] + tonight, found[-1][1] + reference)
-    return found
 
 
 def _share(

@@ -209,12 +209,20 @@ class Watched(Piece):
     def labels(self) -> list[str]:
         """What the bins are called, in order."""
         if self.edges is None:
-            return [*self.levels, OTHER, MISSING]
+            return [*map(_label, self.levels), OTHER, MISSING]
         if not self.edges:
             return ["any value", MISSING]
         ends = [f"{each:,.12g}" for each in self.edges]
         between = [f"{low} to {high}" for low, high in pairwise(ends)]
         return [f"below {ends[0]}", *between, f"from {ends[-1]}", MISSING]
+
+
+def _label(level: str) -> str:
+    """What a level's bin is called: the text, in quotes where it reads as another bin's label.
+
+    So is a text that already has quotes around it: of two texts no label is the same.
+    """
+    return f'"{level}"' if level.strip('"') in (OTHER, MISSING) else level
 
 
 class ModelDocument(Piece):
