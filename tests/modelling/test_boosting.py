@@ -3,6 +3,8 @@
 import pytest
 
 from credit_spark.features.columns import Definition, column_of
+from credit_spark.modelling.regression import Columns, indexer_of
+from credit_spark.modelling.rows import TrainingRows
 from credit_spark.pipeline.benchmarks import boosted
 
 
@@ -14,10 +16,11 @@ def test_trees_are_fitted_on_numbers_on_texts_and_on_both(spark, names) -> None:
         for nth in range(360)
     ]
     columns = [column_of("number"), column_of("text"), "label"]
-    training = spark.createDataFrame(rows, columns)
+    training = spark.createDataFrame(rows, columns).selectExpr("*", "0 as fold", "0 as quarter")
     features = [Definition(name, name, is_text=name == "text") for name in names]
 
-    trees = boosted(training, features, seed=1)
+    shown = Columns(features, indexer_of(training, features))
+    trees = boosted(TrainingRows.of(training, features), shown, seed=1)
 
     found = trees.transform(training).select("label", "prediction").distinct().collect()
     assert sorted(map(tuple, found)) == [(0.0, 0.0), (1.0, 1.0)]

@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 
 from credit_spark.contract.loading import load_contract
 from credit_spark.contract.models import HardRule
-from credit_spark.scoring.document import ModelDocument, refusals
+from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer
+from credit_spark.scoring.policy import Policy
 from credit_spark.serving.answers import Answers
 from credit_spark.serving.app import LARGEST_BODY, application
 from credit_spark.serving.fields import fields_of
@@ -204,10 +205,11 @@ def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:
     (row,) = arrow(done / "models").to_pylist()
     document = ModelDocument.of(row["document"])
     without = tuple(each for each in document.features if each.name != "total_accounts")
-    model = document.model_copy(update={"features": without, "refusals": refusals(ruled)})
+    model, policy = document.model_copy(update={"features": without}), Policy.of(ruled)
 
-    assert "total_accounts" in {field.name for field in fields_of(contract, model)}
-    assert RecordScorer(model, contract.kinds).score({"total_accounts": 2}).decision == "decline"
+    assert "total_accounts" in {field.name for field in fields_of(contract, model, policy)}
+    scorer = RecordScorer(model, policy, contract.kinds)
+    assert scorer.score({"total_accounts": 2}).decision == "decline"
 
 
 def test_thousands_may_have_their_commas(client) -> None:

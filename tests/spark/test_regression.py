@@ -1,47 +1,42 @@
 """The fit against scikit-learn; the exported SQL against the fitted pipeline."""
 
-from math import inf, log, nan
+from math import exp, inf, log, nan
 from random import Random
+from statistics import fmean
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from credit_spark.contract.models import Decisions, Penalty, ScorePlan
-from credit_spark.contract.tables import MISSING
-from credit_spark.features.columns import Definition, column_of, featured
+from credit_spark.contract.models import Feature, Penalty
+from credit_spark.features.columns import ABSENT, Definition, column_of, feature_stage, featured
 from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
 from credit_spark.modelling.regression import (
-    Fit,
-    assembled,
+    Columns,
+    Equation,
+    calibrated,
     fit,
+    indexer_of,
     linear,
-    scaled,
-    terms_of_slope_1,
+    slopes_of,
     vectors,
 )
-from credit_spark.scoring.document import (
-    Facts,
-    ModelDocument,
-)
-from credit_spark.scoring.frames import scores_of
+from credit_spark.modelling.rows import TrainingRows
+from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
+from credit_spark.scoring.frames import log_odds_of
 from tests.frames import rows, stored
 
-PLAN = ScorePlan(
-    points_at=600,
-    odds_at=30,
-    points_to_double_odds=20,
-    bands={"A": 0.1, "B": 0.3, "C": 1.0},
-    decisions=Decisions(approve_below=0.1, decline_from=0.3),
-)
 FEATURES = [
     Definition("x", "x", is_text=False),
     Definition("y", "y", is_text=False),
     Definition("w", "w", is_text=True),
 ]
-REASONS = {"x": "x is high", "y": "y is high", "w": "the word"}
 DDL = "loan_id string, x double, y double, w string, outcome string"
 KINDS = {"x": "number", "y": "number", "w": "category"}
 
@@ -65,100 +60,178 @@ def loans(spark):
 
 @pytest.fixture(scope="module")
 def training(loans):
-    label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
-    return featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label}).cache()
+    return made_ready(loans)
+
+
+def made_ready(loans) -> TrainingRows:
+    beside = {
+        "loan_id": F.col("loan_id"), "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
+        "fold": F.lit(0), "quarter": F.lit(0),
+    }  # fmt: skip
+    return TrainingRows.of(featured(loans, FEATURES, beside).cache(), FEATURES)
+
+
+class Fitted(NamedTuple):
+    equation: Equation
+    model: object
+    design: object
 
 
 @pytest.fixture(scope="module")
-def scaling(training):
-    return scaled(training, FEATURES)
+def fitted(training):
+    return fit_on(training, "none")
 
 
-@pytest.fixture(scope="module")
-def fitted(training, scaling):
-    return fit_on(training, "none", scaling)
+def designed(training, indicated=(), **expected):
+    features = {
+        each.name: Feature(sql=each.sql, reason="r", expect=expected.get(each.name))
+        for each in FEATURES
+    }
+    columns = Columns(FEATURES, indexer_of(training.rows, FEATURES), frozenset(indicated))
+    return linear(training, columns, SimpleNamespace(features=features), {})
 
 
-def fit_on(training, treatment, scaling, regularisation: float = 0.01, seen=None) -> Fit:
-    design = linear(training, FEATURES, terms_of_slope_1(scaling, FEATURES, REASONS, {}))
-    untreated = vectors(design, training, "loan_id", "label")
-    rows = treated(untreated, treatment, seen or classes(training), 1)
-    return fit(design, rows, Penalty(regularisation))
+def fit_on(training, treatment, regularisation: float = 0.01, seen=None, **about) -> Fitted:
+    design = designed(training, **about)
+    untreated = vectors(design, training.rows, "loan_id", "label")
+    model = fit(
+        design, treated(untreated, treatment, seen or training.classes, 1), Penalty(regularisation)
+    )
+    return Fitted(design.equation(slopes_of(design, model), model.intercept), model, design)
 
 
-def document(
-    terms, intercept: float = 0.0, shift: float = 0.0, refusals=(), score=None
-) -> ModelDocument:
+def document(equation, shift: float = 0.0, **about) -> ModelDocument:
     facts = Facts(
         as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
-        portfolio="p", contract_hash="h", features=tuple(terms), left_out=(), score=score or PLAN,
-        intercept=intercept, offset=shift, facts=facts, refusals=tuple(refusals),
+        portfolio="p", contract_hash="h", features=equation.terms, left_out=(),
+        intercept=equation.intercept, offset=shift, facts=facts, **about,
     )  # fmt: skip
 
 
+def slopes(fitted) -> list[float]:
+    return [slot.slope for term in fitted.equation.terms for slot in slots_of(term)]
+
+
+def pds(loans, model: ModelDocument) -> dict[str, float]:
+    found = log_odds_of(loans, model, KINDS, ["loan_id"])
+    return {loan_id: 1 / (1 + exp(-each)) for loan_id, each in found.collect()}
+
+
 @pytest.mark.parametrize("treatment", ["none", "class_weight", "oversample"])
-def test_coefficients_are_those_of_scikit_learn(training, scaling, treatment) -> None:
+def test_coefficients_are_those_of_scikit_learn(training, treatment) -> None:
     """On columns scaled by the deviations of the rows that are fitted, weights included."""
-    assembling = assembled(training, FEATURES)
-    rows = treated(assembling.transform(training), treatment, classes(training), 1)
-    columns = rows.select(vector_to_array("assembled"), "label", "weight")
-    features, label, weight = map(np.array, zip(*columns.collect(), strict=True))
+    ours = fit_on(training, treatment, indicated=["x"])
+    features, label, weight = matrix(ours.design, training, treatment)
     deviations = np.sqrt(np.diag(np.cov(features.T, aweights=weight)))
-    means = scaling.stages[-1].mean.toArray()
-    penalty = 1 / (0.01 * weight.sum())
 
-    theirs = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-10)
-    theirs.fit((features - means) / deviations, label, sample_weight=weight)
+    theirs = LogisticRegression(C=1 / (0.01 * weight.sum()), solver="newton-cholesky", tol=1e-10)
+    theirs.fit(features / deviations, label, sample_weight=weight)
 
-    ours = fit_on(training, treatment, scaling).equation
-    slopes = [slot.slope for term in ours.terms for slot in getattr(term, "levels", [term])]
-    assert slopes * deviations == pytest.approx(theirs.coef_[0], abs=1e-6)
-    assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
+    assert slopes(ours) * deviations == pytest.approx(theirs.coef_[0], abs=1e-4)
+    assert ours.model.intercept == pytest.approx(theirs.intercept_[0], abs=1e-3)
+
+
+def matrix(design, training, treatment) -> list[np.ndarray]:
+    """Vectors that are not scaled, labels and weights of treated rows."""
+    rows_ = treated(design.stages.transform(training.rows), treatment, training.classes, 1)
+    columns = rows_.select(vector_to_array("assembled"), "label", "weight")
+    return [np.array(each) for each in zip(*columns.collect(), strict=True)]
+
+
+def test_a_fit_that_keeps_to_signs_is_the_best_that_does(training) -> None:
+    """x and y raise the risk: where x may not, its slope is zero, and the rest is fitted anew."""
+    ours = fit_on(training, "none", x="lowers_risk", y="increases_risk")
+    features, label, _ = matrix(ours.design, training, "none")
+    scaled = features / features.std(axis=0, ddof=1)
+
+    def loss(coefficients) -> float:
+        given = scaled @ coefficients[:-1] + coefficients[-1]
+        return (
+            np.logaddexp(0, np.where(label == 1, -given, given)).mean()
+            + 0.005 * (coefficients[:-1] ** 2).sum()
+        )
+
+    size = scaled.shape[1]
+    bounds = [(None, 0), (0, None), *[(None, None)] * (size - 1)]
+    theirs = minimize(
+        loss, np.zeros(size + 1), bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10}
+    )
+
+    found = [*(slopes(ours) * features.std(axis=0, ddof=1)), ours.model.intercept]
+    assert loss(np.array(found)) == pytest.approx(theirs.fun, abs=1e-8)
+    assert found == pytest.approx(list(theirs.x), abs=2e-3)
+    assert ours.equation.terms[0].slope == 0.0
+    free = fit_on(training, "none", x="increases_risk", y="increases_risk")
+    unbounded = slopes(fit_on(training, "none"))
+    deviations = features.std(axis=0, ddof=1)
+    assert slopes(free) * deviations == pytest.approx(unbounded * deviations, abs=1e-4)
 
 
 @pytest.mark.parametrize("constant", [1000.0, 60.0, 0.1])
-def test_what_never_varies_in_the_rows_of_a_fit_has_no_slope(training, scaling, constant) -> None:
+def test_what_never_varies_in_the_rows_of_a_fit_has_no_slope(training, constant) -> None:
     """As in a fold's, where all that differ stand in the fold: weights are no round numbers."""
+    rows_ = training.rows.withColumn(column_of("y"), F.lit(constant)).cache()
+    same = TrainingRows.of(rows_, FEATURES)
     for bad in (13, 29, 71, 113):
-        rows = training.withColumn(column_of("y"), F.lit(constant))
-
-        found = fit_on(rows, "class_weight", scaling, seen=Classes(1500 - bad, bad))
+        found = fit_on(same, "class_weight", seen=Classes(1500 - bad, bad))
 
         assert found.equation.terms[1].slope == 0
 
 
-def test_the_compiled_score_is_the_pipelines(spark, fitted, tmp_path) -> None:
+def test_a_missing_value_has_a_weight_of_its_own(spark) -> None:
+    """All that is known is one value: by hand, the log-odds with it and without."""
+    counts = {(1.0, "bad"): 119, (1.0, "good"): 101, (None, "bad"): 179, (None, "good"): 1101}
+    given = [
+        (f"{x} {outcome} {nth}", x, 0.5, "a", outcome)
+        for (x, outcome), many in counts.items()
+        for nth in range(many)
+    ]
+    loans = spark.createDataFrame(given, DDL)
+
+    found = fit_on(made_ready(loans), "none", 0.0, indicated=["x"])
+
+    by_id = pds(loans, document(found.equation))
+    for (x, _), rate in {(1.0, ""): 119 / 220, (None, ""): 179 / 1280}.items():
+        assert by_id[f"{x} bad 0"] == pytest.approx(rate, abs=1e-4)
+    # With the median alone, both are one.
+    alone = pds(loans, document(fit_on(made_ready(loans), "none", 0.0).equation))
+    assert alone["1.0 bad 0"] == alone["None bad 0"] == pytest.approx(298 / 1500, abs=1e-4)
+
+
+def test_the_stored_pipeline_scores_loans_as_the_exported_sql_does(
+    spark, training, tmp_path
+) -> None:
+    """From columns of `loans` to a calibrated PD, by plain Spark."""
     strange = [
         ("null", None, None, None, None),
         ("unseen", 1.0, 1.0, "zzz", None),
         ("empty", 1.0, 1.0, "", None),
         ("infinite", inf, -inf, "a", None),
         ("nan", nan, 1.0, "a", None),
-        ("extreme", 1e300, -1e300, "b", None),
+        ("large", 20.0, -20.0, "b", None),
     ]
-    given = drawn(300, seed=8) + strange
-    loans = spark.createDataFrame(given, DDL)
-    features = featured(loans, FEATURES, {"loan_id": F.col("loan_id")})
-    probability = vector_to_array("probability")[1]
+    loans = spark.createDataFrame(drawn(300, seed=8) + strange, DDL)
+    line = Recalibration(intercept=0.3, slope=0.8)
+    found = fit_on(training, "class_weight", indicated=["x"])
+    regression = calibrated(found.model, 0.7, line)
+    whole = PipelineModel([feature_stage(FEATURES), *found.design.stages.stages, regression])
 
-    pipeline = stored(fitted.pipeline, tmp_path)
-    theirs = dict(rows(pipeline.transform(features).select("loan_id", probability)))
-    compiled = document(*fitted.equation)
-    ours = dict(rows(scores_of(loans, compiled, KINDS, ["loan_id"]).select("loan_id", "pd")))
+    pipeline = stored(whole, tmp_path)
+    probability = vector_to_array("probability")[1]
+    theirs = dict(rows(pipeline.transform(loans).select("loan_id", probability)))
+    ours = pds(loans, document(found.equation, 0.7, recalibration=line))
 
     assert ours.keys() == theirs.keys()
     assert max(abs(ours[each] - theirs[each]) for each in ours) < 1e-9
 
 
-def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, scaling, loans) -> None:
-    label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
-    again = featured(loans, FEATURES, {"loan_id": F.col("loan_id"), "label": label})
-    refit = fit_on(again, "none", scaling)
+def test_a_fit_on_the_same_loans_is_the_same_to_the_last_bit(fitted, loans) -> None:
+    again = fit_on(made_ready(loans), "none")
 
-    assert document(*refit.equation).version == document(*fitted.equation).version
+    assert document(again.equation).version == document(fitted.equation).version
 
 
 def test_a_hundred_thousand_draws_of_a_large_mean_are_poissons(spark) -> None:
@@ -177,15 +250,13 @@ def test_a_hundred_thousand_draws_of_a_large_mean_are_poissons(spark) -> None:
 def test_a_null_text_is_a_category_and_an_infinite_number_is_null(spark) -> None:
     given = spark.createDataFrame([("A", inf, nan, None, None)], DDL)
 
-    assert rows(featured(given, FEATURES, {})) == [(None, None, MISSING)]
+    assert rows(featured(given, FEATURES, {})) == [(None, None, ABSENT)]
     assert column_of("x") == "feature_x"
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
 def test_a_treatment_makes_both_classes_weigh_the_same(training, treatment) -> None:
-    seen = classes(training)
-
-    weighed = weights(treated(training, treatment, seen, 1))
+    weighed = weights(treated(training.rows, treatment, training.classes, 1))
 
     # Draws with replacement: 1,500 loans come within a few in a hundred.
     assert weighed.bad / weighed.good == pytest.approx(
@@ -194,28 +265,27 @@ def test_a_treatment_makes_both_classes_weigh_the_same(training, treatment) -> N
 
 
 def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(training) -> None:
-    seen = classes(training)
-    draw = treated(training, "oversample", seen, 1)
+    seen, given = training.classes, training.rows
+    draw = treated(given, "oversample", seen, 1)
 
     copies = dict(draw.groupBy("label").agg(F.count_distinct("loan_id")).collect())
 
     assert copies == {0.0: seen.good, 1.0: seen.bad}
     assert classes(draw).good == seen.good
     assert rows(draw, "loan_id") == rows(
-        treated(training.repartition(5), "oversample", seen, 1), "loan_id"
+        treated(given.repartition(5), "oversample", seen, 1), "loan_id"
     )
-    assert rows(draw, "loan_id") != rows(treated(training, "oversample", seen, 2), "loan_id")
+    assert rows(draw, "loan_id") != rows(treated(given, "oversample", seen, 2), "loan_id")
 
 
 @pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
-def test_the_offset_restores_the_mean_pd(training, loans, scaling, treatment) -> None:
-    seen = classes(training)
-    equation = fit_on(training, treatment, scaling, 0.0001).equation
-    shift = offset(seen, weights(treated(training, treatment, seen, 1)))
+def test_the_offset_restores_the_mean_pd(training, loans, treatment) -> None:
+    seen = training.classes
+    equation = fit_on(training, treatment, 0.0001).equation
+    shift = offset(seen, weights(treated(training.rows, treatment, seen, 1)))
 
     def mean_pd(taken_off: float) -> float:
-        scores = scores_of(loans, document(*equation, taken_off), KINDS, ["loan_id"])
-        return float(scores.agg(F.avg("pd")).first()[0])
+        return fmean(pds(loans, document(equation, taken_off)).values())
 
     observed = seen.bad / (seen.good + seen.bad)
     assert mean_pd(0.0) > 1.8 * observed

@@ -53,7 +53,7 @@ ASSEMBLED, SCALED = "assembled", "scaled"
 INDEX, IMPUTED, INDICATOR = "index", "imputed", "missing"
 MOST_ITERATIONS = 200
 # Coefficients then agree with those of other solvers to 1e-4 of a deviation.
-TOLERANCE = 1e-7
+TOLERANCE = 1e-8
 SIGNS: Mapping[Expectation | None, int] = {"increases_risk": 1, "lowers_risk": -1, None: 0}
 
 
