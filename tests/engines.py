@@ -96,14 +96,22 @@ def by_duckdb(
     return by_id(rows_of(book, sql))
 
 
-def by_postgres(server: Server, book: pa.Table, model: ModelDocument, contract: Contract) -> Scores:
+def by_postgres(
+    server: Server,
+    book: pa.Table,
+    model: ModelDocument,
+    contract: Contract,
+    policy: Policy | None = None,
+) -> Scores:
     """As PostgreSQL scores by the exported SELECT."""
     columns = ", ".join(
         f"{field.name} {POSTGRES_TYPES.get(str(field.type), 'text')}" for field in book.schema
     )
     server.run(f"drop table if exists loans; create table loans ({columns})")
     server.copy("loans", book)
-    rows = server.rows(scoring_sql(model, Policy.of(contract), contract.kinds, "postgres"))
+    rows = server.rows(
+        scoring_sql(model, policy or Policy.of(contract), contract.kinds, "postgres")
+    )
     return by_id([{**row, "pd": float(row["pd"]), "points": int(row["points"])} for row in rows])
 
 

@@ -26,7 +26,7 @@ PROJECT = Path(__file__).parents[1]
 AS_OF = "2012-01-31"
 ROWS = 4000
 # What differs between two runs of one night: who ran it, and when.
-OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions"}
+OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions", "promotions"}
 
 # Tables with rows of every run, a stopped one, too.
 OF_EVERY_RUN = {"runs", "validations"}

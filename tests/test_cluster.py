@@ -159,7 +159,8 @@ def test_every_job_runs_under_spark_submit(landing, tmp_path) -> None:
     flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
     for step in STEPS:
         job = str(PROJECT / f"jobs/{step}.py")
-        words = ["spark-submit", "--driver-memory", "2g", job, *flags]
+        who = ["--by", "A. Head", "--reason", "a try"] if step == "promote" else []
+        words = ["spark-submit", "--driver-memory", "2g", job, *flags, *who]
         done = subprocess.run(
             [*words, "--warehouse", str(tmp_path / "w"), "--json"],
             cwd=tmp_path,

@@ -18,6 +18,8 @@ from tests.projects import changed_project
 # Jobs of Spark in a run that only scores: a bound that a new scan in a loop breaks.
 MOST_JOBS = 200
 
+WHO = ("--by", "A. Head", "--reason", "a try")
+
 
 @pytest.fixture(autouse=True)
 def somewhere(spark, tmp_path, monkeypatch) -> None:
@@ -89,7 +91,7 @@ def test_the_same_night_twice_is_the_same_tables(night, done, tmp_path) -> None:
 @pytest.mark.release
 def test_steps_taken_alone_make_the_same_night(night, done, tmp_path) -> None:
     codes = [
-        night(step, tmp_path / "steps").code
+        night(step, tmp_path / "steps", *(WHO if step == "promote" else ())).code
         for step in ("clean", "validate", "train", "promote", "score", "measure", "monitor")
     ]
 

@@ -60,7 +60,8 @@ def test_every_module_can_be_imported(path: Path) -> None:
 def test_every_command_of_a_night_has_its_job() -> None:
     from credit_spark.cli import cli
 
-    steps = {"clean", "validate", "train", "promote", "score", "measure", "monitor", "nightly"}
+    steps = {"clean", "validate", "train", "promote", "rollback", "score"}
+    steps |= {"measure", "monitor", "nightly"}
     jobs = {path.stem for path in (PROJECT / "jobs").glob("*.py")}
 
     assert jobs == steps

@@ -30,9 +30,6 @@ def test_a_night_of_a_real_book(real_night, portfolio) -> None:
     mean_pd = sum(scores["pd"].to_pylist()) / rows
     observed = scores["outcome"].to_pylist().count("bad") / rows
     assert mean_pd == pytest.approx(observed, rel=0.1)
-    for row in scores.slice(0, 500).to_pylist():
-        reasons = [row[f"reason_{nth}"] for nth in range(1, 5) if row[f"reason_{nth}"]]
-        assert len(reasons) == len(set(reasons))
 
 
 def test_german_credits_other_form_is_trained_on_the_columns_that_it_has(

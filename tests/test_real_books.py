@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTENC
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as F
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -21,17 +20,13 @@ from credit_spark.features.columns import column_of, featured
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.lines import PLACE
 from credit_spark.ingest.records import read_records
-from credit_spark.modelling.imbalance import treated
-from credit_spark.modelling.regression import fit
-from credit_spark.pipeline.benchmarks import formed
+from credit_spark.modelling.rows import FOLD, HeldOut
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import cells_of, fitted, training_set
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import train
-from credit_spark.scoring.frames import scores_of
 from credit_spark.storage.paths import url_of
-from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
 from tests.projects import changed_project
 
@@ -89,40 +84,13 @@ def test_the_books_figures_are_those_that_duckdb_reads(
         assert our == (their if isinstance(their, date) else pytest.approx(their, rel=1e-9))
 
 
-@pytest.mark.parametrize("form", ["linear", "binned"])
-def test_the_compiled_score_is_the_pipelines_on_every_loan_of_the_book(
-    night, form, tmp_path
-) -> None:
-    night = formed(night, form)
-    contract = night.contract
-    book = read_book(night)
-    learnt = training_set(contract, book, book.development)
-    training = treated(learnt.vectors, "class_weight", learnt.counts, contract.model.seed)
-    penalty = contract.model.penalties[0]
-    pipeline = stored(fit(learnt.design, training, penalty).pipeline, tmp_path)
-    (document,) = fitted(night, book, book.development, [("class_weight", penalty)])
-    everything = night.tables.read(loans(contract), "clean")
-
-    features = featured(everything, book.features, {"loan_id": F.col("loan_id")})
-    raw = vector_to_array("rawPrediction")[1].alias("raw")
-    theirs = pipeline.transform(features).select("loan_id", raw)
-    scores = scores_of(everything, document, contract.kinds, ["loan_id"])
-    # The pipeline knows nothing of the offset, which calibrates what the weights have shifted.
-    expected = 1 / (1 + F.exp(document.offset - F.col("raw")))
-    both = scores.join(theirs, on="loan_id", how="inner")
-    rows, widest = both.agg(F.count("*"), F.max(F.abs(F.col("pd") - expected))).first()
-
-    assert rows == 42_531
-    assert widest < 1e-9
-
-
 def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
     """With a partition that has no loan among them."""
     book = read_book(night)
     penalty = night.contract.model.penalties[0]
-    asked = [("none", penalty), ("oversample", penalty)]
-    one, other = fitted(night, book, book.development, asked)
-    few = book.development.where("fold = 0").select("loan.*")
+    learnt = training_set(night.contract, book, book.training)
+    one, other = fitted(night, book, learnt, [("none", penalty), ("oversample", penalty)])
+    few = book.training.only(HeldOut(FOLD, 0)).select("loan.*")
     parted = few.unionByName(few.where("false"))
 
     kinds = night.contract.kinds
@@ -161,11 +129,11 @@ def test_folds_do_not_flatter(night) -> None:
 def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
     """Worse than the other treatments: a made-up row has the commonest of its neighbours' texts."""
     book = read_book(night)
-    numbers = [column_of(each.name) for each in book.features if not each.is_text]
-    texts = [column_of(each.name) for each in book.features if each.is_text]
+    numbers = [column_of(each.name) for each in book.columns.features if not each.is_text]
+    texts = [column_of(each.name) for each in book.columns.features if each.is_text]
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0).alias("label")
-    later = featured(book.out_of_time, book.features, {"label": label}).toPandas()
-    learnt = book.development.orderBy("loan_id").select(*numbers, *texts, "label").toPandas()
+    later = featured(book.out_of_time, book.columns.features, {"label": label}).toPandas()
+    learnt = book.training.rows.orderBy("loan_id").select(*numbers, *texts, "label").toPandas()
 
     scaling = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(learnt[numbers])
     scaled = [

@@ -9,12 +9,15 @@ from statistics import fmean
 import pytest
 
 from credit_spark.contract.loading import load_contract
+from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
 from tests.engines import by_every_engine, parity, with_strange
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import PROJECT, changed_project
 
 pytestmark = pytest.mark.release
+
+WHO = ("--by", "A. Head", "--reason", "a try")
 
 
 @pytest.fixture(autouse=True)
@@ -38,27 +41,14 @@ def models(warehouse: Path) -> list[dict]:
     return arrow(warehouse / "lending_club/models").to_pylist()
 
 
-def test_what_features_attain_is_kept_where_reasons_are_held_against_it(
-    night, again, tmp_path
-) -> None:
-    project = changed_project(tmp_path, "  points_at: 600", "  reference: best\n  points_at: 600")
-
-    told = night("train", again, "--project", project, "--json")
-
-    assert told.code == 0, told.err
-    version = told.summary["train"]["model_version"]
-    (row,) = (each for each in models(again) if each["model_version"] == version)
-    numbers = {
-        each["name"]: each
-        for each in json.loads(row["document"])["features"]
-        if each["kind"] == "number"
-    }
-    fico = [
-        loan["fico"] for loan in arrow(again / "lending_club/loans").to_pylist() if loan["fico"]
-    ]
-    inside = [numbers["fico"]["low"] <= each <= numbers["fico"]["high"] for each in fico]
+def test_what_reasons_may_be_held_against_is_kept(done) -> None:
+    (row,) = arrow(done / "models").to_pylist()
+    features = ModelDocument.of(row["document"]).features
+    (fico,) = (each for each in features if each.name == "fico")
+    values = [loan["fico"] for loan in arrow(done / "loans").to_pylist() if loan["fico"]]
+    inside = [fico.low <= each <= fico.high for each in values]
     assert 0.87 < sum(inside) / len(inside) < 0.97
-    assert numbers["fico"]["low"] < numbers["fico"]["mean"] < numbers["fico"]["high"]
+    assert fico.low < fico.mean < fico.high
 
 
 def test_means_and_medians_are_the_loans_own_whatever_the_treatment(night, again) -> None:
@@ -174,6 +164,8 @@ def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
         "folds: 5",
         "folds: 2",
         ("regularisation: 0.0001", "regularisation: [0.0001, 10]\n  elastic_net: [0, 1]"),
+        (" expect: increases_risk,", ""),
+        (" expect: lowers_risk,", ""),
     )
 
     told = night("train", again, "--project", project, "--json")
@@ -201,7 +193,7 @@ def test_what_a_modeller_should_look_at_is_said(night, again, tmp_path) -> None:
     project = changed_project(
         tmp_path,
         'fico:                  {sql: "fico", expect: lowers_risk,',
-        'fico_again: {sql: "2 * fico", reason: "The same"}\n'
+        'fico_again: {sql: "2 * fico", reason: "The score"}\n'
         '  constant: {sql: "1", reason: "None"}\n'
         '  fico: {sql: "fico", expect: increases_risk,',
     )
@@ -216,8 +208,7 @@ def test_what_a_modeller_should_look_at_is_said(night, again, tmp_path) -> None:
     )
     assert any(each.startswith("fico_again: the other features tell it") for each in remarks)
     assert any(
-        "fico: the fit says that it lowers_risk, the contract expects increases_risk" in each
-        for each in remarks
+        each.startswith("fico: the fit would not have it increases_risk") for each in remarks
     )
     assert told.summary["train"]["left_out"] == ["constant"]
 
@@ -249,22 +240,23 @@ def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(night, again, tmp
     fit = night("train", again, "--project", project, "--treatments", "none", "--json")
     version = fit.summary["train"]["model_version"]
     before = contents(again / "lending_club")
+    who = ("--by", "A. Head", "--reason", r"it's \"new\" \n book's")
 
     def promoted(*more: str):
         return night("promote", again, "--project", project, "--model", version, *more)
 
     for wrong, code, said in [
-        ((), 11, "out_of_time.auc is"),
-        (("--overrule", "out_of_time.auc"), 2, "--reason: say why"),
-        (("--overrule", "cv.auc", "--reason", "x"), 2, "there is no gate 'cv.auc'"),
-        (("--reason", "x"), 2, "--overrule: name the gate"),
-        (("--overrule", "out_of_time.mean_pd_over_observed", "--reason", "x"), 11, "out_of_time.auc is"),
+        (who, 11, "out_of_time.auc is"),
+        ((), 2, "--by: say who decides"),
+        (("--by", "A. Head", "--overrule", "out_of_time.auc"), 2, "--reason: say why"),
+        (("--overrule", "cv.auc", *who), 2, "there is no gate 'cv.auc'"),
+        (("--overrule", "out_of_time.mean_pd_over_observed", *who), 11, "out_of_time.auc is"),
     ]:  # fmt: skip
         told = promoted(*wrong)
         assert (told.code, said in told.sentence) == (code, True), told.sentence
         assert contents(again / "lending_club") == before
 
-    told = promoted("--overrule", "out_of_time.auc", "--reason", r"it's \"new\" \n book's")
+    told = promoted("--overrule", "out_of_time.auc", *who)
 
     assert told.code == 0, told.err
     row = next(row for row in models(again) if row["model_version"] == version)
@@ -274,6 +266,125 @@ def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(night, again, tmp
         "reason": r"it's \"new\" \n book's", "as_of": AS_OF,
     }  # fmt: skip
     assert "overruled" not in gates["out_of_time.mean_pd_over_observed"]
+    (promotion,) = json.loads(row["promotions"])
+    assert promotion.pop("at") > "2026"
+    assert promotion == {
+        "champion_from": AS_OF, "by": "A. Head", "reason": r"it's \"new\" \n book's",
+        "overruled": ["out_of_time.auc"],
+    }  # fmt: skip
+
+
+def test_a_champion_is_rolled_back_in_one_command(night, again) -> None:
+    first = models(again)[0]["model_version"]
+    second = night("train", again, "--treatments", "none", "--json").summary["train"][
+        "model_version"
+    ]
+    who = ("--by", "A. Head", "--reason", "a try")
+    assert night("rollback", again, *who).code == 2
+    assert night("promote", again, "--model", second, *who, as_of="2012-02-29").code == 0
+
+    told = night("rollback", again, as_of="2012-02-29")
+    assert (told.code, "--by: say who" in told.sentence) == (2, True)
+    told = night("rollback", again, *who, "--json", as_of="2012-02-29")
+
+    assert told.code == 0, told.err
+    assert told.summary["promote"]["model_version"] == first
+    rows = {row["model_version"]: row for row in models(again)}
+    assert {version: row["status"] for version, row in rows.items()} == {
+        first: "champion",
+        second: "challenger",
+    }
+    made = [json.loads(rows[each]["promotions"]) for each in (first, second)]
+    assert [len(each) for each in made] == [2, 1]
+    assert made[0][0]["by"] == "credit-spark nightly"
+    assert made[0][1]["by"] == "A. Head"
+
+
+def test_where_promotion_is_manual_a_sound_fit_waits(night, again, tmp_path) -> None:
+    """With no champion nothing is scored; with one it goes on scoring."""
+    project = changed_project(tmp_path, "promotion: automatic\n", "")
+    fresh = tmp_path / "fresh"
+
+    told = night("nightly", fresh, "--project", project)
+
+    assert told.code == 11
+    assert "passes its gates and waits for a decision" in told.sentence
+    tables = fresh / "lending_club"
+    assert not (tables / "scores").exists()
+    (waiting,) = arrow(tables / "models").to_pylist()
+    assert (waiting["status"], waiting["promotions"]) == ("challenger", "[]")
+    assert night("promote", fresh, "--by", "A. Head", "--reason", "sound").code == 0
+    told = night("nightly", fresh, "--project", project, "--json")
+    assert told.code == 0, told.err
+    assert told.summary["score"]["model_version"] == waiting["model_version"]
+
+    champion = models(again)[0]["model_version"]
+    one_fold_less = changed_project(
+        tmp_path / "b", "promotion: automatic\n", "", ("folds: 5", "folds: 4")
+    )
+    told = night("nightly", again, "--retrain", "--project", one_fold_less, "--json")
+    assert told.code == 0, told.err
+    assert told.summary["score"]["model_version"] == champion
+    assert "waits for a decision" in told.summary["kept"]["why"]
+
+
+def test_a_changed_policy_acts_tonight_on_the_same_model(night, again, capfd, tmp_path) -> None:
+    """Cut-offs, bands, hard rules, the points scale and reason texts, with no training."""
+    before = arrow(again / "lending_club/scores").to_pylist()
+    project = changed_project(
+        tmp_path, "approve_below: 0.12", "approve_below: 0.3", ("decline_from: 0.25", "decline_from: 0.4"),
+        ("points_at: 600", "points_at: 700"), ('reason: "The income is low"', 'reason: "Income: low"'),
+        ("# Of the 6,431", 'decline_if: {short: {sql: "fico < 650", reason: "Score under 650"}}\n# Of the 6,431'),
+    )  # fmt: skip
+
+    flags = ("--portfolio", "lending_club", "--warehouse", again, "--project", project)
+    shown = run(capfd, "what-if", *flags)
+    told = night("nightly", again, "--project", project, "--json")
+
+    assert told.code == 0, told.err
+    after = {row["loan_id"]: row for row in arrow(again / "lending_club/scores").to_pylist()}
+    assert {row["model_version"] for row in before} == {
+        row["model_version"] for row in after.values()
+    }
+    assert all(row["points"] + 100 == after[row["loan_id"]]["points"] for row in before)
+    assert all(row["pd"] == after[row["loan_id"]]["pd"] for row in before)
+    approved = sum(row["decision"] == "approve" for row in after.values())
+    # What-if has said so before.
+    (of_contract,) = (
+        line.split() for line in shown.out.splitlines() if line.strip().endswith("contract")
+    )
+    assert of_contract[:2] == ["0.3000", f"{approved:,}"]
+    assert approved > sum(row["decision"] == "approve" for row in before)
+    given = {row[f"reason_{nth}"] for row in after.values() for nth in range(1, 5)}
+    assert "Income: low" in given
+    assert "The income is low" not in given
+    runs = arrow(again / "lending_club/runs").to_pylist()
+    hashes = {row["policy_hash"] for row in runs if row["policy_hash"]}
+    assert {before[0]["policy_hash"], next(iter(after.values()))["policy_hash"]} == hashes
+    assert len(hashes) == 2
+
+
+INPUTS = [
+    ("loan_amount / greatest(annual_income, 1000)", "loan_amount / greatest(annual_income, 2000)", "features.loan_to_income: it was"),
+    ('  fico:                  {sql: "fico"', '  grown: {sql: "fico + 1", reason: "The score"}\n  fico:                  {sql: "fico"', "features.grown: the model was fitted without it"),
+    ("range: [500, 100000]", "range: [500, 200000]", "columns.loan_amount.range: it was [500.0, 100000.0], now it is [500.0, 200000.0]"),
+    ("missing: [\"\", \"NA\", \"n/a\"]\n      units: {interest_rate: percent, revolving_utilisation: percent, debt_to_income: percent}", "missing: [\"\", \"NA\", \"n/a\"]\n      units: {interest_rate: fraction, revolving_utilisation: percent, debt_to_income: percent}", "source.layouts.download.units.interest_rate: it was percent, now it is fraction"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "said"), INPUTS, ids=["sql", "feature", "range", "unit"])
+def test_a_contract_with_other_inputs_than_the_champions_is_refused(
+    night, again, tmp_path, old, new, said
+) -> None:
+    project = changed_project(tmp_path, old, new)
+    before = contents(again / "lending_club")
+
+    for command in ("nightly", "score"):
+        told = night(command, again, "--project", project)
+        assert told.code == 2
+        assert "has other inputs than the champion" in told.sentence
+        assert said in told.sentence
+    assert contents(again / "lending_club") == before
 
 
 def test_a_challenger_scores_in_the_shadow(night, again) -> None:
@@ -302,7 +413,7 @@ def test_a_challenger_scores_in_the_shadow(night, again) -> None:
     first = contents(again / "lending_club")["metrics"]
 
     version = challenger["model_version"]
-    assert night("promote", again, "--model", version, as_of="2012-02-29").code == 0
+    assert night("promote", again, "--model", version, *WHO, as_of="2012-02-29").code == 0
     assert night("measure", again).code == 0
     assert contents(again / "lending_club")["metrics"] == first
 
@@ -312,7 +423,7 @@ def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(night, again) -> 
     challenger = next(row for row in models(again) if row["status"] == "challenger")
     shadow = night("measure", again, "--json").summary["measure"]["shadow"]
 
-    assert night("promote", again, "--model", challenger["model_version"]).code == 0
+    assert night("promote", again, "--model", challenger["model_version"], *WHO).code == 0
     scored = night("score", again, "--json").summary["score"]
     tonight = night("measure", again, "--json").summary["measure"]
 
@@ -325,7 +436,7 @@ def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(night, again) -> 
 def test_a_model_of_another_version_of_the_code_is_told(night, again, spark) -> None:
     table = again / "lending_club/models"
     spark.sql(
-        f"update delta.`{table}` set document = replace(document, '\"format\":4', '\"format\":1')"
+        f"update delta.`{table}` set document = replace(document, '\"format\":5', '\"format\":1')"
     )
 
     told = night("score", again)
@@ -362,7 +473,7 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
         tmp_path,
         "  imbalance: class_weight",
         "  form: binned\n  imbalance: class_weight",
-        ('sql: "fico", expect: lowers_risk', 'sql: "fico", expect: increases_risk'),
+        ("folds: 5", "folds: 4"),
     )
 
     asked = ("--treatments", "class_weight,oversample", "--json")
@@ -372,8 +483,6 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     fit = told.summary["train"]
     (linear,) = fit["benchmarks"]
     assert linear["name"] == "linear"
-    (remark,) = (each for each in fit["remarks"] if each.startswith("fico"))
-    assert "it lowers_risk, the contract expects increases_risk (from the lowest bin to" in remark
     assert fit["cv"]["auc_mean"] == pytest.approx(linear["cv"]["auc_mean"], abs=0.04)
     assert 0.8 < fit["cv"]["mean_pd_over_observed"] < 1.25
     rows = arrow(again / "lending_club/metrics").to_pylist()
@@ -387,12 +496,9 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     assert bins_of(oversampled) == bins_of(model)
     contract = load_contract(PROJECT / "conf/portfolios/lending_club.yml")
     assert all(isinstance(each, Category) for each in model.features)
-    assert {level.text for each in model.features for level in each.levels} >= {
-        "(missing)",
-        "60 months",
-    }
+    assert ABSENT in {level.text for each in model.features for level in each.levels}
     (fico,) = (each for each in model.features if each.name == "fico")
-    slopes = [each.slope for each in fico.levels if each.text != "(missing)"]
+    slopes = [each.slope for each in fico.levels if each.text != ABSENT]
     assert len(slopes) > 2
     assert slopes == sorted(slopes, reverse=True)
     assert sum(each.mean for each in fico.levels) == pytest.approx(1)
