@@ -99,6 +99,8 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("bad: [lost]", "bad: [lost, paid]", "outcome: 'paid' stands in good and bad"),
         ("model: {folds: 3", "model: {gates: {auc: [0.95, 0.6]}, folds: 3", "model.gates.auc: the lower bound stands first"),
         ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+        ("regularisation: 0.001", "out_of_time_from: 1000 months", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+        ("segments: [owned]", "performance_months: 601", "performance_months: input should be less than or equal to 600"),
     ],
 )  # fmt: skip
 def test_each_fault_is_told_by_its_path(faults, old, new, said) -> None:
