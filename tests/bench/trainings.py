@@ -19,7 +19,7 @@ from fit_book import FEATURES, write_book
 
 # The night, the file, and how many minutes all treatments may take on two cores.
 BOOKS = {
-    "lending_club": ("2012-01-31", "lendingclub_2007_2011/loans.csv", 5),
+    "lending_club": ("2012-12-31", "lendingclub_2007_2011/loans.csv", 5),
     "bootcamp": ("2026-01-31", "bootcamp_lending/lending_data.csv", 4),
 }
 SMOTE_ROWS = (500_000, 2_000_000)
