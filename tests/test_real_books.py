@@ -33,7 +33,7 @@ from credit_spark.scoring.frames import scores_of
 from credit_spark.storage.paths import url_of
 from tests.frames import stored
 from tests.nights import REAL_BOOKS, arrow, night_of, run
-from tests.projects import changed_project
+from tests.projects import changed_project, closed_book
 
 pytestmark = pytest.mark.release
 
@@ -268,8 +268,8 @@ def test_what_is_known_too_late_tells_nearly_all_and_is_remarked(
             ("recovered", "recoveries", ', accepted_leak: "to see what it does"'),
         )
     )
-    project = changed_project(
-        tmp_path, "\nsegments: [grade", f"{late}\nsegments: [grade",
+    project = closed_book(
+        tmp_path, ("\nsegments: [grade", f"{late}\nsegments: [grade"),
         ("  regularisation: 0.0001\n", "  regularisation: 0\n"), ("  folds: 5\n", "  folds: 3\n"),
     )  # fmt: skip
     flags = (

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from compare import PROGRAMS_FOLDER
 from processes import Run, run
-from reports import machine, write_section
+from reports import PROJECT, machine, write_section
 
-sys.path.append(str(PROGRAMS_FOLDER))
+sys.path += [str(PROGRAMS_FOLDER), str(PROJECT)]
 from fit_book import FEATURES, write_book
+
+from tests.projects import closed_book
 
 # The night, the file, and how many minutes all treatments may take on two cores.
 BOOKS = {
@@ -39,7 +41,7 @@ def training(portfolio: str, data: str, folder: Path) -> Run:
     as_of, file, _ = BOOKS[portfolio]
     night = [
         "--portfolio", portfolio, "--as-of", as_of, "--landing", f"{data}/{file}",
-        "--warehouse", str(folder / "warehouse"),
+        "--warehouse", str(folder / "warehouse"), "--project", str(closed_book(folder / portfolio)),
     ]  # fmt: skip
     run([*command("clean"), *night])
     return run([*command("train"), *night, "--treatments", "all"])
