@@ -23,6 +23,7 @@ from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
 from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run
 from tests.postgres import Server, server
+from tests.projects import closed_book
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -136,6 +137,7 @@ def real_night(
         settings.write_text(f"storage: {{logs: '{folder}/logs'}}\n", encoding="utf-8")
         flags = ["--portfolio", portfolio, "--as-of", as_of, "--landing", str(real_data / file)]
         more = ["--warehouse", str(folder), "--settings", str(settings), "--json"]
+        more += ["--project", str(closed_book(folder))]
         with redirect_stdout(StringIO()) as told:
             assert main(["nightly", *flags, *more]) == 0
         return RealNight(json.loads(told.getvalue()), folder / portfolio)

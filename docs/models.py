@@ -17,10 +17,13 @@ from imblearn.over_sampling import RandomOverSampler
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_score, recall_score
 from sklearn.model_selection import train_test_split
-from write import filled
+from write import PROJECT, filled
 
 from credit_spark.contract.models import Treatment
 from credit_spark.pipeline.benchmarks import BENCHMARKS
+
+sys.path.append(str(PROJECT))
+from tests.projects import closed_book
 
 DOCUMENT = Path(__file__).parent / "models.md"
 EVEN = 0.5
@@ -34,15 +37,21 @@ COUNTS = ("true_positive", "false_positive", "true_negative", "false_negative")
 
 
 class Book(NamedTuple):
-    """A real file, the night that it is trained on, and the benchmarks beside it."""
+    """A real file, the night that it is trained on, and the benchmarks beside it.
+
+    The suite of a closed one does not ask for new loans.
+    """
 
     file: str
     as_of: str
     benchmarks: str
+    is_closed: bool = False
 
 
 BOOKS = {
-    "lending_club": Book("lendingclub_2007_2011/loans.csv", "2012-01-31", "boosted_trees"),
+    "lending_club": Book(
+        "lendingclub_2007_2011/loans.csv", "2012-12-31", "boosted_trees", is_closed=True
+    ),
     "bootcamp": Book("bootcamp_lending/lending_data.csv", "2026-01-31", "boosted_trees"),
     "german_credit": Book("german_credit/german.data", "2026-01-31", "all"),
     "taiwan_credit_card": Book(
@@ -52,12 +61,12 @@ BOOKS = {
 BOOTCAMP = "bootcamp"
 
 
-def commands(portfolio: str, data: str, warehouse: str) -> Iterator[list[str]]:
+def commands(portfolio: str, data: str, warehouse: str, project: str) -> Iterator[list[str]]:
     """The commands that train every treatment of a book."""
     book = BOOKS[portfolio]
     night = [
         "--portfolio", portfolio, "--as-of", book.as_of, "--landing", f"{data}/{book.file}",
-        "--warehouse", warehouse,
+        "--warehouse", warehouse, *(["--project", project] if book.is_closed else []),
     ]  # fmt: skip
     yield ["credit-spark", "clean", *night]
     asked = ["--treatments", "all", "--benchmarks", book.benchmarks, "--random-split"]
@@ -117,7 +126,9 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def section(portfolio: str, figures: Figures) -> str:
     """A portfolio's commands and its tables."""
-    typed = "\n".join(" ".join(each) for each in commands(portfolio, "DATA", "WAREHOUSE"))
+    typed = "\n".join(
+        " ".join(each) for each in commands(portfolio, "DATA", "WAREHOUSE", "PROJECT")
+    )
     parts = [f"```\n{typed}\n```", counts(figures), "Ranking:"]
     parts.append(ranking(figures))
     parts.append(
@@ -270,8 +281,9 @@ def plainly(data: str) -> Iterator[tuple[str, tuple[float, float]]]:
 def main(warehouse: str, data: str, *asked: str) -> None:
     """Train on the books that are asked for, or on all, and fill their marks of the document."""
     portfolios = asked or tuple(BOOKS)
+    project = closed_book(Path(warehouse))
     for portfolio in portfolios:
-        for command in commands(portfolio, data, warehouse):
+        for command in commands(portfolio, data, warehouse, str(project)):
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     document = DOCUMENT.read_text(encoding="utf-8")
     for portfolio in portfolios:

@@ -33,7 +33,8 @@ OF_EVERY_RUN = {"runs", "validations"}
 
 # Of each portfolio its real book, a path below the folder of real files, and its night.
 REAL_BOOKS = {
-    "lending_club": ("lendingclub_2007_2011/loans.csv", "2012-01-31"),
+    # A year after the last loans: all of 2011 is old enough to be tested on.
+    "lending_club": ("lendingclub_2007_2011/loans.csv", "2012-12-31"),
     "bootcamp": ("bootcamp_lending/lending_data.csv", "2026-01-31"),
     "german_credit": ("german_credit/german.data", "2026-01-31"),
     "taiwan_credit_card": ("taiwan_credit_card/UCI_Credit_Card.csv", "2026-01-31"),

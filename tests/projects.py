@@ -1,5 +1,6 @@
 """Copies of conf/ and expectations/ that a test may change."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -17,4 +18,18 @@ def changed_project(folder: Path, old: str = "", new: str = "", *more: tuple[str
         assert before in text
         text = text.replace(before, after)
     path.write_text(text, encoding="utf-8")
+    return project
+
+
+def closed_book(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A copy for LendingClub's real book, whose suite does not ask how new the newest loan is.
+
+    On the night when the last loans of 2011 are a year old, no newer ones have come to the file.
+    """
+    project = changed_project(folder, "", "", *changes)
+    path = project / "expectations/lending_club/loans.json"
+    suite = json.loads(path.read_text(encoding="utf-8"))
+    kept = [each for each in suite["expectations"] if each["kwargs"].get("column") != "age_days"]
+    assert len(kept) == len(suite["expectations"]) - 1
+    path.write_text(json.dumps({**suite, "expectations": kept}), encoding="utf-8")
     return project

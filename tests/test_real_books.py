@@ -28,13 +28,13 @@ from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import train
 from credit_spark.storage.paths import url_of
 from tests.nights import REAL_BOOKS, arrow, night_of, run
-from tests.projects import changed_project
+from tests.projects import changed_project, closed_book
 
 pytestmark = pytest.mark.release
 
 PROJECT = Path(__file__).parents[1]
-BOOK = "lendingclub_2007_2011/loans.csv"
-AS_OF = date(2012, 1, 31)
+BOOK, NIGHT = REAL_BOOKS["lending_club"]
+AS_OF = date.fromisoformat(NIGHT)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_the_model_holds_out_of_time(night, treatment) -> None:
     train(night, [treatment])
 
     told = night.ledger.summary["train"]
-    assert told["rows"] == 20_810
+    assert (told["rows"], told["too_young"]) == (20_810, 0)
     assert 0.68 <= told["out_of_time"]["auc"] <= 0.72
     assert 0.27 <= told["out_of_time"]["ks"] <= 0.32
     assert 0.8 <= told["out_of_time"]["mean_pd_over_observed"] <= 1.25
@@ -236,13 +236,12 @@ def test_what_is_known_too_late_tells_nearly_all_and_is_remarked(
             ("recovered", "recoveries", ', accepted_leak: "to see what it does"'),
         )
     )
-    project = changed_project(
-        tmp_path, "\nsegments: [grade", f"{late}\nsegments: [grade",
+    project = closed_book(
+        tmp_path, ("\nsegments: [grade", f"{late}\nsegments: [grade"),
         ("  regularisation: 0.0001\n", "  regularisation: 0\n"), ("  folds: 5\n", "  folds: 3\n"),
     )  # fmt: skip
-    file, as_of = REAL_BOOKS["lending_club"]
     flags = (
-        "--portfolio", "lending_club", "--as-of", as_of, "--landing", real_data / file,
+        "--portfolio", "lending_club", "--as-of", NIGHT, "--landing", real_data / BOOK,
         "--warehouse", tmp_path / "w", "--project", project, "--json",
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from credit_spark.lookups.reports import publish
 from credit_spark.pipeline.attempt import attempt
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.pipeline.nightly import REFUSED
+from credit_spark.pipeline.validate import check_suites
 from credit_spark.quality.suites import Suites, import_in_background
 from credit_spark.settings import contract_and_settings
 from credit_spark.storage.logs import Log
@@ -110,8 +111,11 @@ def _attempted(
     """Run the steps; a drift that is reported after them is returned.
 
     Raises:
-        CreditSparkError: a step ended the run. A model that fails its gates has a report.
+        CreditSparkError: a suite has faults, and no table is touched; or a step ended the run. A
+            model that fails its gates has a report.
     """
+    if command in VALIDATING:
+        check_suites(run.suites, run.contract)
     try:
         return attempt(run, command, action)
     except GateError as error:

@@ -68,7 +68,11 @@ def _expectations(facts: Facts) -> list[Line]:
 
 
 def _train(facts: Facts) -> list[Line]:
-    lines = [("cross-validation", say(IN_FOLDS, facts["cv"]))]
+    lines = []
+    if facts["too_young"]:
+        words = "{too_young:,} more with a known outcome, neither learnt from nor tested on"
+        lines.append(("too young", say(words, facts)))
+    lines.append(("cross-validation", say(IN_FOLDS, facts["cv"])))
     if facts["elastic_net"]:
         lines.append(("penalty", say("{regularisation:g}, {elastic_net:.0%} L1", facts)))
     if later := facts.get("out_of_time"):

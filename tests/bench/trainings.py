@@ -12,14 +12,16 @@ from pathlib import Path
 
 from compare import PROGRAMS_FOLDER
 from processes import Run, run
-from reports import machine, write_section
+from reports import PROJECT, machine, write_section
 
-sys.path.append(str(PROGRAMS_FOLDER))
+sys.path += [str(PROGRAMS_FOLDER), str(PROJECT)]
 from fit_book import FEATURES, write_book
+
+from tests.projects import closed_book
 
 # The night, the file, and how many minutes all treatments may take on two cores.
 BOOKS = {
-    "lending_club": ("2012-01-31", "lendingclub_2007_2011/loans.csv", 5),
+    "lending_club": ("2012-12-31", "lendingclub_2007_2011/loans.csv", 5),
     "bootcamp": ("2026-01-31", "bootcamp_lending/lending_data.csv", 4),
 }
 SMOTE_ROWS = (500_000, 2_000_000)
@@ -39,7 +41,7 @@ def training(portfolio: str, data: str, folder: Path) -> Run:
     as_of, file, _ = BOOKS[portfolio]
     night = [
         "--portfolio", portfolio, "--as-of", as_of, "--landing", f"{data}/{file}",
-        "--warehouse", str(folder / "warehouse"),
+        "--warehouse", str(folder / "warehouse"), "--project", str(closed_book(folder / portfolio)),
     ]  # fmt: skip
     run([*command("clean"), *night])
     return run([*command("train"), *night, "--treatments", "all"])

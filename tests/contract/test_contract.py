@@ -99,21 +99,47 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("bad: [lost]", "bad: [lost, paid]", "outcome: 'paid' stands in good and bad"),
         ("model: {folds: 3", "model: {gates: {auc: [0.95, 0.6]}, folds: 3", "model.gates.auc: the lower bound stands first"),
         ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+        ("regularisation: 0.001", "out_of_time_from: 1000 months", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+        ("segments: [owned]", "performance_months: 601", "performance_months: input should be less than or equal to 600"),
     ],
 )  # fmt: skip
 def test_each_fault_is_told_by_its_path(faults, old, new, said) -> None:
     assert said in faults((old, new))
 
 
-def test_no_is_a_text_and_a_key_given_twice_is_refused(tmp_path) -> None:
+def test_no_is_a_text(tmp_path) -> None:
     text = SMALL.read_text(encoding="utf-8")
     path = tmp_path / "small_lender.yml"
     path.write_text(text.replace('missing: [""]', 'missing: ["", NO]'), encoding="utf-8")
 
     assert load_contract(path).source.layouts["keyless"].missing == ("", "NO")
 
-    path.write_text(text + "title: again\n", encoding="utf-8")
-    with pytest.raises(InputError, match="not readable YAML"):
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("title: again\n", 'found duplicate key "title" with value "again" (original value: "A small lender, for tests")'),
+        ("rules: ]\n", "expected the node content, but found ']'"),
+        ("---\n", "found another document"),
+    ],
+)  # fmt: skip
+def test_text_that_is_no_yaml_is_told_by_its_line(tmp_path, added, said) -> None:
+    text = SMALL.read_text(encoding="utf-8")
+    path = tmp_path / "small_lender.yml"
+    path.write_text(text + added, encoding="utf-8")
+
+    with pytest.raises(InputError) as error:
+        load_contract(path)
+
+    line = len(text.splitlines()) + 1
+    assert str(error.value) == f"small_lender.yml: this is not readable YAML: line {line}: {said}"
+
+
+def test_text_with_a_character_that_yaml_forbids_is_told(tmp_path) -> None:
+    path = tmp_path / "small_lender.yml"
+    path.write_text("portfolio: \x01\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match="not readable YAML: unacceptable character #x0001"):
         load_contract(path)
 
 

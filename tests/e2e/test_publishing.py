@@ -29,12 +29,17 @@ def published(warehouse: Path) -> dict[str, list[str]]:
     return {name: rows for name, rows in tables.items() if name not in OF_EVERY_RUN}
 
 
-def versions(warehouse: Path) -> dict[str, int]:
+def every_version(warehouse: Path) -> dict[str, int]:
     return {
         path.name: DeltaTable(path).version()
         for path in (warehouse / "lending_club").iterdir()
-        if (path / "_delta_log").is_dir() and path.name not in OF_EVERY_RUN
+        if (path / "_delta_log").is_dir()
     }
+
+
+def versions(warehouse: Path) -> dict[str, int]:
+    found = every_version(warehouse)
+    return {name: version for name, version in found.items() if name not in OF_EVERY_RUN}
 
 
 def statuses(warehouse: Path) -> list[str]:
@@ -71,6 +76,23 @@ def test_a_rerun_that_a_gate_stops_changes_no_published_table(
         if not row["success"]
     ]
     assert failed == ["expect_column_mean_to_be_between"]
+
+
+@pytest.mark.parametrize("command", ["nightly", "clean", "validate", "score"])
+def test_a_suite_with_faults_touches_no_table(night, warehouse, tmp_path, command) -> None:
+    project = changed_project(tmp_path)
+    path = project / "expectations/lending_club/scores.json"
+    text = path.read_text(encoding="utf-8")
+    assert '"column": "pd"' in text
+    path.write_text(text.replace('"column": "pd"', '"column": "pds"', 1), encoding="utf-8")
+    at = every_version(warehouse)
+    assert "runs" in at
+
+    ended = night(command, warehouse, "--project", project)
+
+    assert ended.code == 2
+    assert "did you mean 'pd'" in ended.sentence
+    assert every_version(warehouse) == at
 
 
 def test_a_refused_rerun_does_not_hide_the_complete_run(capfd, night, warehouse, tmp_path) -> None:

@@ -34,7 +34,7 @@ CASES = {
     "lc_2000": Case("lending_club", "2019-12-31", "lendingclub_raw/accepted_2007_2018_sample2000.csv"),
     "lc_2500": Case("lending_club", "2015-12-31", "lendingclub_raw/loansdata_percent_2500.csv"),
     "lc_39786": Case("lending_club", "2015-12-31", "lendingclub_raw/loanstats3a_percent_util_39786.csv"),
-    "lc_book": Case("lending_club", "2012-01-31", "lendingclub_2007_2011/loans.csv"),
+    "lc_book": Case("lending_club", "2012-12-31", "lendingclub_2007_2011/loans.csv"),
     "taiwan": Case("taiwan_credit_card", "2005-10-31", "taiwan_credit_card/UCI_Credit_Card.csv"),
     "bootcamp": Case("bootcamp", "2020-01-31", "bootcamp_lending/lending_data.csv"),
     # Sample loans of seed 20261121, 20,000 rows: multi-line texts, a preamble, footers, duplicates.

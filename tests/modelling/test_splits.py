@@ -1,6 +1,7 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from dateutil.relativedelta import relativedelta
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract
@@ -65,18 +66,47 @@ def test_loans_whose_borrower_is_not_known_are_shared_out_by_content(spark, cont
 
 
 @pytest.mark.parametrize(
-    ("given", "as_of", "first"),
+    ("given", "months", "as_of", "first"),
     [
-        ("12 months", date(2012, 1, 31), date(2011, 1, 1)),
-        ("1 months", date(2012, 1, 1), date(2011, 12, 1)),
-        (date(2011, 1, 1), date(2026, 3, 2), date(2011, 1, 1)),
-        (None, date(2026, 3, 2), None),
+        ("12 months", 12, date(2012, 12, 31), date(2011, 1, 1)),
+        ("12 months", 12, date(2012, 12, 30), date(2010, 12, 1)),
+        ("12 months", 12, date(2013, 1, 31), date(2011, 2, 1)),
+        ("12 months", 12, date(2013, 1, 30), date(2011, 1, 1)),
+        ("12 months", 12, date(2013, 1, 1), date(2011, 1, 1)),
+        # Of February, all loans are a month old by its own last day's number, or by a month's end.
+        ("1 months", 1, date(2012, 3, 28), date(2012, 1, 1)),
+        ("1 months", 1, date(2012, 3, 29), date(2012, 2, 1)),
+        ("1 months", 1, date(2012, 2, 29), date(2012, 1, 1)),
+        ("12 months", 0, date(2012, 1, 31), date(2011, 2, 1)),
+        ("12 months", 0, date(2012, 1, 30), date(2011, 1, 1)),
+        ("1 months", 0, date(2012, 1, 1), date(2011, 12, 1)),
+        (date(2011, 1, 1), 12, date(2026, 3, 2), date(2011, 1, 1)),
+        (None, 12, date(2026, 3, 2), None),
     ],
 )
-def test_the_out_of_time_test_begins_on_a_day(contract: Contract, given, as_of, first) -> None:
+def test_the_out_of_time_test_begins_on_a_day(
+    contract: Contract, given, months, as_of, first
+) -> None:
     plan = contract.model.model_copy(update={"out_of_time_from": given})
+    asked = contract.model_copy(update={"model": plan, "performance_months": months})
 
-    assert out_of_time_from(contract.model_copy(update={"model": plan}), as_of) == first
+    assert out_of_time_from(asked, as_of) == first
+
+
+def test_a_span_has_as_many_full_months_of_mature_loans(contract: Contract) -> None:
+    """And the month after them is not one: some of its loans are too young."""
+    plan = contract.model.model_copy(update={"out_of_time_from": "6 months"})
+    for nth in range(2 * 366):
+        as_of = date(2011, 7, 1) + timedelta(days=nth)
+        for months in (0, 1, 11, 12):
+            asked = contract.model_copy(update={"model": plan, "performance_months": months})
+
+            first = out_of_time_from(asked, as_of)
+
+            next_month = first + relativedelta(months=6)
+            last, age = next_month - timedelta(days=1), relativedelta(months=months)
+            assert first.day == 1
+            assert last + age <= as_of < next_month + relativedelta(day=31) + age
 
 
 def test_a_feature_that_is_the_answer_is_seen(spark) -> None:

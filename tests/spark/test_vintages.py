@@ -1,10 +1,12 @@
 """Loans by month, and which are old enough to judge by."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from dateutil.relativedelta import relativedelta
+from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
 from credit_spark.evaluation.cells import Cell
@@ -13,7 +15,9 @@ from credit_spark.evaluation.metrics import auc, ks
 from credit_spark.evaluation.vintages import (
     VINTAGE,
     collected_vintages,
+    is_mature,
     month_of,
+    newest_mature,
     number_of,
     vintage_figures,
     with_vintage,
@@ -55,6 +59,52 @@ def test_where_no_age_is_required_every_outcome_counts(spark) -> None:
 
     assert outcomes(loans, "opened", AS_OF, 0) == ["bad", "good", "good"]
     assert outcomes(loans, None, AS_OF, 12) == ["bad", "good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("opened", "as_of", "months", "is_old_enough"),
+    [
+        (date(2012, 1, 31), date(2012, 2, 28), 1, False),
+        (date(2012, 1, 31), date(2012, 2, 29), 1, True),
+        (date(2011, 1, 31), date(2011, 2, 28), 1, True),
+        (date(2012, 3, 31), date(2012, 4, 30), 1, True),
+        (date(2012, 3, 31), date(2012, 4, 29), 1, False),
+        (date(2012, 2, 29), date(2013, 2, 28), 12, True),
+        (date(2012, 2, 29), date(2013, 2, 27), 12, False),
+        (date(2012, 1, 30), date(2012, 3, 29), 2, False),
+    ],
+)
+def test_a_month_is_over_on_the_loans_day_or_on_the_months_last(
+    spark, opened, as_of, months, is_old_enough
+) -> None:
+    loans = dated(spark, (opened, "bad"))
+
+    ((found,),) = loans.select(is_mature("opened", as_of, months)).collect()
+
+    assert found is is_old_enough
+
+
+YEARS = [date(2010, 12, 31) + timedelta(days=nth) for nth in range(3 * 365 + 1)]
+
+
+def test_the_newest_mature_day_is_that_of_calendar_arithmetic() -> None:
+    """Of dateutil: a day is mature where the day so many months later is not after the batch."""
+    for as_of in YEARS:
+        for months in range(62):
+            newest = newest_mature(as_of, months)
+            grown = relativedelta(months=months)
+            assert newest + grown <= as_of < newest + timedelta(days=1) + grown
+
+
+@pytest.mark.parametrize("as_of", [date(2013, 2, 27), date(2013, 2, 28), date(2013, 4, 30)])
+def test_loans_of_three_years_mature_each_on_its_day(spark, as_of) -> None:
+    loans = dated(spark, *((day, "bad") for day in YEARS))
+    asked = range(1, 25)
+
+    found = loans.agg(*[F.count_if(is_mature("opened", as_of, each)) for each in asked]).first()
+
+    expected = [sum(day + relativedelta(months=each) <= as_of for day in YEARS) for each in asked]
+    assert list(found) == expected
 
 
 SCORED = f"{VINTAGE} int, log_odds double, points int, outcome string"

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from credit_spark.contract import guards
 from credit_spark.contract.errors import InputError, instead_of, listed
@@ -93,8 +93,15 @@ def load_yaml(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"{path.name}: this is not readable YAML: {said}") from None
+        raise InputError(f"{path.name}: this is not readable YAML: {_unreadable(error)}") from None
+
+
+def _unreadable(error: YAMLError | UnicodeDecodeError) -> str:
+    """What a reader has found, and in which line, where it knows one."""
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        problem = " ".join(error.problem.split()).removeprefix("but ")
+        return f"line {error.problem_mark.line + 1}: {problem}"
+    return " ".join(str(error).split())
 
 
 def contract_hash(contract: BaseModel) -> str:

@@ -39,7 +39,7 @@ UNITS: Mapping[Unit, Kind] = {
     "fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"
 }  # fmt: skip
 CONTENT: Literal["content"] = "content"
-MONTHS_BACK = re.compile(r"(\d+) months")
+MONTHS_BACK = re.compile(r"(\d{1,3}) months")
 
 
 class Penalty(NamedTuple):
@@ -215,8 +215,8 @@ class ModelPlan(Part):
     """How the model is fitted and tested.
 
     `form` is how a feature adds to the log-odds: along a line, or by the bin that it is in.
-    `out_of_time_from` is a date, or a span such as '12 months' that ends with the month before
-    the night's. `regularisation` is the penalty on coefficients of scaled features, and
+    `out_of_time_from` is a date, or a span such as '12 months': the newest calendar months whose
+    loans are all mature. `regularisation` is the penalty on coefficients of scaled features, and
     `elastic_net` the share of it that is L1 (0: ridge, 1: lasso); of several, cross-validation
     chooses. `borrower` is the column that says whose loan it is, where a person can have several.
     """
@@ -286,8 +286,8 @@ class Contract(Part):
     `promotion` says who makes a model champion that passes its gates: the nightly run, or someone
     by name (`credit-spark promote`).
 
-    A loan whose age at the night is below `performance_months` is too young to judge a model by:
-    those that turn bad do so first.
+    A loan younger than `performance_months` at the night is not mature: no model learns from it or
+    is judged by it, since those that turn bad do so first.
     """
 
     portfolio: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -303,7 +303,7 @@ class Contract(Part):
     decline_if: dict[str, HardRule] = {}
     segments: tuple[str, ...] = ()
     analyses: dict[str, Analysis] = {}
-    performance_months: int = Field(default=0, ge=0)
+    performance_months: int = Field(default=0, ge=0, le=600)
     promotion: Literal["automatic", "manual"] = "manual"
     model: ModelPlan = ModelPlan()
     score: ScorePlan

@@ -1,13 +1,15 @@
 """Loans by the month of their date, and whether they are old enough for their outcome to count.
 
-A young loan tells little: of those of one month, the bad ones are known before the good.
+A young loan tells little: of those of one month, the bad ones are known before the good. Old enough
+is what `is_mature` says, and nothing else: for training, its tests, measures and monitoring.
 """
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.evaluation.cells import Cell, by_risk, counted
@@ -23,21 +25,44 @@ Vintages = Mapping[int | None, Sequence[Cell]]
 
 
 def with_vintage(loans: DataFrame, observed_on: str | None, as_of: date, months: int) -> DataFrame:
-    """Loans with their vintage, and with the `outcome` of those that are too young set to open.
+    """Loans with their vintage, and with the `outcome` of those that are not mature set to open.
 
-    Too young is a loan with no date, or of fewer full `months` at the batch date; with 0 months, or
-    no column `observed_on` that dates a loan, every outcome counts. VINTAGE is months since year 0,
-    null where the date is.
+    VINTAGE is months since year 0, null where the date is, or where no column dates a loan.
     """
-    if observed_on is None:
-        return loans.withColumn(VINTAGE, F.lit(None).cast("int"))
-    observed = F.col(observed_on)
-    vintage = F.year(observed) * 12 + F.month(observed) - 1
-    month_is_not_full = (F.day(observed) > as_of.day).cast("int")
-    age = number_of(as_of) - vintage - month_is_not_full
-    is_old_enough = F.coalesce(age >= months, F.lit(False)) if months else F.lit(True)
-    outcome = F.when(is_old_enough, F.col("outcome")).otherwise("open")
+    vintage = F.lit(None).cast("int")
+    if observed_on is not None:
+        vintage = F.year(observed_on) * 12 + F.month(observed_on) - 1
+    outcome = F.when(is_mature(observed_on, as_of, months), F.col("outcome")).otherwise("open")
     return loans.withColumns({VINTAGE: vintage, "outcome": outcome})
+
+
+def is_mature(observed_on: str | None, as_of: date, months: int) -> Column:
+    """Whether a loan is `months` old at a batch date: old enough for its outcome to count.
+
+    A loan with no date is not; with 0 months, or no column that dates a loan, every loan is.
+    """
+    if observed_on is None or not months:
+        return F.lit(True)
+    return F.coalesce(F.col(observed_on) <= F.lit(newest_mature(as_of, months)), F.lit(False))
+
+
+def newest_mature(as_of: date, months: int) -> date:
+    """The newest day whose loans are `months` old at a batch date.
+
+    A month is over on the day of the month that a loan is of or, where a month has no such day, on
+    its last: so the last day of a month completes the month of every loan.
+
+    >>> str(newest_mature(date(2012, 2, 28), 1)), str(newest_mature(date(2012, 2, 29), 1))
+    ('2012-01-28', '2012-01-31')
+    """
+    year, month = divmod(number_of(as_of) - months, 12)
+    last = monthrange(year, month + 1)[1]
+    return date(year, month + 1, last if is_month_end(as_of) else min(as_of.day, last))
+
+
+def is_month_end(day: date) -> bool:
+    """Whether a day is the last of its month."""
+    return day.day == monthrange(day.year, day.month)[1]
 
 
 def number_of(month: date) -> int:

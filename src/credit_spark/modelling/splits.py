@@ -7,11 +7,11 @@ application, so that equal rows never stand on both sides of a split.
 from collections.abc import Sequence
 from datetime import date
 
-import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import MONTHS_BACK, Contract
+from credit_spark.evaluation.vintages import is_month_end, newest_mature, number_of
 
 # Stands for null in a hash, which would else take (null, 1) and (1, null) for equal.
 NULL_MARK = "\u0000"
@@ -48,15 +48,20 @@ def _hashed(seed: int, columns: Sequence[str]) -> Column:
 def out_of_time_from(contract: Contract, as_of: date) -> date | None:
     """The first day of the out-of-time test; None: the contract asks for none.
 
-    A span of months ends with the month before the night's: for 2012-01-31, '12 months' begin
-    on 2011-01-01.
+    A loan is in the test exactly when it is mature and dated on that day or later. A span is the
+    newest full calendar months whose loans are all mature: with a year of performance, '12 months'
+    on 2012-12-31 are those of 2011. On 2012-12-30 they begin on 2010-12-01, and the mature loans
+    of the month after them, 2011-12, are tested, too.
     """
     given = contract.model.out_of_time_from
     if given is None or isinstance(given, date):
         return given
     match = MONTHS_BACK.fullmatch(given)
     assert match is not None
-    return (as_of.replace(day=1) - pd.DateOffset(months=int(match[1]))).date()
+    newest = newest_mature(as_of, contract.performance_months)
+    newest_full = number_of(newest) - (not is_month_end(newest))
+    year, month = divmod(newest_full + 1 - int(match[1]), 12)
+    return date(year, month + 1, 1)
 
 
 def random_quarter(contract: Contract) -> Column:

@@ -1,4 +1,7 @@
-"""Training data: a batch date's loans with a known outcome, as features, split, and checked."""
+"""Training data: a batch date's mature loans with a known outcome, as features, split, and checked.
+
+What is not mature by the contract's `performance_months` neither teaches nor judges.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from credit_spark.contract.errors import GateError, InputError, listed
 from credit_spark.contract.guards import is_known_late
 from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import QUARANTINE, loans
+from credit_spark.evaluation.vintages import is_mature
 from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.modelling.diagnostics import (
@@ -56,16 +60,18 @@ COLLINEAR = 10.0
 
 @dataclass(frozen=True)
 class Book:
-    """Loans with a known outcome: those to learn from and those of the out-of-time test.
+    """Mature loans with a known outcome: those to learn from and those of the out-of-time test.
 
     `design` and `vectors` are linear, of all training rows; `means` are of its numbers, and `ends`
     the values that reasons may be held against. `inflations` are variance inflations by feature;
     `remarks` are sentences for the modeller; `watched` counts the loans to learn from by bin.
+    `too_young` counts loans with a known outcome that are not mature.
     """
 
     training: TrainingRows
     out_of_time: DataFrame | None
     cutoff: date | None
+    too_young: int
     columns: Columns
     left_out: tuple[LeftOut, ...]
     ends: Edges
@@ -78,7 +84,7 @@ class Book:
 
 
 def read_book(run: RunContext) -> Book:
-    """The batch date's loans with a known outcome, as features, split by time.
+    """The batch date's mature loans with a known outcome, as features, split by time.
 
     Raises:
         GateError: too few are good or bad, or no feature can be learnt from.
@@ -87,13 +93,15 @@ def read_book(run: RunContext) -> Book:
     contract = run.contract
     cutoff = out_of_time_from(contract, run.as_of)
     known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
-    learnt, out_of_time = known, None
+    is_old_enough = is_mature(contract.observed_on, run.as_of, contract.performance_months)
+    too_young, mature = known.where(~is_old_enough).count(), known.where(is_old_enough)
+    learnt, out_of_time = mature, None
     if cutoff:
         is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
-        learnt, out_of_time = known.where(~is_later), known.where(is_later)
+        learnt, out_of_time = mature.where(~is_later), mature.where(is_later)
     rows = prepared(run, learnt.select("loan_id", "outcome", *contract.columns))
     training = TrainingRows.of(rows, definitions(contract))
-    _check_classes(run, training, f"before {cutoff}" if cutoff else "in the book")
+    _check_classes(run, training, _where(run, cutoff, too_young))
     features, left_out, missing = usable(rows, contract)
     if not features:
         raise GateError(
@@ -115,6 +123,7 @@ def read_book(run: RunContext) -> Book:
         training=training,
         out_of_time=out_of_time,
         cutoff=cutoff,
+        too_young=too_young,
         columns=columns,
         left_out=left_out,
         ends=ends,
@@ -281,6 +290,15 @@ def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
             "application, or one borrower's, and so stand in one fold: without it there is "
             "nothing to learn from"
         )
+
+
+def _where(run: RunContext, cutoff: date | None, too_young: int) -> str:
+    """Which loans were to be learnt from, and how many more could not be."""
+    where = f"before {cutoff}" if cutoff else "in the book"
+    if not too_young:
+        return where
+    age = f"not {run.contract.performance_months} months old by {run.as_of}, or of no date"
+    return f"{where}, and {too_young:,} more are too young ({age})"
 
 
 def unnamed_outcomes(run: RunContext) -> int:

@@ -17,7 +17,7 @@ from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.promote import AUTOMATIC, check_gates, make_champion
 from credit_spark.pipeline.score import check_champion, score
 from credit_spark.pipeline.train import train
-from credit_spark.pipeline.validate import check_suites, validate, validate_table
+from credit_spark.pipeline.validate import validate, validate_table
 
 # The step's note where a model was refused, and no champion stays.
 REFUSED = "model refused"
@@ -25,7 +25,6 @@ REFUSED = "model refused"
 
 def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = None) -> None:
     """Clean, validate, train if there is no champion yet, score, measure and monitor one date."""
-    check_suites(run.suites, run.contract)
     champion = run.models.champion(run.as_of)
     if champion and not retrain:
         check_champion(run.contract, champion)

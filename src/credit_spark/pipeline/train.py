@@ -39,7 +39,7 @@ def train(
     random_split: bool = False,
     report: bool = False,
 ) -> ModelDocument:
-    """Fit models on the date's loans with a known outcome, and test them on folds and out of time.
+    """Fit models on the date's mature loans, and test them on folds and out of time.
 
     The first treatment's document is returned.
 
@@ -104,6 +104,7 @@ def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) ->
     return {
         "model_version": document.version,
         **document.facts.model_dump(include=shown),
+        "too_young": book.too_young,
         "left_out": [each.name for each in document.left_out],
         **_shown(trial.measured),
         "failed_gates": [str(each) for each in gates if not each.is_passed],
