@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup comet nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity pictures models months monitoring lock
+.PHONY: help setup comet nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -85,6 +85,9 @@ docs: setup  ## what the documents say of the code, and their example, from a sa
 
 parity: setup  ## every engine's scores beside a night's on the real files, into README.md
 	@WRITE_PARITY=1 $(BIN)/python -m pytest -q tests/test_parity.py
+
+reasons: setup  ## how many reasons of the real books are false, into docs/models.md
+	@WRITE_REASONS=1 $(BIN)/python -m pytest -q tests/test_defensible_models.py -k document
 
 pictures: setup  ## of the page and the report, as a browser shows them, into docs/
 	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/serving/test_browser.py tests/test_reports.py -k browser

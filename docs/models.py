@@ -50,12 +50,12 @@ class Book(NamedTuple):
 
 BOOKS = {
     "lending_club": Book(
-        "lendingclub_2007_2011/loans.csv", "2012-12-31", "boosted_trees", is_closed=True
+        "lendingclub_2007_2011/loans.csv", "2012-12-31", "free,boosted_trees", is_closed=True
     ),
-    "bootcamp": Book("bootcamp_lending/lending_data.csv", "2026-01-31", "boosted_trees"),
+    "bootcamp": Book("bootcamp_lending/lending_data.csv", "2026-01-31", "free,boosted_trees"),
     "german_credit": Book("german_credit/german.data", "2026-01-31", "all"),
     "taiwan_credit_card": Book(
-        "taiwan_credit_card/UCI_Credit_Card.csv", "2026-01-31", "boosted_trees"
+        "taiwan_credit_card/UCI_Credit_Card.csv", "2026-01-31", "free,boosted_trees"
     ),
 }
 BOOTCAMP = "bootcamp"

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from credit_spark.scoring.document import ModelDocument
 from tests.nights import arrow, run
 from tests.projects import PROJECT
 
@@ -190,3 +191,60 @@ def test_a_text_that_only_later_loans_have_is_scored_as_unseen(trained, tmp_path
     assert fit["out_of_time"]["auc"] > 0.55
     (model,) = arrow(tmp_path / "w/small_lender/models").to_pylist()
     assert "TENT" not in model["document"]
+
+
+def presence(of_bad: float, of_good: float) -> Callable[[Random, bool], str]:
+    """A rate that is the same wherever it is known, and known for such shares of bad and good."""
+    return lambda draw, bad: "9" if draw.random() < (of_bad if bad else of_good) else ""
+
+
+def test_a_feature_of_one_value_or_nothing_is_learnt_from_by_its_presence(
+    trained, tmp_path
+) -> None:
+    text = loans(1500, rate=presence(0.3, 0.1))
+
+    told = trained(text)
+
+    assert told.code == 0, told.err
+    assert told.summary["train"]["left_out"] == []
+    (row,) = arrow(tmp_path / "w/small_lender/models").to_pylist()
+    (rate,) = (each for each in ModelDocument.of(row["document"]).features if each.name == "rate")
+    assert rate.slope == 0
+    assert rate.missing.slope < -0.8
+    assert told.summary["train"]["cv"]["auc_mean"] > 0.57
+    # As the median alone, it says nothing.
+    told = trained(text, ('rate: {sql: "rate"', 'rate: {missing: median, sql: "rate"'))
+    assert told.summary["train"]["left_out"] == ["rate"]
+
+
+def test_a_missing_value_is_the_median_where_presence_carries_no_weight(trained, tmp_path) -> None:
+    some = {
+        "income": lambda draw, bad: (
+            "" if draw.random() < 0.3 else f"{draw.uniform(20_000, 90_000):.0f}"
+        )
+    }
+    fits = []
+    for change in ([], [("amount_to_income: {sql", "amount_to_income: {missing: indicator, sql")]):
+        told = trained(loans(1500, **some), *change)
+        assert told.code == 0, told.err
+        fits.append(told.summary["train"]["model_version"])
+    rows = {
+        row["model_version"]: row for row in arrow(tmp_path / "w/small_lender/models").to_pylist()
+    }
+    first, second = (ModelDocument.of(rows[each]["document"]).features[0] for each in fits)
+    assert first.missing is None
+    assert second.missing is not None
+
+
+def test_a_feature_whose_presence_is_the_answer_is_refused(trained) -> None:
+    """By itself it ranks no better than others: half of the bad loans have no value either."""
+    text = loans(rate=presence(0.5, 0.0))
+
+    told = trained(text)
+
+    assert told.code == 2
+    assert "features.rate: whether it has a value nearly tells the outcome: " in told.sentence
+    assert "with a value are bad" in told.sentence
+    told = trained(text, ('rate: {sql: "rate"', 'rate: {accepted_leak: "a try", sql: "rate"'))
+    assert told.code == 0, told.err
+    assert any("nearly tells the outcome" in each for each in told.summary["train"]["remarks"])
