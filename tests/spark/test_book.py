@@ -74,10 +74,10 @@ def test_only_mature_loans_teach_and_test(spark, contract, tmp_path) -> None:
     found = read_book(run)
 
     assert found.cutoff == CUTOFF
-    assert keys(found.development.select("loan.*")) == learnt
+    assert keys(found.training.rows.select("loan.*")) == learnt
     assert keys(found.out_of_time) == tested
     assert found.too_young == too_young > 100
-    assert (found.counts.bad, found.counts.good) == (bad, len(learnt) - bad)
+    assert (found.training.classes.bad, found.training.classes.good) == (bad, len(learnt) - bad)
     for each in found.watched:
         assert (sum(each.counts), sum(each.bads)) == (len(learnt), bad), each.name
 
@@ -108,7 +108,7 @@ def test_a_training_counts_and_judges_mature_loans_alone(spark, contract, tmp_pa
 def test_with_no_age_asked_for_every_known_outcome_teaches(spark, contract, tmp_path) -> None:
     found = read_book(night(spark, contract, tmp_path, 0, None))
 
-    assert keys(found.development.select("loan.*")) == {key for key, *_ in book()}
+    assert keys(found.training.rows.select("loan.*")) == {key for key, *_ in book()}
     assert (found.out_of_time, found.too_young) == (None, 0)
 
 

@@ -115,6 +115,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     """
     contract, reader = opened(**where)
     night = as_of or reader.latest()
+    reader.model_of(night)
     decisions = reader.policy_of(night, contract).score.decisions
     cells, losses = reader.cells_and_losses(night, decisions)
     of_contract = contract.score.decisions.approve_below

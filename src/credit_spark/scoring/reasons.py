@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from credit_spark.features.columns import ABSENT
-from credit_spark.scoring.document import Category, Level, ModelDocument, Number
+from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.policy import Policy, Reasons
 
 Cost = tuple[str, str]
@@ -67,34 +67,34 @@ def _of_levels(
     term: Category, reasons: Reasons, policy: Policy, quote: Quote, write: Write
 ) -> Iterator[Cost]:
     home, held_against = term.reference(policy.score.reference)
+    levels = {each.text: each for each in term.levels}
+    # An absent text that training has not seen costs what any other such text does.
+    costs_ = {ABSENT: term.unseen} | {
+        text: term.unseen + each.slope for text, each in levels.items()
+    }
 
-    def is_above(level: Level) -> bool:
-        return level.place is not None and home is not None and level.place > home
+    def side(text: str) -> int:
+        place = levels[text].place if text in levels else None
+        return 0 if place is None or home is None else (place > home) - (place < home)
 
-    def is_below(level: Level) -> bool:
-        return level.place is not None and home is not None and level.place < home
-
-    sides: dict[str | None, Callable[[Level], bool]] = {
-        reasons.above: is_above,
-        reasons.below: is_below,
-        reasons.either: lambda level: level.text != ABSENT,
-        reasons.missing: lambda level: level.text == ABSENT,
+    sides: dict[str | None, Callable[[str], bool]] = {
+        reasons.above: lambda level: side(level) > 0,
+        reasons.below: lambda level: side(level) < 0,
+        reasons.either: lambda level: level != ABSENT,
+        reasons.missing: lambda level: level == ABSENT,
     }
     for text, is_stated in sides.items():
-        found = {
-            each.text: term.unseen + each.slope - held_against
-            for each in term.levels
-            if is_stated(each)
+        stated = {
+            level: max(cost - held_against, 0.0) if is_stated(level) else 0.0
+            for level, cost in costs_.items()
         }
-        whens = [
-            f"when {quote(level)} then {write(cost)}" for level, cost in found.items() if cost > 0
-        ]
-        known = [
-            f"when {quote(each.text)} then {NOTHING}"
-            for each in term.levels
-            if found.get(each.text, 0.0) <= 0
-        ]
         unseen = max(term.unseen - held_against, 0.0) if text == reasons.either else 0.0
-        if text and (whens or unseen):
-            others = [*known, f"else {write(unseen)}"] if unseen else [f"else {NOTHING}"]
-            yield text, f"case f_{term.name} {' '.join([*whens, *others])} end"
+        whens = [
+            f"when {quote(level)} then {write(cost)}"
+            for level, cost in stated.items()
+            if cost != unseen
+        ]
+        if text and whens:
+            yield text, f"case f_{term.name} {' '.join(whens)} else {write(unseen)} end"
+        elif text and unseen:
+            yield text, write(unseen)
