@@ -250,6 +250,35 @@ def test_a_training_has_its_own_report(capfd, done, tmp_path, monkeypatch, lendi
     ]
     assert parts["Gates"].says.startswith("0 of 3 gates failed")
     assert len(parts["Coefficients"].charts) == 1
+    assert "<h2>Information value</h2>" in text
+
+
+EVIDENCE = """
+    select subject, label, reference as loans, reference_bad as bad,
+        ln((reference_bad + 0.5) / (sum(reference_bad) over all_bins + 0.5 * count(*) over all_bins))
+        - ln((reference - reference_bad + 0.5)
+            / (sum(reference - reference_bad) over all_bins + 0.5 * count(*) over all_bins)) as woe
+    from profiles where role = 'feature' and reference > 0
+    window all_bins as (partition by subject)
+"""
+
+
+def test_information_values_are_those_of_the_loans_learnt_from(done, lending_club, tables) -> None:
+    found = training_report(training_facts(lending_club, TableReader(str(done)), NIGHT))
+    (section,) = (each for each in found.sections if each.title == "Information value")
+    values, *features = section.tables
+    expected = tables.execute(f"select * from ({EVIDENCE}) order by subject, label").fetchall()
+
+    shown = {(each.head[0], row[0]): row[1:4] for each in features for row in each.rows}
+    assert shown == {
+        (subject, label): (f"{loans:,}", f"{bad / loans:.1%}", f"{woe:+.3f}")
+        for subject, label, loans, bad, woe in expected
+    }
+    numbers = [float(value) for _, value, _ in values.rows]
+    assert numbers == sorted(numbers, reverse=True)
+    assert [name for name, *_ in values.rows] == [each.head[0] for each in features]
+    assert {word for *_, word in values.rows} <= {"useless", "weak", "medium", "strong"}
+    assert {name for name, *_ in values.rows} == {*lending_club.features}
 
 
 @pytest.mark.parametrize(

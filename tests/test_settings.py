@@ -48,6 +48,16 @@ def test_secrets_are_not_shown(mine) -> None:
         ("- spark\n", "settings are sections with keys"),
         ("spark: {shufle_partitions: 3}\n", "did you mean 'shuffle_partitions'?"),
         ("storage: {landing: '{portfoli}/x'}\n", "storage.landing: nothing fills '{portfoli}'"),
+        (
+            "spark: {conf: {spark.master: yarn, spark.x: y}}\n",
+            "spark.conf: some of its options are settings of their own: master for spark.master",
+        ),
+        ("monitor: {nights: 4}\n", "monitor.nights: input should be greater than or equal to 5"),
+        (
+            "monitor: {share: [5, 10]}\n",
+            "monitor.share: a share, or a drop of the AUC, is at most 1",
+        ),
+        ("monitor: {auc: [0.5, 3]}\n", "monitor.auc: a share, or a drop of the AUC, is at most 1"),
         ("storage: {warehouse: ''}\n", "storage.warehouse: string should have at least 1 char"),
     ],
 )

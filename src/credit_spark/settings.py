@@ -32,7 +32,16 @@ from credit_spark.contract.models import Contract, Part
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.
 SECRET = re.compile(r"secret|password|token|credential|access[._-]?key|account[._-]?key", re.I)
+# Spark's own names of settings.
+OPTIONS: Mapping[str, str] = {
+    "spark.master": "master",
+    "spark.driver.memory": "driver_memory",
+    "spark.sql.shuffle.partitions": "shuffle_partitions",
+    "spark.ui.enabled": "show_ui",
+}
 Layer = Mapping[str, Any]
+# With fewer earlier batches, nobody can say how many loans are usual.
+FEWEST_NIGHTS = 5
 
 
 def _can_be_filled_in(landing: str) -> str:
@@ -63,14 +72,16 @@ class SparkSettings(Part):
     show_ui: bool
     conf: dict[str, str | int | float | bool]
 
+    @field_validator("conf")
+    @classmethod
+    def _has_no_other_name(cls, conf: Mapping[str, Any]) -> Mapping[str, Any]:
+        if twice := [f"{OPTIONS[key]} for {key}" for key in conf if key in OPTIONS]:
+            raise ValueError(f"some of its options are settings of their own: {', '.join(twice)}")
+        return conf
+
     def options(self) -> dict[str, str]:
-        """Spark's own names of these settings; what stands in `conf` wins."""
-        named = {
-            "spark.master": self.master,
-            "spark.driver.memory": self.driver_memory,
-            "spark.sql.shuffle.partitions": self.shuffle_partitions,
-            "spark.ui.enabled": self.show_ui,
-        }
+        """Spark's own names of these settings."""
+        named = {option: getattr(self, name) for option, name in OPTIONS.items()}
         options = (named | self.conf).items()
         return {key: each if isinstance(each, str) else json.dumps(each) for key, each in options}
 
@@ -105,7 +116,7 @@ class Monitor(Part):
     calibration: Pair
     volume: Pair
     false_alarms: float = Field(gt=0, lt=1)
-    nights: int = Field(ge=1)
+    nights: int = Field(ge=FEWEST_NIGHTS)
 
     @field_validator("psi", "share", "auc", "calibration", "volume")
     @classmethod
@@ -114,6 +125,8 @@ class Monitor(Part):
             raise ValueError("the bound to watch from stands first, and may not be the higher one")
         if field.field_name in ("calibration", "volume") and bounds[0] < 1:
             raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
+        if field.field_name in ("share", "auc") and bounds[1] > 1:
+            raise ValueError("a share, or a drop of the AUC, is at most 1, such as [0.05, 0.1]")
         return bounds
 
 

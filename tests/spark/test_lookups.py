@@ -172,6 +172,27 @@ def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
     assert look("show", "metrics").out.count("\n") > len(lines)
 
 
+def test_the_evidence_of_the_dates_model_is_shown(look, done) -> None:
+    rows = look("show", "evidence", "--json").summary
+    profiles = [row for row in arrow(done / "profiles").to_pylist() if row["role"] == "feature"]
+
+    assert {(row["feature"], row["bin"]): (row["loans"], row["bad"]) for row in rows} == {
+        (row["subject"], row["label"]): (row["reference"], row["reference_bad"]) for row in profiles
+    }
+    values = {}
+    for row in rows:
+        values[row["feature"]] = values.get(row["feature"], 0.0) + row["iv"]
+        if row["loans"]:
+            assert row["bad_rate"] == row["bad"] / row["loans"]
+        else:
+            assert (row["bad_rate"], row["woe"], row["iv"]) == (None, None, 0)
+    assert [*values.values()] == sorted(values.values(), reverse=True)
+    lines = list(csv.DictReader(io.StringIO(look("show", "evidence", "--csv").out)))
+    assert [*lines[0]] == ["feature", "bin", "loans", "bad", "bad_rate", "woe", "iv"]
+    assert len(lines) == len(rows)
+    assert look("show", "evidence").out.count("\n") > len(rows)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -181,6 +202,7 @@ def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
         (("scorecard", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
         (("what-if", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
         (("show", "metrics", "--as-of", "2011-01-31"), "the night of 2011-01-31 has no metrics"),
+        (("show", "evidence", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
         (("show", "bands", "--as-of", "2011-01-31"), "the night of 2011-01-31 has no bands"),
         (("serve", "--host", "nowhere.invalid", "--token", "x"), "nowhere.invalid:8000 cannot be served on"),
         (("serve", "--host", "0.0.0.0"), "0.0.0.0 can be reached by others: give a --token"),

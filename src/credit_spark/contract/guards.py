@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain, pairwise
 from string import Formatter
 
+from credit_spark.contract import unused
 from credit_spark.contract.edges import vanishing
 from credit_spark.contract.errors import instead_of
 from credit_spark.contract.expressions import Expression, ExpressionError, condition, expression
@@ -48,7 +49,7 @@ Compiler = Callable[[str, Mapping[str, Kind]], Expression]
 def faults(contract: Contract) -> list[str]:
     """Everything that is wrong between the parts of a contract; none where it can be used."""
     guards = (source, headless, names, columns, references, outcome, units, rules, features,
-              penalty, decline_if, analyses, score, loss)  # fmt: skip
+              penalty, decline_if, analyses, score, loss, unused.faults)  # fmt: skip
     return [fault for guard in guards for fault in guard(contract)]
 
 

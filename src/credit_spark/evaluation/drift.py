@@ -14,14 +14,13 @@ from typing import Any, Literal, NamedTuple, Self
 from scipy.special import chdtri, ndtri
 
 from credit_spark.contract.tables import MISSING, OTHER, STATUSES
-from credit_spark.settings import Monitor
+from credit_spark.settings import FEWEST_NIGHTS, Monitor
 
 Status = Literal["stable", "watch", "act"]
 Bounds = tuple[float, float]
 # With fewer loans expected in a bin, it is rare: its part of a PSI is no part of a chi-squared.
 FEWEST_EXPECTED = 10.0
 FEWEST_OF_A_CLASS = 20
-FEWEST_NIGHTS = 5
 # A median absolute deviation of so much is a standard deviation, where values are normal.
 NORMAL = 1.4826
 # Bins of every subject by their labels: no text's own level is called so.

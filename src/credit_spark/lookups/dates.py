@@ -13,6 +13,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.contract.tables import DRIFT, METRICS, STATUSES
 from credit_spark.flags import of_a_portfolio, of_any_night
 from credit_spark.lookups.output import Row, in_three_ways, opened, told
+from credit_spark.reporting.evidence import by_feature
 from credit_spark.storage.reader import TableReader
 
 FIGURES = ("ks", "auc")
@@ -95,7 +96,22 @@ def drift(_: Contract, reader: TableReader, night: date) -> list[Row]:
     return sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
 
 
-SHOWN = {"bands": bands, "drift": drift, "metrics": metrics}
+def evidence(_: Contract, reader: TableReader, night: date) -> list[Row]:
+    """The bins of features in the model that scored a night, the strongest feature first.
+
+    The `iv` of a feature's bins add up to its information value.
+    """
+    return [
+        {
+            "feature": feature.name, "bin": label, "loans": each.loans, "bad": each.bad,
+            "bad_rate": each.bad_rate, "woe": each.weight, "iv": each.value,
+        }
+        for feature in by_feature(reader.model_of(night))
+        for label, each in zip(feature.labels, feature.bins, strict=True)
+    ]  # fmt: skip
+
+
+SHOWN = {"bands": bands, "drift": drift, "evidence": evidence, "metrics": metrics}
 
 
 @click.command
@@ -103,7 +119,11 @@ SHOWN = {"bands": bands, "drift": drift, "metrics": metrics}
 @in_three_ways
 @of_any_night
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
-    """Show a night's metrics, what of it has changed, or its loans by band."""
+    """Show a night's metrics, what of it has changed, its loans by band, or its model's evidence.
+
+    Evidence: of each feature's bins the loans that the model learnt from, the bad ones, weight of
+    evidence (log-odds of bad) and part of the feature's information value.
+    """
     contract, reader = opened(**where)
     night = as_of or reader.latest()
     rows = SHOWN[what](contract, reader, night)

@@ -1,4 +1,4 @@
-"""A training's report: treatments side by side, folds, coefficients, gates."""
+"""A training's report: treatments side by side, folds, coefficients, information value, gates."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
+from credit_spark.reporting.evidence import information
 from credit_spark.reporting.ranking import calibration, curves
 from credit_spark.reporting.sections import Report, Row, Section, Table, counted, plain
 from credit_spark.scoring.document import ModelDocument, Number
@@ -72,7 +73,7 @@ def training_report(facts: TrainingFacts) -> Report:
     return Report(
         facts.contract.title,
         f"The training of the night of {facts.as_of}",
-        [make(facts) for make in (treatments, folds, ranking, coefficients, gates)],
+        [make(facts) for make in (treatments, folds, ranking, coefficients, evidence, gates)],
     )
 
 
@@ -161,6 +162,11 @@ def _coefficients(fitted: Fitted) -> Chart:
     says = f"{first} weighs most ({most:+.3f})."
     name, title = f"coefficients-{fitted.treatment}", f"Treatment {fitted.treatment}"
     return bars(name, title, says, ordered, "log-odds of bad")
+
+
+def evidence(facts: TrainingFacts) -> Section:
+    """How far each feature parts good from bad by itself: of the loans, whatever the treatment."""
+    return information(facts.fits[0].document)
 
 
 def gates(facts: TrainingFacts) -> Section:
