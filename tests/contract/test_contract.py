@@ -118,9 +118,6 @@ def test_each_fault_is_told_by_its_path(faults, old, new, said) -> None:
     assert said in faults((old, new))
 
 
-<<<<<<< HEAD
-def test_no_is_a_text(tmp_path) -> None:
-=======
 RATE = 'rate: {sql: "rate", reason: "The rate is high"}'
 BINNED = ("model: {", "model: {form: binned, ")
 EXPECTS = ('rate: {sql: "rate", ', 'rate: {sql: "rate", expect: increases_risk, ')
@@ -245,8 +242,7 @@ def test_a_check_prints_what_may_mislead(capfd, tmp_path) -> None:
     assert "look at features.rate.reason: it claims a direction ('high')" in told.out
 
 
-def test_no_is_a_text_and_a_key_given_twice_is_refused(tmp_path) -> None:
->>>>>>> woe
+def test_no_is_a_text(tmp_path) -> None:
     text = SMALL.read_text(encoding="utf-8")
     path = tmp_path / "small_lender.yml"
     path.write_text(text.replace('missing: [""]', 'missing: ["", NO]'), encoding="utf-8")

@@ -197,8 +197,7 @@ def test_a_profile_is_the_same_in_any_order_of_the_loans(loans, watched) -> None
 
 def document(*watched: Watched) -> ModelDocument:
     facts = Facts(as_of=date(2026, 1, 1), treatment="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
-    plan = {"bands": {"A": 1.0}, "decisions": {"approve_below": 0.1, "decline_from": 0.2}}
-    return ModelDocument(portfolio="p", contract_hash="", features=(), left_out=(), intercept=0, offset=0, score=plan, watched=watched, facts=facts)  # fmt: skip
+    return ModelDocument(portfolio="p", contract_hash="", features=(), left_out=(), intercept=0, offset=0, watched=watched, facts=facts)  # fmt: skip
 
 
 def test_a_profile_becomes_rows_by_subject(loans, watched) -> None:

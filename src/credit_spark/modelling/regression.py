@@ -24,8 +24,10 @@ from pyspark.ml.feature import (
     StringIndexerModel,
     VectorAssembler,
 )
-from pyspark.ml.linalg import DenseMatrix, DenseVector, Vectors
+from pyspark.ml.functions import array_to_vector
+from pyspark.ml.linalg import DenseMatrix, DenseVector
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract, Expectation, Penalty
 from credit_spark.contract.tables import MISSING
@@ -291,9 +293,12 @@ def calibrated(
     slopes = line.slope * model.coefficients.toArray()
     intercept = DenseVector([line.intercept + line.slope * (model.intercept - offset)])
     size = len(slopes)
-    rows = [(float(nth % 2), Vectors.sparse(size, {nth: 1.0})) for nth in range(size)]
-    zeros = [(label, Vectors.sparse(size, {})) for label in (0.0, 1.0)]
-    spark = SparkSession.active()
+    place = F.col("id")
+    slots = F.transform(
+        F.sequence(F.lit(0), F.lit(size - 1)), lambda nth: (nth == place).cast("double")
+    )
+    rows = SparkSession.active().range(size + 2, numPartitions=1)
+    label, vector = (place % 2).cast("double"), array_to_vector(slots)
     bounds = DenseMatrix(1, size, slopes.tolist())
     made: LogisticRegressionModel = LogisticRegression(
         featuresCol=SCALED,
@@ -302,5 +307,5 @@ def calibrated(
         upperBoundsOnCoefficients=bounds,
         lowerBoundsOnIntercepts=intercept,
         upperBoundsOnIntercepts=intercept,
-    ).fit(spark.createDataFrame([*rows, *zeros], ["label", SCALED]))
+    ).fit(rows.select(label.alias("label"), vector.alias(SCALED)))
     return made
