@@ -24,7 +24,7 @@ PROJECT = Path(__file__).parents[1]
 
 # The sample's night, and how many loans it has.
 AS_OF = "2012-01-31"
-ROWS = 4000
+ROWS = 6800
 # What differs between two runs of one night: who ran it, and when.
 OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions", "promotions"}
 
