@@ -92,3 +92,19 @@ def test_spark_makes_both_classes_equal_and_keeps_every_real_row(training, smote
     # With more partitions, Spark would add in the order in which they happen to be done.
     assert balanced.rdd.getNumPartitions() == 2
     assert [*map(str, balanced.collect())] == [*map(str, again.collect())]
+
+
+@pytest.mark.parametrize("texts", [TEXTS, []])
+def test_a_value_is_missing_in_made_up_rows_as_often_as_in_real_ones(texts) -> None:
+    """Where a missing value has a weight of its own; else it would be the median in all of them."""
+    given = rows(bad=100)
+    # All loans with low values of b, half of the bad ones.
+    is_absent = given["feature_b"] < given.loc[given["label"] == 1, "feature_b"].median()
+    given.loc[is_absent, "feature_a"] = np.nan
+
+    made = made_up(given, NUMBERS, texts, 1, ["feature_a"])
+
+    assert list(made.columns) == [*NUMBERS, *texts, "label"]
+    assert made["feature_a"].isna().mean() == pytest.approx(0.5, abs=0.1)
+    assert made.loc[made["feature_a"].isna(), "feature_b"].mean() < 1000
+    assert not made_up(given, NUMBERS, texts, 1)["feature_a"].isna().any()

@@ -174,6 +174,17 @@ def test_a_text_that_claims_a_side_is_given_of_values_on_that_side_alone() -> No
     assert reasons_by(one, [falling], *values) == [[], [], [], []]
 
 
+def test_one_text_may_stand_for_both_sides() -> None:
+    same = {"x": Reasons(above="the rate", below="the rate", missing="the rate")}
+    x = number("x", 1.0, mean=2.0).model_copy(update={"imputed": 3.0})
+
+    assert reasons_by(same, [x], (3.0, None, None), (1.0, None, None), (None, None, None)) == [
+        ["the rate"],
+        [],
+        ["the rate"],
+    ]
+
+
 def test_of_a_missing_value_only_the_text_for_missing_is_given() -> None:
     """The median costs points here, and the indicator more; a known value pays for neither."""
     indicator = Level(text="(missing)", mean=0.25, deviation=1, coefficient=2.0)

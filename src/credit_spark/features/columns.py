@@ -54,14 +54,16 @@ def numbers_and_texts(features: Sequence[Definition]) -> tuple[list[str], list[s
 
 
 def label_of(text: str) -> str:
-    """A category's text as it is shown: quoted where it reads like the absent or the other ones.
+    """A category's text as it is shown: in quotes where it reads like the absent or other ones.
+
+    So is a text that already has quotes around it: of two texts no label is the same.
 
     >>> label_of(ABSENT), label_of("(missing)"), label_of("car")
     ('(missing)', '"(missing)"', 'car')
     """
     if text == ABSENT:
         return MISSING
-    return f'"{text}"' if text in (MISSING, OTHER) else text
+    return f'"{text}"' if text.strip('"') in (MISSING, OTHER) else text
 
 
 def feature_stage(features: Sequence[Definition]) -> SQLTransformer:

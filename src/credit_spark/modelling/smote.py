@@ -22,12 +22,14 @@ MOST_TEXTS = 20_000
 class SmotePlan(NamedTuple):
     """The features between whose values rows are made up, and how the work is cut.
 
-    A task handles about `rows_a_part` training rows. In as many `partitions` the rows come out.
+    Of the columns `indicated`, a made-up row has no value where most of its neighbours have none. A
+    task handles about `rows_a_part` training rows. In as many `partitions` the rows come out.
     """
 
     features: Sequence[Definition]
     rows_a_part: int
     partitions: int
+    indicated: Sequence[str] = ()
 
 
 def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFrame:
@@ -50,7 +52,7 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
             rows = pd.concat(part, ignore_index=True)
             # A part is known by its first loan: its number hangs on what else Spark has to do.
             of_part = crc32(rows["loan_id"].iloc[0].encode())
-            yield made_up(rows, numbers, texts, (seed + of_part) % 2**32)
+            yield made_up(rows, numbers, texts, (seed + of_part) % 2**32, plan.indicated)
 
     made = parts.sortWithinPartitions("loan_id").mapInPandas(make, schema)
     both = training.select(*columns).unionByName(made)
@@ -58,7 +60,11 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
 
 
 def made_up(
-    rows: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str], seed: int
+    rows: pd.DataFrame,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    seed: int,
+    indicated: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The made-up rows of one part: none where its smaller class has a single row.
 
@@ -73,17 +79,23 @@ def made_up(
     known = rows[list(numbers)].astype(float)
     known = known.fillna(known.median()).fillna(0.0)
     deviations = known.std().replace(0, 1).fillna(1)
-    given = pd.concat([known / deviations, rows[list(texts)].astype(object)], axis=1)
+    # Whether a value is missing is a category, as a text is.
+    flags = {f"absent_{each}": each for each in indicated}
+    absent = rows[list(indicated)].isna().astype(str).set_axis(list(flags), axis=1)
+    given = pd.concat([known / deviations, rows[list(texts)].astype(object), absent], axis=1)
     # Takes a second to import, and most nights do not train.
     from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 
     about: dict[str, Any] = {"random_state": seed, "k_neighbors": min(NEIGHBOURS, fewest - 1)}
-    if numbers and texts:
-        sampler = SMOTENC(categorical_features=[*texts], **about)
+    categories = [*texts, *flags]
+    if numbers and categories:
+        sampler = SMOTENC(categorical_features=categories, **about)
     else:
         sampler = SMOTE(**about) if numbers else SMOTEN(**about)
     found, labels = sampler.fit_resample(given, rows["label"])
     made: pd.DataFrame = found.iloc[len(rows) :].copy()
     made[list(numbers)] = made[list(numbers)].astype(float) * deviations
+    for flag, column in flags.items():
+        made.loc[made[flag] == "True", column] = None
     made["label"] = labels.iloc[len(rows) :]
     return made[columns]

@@ -18,7 +18,7 @@ from credit_spark.contract.models import Contract, Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, collected, counted
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
-from credit_spark.features.columns import feature_stage
+from credit_spark.features.columns import column_of, feature_stage
 from credit_spark.modelling.binning import binned
 from credit_spark.modelling.imbalance import WEIGHT, offset, treated, weights
 from credit_spark.modelling.regression import (
@@ -102,7 +102,9 @@ def _treated(
     if treatment == "smote":
         # Rows are made up between features, not between vectors, where a text is several numbers.
         after = partitions_of(run, int(2 * max(counts)))
-        plan = SmotePlan(book.columns.features, run.settings.training.smote_rows, after)
+        indicated = [column_of(each) for each in sorted(book.columns.indicated)]
+        rows_a_part = run.settings.training.smote_rows
+        plan = SmotePlan(book.columns.features, rows_a_part, after, indicated)
         made_equal = smoted(learnt.training.rows, counts.rows, seed, plan)
         rows = vectors(learnt.design, made_equal.withColumn(WEIGHT, F.lit(1.0)), "label", WEIGHT)
     else:

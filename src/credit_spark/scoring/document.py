@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from credit_spark.contract.errors import InputError
 from credit_spark.contract.models import Reference, Treatment
 from credit_spark.contract.tables import MISSING, OTHER
-from credit_spark.features.columns import ABSENT
+from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.inputs import Inputs
 
 # 5: policy apart from the model, missing indicators, places of bins, inputs.
@@ -209,20 +209,12 @@ class Watched(Piece):
     def labels(self) -> list[str]:
         """What the bins are called, in order."""
         if self.edges is None:
-            return [*map(_label, self.levels), OTHER, MISSING]
+            return [*map(label_of, self.levels), OTHER, MISSING]
         if not self.edges:
             return ["any value", MISSING]
         ends = [f"{each:,.12g}" for each in self.edges]
         between = [f"{low} to {high}" for low, high in pairwise(ends)]
         return [f"below {ends[0]}", *between, f"from {ends[-1]}", MISSING]
-
-
-def _label(level: str) -> str:
-    """What a level's bin is called: the text, in quotes where it reads as another bin's label.
-
-    So is a text that already has quotes around it: of two texts no label is the same.
-    """
-    return f'"{level}"' if level.strip('"') in (OTHER, MISSING) else level
 
 
 class ModelDocument(Piece):

@@ -6,7 +6,7 @@ text have it once, their costs added.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument, Number
@@ -45,12 +45,11 @@ def _of_number(term: Number, reasons: Reasons, policy: Policy, write: Write) -> 
     if term.slope:
         more = _less(f"({own} - {write(term.mean)}) * {write(term.slope)}",
                      term.shift + held_against, write)  # fmt: skip
-        conditions = {
-            reasons.above: f"{own} > {write(value)}",
-            reasons.below: f"{own} < {write(value)}",
-            reasons.either: f"{own} is not null",
-        }
-        for text, condition in conditions.items():
+        for text, condition in (
+            (reasons.above, f"{own} > {write(value)}"),
+            (reasons.below, f"{own} < {write(value)}"),
+            (reasons.either, f"{own} is not null"),
+        ):
             if text:
                 positive = f"greatest({more}, {NOTHING})"
                 yield text, f"case when {condition} then {positive} else {NOTHING} end"
@@ -69,32 +68,31 @@ def _of_levels(
     home, held_against = term.reference(policy.score.reference)
     levels = {each.text: each for each in term.levels}
     # An absent text that training has not seen costs what any other such text does.
-    costs_ = {ABSENT: term.unseen} | {
+    terms = {ABSENT: term.unseen} | {
         text: term.unseen + each.slope for text, each in levels.items()
     }
+    costs_ = {level: max(each - held_against, 0.0) for level, each in terms.items()}
 
-    def side(text: str) -> int:
-        place = levels[text].place if text in levels else None
+    def side(level: str) -> int:
+        place = levels[level].place if level in levels else None
         return 0 if place is None or home is None else (place > home) - (place < home)
 
-    sides: dict[str | None, Callable[[str], bool]] = {
-        reasons.above: lambda level: side(level) > 0,
-        reasons.below: lambda level: side(level) < 0,
-        reasons.either: lambda level: level != ABSENT,
-        reasons.missing: lambda level: level == ABSENT,
-    }
-    for text, is_stated in sides.items():
-        stated = {
-            level: max(cost - held_against, 0.0) if is_stated(level) else 0.0
-            for level, cost in costs_.items()
-        }
-        unseen = max(term.unseen - held_against, 0.0) if text == reasons.either else 0.0
+    def case(levels: Iterable[str], unseen: float) -> str:
+        stated = dict.fromkeys(costs_, 0.0) | {level: costs_[level] for level in levels}
         whens = [
             f"when {quote(level)} then {write(cost)}"
             for level, cost in stated.items()
             if cost != unseen
         ]
-        if text and whens:
-            yield text, f"case f_{term.name} {' '.join(whens)} else {write(unseen)} end"
-        elif text and unseen:
-            yield text, write(unseen)
+        other = write(unseen)
+        return f"case f_{term.name} {' '.join(whens)} else {other} end" if whens else other
+
+    unseen = max(term.unseen - held_against, 0.0)
+    for text, stated, other in (
+        (reasons.above, [level for level in costs_ if side(level) > 0], 0.0),
+        (reasons.below, [level for level in costs_ if side(level) < 0], 0.0),
+        (reasons.either, [level for level in costs_ if level != ABSENT], unseen),
+        (reasons.missing, [ABSENT], 0.0),
+    ):
+        if text and (other or any(costs_[level] for level in stated)):
+            yield text, case(stated, other)
