@@ -28,6 +28,7 @@ from tests.projects import PROJECT
 from tests.spark.test_sql_engines import EXPRESSIONS, VALUES
 from tests.unit.test_scoring_sql import (
     KINDS,
+    PLAN,
     document,
     number,
     policy,
@@ -151,12 +152,17 @@ def test_odd_values_have_the_same_score(evaluated) -> None:
     assert {-25.0, 25.0} <= {row["log_odds"] for row in scores}
 
 
-def test_a_model_without_features_has_one_score(evaluated) -> None:
-    model = document([], -1.0)
+def test_a_score_at_an_edge_is_on_the_same_side_of_it(evaluated) -> None:
+    """A model without features, whose PD is the end of a band and points lie half-way."""
+    edge = {"bands": {"A": 0.5, "B": 1.0}, "points_at": 600.5, "odds_at": 1}
+    cutoffs = PLAN.decisions.model_copy(update={"approve_below": 0.5, "decline_from": 0.5})
+    plan, model = PLAN.model_copy(update=edge | {"decisions": cutoffs}), document([])
 
-    (score,) = evaluated(pmml(model, policy(model), KINDS), table([("A", 1.0, 2.0, "a", None)]))
+    (score,) = agree(
+        evaluated, table([("A", 0, 0, "a", None)]), model, policy(model, score=plan), KINDS
+    )
 
-    assert score["log_odds"] == -1.0
+    assert [score[name] for name in SCORE] == [0.0, 0.5, 601, "B", "decline"]
 
 
 @pytest.mark.parametrize("form", ["linear", "binned"])
