@@ -21,6 +21,7 @@ from credit_spark.contract.models import Contract
 from credit_spark.sample import write_sample
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
+from tests.jpmml import Evaluate, evaluation
 from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run
 from tests.postgres import Server, server
 from tests.projects import closed_book
@@ -164,6 +165,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server of our own, for as long as the tests need it."""
     with server(tmp_path_factory.mktemp("postgres")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def evaluated() -> Iterator[Evaluate]:
+    """Evaluates PMML of loans by JPMML, in a JVM of its own."""
+    with evaluation() as evaluate:
+        yield evaluate
 
 
 @pytest.fixture

@@ -133,6 +133,19 @@ def test_an_export_is_run_as_it_is_printed(look, done, scores) -> None:
     assert look("export", "--dialect", "postgres").out.count("DOUBLE PRECISION") > 10
 
 
+def test_a_model_as_pmml_gives_the_nights_scores(look, done, scores, evaluated) -> None:
+    told, loans = look("export", "--dialect", "pmml"), arrow(done / "loans")
+
+    found = dict(zip(loans["loan_id"].to_pylist(), evaluated(told.out, loans), strict=True))
+
+    for row in scores:
+        score = found[row["loan_id"]]
+        assert score["pd"] == pytest.approx(row["pd"], abs=1e-12)
+        assert [score[name] for name in ("points", "band", "decision")] == [
+            row[name] for name in ("points", "band", "decision")
+        ]
+
+
 def test_the_last_nights_are_told_a_line_each(look, done) -> None:
     (row,) = arrow(done / "runs").to_pylist()
     figures = {

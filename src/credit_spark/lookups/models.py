@@ -1,9 +1,9 @@
-"""A model's scorecard, a loan explained by it, another cut-off, and its SQL for a warehouse."""
+"""A model's scorecard, a loan explained by it, another cut-off, and the model for elsewhere."""
 
 import json
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import click
 from rich.console import Console
@@ -16,12 +16,14 @@ from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.flags import AS_JSON, MODEL, of_any_night
 from credit_spark.lookups.output import in_three_ways, opened, told
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.pmml import pmml
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
 from credit_spark.scoring.sql import scoring_sql
 from credit_spark.serving.answers import Answers
 from credit_spark.storage.reader import TableReader
 
+DIALECTS = [*get_args(Dialect), "pmml"]
 PARTS_BAR, SHARE_BAR = 12, 20
 PD = click.FloatRange(0, 1, min_open=True)
 
@@ -45,14 +47,24 @@ def _document(reader: TableReader, version: str | None, as_of: date | None) -> M
 
 
 @click.command
-@click.option("--dialect", type=click.Choice(get_args(Dialect)), required=True, help="Of SQL.")
+@click.option(
+    "--dialect", type=click.Choice(DIALECTS), required=True, help="Of SQL, or pmml (PMML 4.4)."
+)
 @MODEL
 @of_any_night
-def export(*, dialect: Dialect, version: str | None, as_of: date | None, **where: Any) -> None:
-    """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere."""
+def export(
+    *, dialect: Dialect | Literal["pmml"], version: str | None, as_of: date | None, **where: Any
+) -> None:
+    """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere.
+
+    As PMML it has no reasons: log-odds, PD, points, band, decision and expected loss are the same.
+    """
     contract, reader = opened(**where)
-    document = _document(reader, version, as_of)
-    print(scoring_sql(document, Policy.of(contract), contract.kinds, dialect), end="")
+    document, policy = _document(reader, version, as_of), Policy.of(contract)
+    if dialect == "pmml":
+        print(pmml(document, policy, contract.kinds), end="")
+    else:
+        print(scoring_sql(document, policy, contract.kinds, dialect), end="")
 
 
 @click.command
