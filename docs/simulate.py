@@ -33,6 +33,7 @@ from credit_spark.modelling.watching import (
 )
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.scoring.frames import scores_of
+from credit_spark.scoring.policy import Policy
 from credit_spark.settings import resolve
 from credit_spark.storage.session import checkpointed, spark_session
 
@@ -189,7 +190,7 @@ def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
         auc(held),
         model.facts.good,
         model.facts.bad,
-        cutoff(held, model.score.decisions.approve_below).share,
+        cutoff(held, PLAN.decisions.approve_below).share,
     )
     return model.model_copy(update={"watched": subjects}), expected
 
@@ -203,7 +204,7 @@ def fitted(book: dict) -> ModelDocument:
     slopes = dict(zip(values, line.coef_[0].tolist(), strict=True))
     numbers = [
         Number(
-            name=name, sql=name, reason=name, imputed=0.0, mean=0.0, deviation=1.0,
+            name=name, sql=name, imputed=0.0, mean=0.0, deviation=1.0,
             coefficient=slopes[name],
         )
         for name in SLOPES
@@ -213,8 +214,8 @@ def fitted(book: dict) -> ModelDocument:
     )
     bad = int(is_bad.sum())
     return ModelDocument(
-        portfolio="simulated", contract_hash="", left_out=(), offset=0.0, score=PLAN,
-        features=(*numbers, Category(name="grade", sql="grade", reason="grade", levels=levels)),
+        portfolio="simulated", contract_hash="", left_out=(), offset=0.0,
+        features=(*numbers, Category(name="grade", sql="grade", levels=levels)),
         intercept=float(line.intercept_[0]), facts=Facts(**FACTS, good=LEARNT - bad, bad=bad),
     )  # fmt: skip
 
@@ -236,7 +237,7 @@ def judged(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[
     bins = by_subject(
         Bin.of(each) for each in named_bins(model, (), profiled(scored, model.watched))
     )
-    seen = Seen(bins, auc(cells), cutoff(cells, model.score.decisions.approve_below).share)
+    seen = Seen(bins, auc(cells), cutoff(cells, PLAN.decisions.approve_below).share)
     return drifts(seen, expected, SETTINGS.monitor)
 
 
@@ -247,7 +248,7 @@ def with_scores(spark: SparkSession, loans: dict, model: ModelDocument) -> DataF
         for name, values in loans.items()
     }
     frame = spark.createDataFrame(pa.table(columns)).withColumn("loan_id", F.lit(""))
-    return checkpointed(scores_of(frame, model, KINDS, [*loans]))
+    return checkpointed(scores_of(frame, model, Policy(score=PLAN), KINDS, [*loans]))
 
 
 def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> dict:

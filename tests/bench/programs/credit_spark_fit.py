@@ -1,8 +1,7 @@
 """credit-spark's own fit of a book: `credit_spark_fit.py BOOK OUT [FITS]`, coefficients as JSON.
 
 Beside them stand the seconds of each of its FITS (1) of the same rows, as those of several
-treatments or penalties are: from rows that are kept as a training keeps them, and with their means,
-which a training takes once for all of its fits.
+treatments or penalties are: from rows that are kept, counted and sampled as a training keeps them.
 """
 
 import json
@@ -10,18 +9,21 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 from fit_book import FEATURES, REGULARISATION
 from pyspark.sql import functions as F
 
-from credit_spark.contract.models import Penalty
+from credit_spark.contract.models import Feature, Penalty
 from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
-from credit_spark.modelling.regression import fit, linear, scaled, terms_of_slope_1, vectors
+from credit_spark.modelling.regression import Columns, fit, linear, slopes_of, vectors
+from credit_spark.modelling.rows import FOLD, QUARTER, TrainingRows
 from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
 
+CONTRACT = SimpleNamespace(features={name: Feature(sql=name, reason=name) for name in FEATURES})
 SETTINGS = Path(__file__).parents[3] / "conf/base.yml"
 
 
@@ -31,18 +33,18 @@ def main(book: str, out: str, count: str = "1") -> None:
     features = [Definition(name, name, is_text=False) for name in FEATURES]
     with spark_session(options, Path(f"{out}.log")) as spark:
         loan = {"loan_id": F.monotonically_increasing_id().cast("string"), "label": F.col("label")}
-        rows = featured(spark.read.parquet(book), features, loan)
+        beside = {**loan, FOLD: F.lit(0), QUARTER: F.lit(0)}
+        rows = featured(spark.read.parquet(book), features, beside)
         kept = rows.repartition(FEWEST_PARTITIONS).persist()
-        reasons = dict.fromkeys(FEATURES, "")
-        scaled_terms = terms_of_slope_1(scaled(kept, features), features, reasons, {})
+        training = TrainingRows.of(kept, features)
         times = [time.monotonic()]
-        design = linear(kept, features, scaled_terms)
+        design = linear(training, Columns(features, None), CONTRACT, {})
         untreated = vectors(design, kept, *loan)
         for _ in range(int(count)):
-            training = treated(untreated, "none", Classes(1, 1), seed=1)
-            found = fit(design, training, Penalty(REGULARISATION))
+            rows = treated(untreated, "none", Classes(1, 1), seed=1)
+            found = fit(design, rows, Penalty(REGULARISATION))
             times.append(time.monotonic())
-    terms, intercept = found.equation
+        terms, intercept = design.equation(slopes_of(design, found), found.intercept)
     seconds = [until - since for since, until in pairwise(times)]
     values = [*(term.coefficient for term in terms), intercept]
     Path(out).write_text(json.dumps({"coefficients": values, "seconds": seconds}))
