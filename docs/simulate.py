@@ -20,6 +20,7 @@ from rich.progress import track
 from sklearn.linear_model import LogisticRegression
 from write import PROJECT, refilled
 
+from credit_spark.contract.models import ScorePlan
 from credit_spark.evaluation.cells import Cell, collected, counted
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.drift import Bin, Drift, Expected, Seen, by_subject, drifts, worst
@@ -46,10 +47,10 @@ SHARES = (0.4, 0.3, 0.198, 0.1, 0.002)
 INQUIRIES = (0.548, 0.3, 0.15, 0.002)
 SLOPES = {"income": -0.4, "debt": 0.3, "age": -0.25, "inquiries": 0.35, "utilisation": 0.3}
 BASE = -2.2
-PLAN = {
-    "bands": {"A": 0.05, "B": 0.1, "C": 0.2, "D": 1.0},
-    "decisions": {"approve_below": 0.12, "decline_from": 0.25},
-}
+PLAN = ScorePlan(
+    bands={"A": 0.05, "B": 0.1, "C": 0.2, "D": 1.0},
+    decisions={"approve_below": 0.12, "decline_from": 0.25},
+)
 KINDS = {**dict.fromkeys(SLOPES, "number"), "grade": "category"}
 SETTINGS = resolve(PROJECT / "conf/base.yml", None, {})
 
