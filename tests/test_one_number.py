@@ -145,9 +145,11 @@ def test_each_feature_has_what_it_adds_where_the_score_is_bounded(
 ) -> None:
     """What the bound takes away is a part of its own."""
     scorer = RecordScorer(model, policy, contract.kinds)
-    far = {"income": 80.0, "fico": 2.0}
+    far = {"income": 400.0, "fico": 10.0}
     terms = [
-        each.model_copy(update={"coefficient": each.coefficient * far.get(each.name, 1.0)})
+        each.model_copy(update={"coefficient": each.coefficient * far[each.name]})
+        if each.name in far
+        else each
         for each in model.features
     ]
     extreme = model.model_copy(update={"features": tuple(terms)})
