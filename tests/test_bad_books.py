@@ -201,7 +201,7 @@ def presence(of_bad: float, of_good: float) -> Callable[[Random, bool], str]:
 def test_a_feature_of_one_value_or_nothing_is_learnt_from_by_its_presence(
     trained, tmp_path
 ) -> None:
-    text = loans(1500, rate=presence(0.3, 0.1))
+    text = loans(1500, rate=presence(0.5, 0.1))
 
     told = trained(text)
 
@@ -211,7 +211,7 @@ def test_a_feature_of_one_value_or_nothing_is_learnt_from_by_its_presence(
     (rate,) = (each for each in ModelDocument.of(row["document"]).features if each.name == "rate")
     assert rate.slope == 0
     assert rate.missing.slope < -0.8
-    assert told.summary["train"]["cv"]["auc_mean"] > 0.57
+    assert told.summary["train"]["cv"]["auc_mean"] > 0.6
     # As the median alone, it says nothing.
     told = trained(text, ('rate: {sql: "rate"', 'rate: {missing: median, sql: "rate"'))
     assert told.summary["train"]["left_out"] == ["rate"]
