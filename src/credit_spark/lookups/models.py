@@ -122,8 +122,8 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
     """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
 
-    The cut-off of that night stands first, then the contract's, which acts on the next run. The
-    loss is told where the contract names an exposure.
+    First stands the cut-off that was in force, "last", then the contract's, which acts on the
+    next run. The loss is told where the contract names an exposure.
     """
     contract, reader = opened(**where)
     night = as_of or reader.latest()
@@ -131,7 +131,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     decisions = reader.policy_of(night, contract).score.decisions
     cells, losses = reader.cells_and_losses(night, decisions)
     of_contract = contract.score.decisions.approve_below
-    named = {of_contract: "contract", decisions.approve_below: "that night"}
+    named = {of_contract: "next", decisions.approve_below: "last"}
     wanted = dict.fromkeys([decisions.approve_below, of_contract, *cutoffs])
     asked = [cutoff(cells, each, losses) for each in wanted]
     steps = curve(cells, losses)
