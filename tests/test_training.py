@@ -351,7 +351,7 @@ def test_a_changed_policy_acts_tonight_on_the_same_model(night, again, capfd, tm
     assert all(row["pd"] == after[row["loan_id"]]["pd"] for row in before)
     approved = sum(row["decision"] == "approve" for row in after.values())
     # What-if has said so before.
-    (foreseen,) = re.findall(r"0\.3000 │ +([\d,]+) │.*next", shown.out)
+    (foreseen,) = re.findall(r"0\.3000 +│ +([\d,]+) +│.*next", shown.out)
     assert foreseen == f"{approved:,}"
     assert approved > sum(row["decision"] == "approve" for row in before)
     given = {row[f"reason_{nth}"] for row in after.values() for nth in range(1, 5)}
