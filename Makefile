@@ -84,10 +84,10 @@ docs: setup  ## what the documents say of the code, and their example, from a sa
 	@rm -rf .docs
 
 parity: setup  ## every engine's scores beside a night's on the real files, into README.md
-	@WRITE_PARITY=1 $(BIN)/python -m pytest -q tests/test_parity.py
+	@WRITE=parity $(BIN)/python -m pytest -q tests/test_parity.py
 
 reasons: setup  ## how many reasons of the real books are false, into docs/models.md
-	@WRITE_REASONS=1 $(BIN)/python -m pytest -q tests/test_defensible_models.py -k document
+	@WRITE=reasons $(BIN)/python -m pytest -q tests/test_defensible_models.py -k document
 
 pictures: setup  ## of the page and the report, as a browser shows them, into docs/
 	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/serving/test_browser.py tests/test_reports.py -k browser

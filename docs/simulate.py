@@ -249,7 +249,7 @@ def with_scores(spark: SparkSession, loans: dict, model: ModelDocument) -> DataF
         for name, values in loans.items()
     }
     frame = spark.createDataFrame(pa.table(columns)).withColumn("loan_id", F.lit(""))
-    return checkpointed(scores_of(frame, model, Policy(score=PLAN), KINDS, [*loans]))
+    return checkpointed(scores_of(frame, model, Policy(score=PLAN, reasons={}), KINDS, [*loans]))
 
 
 def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> dict:

@@ -1,7 +1,5 @@
 """Models that can be defended: on the sample night, and on the night of each real book."""
 
-import os
-import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +7,11 @@ import pytest
 from credit_spark.contract.loading import load_contract
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.policy import Policy
+from tests.documents import check_filled
 from tests.model_checks import Stated, better_edges, gap_of_pipeline, model_of, stated_reasons
 from tests.nights import REAL_BOOKS, arrow
 from tests.projects import PROJECT
 
-DOCUMENT = PROJECT / "docs/models.md"
 SAMPLE = "sample"
 BOOKS = [SAMPLE, *(pytest.param(each, marks=pytest.mark.release) for each in REAL_BOOKS)]
 
@@ -73,16 +71,7 @@ def test_the_document_says_how_many_reasons_are_false(real_night) -> None:
     counts = {
         book: stated_reasons(real_night(book).tables, contract_of(book)) for book in REAL_BOOKS
     }
-    text = DOCUMENT.read_text(encoding="utf-8")
-    marks = r"(<!-- begin reasons -->\n).*?(<!-- end reasons -->)"
-    filled = re.sub(
-        marks, lambda each: f"{each[1]}{_table(counts)}\n{each[2]}", text, flags=re.DOTALL
-    )
-    if os.environ.get("WRITE_REASONS"):
-        DOCUMENT.write_text(filled, encoding="utf-8")
-
-    assert "<!-- begin reasons -->" in text
-    assert DOCUMENT.read_text(encoding="utf-8") == filled, "run 'make reasons'"
+    check_filled(PROJECT / "docs/models.md", "reasons", _table(counts))
 
 
 def _table(counts: dict[str, Stated]) -> str:

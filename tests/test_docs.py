@@ -1,22 +1,15 @@
 """The documents say what the code is."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
 from credit_spark.cli import cli
+from tests.documents import writer
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-
-
-def writer():
-    spec = importlib.util.spec_from_file_location("write", PROJECT / "docs/write.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/tables.md"])

@@ -1,19 +1,16 @@
 """One number everywhere, on every real book: the table of the README, `make parity`."""
 
-import os
-import re
-
 import pytest
 
 from credit_spark.contract.loading import load_contract
 from credit_spark.scoring.document import ModelDocument
+from tests.documents import check_filled
 from tests.engines import Parity, by_every_engine, parity, with_strange
 from tests.nights import REAL_BOOKS, arrow
 from tests.projects import PROJECT
 
 pytestmark = pytest.mark.release
 
-README = PROJECT / "README.md"
 STRANGE = 300
 # Decimals of a PD: the engines' exponentials may differ in the last of the sixteen that there are.
 DECIMALS = 12
@@ -46,16 +43,7 @@ def test_every_engine_gives_the_nights_number(parities) -> None:
 
 
 def test_the_readme_has_the_table(parities) -> None:
-    text = README.read_text(encoding="utf-8")
-    marks = r"(<!-- begin parity -->\n).*?(<!-- end parity -->)"
-    filled = re.sub(
-        marks, lambda each: f"{each[1]}{table(parities)}\n{each[2]}", text, flags=re.DOTALL
-    )
-    if os.environ.get("WRITE_PARITY"):
-        README.write_text(filled, encoding="utf-8")
-
-    assert "<!-- begin parity -->" in text
-    assert README.read_text(encoding="utf-8") == filled, "run 'make parity'"
+    check_filled(PROJECT / "README.md", "parity", table(parities))
 
 
 def table(parities: dict[str, dict[str, Parity]]) -> str:

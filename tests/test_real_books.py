@@ -20,7 +20,7 @@ from credit_spark.features.columns import column_of, featured
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.lines import PLACE
 from credit_spark.ingest.records import read_records
-from credit_spark.modelling.rows import FOLD, HeldOut
+from credit_spark.modelling.rows import FOLD, Holdout
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import cells_of, fitted, training_set
@@ -90,7 +90,7 @@ def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
     penalty = night.contract.model.penalties[0]
     learnt = training_set(night.contract, book, book.training)
     one, other = fitted(night, book, learnt, [("none", penalty), ("oversample", penalty)])
-    few = book.training.only(HeldOut(FOLD, 0)).select("loan.*")
+    few = book.training.only(Holdout(FOLD, 0)).select("loan.*")
     parted = few.unionByName(few.where("false"))
 
     kinds = night.contract.kinds

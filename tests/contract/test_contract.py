@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from credit_spark.contract import guards
+from credit_spark.contract.edges import vanishing
 from credit_spark.contract.errors import InputError
+from credit_spark.contract.expressions import expression
 from credit_spark.contract.guards import RESERVED
 from credit_spark.contract.loading import contract_hash, find_contract, load_contract
 from credit_spark.contract.models import Contract
@@ -204,6 +206,24 @@ def test_a_key_that_could_never_act_is_told(faults, sound, changes, said) -> Non
         sound(*changes)
     else:
         assert any(each.startswith(said) for each in faults(*changes))
+
+
+def test_values_that_vanish_are_found_whatever_the_number_of_columns(sound) -> None:
+    """Only where the first column, by name, is at its edge; a text may have a quote."""
+    numbers = [f"n{nth}" for nth in range(10)]
+    columns = "".join(
+        f"  {name}: {{from: [{name}], kind: number, known: application, range: [0, 9]}}\n"
+        for name in numbers
+    )
+    contract = sound(("columns:\n", f"columns:\n{columns}"), ("[OWN, RENT]", '["it\'s", RENT]'))
+    total = " + ".join(numbers[1:])
+
+    def where(sql: str) -> str | None:
+        return vanishing(expression(sql, contract.kinds), contract)
+
+    assert where(f"ln(9 - n0) + {total}").startswith("n0 is 9 and n1 is 0 and")
+    assert where(f"ln(10 - n0) + {total}") is None
+    assert where("case when owned = 'RENT' then rate end") == "owned is it's and rate is 0"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from credit_spark.contract.models import ScorePlan
 from credit_spark.modelling.movement import Models, moved
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
-from credit_spark.scoring.frames import log_odds_of
+from credit_spark.scoring.frames import terms_of
 from credit_spark.scoring.scale import scale_of
 
 FACTS = Facts(as_of=date(2026, 1, 1), treatment="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
@@ -51,7 +51,7 @@ def found(then, now) -> dict:
 
 def points(loans, document: ModelDocument) -> float:
     """Points, before they are rounded, of the loans that both frames have."""
-    scores = log_odds_of(loans.where("length(loan_id) = 1"), document, KINDS, ["loan_id"]).collect()
+    scores = terms_of(loans.where("length(loan_id) = 1"), document, KINDS, ["loan_id"]).collect()
     return sum(SCALE.at_even_odds - SCALE.a_unit * each["log_odds"] for each in scores)
 
 

@@ -29,7 +29,7 @@ from credit_spark.modelling.regression import (
 )
 from credit_spark.modelling.rows import TrainingRows
 from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
-from credit_spark.scoring.frames import log_odds_of
+from credit_spark.scoring.frames import terms_of
 from tests.frames import rows, stored
 
 FEATURES = [
@@ -116,7 +116,7 @@ def slopes(fitted) -> list[float]:
 
 
 def pds(loans, model: ModelDocument) -> dict[str, float]:
-    found = log_odds_of(loans, model, KINDS, ["loan_id"])
+    found = terms_of(loans, model, KINDS, ["loan_id"]).select("loan_id", "log_odds")
     return {loan_id: 1 / (1 + exp(-each)) for loan_id, each in found.collect()}
 
 

@@ -9,7 +9,7 @@ from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling import rows as sampling
 from credit_spark.modelling.imbalance import Classes
 from credit_spark.modelling.regression import Columns, imputed_and_indexed
-from credit_spark.modelling.rows import FOLD, HeldOut, TrainingRows
+from credit_spark.modelling.rows import FOLD, Holdout, TrainingRows
 
 ROWS = 20_000
 FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]
@@ -99,7 +99,7 @@ def test_a_folds_training_rows_have_their_own_counts_and_quantiles(
 ) -> None:
     """With no job of their own: as if they alone had been given."""
     monkeypatch.setattr(sampling, "ENOUGH", most)
-    tested = HeldOut(FOLD, 0)
+    tested = Holdout(FOLD, 0)
 
     learnt = TrainingRows.of(training, FEATURES).without(tested)
 

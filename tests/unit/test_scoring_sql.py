@@ -187,7 +187,7 @@ def test_one_text_may_stand_for_both_sides() -> None:
 
 def test_of_a_missing_value_only_the_text_for_missing_is_given() -> None:
     """The median costs points here, and the indicator more; a known value pays for neither."""
-    indicator = Level(text="(missing)", mean=0.25, deviation=1, coefficient=2.0)
+    indicator = Level(text=ABSENT, mean=0.25, deviation=1, coefficient=2.0)
     x = number("x", 1.0).model_copy(update={"imputed": 0.5, "missing": indicator})
     w = word(a=1.0, **{ABSENT: 3.0})
     values = [(None, None, None), (1.0, None, "a"), (0.4, None, "a")]
@@ -395,7 +395,8 @@ def test_terms_add_up_to_the_log_odds() -> None:
     terms = rows_of(loans, terms_sql(model, KINDS, "duckdb"))
 
     for row, score in zip(terms, scores_of(loans, model), strict=True):
-        assert list(row) == ["loan_id", "f_x", "f_y", "f_w"]
+        assert list(row) == ["loan_id", "log_odds", "f_x", "f_y", "f_w"]
+        assert row["log_odds"] == score["log_odds"]
         assert model.constant + row["f_x"] + row["f_y"] + row["f_w"] == score["log_odds"]
 
 

@@ -5,50 +5,47 @@ the edge would look better than the one beside it.
 """
 
 from collections.abc import Iterator
-from itertools import islice, product
 from typing import Any
 
 import duckdb
+from sqlglot import exp
 
 from credit_spark.contract.dialects import quoted, translated
 from credit_spark.contract.expressions import Expression
 from credit_spark.contract.models import TEXT_KINDS, Contract, Promise
 from credit_spark.contract.tables import TYPES
 
-# Of combinations of the columns' edges.
-MOST_POINTS = 4096
 DATES = ("2000-01-31", "2020-02-29")
+# A number with no range may be anything: also nothing, or less.
+ANYTHING = (-1.0, 1e6)
 
 
 def vanishing(compiled: Expression, contract: Contract) -> str | None:
     """Where a compiled feature has no value at an edge of its columns, in words; None: nowhere."""
-    columns = sorted(compiled.columns)
-    if not columns:
+    names = sorted(compiled.columns)
+    if not names:
         return None
-    edges = (_edges(contract.columns[name]) for name in columns)
-    points = list(islice(product(*edges), MOST_POINTS))
-    kinds = contract.kinds
-    given = ", ".join(
-        f"cast({quoted(name, 'duckdb')} as {TYPES[kinds[name]]}) as {quoted(name, 'duckdb')}"
-        for name in columns
-    )
-    named = ", ".join(quoted(name, "duckdb") for name in columns)
-    rows = ", ".join(f"({', '.join(map(repr, point))})" for point in points)
-    value = translated(compiled.sql, kinds, "duckdb")
+    columns = ", ".join(quoted(name, "duckdb") for name in names)
+    edges = ", ".join(_edges(name, contract.columns[name]) for name in names)
+    value = translated(compiled.sql, contract.kinds, "duckdb")
+    sql = f"select {columns} from {edges} where ({value}) is null order by all limit 1"  # noqa: S608
     with duckdb.connect() as connection:
-        found = connection.execute(
-            f"select ({value}) from (select {given} from (values {rows}) as points({named}))"  # noqa: S608
-        ).fetchall()
-    for point, (result,) in zip(points, found, strict=True):
-        if result is None:
-            pairs = zip(columns, point, strict=True)
-            return " and ".join(f"{name} is {each:g}" if isinstance(each, float)
-                                else f"{name} is {each}" for name, each in pairs)  # fmt: skip
-    return None
+        found = connection.execute(sql).fetchone()
+    if found is None:
+        return None
+    pairs = zip(names, found, strict=True)
+    return " and ".join(f"{name} is {_written(each)}" for name, each in pairs)
 
 
-def _edges(promise: Promise) -> Iterator[Any]:
-    """The ends of what a column may hold, and zero where that lies between."""
+def _edges(name: str, promise: Promise) -> str:
+    """A table of a column's edges, in DuckDB's SQL."""
+    ends = (exp.convert(each).sql(dialect="duckdb") for each in _ends(promise))
+    rows = ", ".join(f"(cast({each} as {TYPES[promise.kind]}))" for each in ends)
+    return f"(values {rows}) as {quoted(f'_{name}', 'duckdb')}({quoted(name, 'duckdb')})"
+
+
+def _ends(promise: Promise) -> Iterator[Any]:
+    """The ends of what a column may hold, and zero where that lies between; every text."""
     if promise.kind == "date":
         yield from DATES
     elif promise.kind == "flag":
@@ -56,11 +53,10 @@ def _edges(promise: Promise) -> Iterator[Any]:
     elif promise.kind in TEXT_KINDS:
         yield from (str(each) for each in promise.one_of or [*promise.codes.values()] or ["a text"])
     else:
-        low, high = promise.range or _numbers(promise)
+        known = sorted(float(each) for each in promise.one_of or ())
+        low, high = promise.range or ((known[0], known[-1]) if known else ANYTHING)
         yield from sorted({float(low), float(high), *([0.0] if low <= 0 <= high else [])})
 
 
-def _numbers(promise: Promise) -> tuple[float, float]:
-    """Whole numbers of one_of, else what a number without a range may be."""
-    known = [float(each) for each in promise.one_of or ()]
-    return (min(known), max(known)) if known else (-1.0, 1e6)
+def _written(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -281,9 +281,14 @@ def penalty(contract: Contract) -> Iterator[str]:
 
 
 def remarks(contract: Contract) -> Iterator[str]:
-    """What may mislead, though the contract can be used: reasons, and values that vanish."""
+    """What may mislead, though the contract can be used: values that vanish, and reasons."""
     texts: dict[str, list[str]] = {}
     for name, feature in contract.features.items():
+        if where := vanishing(expression(feature.sql, contract.kinds), contract):
+            yield (
+                f"features.{name}.sql: it has no value where {where}, and is scored as a missing "
+                "one; a floor, such as greatest(income, 1000), would keep it apart"
+            )
         claim = DIRECTION.search(feature.reason or "")
         if claim and not feature.expect:
             yield (

@@ -74,7 +74,7 @@ Bounds = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Part(BaseModel):
-    """A piece of the contract or the settings: frozen, with no key that is not declared."""
+    """A piece of a contract, a model or settings: frozen, with no key that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -30,8 +30,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.contract.models import Contract, Expectation, Penalty
-from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import (
+    ABSENT,
     TABLE,
     Definition,
     column_of,
@@ -90,10 +90,6 @@ class Columns(NamedTuple):
     indexer: StringIndexerModel | None
     indicated: frozenset[str] = frozenset()
 
-    def has_indicator(self, feature: Definition) -> bool:
-        """Whether a slot of the vector says that the feature is missing."""
-        return feature.name in self.indicated and not feature.is_text
-
 
 def linear(training: TrainingRows, columns: Columns, contract: Contract, ends: Edges) -> Design:
     """The linear design of training rows: medians, levels and deviations are theirs.
@@ -146,7 +142,7 @@ def signs_of(
             found += [0] * len(levels[each.name])
         else:
             found.append(SIGNS[contract.features[each.name].expect])
-            found += [0] * columns.has_indicator(each)
+            found += [0] * (each.name in columns.indicated)
     return found
 
 
@@ -268,8 +264,8 @@ def terms_of(fitted: PipelineModel, columns: Columns, ends: Edges) -> tuple[Term
             return Category(**about, levels=tuple(Level(text=text, **scaled()) for text in texts))
         low, high = ends.get(feature.name) or (None, None)
         about |= {"imputed": medians[feature.name], "low": low, "high": high, **scaled()}
-        is_indicated = columns.has_indicator(feature)
-        return Number(**about, missing=Level(text=MISSING, **scaled()) if is_indicated else None)
+        is_indicated = feature.name in columns.indicated
+        return Number(**about, missing=Level(text=ABSENT, **scaled()) if is_indicated else None)
 
     return tuple(map(term, columns.features))
 

@@ -26,7 +26,7 @@ FOLD, QUARTER = "fold", "quarter"
 Edges = Mapping[str, Sequence[float]]
 
 
-class HeldOut(NamedTuple):
+class Holdout(NamedTuple):
     """The rows that a test holds out: those with this value of FOLD or QUARTER."""
 
     column: str
@@ -51,7 +51,7 @@ class TrainingRows(NamedTuple):
         sample = sample_of(rows, pc.sum(counts["count"]).as_py() or 0)
         return cls(rows, counts, sample.select(FOLD, QUARTER, *columns).toArrow())
 
-    def without(self, held_out: HeldOut) -> Self:
+    def without(self, held_out: Holdout) -> Self:
         """The rows that are learnt from while some are held out."""
         column, value = held_out
         rest = self.rows.where(F.col(column) != value)
@@ -60,7 +60,7 @@ class TrainingRows(NamedTuple):
         )
         return type(self)(rest, counts, numbers)
 
-    def only(self, held_out: HeldOut) -> DataFrame:
+    def only(self, held_out: Holdout) -> DataFrame:
         """The rows that are held out."""
         return self.rows.where(F.col(held_out.column) == held_out.value)
 

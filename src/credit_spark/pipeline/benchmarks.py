@@ -31,7 +31,7 @@ from credit_spark.modelling.regression import (
     linear,
     named,
 )
-from credit_spark.modelling.rows import FOLD, HeldOut, TrainingRows
+from credit_spark.modelling.rows import FOLD, Holdout, TrainingRows
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
@@ -111,7 +111,7 @@ def boosted_trees(run: RunContext, book: Book) -> DataSets:
         return [collected(counted(trees.transform(each).select(*columns))) for each in others]
 
     def held_out(number: int) -> list[Cell]:
-        tested = HeldOut(FOLD, number)
+        tested = Holdout(FOLD, number)
         return cells(training.without(tested), training.only(tested))[0]
 
     folds = in_each_fold(run, book, held_out)
@@ -158,7 +158,7 @@ def lstm(run: RunContext, book: Book) -> DataSets:
     found: dict[str, dict[int | None, list[Cell]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
-        learnt = book.training.without(HeldOut(FOLD, tested)).without(HeldOut(FOLD, validated))
+        learnt = book.training.without(Holdout(FOLD, tested)).without(Holdout(FOLD, validated))
         design = linear(learnt, book.columns._replace(indicated=frozenset()), run.contract, {})
         x = vector_to_array(F.col(SCALED)).alias("x")
         ordered = book.training.rows.orderBy("loan_id")

@@ -110,7 +110,8 @@ def read_book(run: RunContext) -> Book:
         )
     bins = counted_bins(training, features)
     leaks = accepted_leaks(contract, bins)
-    columns = Columns(features, indexer_of(rows, features), indicated(contract, bins))
+    numbers = {each.name: bins[each.name] for each in features if not each.is_text}
+    columns = Columns(features, indexer_of(rows, features), indicated(contract, numbers))
     found = training.quantiles(features, ATTAINED)
     ends = {name: (low, high) for name, (low, high) in found.items()}
     design = linear(training, columns, contract, ends)

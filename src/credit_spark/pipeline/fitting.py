@@ -31,15 +31,14 @@ from credit_spark.modelling.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.modelling.rows import FOLD, QUARTER, HeldOut, TrainingRows
+from credit_spark.modelling.rows import FOLD, QUARTER, Holdout, TrainingRows
 from credit_spark.modelling.smote import SmotePlan, smoted
 from credit_spark.modelling.watching import watched_score
 from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_cells
 from credit_spark.pipeline.book import BESIDE, Book, partitions_of
 from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import Facts, ModelDocument
-from credit_spark.scoring.document import HeldOut as HeldOutFacts
-from credit_spark.scoring.frames import Kinds, log_odds_of
+from credit_spark.scoring.document import Facts, HeldOut, ModelDocument
+from credit_spark.scoring.frames import Kinds, terms_of
 from credit_spark.scoring.inputs import inputs_of
 
 Made = TypeVar("Made")
@@ -152,7 +151,7 @@ def tried(run: RunContext, book: Book, variants: Variants, *, random_split: bool
     learnt, fits, raw = fitted_and_counted(run, book, variants)
     if random_split:
         # It flatters where equal loans then stand on both sides.
-        quarter = held_out(run, book, HeldOut(QUARTER, 1), variants)
+        quarter = held_out(run, book, Holdout(QUARTER, 1), variants)
         for own, cells in zip(raw, quarter, strict=True):
             own["random_split"] = {None: cells}
     return [_trial(run, book, learnt, *each) for each in zip(fits, raw, strict=True)]
@@ -166,7 +165,7 @@ def _trial(
     more = {
         "recalibration": line,
         "watched": (watched_score(cells["train"][None]), *book.watched),
-        "held_out": HeldOutFacts(auc=pooled(figures[CV], "auc")),
+        "held_out": HeldOut(auc=pooled(figures[CV], "auc")),
     }
     document = found.document.model_copy(update=more)
 
@@ -218,11 +217,11 @@ def cross_validated(run: RunContext, book: Book, variants: Variants) -> list[Fol
 
     As many as there are variants, in their order.
     """
-    folds = in_each_fold(run, book, lambda fold: held_out(run, book, HeldOut(FOLD, fold), variants))
+    folds = in_each_fold(run, book, lambda fold: held_out(run, book, Holdout(FOLD, fold), variants))
     return [dict(zip(folds, each, strict=True)) for each in zip(*folds.values(), strict=True)]
 
 
-def held_out(run: RunContext, book: Book, tested: HeldOut, variants: Variants) -> list[list[Cell]]:
+def held_out(run: RunContext, book: Book, tested: Holdout, variants: Variants) -> list[list[Cell]]:
     """The cells of some loans, scored by models that were fitted, and treated, on the rest."""
     learnt = training_set(run.contract, book, book.training.without(tested))
     fits = fitted(run, book, learnt, variants)
@@ -241,6 +240,7 @@ def in_each_fold(
 
 def cells_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[list[Cell]]:
     """The cells of loans, scored by each fit: one aggregation a fit."""
-    scored = (log_odds_of(rows, each.document, kinds, ["outcome"]) for each in fits)
+    scored = (terms_of(rows, each.document, kinds, ["outcome"]) for each in fits)
     # Points follow from the cells, once they are calibrated.
-    return [collected(counted(each.withColumn("points", F.lit(0)))) for each in scored]
+    columns = ("outcome", "log_odds", F.lit(0).alias("points"))
+    return [collected(counted(each.select(*columns))) for each in scored]

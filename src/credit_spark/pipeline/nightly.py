@@ -15,7 +15,7 @@ from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.promote import AUTOMATIC, check_gates, make_champion
-from credit_spark.pipeline.score import check_champion, score
+from credit_spark.pipeline.score import changed_inputs, check_champion, score
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import validate, validate_table
 
@@ -41,18 +41,20 @@ def nightly(run: RunContext, *, retrain: bool = False, fail_on: Status | None = 
 def renew(run: RunContext) -> None:
     """Train a model; promote it where it passes its gates and promotion is automatic.
 
-    Else an existing champion stays.
+    Else a champion that has the contract's inputs stays.
 
     Raises:
-        GateError: there is no champion, and the model fails its gates or waits for a decision.
+        GateError: there is none, and the model fails its gates or waits for a decision.
     """
     champion = run.models.champion(run.as_of)
+    if champion and changed_inputs(run.contract, champion):
+        champion = None
     try:
         fitted = run.step("train", train)
         run.step("promote", partial(promote_or_wait, version=fitted.version))
     except GateError as error:
         if champion is None:
-            # The date has no complete run yet. The fit can be promoted; its figures say why not.
+            # Nothing scores the date. The fit can be promoted; its figures say why it was not.
             run.tables.publish_alone(METRICS, SCORE_COUNTS)
             run.ledger.note(REFUSED, {})
             raise

@@ -88,7 +88,7 @@ def check_champion(contract: Contract, champion: ModelDocument) -> None:
     Raises:
         InputError: with everything that differs.
     """
-    if champion.inputs and (changed := differences(champion.inputs, contract)):
+    if changed := changed_inputs(contract, champion):
         headline = (
             f"the contract has other inputs than the champion {champion.version} was fitted on; "
             "put them back, or train a model on the new ones (nightly --retrain)"
@@ -102,6 +102,11 @@ def check_champion(contract: Contract, champion: ModelDocument) -> None:
             "back, or train a model without them (nightly --retrain)"
         )
         raise InputError(listed(headline, lacking))
+
+
+def changed_inputs(contract: Contract, champion: ModelDocument) -> list[str]:
+    """What differs between the contract's inputs and the champion's, where those are known."""
+    return differences(champion.inputs, contract) if champion.inputs else []
 
 
 def columns_needed(

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from credit_spark.contract.loading import contract_hash
 from credit_spark.contract.models import Contract
 from credit_spark.evaluation.cells import Cell
+from credit_spark.features.columns import label_of
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
 from credit_spark.reporting.evidence import information
 from credit_spark.reporting.ranking import calibration, curves
 from credit_spark.reporting.sections import Report, Row, Section, Table, counted, plain
-from credit_spark.scoring.document import ModelDocument, Number
+from credit_spark.scoring.document import ModelDocument, Number, slots_of
 from credit_spark.scoring.scorecard import at_bound
 
 CV = "cv"
@@ -153,10 +154,9 @@ def coefficients(facts: TrainingFacts) -> Section:
 def _coefficients(fitted: Fitted) -> Chart:
     found: dict[str, float] = {}
     for term in fitted.document.features:
-        if isinstance(term, Number):
-            found[term.name] = term.coefficient
-        else:
-            found |= {f"{term.name}: {each.text}": each.coefficient for each in term.levels}
+        for slot in slots_of(term):
+            level = "" if isinstance(slot, Number) else f": {label_of(slot.text)}"
+            found[f"{term.name}{level}"] = slot.coefficient
     ordered = largest_first(found)
     first, most = next(iter(ordered.items()))
     says = f"{first} weighs most ({most:+.3f})."

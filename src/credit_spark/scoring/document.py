@@ -8,10 +8,10 @@ from itertools import pairwise, repeat
 from math import exp
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Reference, Treatment
+from credit_spark.contract.models import Part, Reference, Treatment
 from credit_spark.contract.tables import MISSING, OTHER
 from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.inputs import Inputs
@@ -22,13 +22,7 @@ FORMAT = 5
 WITH_POLICY = 4
 
 
-class Piece(BaseModel):
-    """A piece of the document: frozen, with no key that is not declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Level(Piece):
+class Level(Part):
     """One text of a categorical feature, or one bin: an indicator, scaled like a number.
 
     `members` are the texts of the contract's feature that it stands for, where it is a bin of them.
@@ -48,7 +42,7 @@ class Level(Piece):
         return self.coefficient / self.deviation if self.deviation else 0.0
 
 
-class Number(Piece):
+class Number(Part):
     """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null.
 
     `missing` is the indicator of a missing value, where the model has one: it adds its slope to the
@@ -91,7 +85,7 @@ class Number(Piece):
         return best, (best - self.mean) * self.slope - self.shift
 
 
-class Category(Piece):
+class Category(Part):
     """A categorical feature, or a binned one; any other text has the term of no level.
 
     `home` is the place of the bin that the mean of a number is in.
@@ -143,14 +137,14 @@ def multiplied(term: Number | Category, factors: Iterator[float]) -> Number | Ca
     return term.model_copy(update=own)
 
 
-class LeftOut(Piece):
+class LeftOut(Part):
     """A feature of the contract that the fit could not use, and why."""
 
     name: str
     why: str
 
 
-class Facts(Piece):
+class Facts(Part):
     """What the model was fitted on."""
 
     as_of: date
@@ -165,13 +159,13 @@ class Facts(Piece):
     elastic_net: float
 
 
-class HeldOut(Piece):
+class HeldOut(Part):
     """What the model came to on held-out folds: its AUC."""
 
     auc: float | None
 
 
-class Recalibration(Piece):
+class Recalibration(Part):
     """The line that takes a fit's log-odds to those that its held-out loans came to."""
 
     intercept: float = 0.0
@@ -185,7 +179,7 @@ class Recalibration(Piece):
 Role = Literal["score", "feature", "segment", "analysis"]
 
 
-class Watched(Piece):
+class Watched(Part):
     """What is counted night by night: where its bins lie, and the loans learnt from in each.
 
     The bins of a number begin at its `edges`, but the first; those of a text are its `levels`, then
@@ -217,7 +211,7 @@ class Watched(Piece):
         return [f"below {ends[0]}", *between, f"from {ends[-1]}", MISSING]
 
 
-class ModelDocument(Piece):
+class ModelDocument(Part):
     """A fitted model. What a lender decides by it, and how it is worded, is in the Policy.
 
     log-odds of bad = recalibration.intercept + recalibration.slope

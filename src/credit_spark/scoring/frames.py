@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from credit_spark.contract.models import Kind
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.sql import log_odds_sql, scoring_sql, terms_sql
+from credit_spark.scoring.sql import scoring_sql, terms_sql
 
 Kinds = Mapping[str, Kind]
 
@@ -23,17 +23,10 @@ def scores_of(
     return selected(loans, scoring_sql(document, policy, kinds, "spark", keep))
 
 
-def log_odds_of(
-    loans: DataFrame, document: ModelDocument, kinds: Kinds, keep: Sequence[str]
-) -> DataFrame:
-    """Each loan's `keep` columns and its `log_odds` of bad, within WIDEST_LOG_ODDS."""
-    return selected(loans, log_odds_sql(document, kinds, "spark", keep))
-
-
 def terms_of(
     loans: DataFrame, document: ModelDocument, kinds: Kinds, keep: Sequence[str]
 ) -> DataFrame:
-    """Each loan's `keep` columns, and what each feature adds to its log-odds, as `f_<feature>`."""
+    """Each loan's `keep` columns, `log_odds` and terms, as in `terms_sql`."""
     return selected(loans, terms_sql(document, kinds, "spark", keep))
 
 

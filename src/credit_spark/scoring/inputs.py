@@ -7,19 +7,15 @@ since is refused, and not scored with other inputs.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from credit_spark.contract.expressions import expression
-from credit_spark.contract.models import Contract, Promise
+from credit_spark.contract.models import Contract, Part, Promise
 
 # What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
 MEANING = {"kind", "range", "one_of", "codes", "unknown_codes", "outside"}
 
 
-class Inputs(BaseModel):
+class Inputs(Part):
     """Compiled SQL by feature; by column its meaning; by column and layout its unit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: dict[str, str]
     columns: dict[str, dict[str, Any]]

@@ -7,19 +7,11 @@ training. A policy is kept with each run, and its hash with each score.
 import hashlib
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
 from credit_spark.contract.expressions import condition
-from credit_spark.contract.models import Contract, Feature, Loss, ScorePlan
+from credit_spark.contract.models import Contract, Feature, Loss, Part, ScorePlan
 
 
-class Piece(BaseModel):
-    """A piece of the policy: frozen, with no key that is not declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Refusal(Piece):
+class Refusal(Part):
     """A hard rule: loans for which its SQL holds are declined, for its reason."""
 
     name: str
@@ -27,7 +19,7 @@ class Refusal(Piece):
     reason: str
 
 
-class Reasons(Piece):
+class Reasons(Part):
     """The texts of a feature that costs points: each is stated only where it is true.
 
     `above` and `below` are of a value on that side of the reference, `either` of any value, and
@@ -40,12 +32,12 @@ class Reasons(Piece):
     missing: str | None = None
 
 
-class Policy(Piece):
+class Policy(Part):
     """Bands, cut-offs, scale, hard rules, reason texts by feature, and the loss of a bad loan."""
 
     score: ScorePlan
     refusals: tuple[Refusal, ...] = ()
-    reasons: dict[str, Reasons] = {}
+    reasons: dict[str, Reasons]
     loss: Loss | None = None
 
     @property

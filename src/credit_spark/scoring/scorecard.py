@@ -11,7 +11,7 @@ from typing import NamedTuple
 from credit_spark.contract.models import Contract, ScorePlan
 from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import label_of
-from credit_spark.scoring.document import ModelDocument, Number, slots_of
+from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.scale import scale_of
 
@@ -91,11 +91,12 @@ def _said(value: object) -> str:
 
 
 def at_bound(document: ModelDocument, contract: Contract) -> Iterator[str]:
-    """Remarks on features that the data would have go against what the contract expects."""
+    """Remarks on features whose coefficient is zero because the data contradicts `expect`."""
     for each in document.features:
-        slopes = [slot.slope for slot in slots_of(each)]
-        if contract.features[each.name].expect and not any(slopes):
+        slots = [each] if isinstance(each, Number) else each.levels
+        expected = contract.features[each.name].expect
+        if expected and any(slot.deviation for slot in slots) and not any(s.slope for s in slots):
             yield (
-                f"{each.name}: the fit would not have it {contract.features[each.name].expect}, "
-                "so it has no weight, and gives no reason"
+                f"{each.name}: the data contradicts expect: {expected}, so the coefficient is 0 "
+                "and the feature gives no reason"
             )

@@ -60,31 +60,21 @@ def scoring_sql(
     return statement.select(statement.scoring_steps(), columns, f"from {LAST}")
 
 
-def log_odds_sql(
-    document: ModelDocument,
-    kinds: Mapping[str, Kind],
-    dialect: Dialect,
-    keep: Sequence[str] = LOAN_ID,
-) -> str:
-    """The SELECT of `keep`, then the `log_odds` of bad, within WIDEST_LOG_ODDS."""
-    statement = _Statement(document, kinds, dialect, keep)
-    return statement.select(
-        {**statement.term_steps(), "summed": statement.summed()},
-        [*statement.kept, "log_odds"],
-        "from summed",
-    )
-
-
 def terms_sql(
     document: ModelDocument,
     kinds: Mapping[str, Kind],
     dialect: Dialect,
     keep: Sequence[str] = LOAN_ID,
 ) -> str:
-    """The SELECT of what each feature adds to the log-odds of bad: `keep`, then `f_<feature>`."""
+    """The SELECT of `keep`, the `log_odds` of bad, and what each feature adds to them.
+
+    Log-odds lie within WIDEST_LOG_ODDS; the terms, `f_<feature>`, do not.
+    """
     statement = _Statement(document, kinds, dialect, keep)
-    columns = [*statement.kept, *statement.features]
-    return statement.select(statement.term_steps(), columns, "from terms")
+    steps = {**statement.term_steps(), "summed": statement.summed()}
+    return statement.select(
+        steps, [*statement.kept, "log_odds", *statement.features], "from summed"
+    )
 
 
 def record_sql(
