@@ -20,7 +20,7 @@ from credit_spark.features.columns import column_of, featured
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.lines import PLACE
 from credit_spark.ingest.records import read_records
-from credit_spark.modelling.rows import FOLD, Holdout
+from credit_spark.modelling.training_rows import FOLD, Holdout
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import cells_of, fitted, training_set

@@ -22,7 +22,7 @@ from credit_spark.modelling.binning import (
     pre_counted,
 )
 from credit_spark.modelling.regression import sql_columns
-from credit_spark.modelling.rows import TrainingRows
+from credit_spark.modelling.training_rows import TrainingRows
 
 LARGEST = "1.7976931348623157e308"
 COUNTS = [Classes(90, 10), Classes(80, 20), Classes(50, 50)]

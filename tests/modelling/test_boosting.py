@@ -4,7 +4,7 @@ import pytest
 
 from credit_spark.features.columns import Definition, column_of
 from credit_spark.modelling.regression import Columns, indexer_of
-from credit_spark.modelling.rows import TrainingRows
+from credit_spark.modelling.training_rows import TrainingRows
 from credit_spark.pipeline.benchmarks import boosted
 
 

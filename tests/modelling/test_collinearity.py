@@ -11,7 +11,7 @@ from credit_spark.contract.models import Feature
 from credit_spark.features.columns import Definition
 from credit_spark.modelling.diagnostics import inflations
 from credit_spark.modelling.regression import Columns, indexer_of, linear, terms_of, vectors
-from credit_spark.modelling.rows import TrainingRows
+from credit_spark.modelling.training_rows import TrainingRows
 
 NAMES = ["a", "b", "c", "d"]
 FEATURES = [Definition(each, each, is_text=False) for each in NAMES]

@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 from credit_spark.contract.models import Contract
 from credit_spark.features.columns import ABSENT, Definition
 from credit_spark.modelling.diagnostics import counted_bins, single_auc
-from credit_spark.modelling.rows import TrainingRows
 from credit_spark.modelling.splits import fold, out_of_time_from
+from credit_spark.modelling.training_rows import TrainingRows
 from tests.frames import rows
 
 DDL = "number string, amount double, rate double, income double, owned string, opened_on date"

@@ -27,7 +27,7 @@ from credit_spark.modelling.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.modelling.rows import TrainingRows
+from credit_spark.modelling.training_rows import TrainingRows
 from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
 from credit_spark.scoring.frames import terms_of
 from tests.frames import rows, stored

@@ -25,7 +25,7 @@ from credit_spark.contract.models import Contract, Expectation, Feature
 from credit_spark.features.columns import ABSENT, LARGEST, Definition, column_of, feature_of
 from credit_spark.modelling.imbalance import Classes
 from credit_spark.modelling.regression import Design, Equation, assembled, sql_columns
-from credit_spark.modelling.rows import Edges, TrainingRows
+from credit_spark.modelling.training_rows import Edges, TrainingRows
 from credit_spark.modelling.watching import bucketed
 from credit_spark.scoring.document import Category, Level
 

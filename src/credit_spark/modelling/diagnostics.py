@@ -17,7 +17,7 @@ from credit_spark.features.columns import ABSENT, Definition
 from credit_spark.modelling.binning import pre_counted
 from credit_spark.modelling.imbalance import HALF, Classes
 from credit_spark.modelling.regression import SCALED
-from credit_spark.modelling.rows import TrainingRows, sample_by_id
+from credit_spark.modelling.training_rows import TrainingRows, sample_by_id
 from credit_spark.modelling.watching import number
 from credit_spark.scoring.document import Category, Term, Watched, slots_of
 

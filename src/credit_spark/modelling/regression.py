@@ -40,7 +40,7 @@ from credit_spark.features.columns import (
     numbers_and_texts,
 )
 from credit_spark.modelling.imbalance import WEIGHT
-from credit_spark.modelling.rows import Edges, TrainingRows
+from credit_spark.modelling.training_rows import Edges, TrainingRows
 from credit_spark.scoring.document import (
     Category,
     Level,

@@ -31,7 +31,7 @@ from credit_spark.modelling.regression import (
     linear,
     named,
 )
-from credit_spark.modelling.rows import FOLD, Holdout, TrainingRows
+from credit_spark.modelling.training_rows import FOLD, Holdout, TrainingRows
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext

@@ -34,8 +34,8 @@ from credit_spark.modelling.regression import (
     terms_of,
     vectors,
 )
-from credit_spark.modelling.rows import FOLD, QUARTER, Edges, TrainingRows, sample_of
 from credit_spark.modelling.splits import fold, out_of_time_from, random_quarter
+from credit_spark.modelling.training_rows import FOLD, QUARTER, Edges, TrainingRows, sample_of
 from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import LeftOut, Number, Watched
@@ -202,8 +202,8 @@ def usable(
     *found, rows = development.agg(*spans, F.count("*")).collect()[0]
     kept, left_out, missing = [], [], {}
     for each, (low, high, values, texts) in zip(features, found, strict=True):
-        is_speaking = values < rows and contract.features[each.name].missing != "median"
-        if why := _useless(low, high, values, texts, is_speaking=is_speaking):
+        is_missing_informative = values < rows and contract.features[each.name].missing != "median"
+        if why := _useless(low, high, values, texts, is_missing_informative=is_missing_informative):
             left_out.append(LeftOut(name=each.name, why=why))
         else:
             kept.append(each)
@@ -212,15 +212,15 @@ def usable(
 
 
 def _useless(
-    low: float | str, high: float | str, values: int, texts: int, *, is_speaking: bool
+    low: float | str, high: float | str, values: int, texts: int, *, is_missing_informative: bool
 ) -> str:
     """Why nothing can be learnt from a feature; empty: it can.
 
-    Where it `is_speaking`, a missing value is told from a known one.
+    Where it `is_missing_informative`, a model tells a missing value from a known one.
     """
     if values < FEWEST_VALUES:
         return f"only {values} loans have a value"
-    if low == high and not is_speaking:
+    if low == high and not is_missing_informative:
         return "every loan has the same value"
     if texts > min(MOST_TEXTS, values / FEWEST_OF_A_TEXT):
         return f"it has about {texts:,} different texts, too many to learn from; group them"

@@ -31,8 +31,8 @@ from credit_spark.modelling.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.modelling.rows import FOLD, QUARTER, Holdout, TrainingRows
 from credit_spark.modelling.smote import SmotePlan, smoted
+from credit_spark.modelling.training_rows import FOLD, QUARTER, Holdout, TrainingRows
 from credit_spark.modelling.watching import watched_score
 from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_cells
 from credit_spark.pipeline.book import BESIDE, Book, partitions_of

@@ -26,7 +26,7 @@ from credit_spark.evaluation.drift import (
 from credit_spark.evaluation.figures import ALL
 from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.modelling.movement import WHOLE, Models, moved
-from credit_spark.modelling.rows import sample_by_id
+from credit_spark.modelling.training_rows import sample_by_id
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import Measurements, measured_before, scored_by, version_of
 from credit_spark.scoring.document import ModelDocument

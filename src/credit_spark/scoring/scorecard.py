@@ -11,7 +11,7 @@ from typing import NamedTuple
 from credit_spark.contract.models import Contract, ScorePlan
 from credit_spark.contract.tables import MISSING
 from credit_spark.features.columns import label_of
-from credit_spark.scoring.document import ModelDocument, Number
+from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.scale import scale_of
 
@@ -91,12 +91,18 @@ def _said(value: object) -> str:
 
 
 def at_bound(document: ModelDocument, contract: Contract) -> Iterator[str]:
-    """Remarks on features whose coefficient is zero because the data contradicts `expect`."""
+    """Remarks on features that have no weight because the data contradicts `expect`."""
     for each in document.features:
-        slots = [each] if isinstance(each, Number) else each.levels
         expected = contract.features[each.name].expect
-        if expected and any(slot.deviation for slot in slots) and not any(s.slope for s in slots):
+        if expected and _is_flat(each):
             yield (
-                f"{each.name}: the data contradicts expect: {expected}, so the coefficient is 0 "
-                "and the feature gives no reason"
+                f"{each.name}: the data contradicts expect: {expected}, so it has no weight and "
+                "gives no reason"
             )
+
+
+def _is_flat(term: Number | Category) -> bool:
+    """Whether a feature that varies adds the same whatever its value."""
+    if isinstance(term, Number):
+        return term.deviation > 0 and term.slope == 0
+    return len({level.slope for level in term.levels if level.place is not None}) == 1

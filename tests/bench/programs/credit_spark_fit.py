@@ -18,7 +18,7 @@ from credit_spark.contract.models import Feature, Penalty
 from credit_spark.features.columns import Definition, featured
 from credit_spark.modelling.imbalance import Classes, treated
 from credit_spark.modelling.regression import Columns, fit, linear, slopes_of, vectors
-from credit_spark.modelling.rows import FOLD, QUARTER, TrainingRows
+from credit_spark.modelling.training_rows import FOLD, QUARTER, TrainingRows
 from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.settings import resolve
 from credit_spark.storage.session import spark_session
