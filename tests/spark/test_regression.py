@@ -82,12 +82,12 @@ def fitted(training):
     return fit_on(training, "none")
 
 
-def designed(training, indicated=(), **expected):
+def designed(training, indicated=(), indexed=None, **expected):
     features = {
         each.name: Feature(sql=each.sql, reason="r", expect=expected.get(each.name))
         for each in FEATURES
     }
-    columns = Columns(FEATURES, indexer_of(training.rows, FEATURES), frozenset(indicated))
+    columns = Columns(FEATURES, indexer_of(indexed or training.rows, FEATURES), frozenset(indicated))
     return linear(training, columns, SimpleNamespace(features=features), {})
 
 
@@ -179,6 +179,21 @@ def test_what_never_varies_in_the_rows_of_a_fit_has_no_slope(training, constant)
         found = fit_on(same, "class_weight", seen=Classes(1500 - bad, bad))
 
         assert found.equation.terms[1].slope == 0
+
+
+@pytest.mark.parametrize("expect", [None, "increases_risk"])
+def test_a_slot_that_never_varies_in_a_fit_has_no_slope_and_leaves_the_others(
+    training, expect
+) -> None:
+    """As where SMOTE, a draw or a fold loses a text, or all values but one of a number."""
+    lost = training.rows.withColumn(column_of("w"), F.lit("a")).withColumn(column_of("y"), F.lit(5))
+    learnt = training._replace(rows=lost.cache())
+
+    found = fit_on(learnt, "none", indexed=training.rows, x="increases_risk", y=expect)
+
+    x, y, w = found.equation.terms
+    assert x.slope > 0
+    assert [each.slope for each in (y, *w.levels) if each] == [0.0] * (1 + len(w.levels))
 
 
 def test_a_missing_value_has_a_weight_of_its_own(spark) -> None:

@@ -5,7 +5,8 @@ order. A design is made of training rows as they are; imbalance strategies then 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import fsum, inf
+from math import fsum
+from sys import float_info
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ INDEX, IMPUTED, INDICATOR = "index", "imputed", "missing"
 MOST_ITERATIONS = 200
 # Coefficients then agree with those of other solvers to 1e-4 of a deviation.
 TOLERANCE = 1e-8
+MOST = float_info.max
 SIGNS: Mapping[Expectation | None, int] = {"increases_risk": 1, "lowers_risk": -1, None: 0}
 
 
@@ -232,7 +234,8 @@ def fit(design: Design, training: DataFrame, penalty: Penalty) -> LogisticRegres
         tol=TOLERANCE,
     )
     if any(design.signs):
-        bounds = {-1: (-inf, 0.0), 0: (-inf, inf), 1: (0.0, inf)}
+        # Spark ML multiplies a bound by the slot's deviation: of none, infinity would be no number.
+        bounds = {-1: (-MOST, 0.0), 0: (-MOST, MOST), 1: (0.0, MOST)}
         low, high = zip(*[bounds[each] for each in design.signs], strict=True)
         regression.setLowerBoundsOnCoefficients(DenseMatrix(1, len(low), low))
         regression.setUpperBoundsOnCoefficients(DenseMatrix(1, len(high), high))
