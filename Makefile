@@ -27,10 +27,11 @@ nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the l
 	@$(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF)
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF)
 
-check: setup  ## ruff, its formatter and mypy
+check: setup  ## ruff, its formatter, mypy and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 test: check  ## the tests of each change, on a real Spark and Delta, a real browser and PostgreSQL
 	@setup/test_tools.sh
@@ -43,66 +44,66 @@ test-all: check  ## every test, also those of real portfolios, trainings, kills 
 bench: ROWS = 5000000
 bench: RUNS = 3
 bench: setup  ## time a night beside other programs, into docs/benchmark.md (ROWS, RUNS of each)
-	@RUNS=$(RUNS) $(BIN)/python tests/bench/compare.py $(ROWS)
+	@RUNS=$(RUNS) $(BIN)/python benchmarks/compare.py $(ROWS)
 
 bench-growth: setup  ## time nights of several sizes, into docs/benchmark.md (NIGHTS="5000000 20000000")
-	@$(BIN)/python tests/bench/nights.py $(NIGHTS)
+	@$(BIN)/python benchmarks/nights.py $(NIGHTS)
 
 bench-wide: ROWS = 1000000
 bench-wide: setup  ## time the reading of files of 151 columns, into docs/benchmark.md (ROWS)
-	@$(BIN)/python tests/bench/wide.py $(ROWS)
+	@$(BIN)/python benchmarks/wide.py $(ROWS)
 
 bench-profile: ROWS = 5000000
 bench-profile: setup  ## where the time of a night goes, query by query, into docs/benchmark.md (ROWS)
-	@$(BIN)/python tests/bench/profiled.py $(ROWS)
+	@$(BIN)/python benchmarks/profiled.py $(ROWS)
 
 bench-fit: ROWS = 2000000
 bench-fit: setup  ## time a fit of 40 features beside scikit-learn's, into docs/benchmark.md (ROWS)
-	@$(BIN)/python tests/bench/fits.py $(ROWS)
+	@$(BIN)/python benchmarks/fits.py $(ROWS)
 
 bench-train: DATA ?= ../shared/data
 bench-train: setup  ## time trainings of the real books and SMOTE, into docs/benchmark.md (DATA)
-	@$(BIN)/python tests/bench/trainings.py "$(DATA)"
+	@$(BIN)/python benchmarks/trainings.py "$(DATA)"
 
 bench-page: ROWS = 5000000
 bench-page: setup  ## time reasons, look-ups and the page under load, into docs/benchmark.md (ROWS)
-	@$(BIN)/python tests/bench/page.py $(ROWS)
+	@$(BIN)/python benchmarks/page.py $(ROWS)
 
 bench-watched: ROWS = 5000000
 bench-watched: setup  ## what monitoring and the report cost a night, into docs/benchmark.md (ROWS)
-	@$(BIN)/python tests/bench/watched.py $(ROWS)
+	@$(BIN)/python benchmarks/watched.py $(ROWS)
 
 bench-check: ROWS = 200000
 bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)
-	@BASE=$(BASE) $(BIN)/python tests/bench/check.py $(ROWS)
+	@BASE=$(BASE) $(BIN)/python benchmarks/check.py $(ROWS)
 
 docs: setup  ## what the documents say of the code, and their example, from a sample night
 	@rm -rf .docs && $(BIN)/credit-spark sample --rows 4000 --as-of $(AS_OF) --out .docs/landing
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF) \
 		--landing .docs/landing --warehouse .docs/warehouse 2>/dev/null
-	@$(BIN)/python docs/write.py .docs/landing .docs/warehouse
+	@$(BIN)/python scripts/write_docs.py .docs/landing .docs/warehouse
 	@rm -rf .docs
 
 parity: setup  ## every engine's scores beside a night's on the real files, into README.md
-	@WRITE=parity $(BIN)/python -m pytest -q tests/test_parity.py
+	@WRITE=parity $(BIN)/python -m pytest -q tests/e2e/test_parity.py
 
 reasons: setup  ## how many reasons of the real books are false, into docs/models.md
-	@WRITE=reasons $(BIN)/python -m pytest -q tests/test_defensible_models.py -k document
+	@WRITE=reasons $(BIN)/python -m pytest -q tests/spark/test_defensible_models.py -k document
 
 pictures: setup  ## of the page and the report, as a browser shows them, into docs/
-	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/serving/test_browser.py tests/test_reports.py -k browser
+	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/e2e/test_browser.py tests/spark/test_reports.py -k browser
 
 models: DATA ?= ../shared/data
 models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
-	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/models.py .models "$(DATA)" $(BOOKS)
+	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/models.py .models "$(DATA)" $(BOOKS)
 	@rm -rf .models
 
 months: DATA ?= ../shared/data
 months: setup  ## LendingClub's book month by month as nights, into docs/monitoring.md (DATA)
-	@rm -rf .months && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/months.py .months "$(DATA)"
+	@rm -rf .months && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/months.py .months "$(DATA)"
 
 monitoring: setup  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
-	@PYTHONPATH=docs $(BIN)/python docs/simulate.py $(or $(SEEDS),5) docs/monitoring.md
+	@PYTHONPATH=scripts $(BIN)/python scripts/simulate.py $(or $(SEEDS),5) docs/monitoring.md
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools

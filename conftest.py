@@ -15,11 +15,11 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from credit_spark.cli import main
-from credit_spark.contract.loading import load_contract
-from credit_spark.contract.models import Contract
-from credit_spark.sample import write_sample
-from credit_spark.settings import resolve
+from credit_spark.cli.main import main
+from credit_spark.cli.sample import write_sample
+from credit_spark.config.loading import load_contract
+from credit_spark.config.models import Contract
+from credit_spark.config.settings import resolve
 from credit_spark.storage.session import spark_session
 from tests.jpmml import Evaluate, evaluation
 from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run

@@ -9,7 +9,7 @@ from tests.projects import PROJECT
 
 def writer():
     """The program that fills documents."""
-    spec = importlib.util.spec_from_file_location("write", PROJECT / "docs/write.py")
+    spec = importlib.util.spec_from_file_location("write", PROJECT / "scripts/write_docs.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

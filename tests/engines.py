@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import sqlglot
 from pyspark.sql import SparkSession
 
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import REASONS
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import REASONS
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import RecordScorer, Score

@@ -11,9 +11,9 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import SparkSession
 
-from credit_spark.contract.expressions import condition, expression
-from credit_spark.contract.models import Contract, Promise
-from credit_spark.contract.tables import REASONS
+from credit_spark.config.expressions import condition, expression
+from credit_spark.config.models import Contract, Promise
+from credit_spark.config.tables import REASONS
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from tests.engines import in_duckdb, rows_of
 from tests.nights import arrow

@@ -10,11 +10,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from credit_spark.cli import main
-from credit_spark.contract.models import Contract
+from credit_spark.cli.main import main
+from credit_spark.config.models import Contract
+from credit_spark.config.settings import resolve
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.quality.suites import Suites
-from credit_spark.settings import resolve
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
 from credit_spark.storage.paths import url_of

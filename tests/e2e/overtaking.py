@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
 
-from credit_spark.contract.errors import TryAgainError
-from credit_spark.contract.tables import Field, Table
+from credit_spark.config.errors import TryAgainError
+from credit_spark.config.tables import Field, Table
 from credit_spark.storage.runs import claim, finish
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from dateutil.relativedelta import relativedelta
 
-from credit_spark.contract.errors import GateError
-from credit_spark.contract.models import Contract
+from credit_spark.config.errors import GateError
+from credit_spark.config.models import Contract
 from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.errors import GateError, InputError, LandingError
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import Table
+from credit_spark.config.errors import GateError, InputError, LandingError
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import Table
 from credit_spark.ingest.files import landing_files
 from credit_spark.pipeline.ingest import ingest
 

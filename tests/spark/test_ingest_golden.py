@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from pyspark.sql import functions as F
 
-from credit_spark.contract.loading import load_contract
-from credit_spark.contract.tables import loans
+from credit_spark.cli.sample import write_sample
+from credit_spark.config.loading import load_contract
+from credit_spark.config.tables import loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, STATUS
 from credit_spark.ingest.deduplication import deduplicated
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.records import read_records
 from credit_spark.pipeline.ingest import account_of, check_lines
-from credit_spark.sample import write_sample
 from tests.golden.digests import CASES, DIGESTS, QUARANTINE_COLUMNS, digest
 
 PROJECT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from pyspark.sql import functions as F
 
-from credit_spark.contract.models import Promise
-from credit_spark.contract.tables import TYPES
+from credit_spark.config.models import Promise
+from credit_spark.config.tables import TYPES
 from credit_spark.ingest import parsers
 from credit_spark.ingest.parsers import PARSERS, Notation, given, trimmed
 

@@ -14,8 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import LandingError
-from credit_spark.contract.models import Contract
+from credit_spark.config.errors import LandingError
+from credit_spark.config.models import Contract
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, STATUS
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.lines import LINE_COUNT, SOURCE_FILE

@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.tables import MODELS
+from credit_spark.config.errors import InputError
+from credit_spark.config.tables import MODELS
 from credit_spark.scoring.document import Facts, ModelDocument
 from credit_spark.storage.models import FACTS, Decision, Gate, Models
 from credit_spark.storage.tables import Tables

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from credit_spark.contract.models import ScorePlan
-from credit_spark.modelling.movement import Models, moved
+from credit_spark.config.models import ScorePlan
+from credit_spark.monitoring.movement import Models, moved
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.scoring.frames import terms_of
 from credit_spark.scoring.scale import scale_of

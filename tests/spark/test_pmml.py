@@ -11,18 +11,18 @@ from xml.etree import ElementTree as ET
 import pyarrow as pa
 import pytest
 
-from credit_spark.contract.dialects import translated
-from credit_spark.contract.expressions import expression, valued
-from credit_spark.contract.loading import load_contract
-from credit_spark.contract.models import Contract, Loss, Promise
-from credit_spark.contract.tables import TYPES
+from credit_spark.config.dialects import translated
+from credit_spark.config.expressions import expression, valued
+from credit_spark.config.loading import load_contract
+from credit_spark.config.models import Contract, Loss, Promise
+from credit_spark.config.tables import TYPES
 from credit_spark.features.columns import ABSENT, Definition, definitions
-from credit_spark.modelling.binning import bins_of_number, bins_of_text, named
-from credit_spark.modelling.imbalance import Classes
 from credit_spark.scoring.document import Category, Level, ModelDocument, Number
 from credit_spark.scoring.pmml import NAMESPACE, pmml
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import scoring_sql
+from credit_spark.training.binning import bins_of_number, bins_of_text, named
+from credit_spark.training.imbalance import Classes
 from tests.engines import rows_of
 from tests.projects import PROJECT
 from tests.spark.test_sql_engines import EXPRESSIONS, VALUES

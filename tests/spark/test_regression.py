@@ -14,10 +14,12 @@ from pyspark.sql import functions as F
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from credit_spark.contract.models import Feature, Penalty
+from credit_spark.config.models import Feature, Penalty
 from credit_spark.features.columns import ABSENT, Definition, column_of, feature_stage, featured
-from credit_spark.modelling.imbalance import Classes, classes, offset, treated, weights
-from credit_spark.modelling.regression import (
+from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
+from credit_spark.scoring.frames import terms_of
+from credit_spark.training.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.training.regression import (
     Columns,
     Equation,
     calibrated,
@@ -27,9 +29,7 @@ from credit_spark.modelling.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.modelling.training_rows import TrainingRows
-from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
-from credit_spark.scoring.frames import terms_of
+from credit_spark.training.training_rows import TrainingRows
 from tests.frames import rows, stored
 
 FEATURES = [
@@ -87,7 +87,9 @@ def designed(training, indicated=(), indexed=None, **expected):
         each.name: Feature(sql=each.sql, reason="r", expect=expected.get(each.name))
         for each in FEATURES
     }
-    columns = Columns(FEATURES, indexer_of(indexed or training.rows, FEATURES), frozenset(indicated))
+    columns = Columns(
+        FEATURES, indexer_of(indexed or training.rows, FEATURES), frozenset(indicated)
+    )
     return linear(training, columns, SimpleNamespace(features=features), {})
 
 

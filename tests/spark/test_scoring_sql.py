@@ -6,8 +6,8 @@ from math import inf, nan
 import pyarrow as pa
 import pytest
 
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import REASONS
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import REASONS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of, terms_of
 from credit_spark.scoring.policy import Policy

@@ -22,7 +22,7 @@ SUBMIT = Path(pyspark.__file__).parent / "bin/spark-submit"
 SUBMITTED = """
 import json, sys
 from pathlib import Path
-from credit_spark.contract.errors import InputError
+from credit_spark.config.errors import InputError
 from credit_spark.storage.session import spark_session
 
 try:

@@ -8,9 +8,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from credit_spark.contract.expressions import ExpressionError, columns_of, condition, expression
-from credit_spark.contract.loading import load_contract
-from credit_spark.contract.tables import TYPES
+from credit_spark.config.expressions import ExpressionError, columns_of, condition, expression
+from credit_spark.config.loading import load_contract
+from credit_spark.config.tables import TYPES
 from credit_spark.scoring.sql import translated
 from tests.projects import PROJECT
 

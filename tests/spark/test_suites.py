@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from credit_spark.contract.errors import GateError
-from credit_spark.contract.tables import loans
+from credit_spark.config.errors import GateError
+from credit_spark.config.tables import loans
 from credit_spark.pipeline.context import RunSummary
 from credit_spark.pipeline.data_docs import build_site
 from credit_spark.pipeline.validate import seen_by_suites, validate_table

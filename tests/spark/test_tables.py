@@ -7,8 +7,8 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError, TryAgainError
-from credit_spark.contract.tables import RUNS, Field, Table
+from credit_spark.config.errors import InputError, TryAgainError
+from credit_spark.config.tables import RUNS, Field, Table
 from credit_spark.storage.commits import ConstraintError
 from credit_spark.storage.runs import claim, finish
 from credit_spark.storage.tables import Tables

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from credit_spark.features.columns import Definition, column_of
-from credit_spark.modelling import training_rows as sampling
-from credit_spark.modelling.imbalance import Classes
-from credit_spark.modelling.regression import Columns, imputed_and_indexed
-from credit_spark.modelling.training_rows import FOLD, Holdout, TrainingRows
+from credit_spark.training import training_rows as sampling
+from credit_spark.training.imbalance import Classes
+from credit_spark.training.regression import Columns, imputed_and_indexed
+from credit_spark.training.training_rows import FOLD, Holdout, TrainingRows
 
 ROWS = 20_000
 FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, interval, passed
 from credit_spark.evaluation.metrics import auc, ks
-from credit_spark.evaluation.vintages import (
+from credit_spark.monitoring.vintages import (
     VINTAGE,
     collected_vintages,
     is_mature,

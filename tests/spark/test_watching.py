@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from credit_spark.config.settings import resolve
 from credit_spark.evaluation.cells import Cell, collected, counted
-from credit_spark.evaluation.drift import Bin, Expected, Seen, by_subject, drifts, psi
-from credit_spark.modelling.diagnostics import correlations
-from credit_spark.modelling.watching import (
+from credit_spark.monitoring.drift import Bin, Expected, Seen, by_subject, drifts, psi
+from credit_spark.monitoring.watching import (
     MOST_LEVELS,
     binned,
     edges_of,
@@ -22,7 +22,7 @@ from credit_spark.modelling.watching import (
     with_counts,
 )
 from credit_spark.scoring.document import Facts, ModelDocument, Watched
-from credit_spark.settings import resolve
+from credit_spark.training.diagnostics import correlations
 
 PROJECT = Path(__file__).parents[2]
 AMOUNT = Watched(role="feature", name="amount", sql="amount", edges=())

@@ -3,7 +3,7 @@
 import pytest
 from delta.exceptions import ConcurrentAppendException
 
-from credit_spark.contract.errors import TryAgainError
+from credit_spark.config.errors import TryAgainError
 from credit_spark.storage.commits import delta_errors
 
 CONNECT = type(

@@ -2,8 +2,8 @@
 
 from typing import get_args
 
-from credit_spark.contract.models import Kind
-from credit_spark.contract.tables import TYPES
+from credit_spark.config.models import Kind
+from credit_spark.config.tables import TYPES
 from credit_spark.ingest.parsers import PARSERS
 
 

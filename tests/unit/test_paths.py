@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.errors import TryAgainError
+from credit_spark.config.errors import TryAgainError
 from credit_spark.storage.paths import local_folder, only_run, url_of
 
 

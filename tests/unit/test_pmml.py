@@ -4,9 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.expressions import expression
-from credit_spark.contract.models import Loss
+from credit_spark.config.errors import InputError
+from credit_spark.config.expressions import expression
+from credit_spark.config.models import Loss
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
 from credit_spark.scoring.pmml import NAMESPACE, pmml

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from credit_spark.contract.errors import InputError
+from credit_spark.config.errors import InputError
 from credit_spark.storage.reader import RUN_FACTS, TableReader
 
 FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)

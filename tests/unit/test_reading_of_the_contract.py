@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.loading import load_contract
+from credit_spark.config.errors import InputError
+from credit_spark.config.loading import load_contract
 
 SMALL = Path(__file__).parents[1] / "small_lender.yml"
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from credit_spark.contract.models import Decisions, Loss, ScorePlan
-from credit_spark.contract.tables import REASONS
+from credit_spark.config.models import Decisions, Loss, ScorePlan
+from credit_spark.config.tables import REASONS
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import (
     Category,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.loading import load_contract
+from credit_spark.config.errors import InputError
+from credit_spark.config.loading import load_contract
 from credit_spark.pipeline.validate import check_suites
 from credit_spark.quality.faults import faults_of
 from credit_spark.quality.suites import Suites

@@ -10,9 +10,9 @@ from pyspark.ml.feature import SQLTransformer
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.expressions import expression
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import MISSING, OTHER
+from credit_spark.config.expressions import expression
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import MISSING, OTHER
 
 PREFIX = "feature_"
 # What a statement of Spark ML's calls the rows that it is given.

@@ -8,8 +8,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.models import Contract, Layout, Promise
-from credit_spark.contract.tables import TYPES
+from credit_spark.config.models import Contract, Layout, Promise
+from credit_spark.config.tables import TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
     BROKEN_LINE,

@@ -18,8 +18,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError, LandingError, TryAgainError, listed
-from credit_spark.contract.models import Contract
+from credit_spark.config.errors import InputError, LandingError, TryAgainError, listed
+from credit_spark.config.models import Contract
 from credit_spark.ingest.layouts import (
     ABOVE_THE_HEADER,
     UTF_8,

@@ -8,8 +8,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from credit_spark.contract.errors import instead_of
-from credit_spark.contract.models import CONTENT, Contract, Layout, Promise, Source
+from credit_spark.config.errors import instead_of
+from credit_spark.config.models import CONTENT, Contract, Layout, Promise, Source
 
 ABOVE_THE_HEADER = 9
 # What bytes of another encoding are read as.

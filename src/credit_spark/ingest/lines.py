@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.models import Layout
+from credit_spark.config.models import Layout
 from credit_spark.ingest.layouts import UTF_8, Encoding, LandingFile, Shape
 from credit_spark.ingest.rules import IS_TEXT
 from credit_spark.storage.paths import literal

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from credit_spark.contract.models import DecimalMark, Kind, Promise, Unit
+from credit_spark.config.models import DecimalMark, Kind, Promise, Unit
 
 # No more digits and no larger exponent than a double holds: no text becomes infinite.
 PLAIN = r"^[+-]?\d{1,200}(?:\.\d{0,200})?\z"

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import LandingError, listed
-from credit_spark.contract.models import Contract
+from credit_spark.config.errors import LandingError, listed
+from credit_spark.config.models import Contract
 from credit_spark.ingest.columns import SHAPE, STATUS, judged, raw
 from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, broken_files
 from credit_spark.ingest.islands import (

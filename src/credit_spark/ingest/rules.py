@@ -12,10 +12,10 @@ from typing import NamedTuple
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from credit_spark.contract.expressions import condition
-from credit_spark.contract.guards import judged_kinds
-from credit_spark.contract.models import TEXT_KINDS, Contract, Outcome, Promise
-from credit_spark.contract.tables import TYPES
+from credit_spark.config.expressions import condition
+from credit_spark.config.guards import judged_kinds
+from credit_spark.config.models import TEXT_KINDS, Contract, Outcome, Promise
+from credit_spark.config.tables import TYPES
 
 BLAMED_LETTERS = 80
 OUTCOME_RULE = "outcome_is_known"

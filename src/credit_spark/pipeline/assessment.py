@@ -9,8 +9,8 @@ Source: Platt (1999), Probabilistic Outputs for Support Vector Machines; the lin
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from credit_spark.contract.models import ScorePlan
-from credit_spark.contract.tables import METRICS, SCORE_COUNTS
+from credit_spark.config.models import ScorePlan
+from credit_spark.config.tables import METRICS, SCORE_COUNTS
 from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell, Folds, by_risk
 from credit_spark.evaluation.figures import Figure, before, figures, fold_figures, reliability
 from credit_spark.evaluation.metrics import cox

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 
-from credit_spark.contract.errors import CreditSparkError, DriftError, GateError, LandingError
-from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.tables import VALIDATIONS, tables
+from credit_spark.config.errors import CreditSparkError, DriftError, GateError, LandingError
+from credit_spark.config.loading import contract_hash
+from credit_spark.config.tables import VALIDATIONS, tables
 from credit_spark.pipeline.context import RunContext
 from credit_spark.storage.runs import claim, finish
 

@@ -16,13 +16,18 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.adapters.lstm import Lstm, Rows, keras
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Form
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Form
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, Cell, collected, counted, plainly_counted
 from credit_spark.features.columns import featured, numbers_and_texts
-from credit_spark.modelling.binning import optbinning
-from credit_spark.modelling.regression import (
+from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
+from credit_spark.pipeline.book import Book
+from credit_spark.pipeline.context import RunContext
+from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
+from credit_spark.scoring.scale import scale_of
+from credit_spark.training.binning import optbinning
+from credit_spark.training.lstm import Lstm, Rows, keras
+from credit_spark.training.regression import (
     IMPUTED,
     INDEX,
     SCALED,
@@ -31,12 +36,7 @@ from credit_spark.modelling.regression import (
     linear,
     named,
 )
-from credit_spark.modelling.training_rows import FOLD, Holdout, TrainingRows
-from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
-from credit_spark.pipeline.book import Book
-from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
-from credit_spark.scoring.scale import scale_of
+from credit_spark.training.training_rows import FOLD, Holdout, TrainingRows
 
 Benchmark = Literal["linear", "binned", "free", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.

@@ -10,14 +10,18 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import GateError, InputError, listed
-from credit_spark.contract.guards import is_known_late
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import QUARANTINE, loans
-from credit_spark.evaluation.vintages import is_mature
+from credit_spark.config.errors import GateError, InputError, listed
+from credit_spark.config.guards import is_known_late
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import QUARANTINE, loans
 from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.modelling.diagnostics import (
+from credit_spark.monitoring.vintages import is_mature
+from credit_spark.monitoring.watching import profiled, watched_of, with_bins, with_counts
+from credit_spark.pipeline.context import RunContext
+from credit_spark.scoring.document import LeftOut, Number, Watched
+from credit_spark.storage.session import checkpointed
+from credit_spark.training.diagnostics import (
     counted_bins,
     inflations,
     presence,
@@ -25,8 +29,8 @@ from credit_spark.modelling.diagnostics import (
     presence_weighs,
     single_auc,
 )
-from credit_spark.modelling.imbalance import Classes
-from credit_spark.modelling.regression import (
+from credit_spark.training.imbalance import Classes
+from credit_spark.training.regression import (
     Columns,
     Design,
     indexer_of,
@@ -34,12 +38,8 @@ from credit_spark.modelling.regression import (
     terms_of,
     vectors,
 )
-from credit_spark.modelling.splits import fold, out_of_time_from, random_quarter
-from credit_spark.modelling.training_rows import FOLD, QUARTER, Edges, TrainingRows, sample_of
-from credit_spark.modelling.watching import profiled, watched_of, with_bins, with_counts
-from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import LeftOut, Number, Watched
-from credit_spark.storage.session import checkpointed
+from credit_spark.training.splits import fold, out_of_time_from, random_quarter
+from credit_spark.training.training_rows import FOLD, QUARTER, Edges, TrainingRows, sample_of
 
 # Of training vectors: what imbalance strategies draw and weigh by.
 BESIDE = ("loan_id", "label")

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from pyspark.sql import SparkSession
 
-from credit_spark.contract.models import Contract
+from credit_spark.config.models import Contract
+from credit_spark.config.settings import Settings
 from credit_spark.quality.suites import Suites
 from credit_spark.scoring.policy import Policy
-from credit_spark.settings import Settings
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import Models
 from credit_spark.storage.session import progress as task_progress

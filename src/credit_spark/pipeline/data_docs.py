@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import loans, scores
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Contract
+from credit_spark.config.settings import Settings
+from credit_spark.config.tables import loans, scores
 from credit_spark.pipeline.validate import WRITTEN_BY, check_suites, seen_by_suites
 from credit_spark.quality.suites import (
     NO_ROWS_LISTED,
@@ -23,7 +24,6 @@ from credit_spark.quality.suites import (
     rows_of,
     suite_of,
 )
-from credit_spark.settings import Settings
 from credit_spark.storage.paths import writable
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables

@@ -13,15 +13,22 @@ from pyspark.ml.classification import LogisticRegressionModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.models import Contract, Penalty, Treatment
+from credit_spark.config.loading import contract_hash
+from credit_spark.config.models import Contract, Penalty, Treatment
 from credit_spark.evaluation.cells import Cell, Folds, collected, counted
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
 from credit_spark.features.columns import column_of, feature_stage
-from credit_spark.modelling.binning import binned
-from credit_spark.modelling.imbalance import WEIGHT, offset, treated, weights
-from credit_spark.modelling.regression import (
+from credit_spark.monitoring.watching import watched_score
+from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_cells
+from credit_spark.pipeline.book import BESIDE, Book, partitions_of
+from credit_spark.pipeline.context import RunContext
+from credit_spark.scoring.document import Facts, HeldOut, ModelDocument
+from credit_spark.scoring.frames import Kinds, terms_of
+from credit_spark.scoring.inputs import inputs_of
+from credit_spark.training.binning import binned
+from credit_spark.training.imbalance import WEIGHT, offset, treated, weights
+from credit_spark.training.regression import (
     Design,
     calibrated,
     fit,
@@ -31,15 +38,8 @@ from credit_spark.modelling.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.modelling.smote import SmotePlan, smoted
-from credit_spark.modelling.training_rows import FOLD, QUARTER, Holdout, TrainingRows
-from credit_spark.modelling.watching import watched_score
-from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_cells
-from credit_spark.pipeline.book import BESIDE, Book, partitions_of
-from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import Facts, HeldOut, ModelDocument
-from credit_spark.scoring.frames import Kinds, terms_of
-from credit_spark.scoring.inputs import inputs_of
+from credit_spark.training.smote import SmotePlan, smoted
+from credit_spark.training.training_rows import FOLD, QUARTER, Holdout, TrainingRows
 
 Made = TypeVar("Made")
 Variants = Sequence[tuple[Treatment, Penalty]]

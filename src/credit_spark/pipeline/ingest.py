@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import GateError, LandingError
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import QUARANTINE, loans
+from credit_spark.config.errors import GateError, LandingError
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import QUARANTINE, loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, REPLACED, STATUS, SUPERSEDED
 from credit_spark.ingest.deduplication import deduplicated
 from credit_spark.ingest.files import landing_files

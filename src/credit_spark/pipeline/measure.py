@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import DECISIONS, METRICS, PROFILES, RUNS, loans, scores
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import DECISIONS, METRICS, PROFILES, RUNS, loans, scores
 from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
 from credit_spark.evaluation.curves import cutoff
-from credit_spark.evaluation.drift import Bin, Profiles, by_subject
 from credit_spark.evaluation.figures import (
     APPROVED_BY,
     Figure,
@@ -21,13 +20,13 @@ from credit_spark.evaluation.figures import (
     reliability,
     swap_figures,
 )
-from credit_spark.evaluation.vintages import (
+from credit_spark.monitoring.drift import Bin, Profiles, by_subject
+from credit_spark.monitoring.vintages import (
     collected_vintages,
     vintage_figures,
     with_vintage,
 )
-from credit_spark.modelling.diagnostics import correlations
-from credit_spark.modelling.watching import named_bins, pairs, profiled
+from credit_spark.monitoring.watching import named_bins, pairs, profiled
 from credit_spark.pipeline.assessment import Measured, thresholds_of, write_measured
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
@@ -36,6 +35,7 @@ from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.tables import Tables
+from credit_spark.training.diagnostics import correlations
 
 if TYPE_CHECKING:
     from credit_spark.pipeline.score import Scored

@@ -9,11 +9,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import DriftError, InputError, listed
-from credit_spark.contract.tables import DRIFT, MOVEMENTS, RUNS, SCORE_COUNTS, STATUSES, loans
+from credit_spark.config.errors import DriftError, InputError, listed
+from credit_spark.config.tables import DRIFT, MOVEMENTS, RUNS, SCORE_COUNTS, STATUSES, loans
 from credit_spark.evaluation.cells import Cell, by_risk
 from credit_spark.evaluation.curves import cutoff
-from credit_spark.evaluation.drift import (
+from credit_spark.evaluation.figures import ALL
+from credit_spark.monitoring.drift import (
     Drift,
     Expected,
     Outcomes,
@@ -23,16 +24,15 @@ from credit_spark.evaluation.drift import (
     drifts,
     worst,
 )
-from credit_spark.evaluation.figures import ALL
-from credit_spark.evaluation.vintages import OF_A_VINTAGE, month_of, number_of
-from credit_spark.modelling.movement import WHOLE, Models, moved
-from credit_spark.modelling.training_rows import sample_by_id
+from credit_spark.monitoring.movement import WHOLE, Models, moved
+from credit_spark.monitoring.vintages import OF_A_VINTAGE, month_of, number_of
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import Measurements, measured_before, scored_by, version_of
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.scale import scale_of
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
+from credit_spark.training.training_rows import sample_by_id
 
 # Each of the newest months is a figure of its own.
 MOST_MONTHS = 24

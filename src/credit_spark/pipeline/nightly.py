@@ -7,9 +7,9 @@ deduplication.py; pipeline/score.py; scoring/frames.py and sql.py. storage/table
 
 from functools import partial
 
-from credit_spark.contract.errors import GateError
-from credit_spark.contract.tables import METRICS, SCORE_COUNTS, scores
-from credit_spark.evaluation.drift import Status
+from credit_spark.config.errors import GateError
+from credit_spark.config.tables import METRICS, SCORE_COUNTS, scores
+from credit_spark.monitoring.drift import Status
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from credit_spark.contract.errors import GateError, InputError, instead_of, listed
+from credit_spark.config.errors import GateError, InputError, instead_of, listed
 from credit_spark.pipeline.context import RunContext
 from credit_spark.storage.models import Decision, Gate
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.errors import InputError, listed
-from credit_spark.contract.expressions import columns_of, expression
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import DECISIONS, loans, scores
+from credit_spark.config.errors import InputError, listed
+from credit_spark.config.expressions import columns_of, expression
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import challenger_of
 from credit_spark.pipeline.validate import validate, validate_table

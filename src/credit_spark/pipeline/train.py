@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.models import Decisions, Treatment
-from credit_spark.contract.tables import METRICS
+from credit_spark.config.loading import contract_hash
+from credit_spark.config.models import Decisions, Treatment
+from credit_spark.config.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold

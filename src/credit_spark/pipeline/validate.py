@@ -11,9 +11,9 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import GateError, listed
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import Table, loans, scores
+from credit_spark.config.errors import GateError, listed
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import Table, loans, scores
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.quality.suites import Outcome, Suites

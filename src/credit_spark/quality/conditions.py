@@ -10,8 +10,8 @@ from pyspark.sql import functions
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from credit_spark.contract.errors import instead_of
-from credit_spark.contract.sql_types import DATE, TRUTH, family_of, faults_at, typed
+from credit_spark.config.errors import instead_of
+from credit_spark.config.sql_types import DATE, TRUTH, family_of, faults_at, typed
 from credit_spark.quality.values import family_of_column, suits
 
 Columns = Mapping[str, str]

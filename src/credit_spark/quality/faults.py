@@ -11,7 +11,7 @@ from typing import Any
 
 from great_expectations.expectations import registry
 
-from credit_spark.contract.errors import instead_of
+from credit_spark.config.errors import instead_of
 from credit_spark.quality.conditions import condition_faults, query_faults
 from credit_spark.quality.values import columns_in, value_faults
 

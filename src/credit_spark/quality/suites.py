@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.errors import InputError, listed
+from credit_spark.config.errors import InputError, listed
 from credit_spark.storage.session import described
 
 PLACE = "place"

@@ -13,8 +13,8 @@ from great_expectations.expectations import registry
 from pyspark.sql import types
 from sqlglot import exp
 
-from credit_spark.contract.errors import instead_of
-from credit_spark.contract.sql_types import DATE, NUMBER, TEXT, TRUTH, family_of, typed
+from credit_spark.config.errors import instead_of
+from credit_spark.config.sql_types import DATE, NUMBER, TEXT, TRUTH, family_of, typed
 
 Kwargs = Mapping[str, Any]
 Columns = Mapping[str, str]

@@ -1,6 +1,6 @@
 """What has changed against the loans learnt from, and what moved the scores since last night."""
 
-from credit_spark.evaluation.drift import Drift, advice
+from credit_spark.monitoring.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
 from credit_spark.reporting.sections import NightFacts, Row, Section, Table, counted, plain
 

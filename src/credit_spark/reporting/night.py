@@ -5,7 +5,7 @@ Everything comes from counts that are bounded by the scale and the contract, nev
 
 from collections.abc import Callable, Sequence
 
-from credit_spark.contract.tables import DECISIONS, STATUSES
+from credit_spark.config.tables import DECISIONS, STATUSES
 from credit_spark.reporting.changes import changes
 from credit_spark.reporting.portfolio import decisions, portfolio
 from credit_spark.reporting.ranking import ranking, vintages

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from operator import attrgetter
 
-from credit_spark.contract.tables import DECISIONS, MISSING
+from credit_spark.config.tables import DECISIONS, MISSING
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import mean_pd
 from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates

@@ -9,7 +9,7 @@ from typing import Any
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, passed
 from credit_spark.evaluation.metrics import auc, ks, ks_threshold, tenths
-from credit_spark.evaluation.vintages import OF_A_VINTAGE, number_of
+from credit_spark.monitoring.vintages import OF_A_VINTAGE, number_of
 from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
 from credit_spark.reporting.sections import NightFacts, Section, Table, counted, percent, plain
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from credit_spark.contract.models import Contract
+from credit_spark.config.models import Contract
 from credit_spark.evaluation.cells import Cell
-from credit_spark.evaluation.drift import Profiles
+from credit_spark.monitoring.drift import Profiles
 from credit_spark.reporting.charts import Chart
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from credit_spark.contract.tables import MISSING
+from credit_spark.config.tables import MISSING
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
 from credit_spark.reporting.sections import NightFacts, Section, Table, counted
 from credit_spark.scoring.scorecard import scorecard

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from credit_spark.contract.loading import contract_hash
-from credit_spark.contract.models import Contract
+from credit_spark.config.loading import contract_hash
+from credit_spark.config.models import Contract
 from credit_spark.evaluation.cells import Cell
 from credit_spark.features.columns import label_of
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Part, Reference, Treatment
-from credit_spark.contract.tables import MISSING, OTHER
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Part, Reference, Treatment
+from credit_spark.config.tables import MISSING, OTHER
 from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.inputs import Inputs
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from credit_spark.contract.dialects import quoted
-from credit_spark.contract.models import Kind
-from credit_spark.contract.tables import REASONS, TYPES
+from credit_spark.config.dialects import quoted
+from credit_spark.config.models import Kind
+from credit_spark.config.tables import REASONS, TYPES
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy

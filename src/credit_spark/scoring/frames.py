@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from credit_spark.contract.models import Kind
+from credit_spark.config.models import Kind
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import scoring_sql, terms_sql

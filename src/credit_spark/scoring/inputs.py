@@ -7,8 +7,8 @@ since is refused, and not scored with other inputs.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from credit_spark.contract.expressions import expression
-from credit_spark.contract.models import Contract, Part, Promise
+from credit_spark.config.expressions import expression
+from credit_spark.config.models import Contract, Part, Promise
 
 # What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
 MEANING = {"kind", "range", "one_of", "codes", "unknown_codes", "outside"}

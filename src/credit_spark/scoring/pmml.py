@@ -11,8 +11,8 @@ it adds to the log-odds of bad. A regression adds up the terms.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element, fromstring, indent, tostring
 
-from credit_spark.contract.models import Kind, ScorePlan
-from credit_spark.contract.pmml import (
+from credit_spark.config.models import Kind, ScorePlan
+from credit_spark.config.pmml import (
     apply,
     compare,
     constant,
@@ -23,7 +23,7 @@ from credit_spark.contract.pmml import (
     tree_of,
     value,
 )
-from credit_spark.contract.tables import EXPECTED_LOSS, TYPES
+from credit_spark.config.tables import EXPECTED_LOSS, TYPES
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number

@@ -7,8 +7,8 @@ training. A policy is kept with each run, and its hash with each score.
 import hashlib
 from typing import Self
 
-from credit_spark.contract.expressions import condition
-from credit_spark.contract.models import Contract, Feature, Loss, Part, ScorePlan
+from credit_spark.config.expressions import condition
+from credit_spark.config.models import Contract, Feature, Loss, Part, ScorePlan
 
 
 class Refusal(Part):

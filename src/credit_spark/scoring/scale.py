@@ -7,7 +7,7 @@ Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
 from math import exp, floor, log
 from typing import NamedTuple
 
-from credit_spark.contract.models import ScorePlan
+from credit_spark.config.models import ScorePlan
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 
 

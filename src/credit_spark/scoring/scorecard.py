@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from math import floor, fsum
 from typing import NamedTuple
 
-from credit_spark.contract.models import Contract, ScorePlan
-from credit_spark.contract.tables import MISSING
+from credit_spark.config.models import Contract, ScorePlan
+from credit_spark.config.tables import MISSING
 from credit_spark.features.columns import label_of
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.evaluator import Score

@@ -12,10 +12,10 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from credit_spark.contract.dialects import Dialect, quoted, translated
-from credit_spark.contract.expressions import columns_of
-from credit_spark.contract.models import Kind
-from credit_spark.contract.tables import EXPECTED_LOSS, REASONS
+from credit_spark.config.dialects import Dialect, quoted, translated
+from credit_spark.config.expressions import columns_of
+from credit_spark.config.models import Kind
+from credit_spark.config.tables import EXPECTED_LOSS, REASONS
 from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number

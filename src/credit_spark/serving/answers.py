@@ -5,8 +5,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import DECISIONS, REASONS
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import DECISIONS, REASONS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer, Score
 from credit_spark.scoring.policy import Policy

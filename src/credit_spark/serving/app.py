@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from credit_spark.contract.errors import InputError
+from credit_spark.config.errors import InputError
 from credit_spark.serving.answers import Answers
 from credit_spark.serving.fields import read
 

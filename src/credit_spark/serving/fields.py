@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from credit_spark.contract.expressions import columns_of
-from credit_spark.contract.models import TEXT_KINDS, Contract, Promise
+from credit_spark.config.expressions import columns_of
+from credit_spark.config.models import TEXT_KINDS, Contract, Promise
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
 from credit_spark.scoring.policy import Policy

@@ -19,7 +19,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import TryAgainError
+from credit_spark.config.errors import TryAgainError
 
 # More runs than may write to one table between a commit and the look at it.
 LAST_COMMITS = 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyspark
 
-from credit_spark.contract.errors import InputError
+from credit_spark.config.errors import InputError
 from credit_spark.storage.paths import writable
 
 

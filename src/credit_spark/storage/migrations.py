@@ -3,10 +3,10 @@
 from datetime import date
 from pathlib import Path
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Contract
-from credit_spark.contract.tables import tables as declared_tables
-from credit_spark.settings import Settings
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Contract
+from credit_spark.config.settings import Settings
+from credit_spark.config.tables import tables as declared_tables
 from credit_spark.storage.paths import url_of
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
-from credit_spark.contract.errors import InputError, instead_of
-from credit_spark.contract.tables import MODELS
+from credit_spark.config.errors import InputError, instead_of
+from credit_spark.config.tables import MODELS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.tables import RowsChange, Tables
 

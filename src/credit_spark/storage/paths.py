@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pyarrow import fs
 
-from credit_spark.contract.errors import InputError, TryAgainError
+from credit_spark.config.errors import InputError, TryAgainError
 
 # Of two letters at least: 'C:' is no scheme.
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(//(?=/))?")

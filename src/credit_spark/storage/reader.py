@@ -18,9 +18,9 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from credit_spark.contract.errors import InputError
-from credit_spark.contract.models import Contract, Decisions
-from credit_spark.contract.tables import (
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Contract, Decisions
+from credit_spark.config.tables import (
     DECISIONS,
     DRIFT,
     EXPECTED_LOSS,

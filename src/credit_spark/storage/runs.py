@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from credit_spark.contract.tables import RUNS
+from credit_spark.config.tables import RUNS
 from credit_spark.storage.commits import taken_over
 from credit_spark.storage.tables import Tables
 

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 from sqlglot import exp
 
-from credit_spark.contract.errors import InputError, listed
-from credit_spark.contract.tables import AS_OF, RUN_ID, Field, Table
+from credit_spark.config.errors import InputError, listed
+from credit_spark.config.tables import AS_OF, RUN_ID, Field, Table
 
 ARROW_TYPES = {
     "string": pa.string(),

@@ -19,7 +19,7 @@ from pyspark.errors import PySparkException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import DataFrame, SparkSession
 
-from credit_spark.contract.errors import InputError, listed
+from credit_spark.config.errors import InputError, listed
 
 # What Delta needs before Spark starts.
 AT_START = {

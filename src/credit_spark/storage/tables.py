@@ -19,8 +19,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.contract.errors import InputError, TryAgainError
-from credit_spark.contract.tables import RUNS, Field, Table
+from credit_spark.config.errors import InputError, TryAgainError
+from credit_spark.config.tables import RUNS, Field, Table
 from credit_spark.storage import commits, schema
 from credit_spark.storage.commits import delta_errors, retried, taken_over
 from credit_spark.storage.paths import url_of

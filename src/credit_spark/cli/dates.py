@@ -1,0 +1,132 @@
+"""The last batch dates, a line each, and the figures of one date."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import Any
+
+import click
+import pyarrow.compute as pc
+from rich.console import Console
+
+from credit_spark.cli.flags import of_a_portfolio, of_any_night
+from credit_spark.cli.output import Row, in_three_ways, opened, told
+from credit_spark.config.errors import InputError
+from credit_spark.config.models import Contract
+from credit_spark.config.tables import DRIFT, METRICS, STATUSES
+from credit_spark.reporting.evidence import by_feature
+from credit_spark.storage.reader import TableReader
+
+FIGURES = ("ks", "auc")
+COLUMNS = [
+    "model_version", "treatment", "dataset", "segment", "label", "threshold", "metric", "value",
+    "rows",
+]  # fmt: skip
+OF_DRIFT = ["status", "subject", "measure", "value", "reference", "chance", "rows"]
+
+
+@click.command
+@click.option("--nights", type=click.IntRange(min=1), default=14, show_default=True)
+@in_three_ways
+@of_a_portfolio
+def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
+    """Show the last batch dates, a line each: rows, model and KS of the newest complete run."""
+    _, reader = opened(**where)
+    last = reader.last_runs()[-nights:]
+    if not last:
+        raise InputError(f"there is no run at {reader.folder} yet; run 'credit-spark nightly'")
+    figures, statuses = reader.date_figures(FIGURES), reader.date_statuses()
+    rows = [
+        _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], ())) for run in last
+    ]
+    told(rows, as_csv=as_csv, as_json=as_json)
+    if not as_csv and not as_json:
+        for run in last:
+            if message := _message(run):
+                Console(highlight=False).print(f"{run['as_of']}: {message}", markup=False)
+
+
+def _message(run: Row) -> str | None:
+    """What its user has to know of a date: what a newer run than the complete one came to."""
+    newest = run["newest"]
+    if newest["run_id"] == run["run_id"]:
+        return str(run["message"]) if run["message"] else None
+    said = f": {newest['message']}" if newest["message"] else ""
+    return f"the newest run ({newest['started_at']:%Y-%m-%d %H:%M} UTC) is {newest['status']}{said}"
+
+
+def _line(run: Row, figures: Mapping[str, float | None], statuses: Collection[str]) -> Row:
+    """The line of one batch date."""
+    ended_at = run["ended_at"]
+    return {
+        "as_of": str(run["as_of"]),
+        "status": run["status"],
+        "read": run["rows_read"],
+        "accepted": run["rows_accepted"],
+        "quarantined": run["rows_quarantined"],
+        "model": run["model_version"],
+        **{name: figures.get(name) for name in FIGURES},
+        "drift": max(statuses, key=STATUSES.index, default=None),
+        "seconds": ended_at and round((ended_at - run["started_at"]).total_seconds(), 1),
+        "newest_run": run["newest"]["status"],
+    }
+
+
+def bands(contract: Contract, reader: TableReader, night: date) -> list[Row]:
+    """A night's loans, good and bad, by band, in the contract's order."""
+    sums = reader.sums(night, "band", "outcome")
+    rows: list[Row] = []
+    for band in contract.score.bands if sums else ():
+        own = {row["outcome"]: row for row in sums if row["band"] == band}
+        loans = sum(row["loans"] for row in own.values())
+        mean_pd = sum(row["pd"] for row in own.values()) / loans if loans else None
+        good, bad = (own[name]["loans"] if name in own else 0 for name in ("good", "bad"))
+        counts = {"good": good, "bad": bad, "open": loans - good - bad}
+        rows.append({"band": band, "loans": loans, "mean_pd": mean_pd, **counts})
+    return rows
+
+
+def metrics(_: Contract, reader: TableReader, night: date) -> list[Row]:
+    """A night's figures, without those of single folds."""
+    return reader.rows(METRICS, night, pc.field("fold").is_null(), COLUMNS)
+
+
+def drift(_: Contract, reader: TableReader, night: date) -> list[Row]:
+    """A night's figures that are watched, the gravest first."""
+    rows = reader.rows(DRIFT, night, columns=OF_DRIFT)
+    return sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
+
+
+def evidence(_: Contract, reader: TableReader, night: date) -> list[Row]:
+    """The bins of features in the model that scored a night, the strongest feature first.
+
+    The `iv` of a feature's bins add up to its information value.
+    """
+    return [
+        {
+            "feature": feature.name, "bin": label, "loans": each.loans, "bad": each.bad,
+            "bad_rate": each.bad_rate, "woe": each.weight, "iv": each.value,
+        }
+        for feature in by_feature(reader.model_of(night))
+        for label, each in zip(feature.labels, feature.bins, strict=True)
+    ]  # fmt: skip
+
+
+SHOWN = {"bands": bands, "drift": drift, "evidence": evidence, "metrics": metrics}
+
+
+@click.command
+@click.argument("what", type=click.Choice(list(SHOWN)))
+@in_three_ways
+@of_any_night
+def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
+    """Show a night's metrics, what of it has changed, its loans by band, or its model's evidence.
+
+    Evidence: of each feature's bins the loans that the model learnt from, the bad ones, weight of
+    evidence (log-odds of bad) and part of the feature's information value.
+    """
+    contract, reader = opened(**where)
+    night = as_of or reader.latest()
+    rows = SHOWN[what](contract, reader, night)
+    if not rows:
+        raise InputError(f"the night of {night} has no {what}; run 'credit-spark nightly' for it")
+    told(rows, as_csv=as_csv, as_json=as_json)

@@ -1,0 +1,208 @@
+"""A command for one batch date: opens everything a run needs, runs it and prints its summary."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+from rich.console import Console
+
+from credit_spark.cli.flags import Flags
+from credit_spark.cli.reports import publish
+from credit_spark.cli.summary import for_person
+from credit_spark.config.errors import (
+    CreditSparkError,
+    DriftError,
+    GateError,
+    TryAgainError,
+    listed,
+)
+from credit_spark.config.settings import contract_and_settings
+from credit_spark.pipeline.attempt import attempt
+from credit_spark.pipeline.context import RunContext, RunSummary
+from credit_spark.pipeline.nightly import REFUSED
+from credit_spark.pipeline.validate import check_suites
+from credit_spark.quality.suites import Suites, import_in_background
+from credit_spark.storage.logs import Log
+from credit_spark.storage.models import Models
+from credit_spark.storage.paths import (
+    check_folder_of_tables,
+    local_folder,
+    only_run,
+    url_of,
+    writable,
+)
+from credit_spark.storage.reader import TableReader
+from credit_spark.storage.session import is_submitted, spark_session
+from credit_spark.storage.tables import Tables
+
+VALIDATING = ("nightly", "clean", "validate", "score")
+# Commands that write reports, and the steps that have one.
+REPORTING, REPORTED = ("nightly", "train"), ("train", "measure")
+# In the text of an error of Spark's, Hadoop's or Delta's: the storage does not answer, or is full.
+STORAGE_FAULTS = ("java.net.ConnectException", "java.net.UnknownHost", "java.net.SocketTimeout",
+                  "java.net.NoRouteToHost", "No space left on device",
+                  "java.io.FileNotFoundException", "FAILED_READ_FILE.FILE_NOT_EXIST")  # fmt: skip
+
+
+def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -> None:
+    """Run the steps of a command for one batch date, write its reports and print the summary.
+
+    Raises:
+        CreditSparkError: the command ended early, with its exit code.
+    """
+    contract, settings = contract_and_settings(
+        flags.portfolio, flags.warehouse, flags.settings_file, flags.project, flags.landing
+    )
+    folder = settings.storage.folder_of(contract)
+    check_folder_of_tables(folder)
+    writable(folder, "--warehouse")
+    writable(settings.storage.logs, "storage.logs in the settings")
+    # spark-submit puts stderr into stdout: nothing goes there where one JSON object is asked for.
+    is_quiet = flags.as_json and is_submitted()
+    log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=False if is_quiet else None)
+    log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
+    ledger = RunSummary()
+    if command in VALIDATING:
+        # The import takes as long as Spark takes to start.
+        import_in_background()
+    local = local_folder(folder)
+    about = {
+        "portfolio": contract.portfolio,
+        "as_of": str(flags.as_of),
+        "tables": str(local.resolve()) if local else folder,
+    }
+    lock = only_run(folder, str(flags.as_of), is_locked=settings.storage.lock)
+    with _logged_errors(log), lock, ExitStack() as listening:
+        listening.enter_context(_followed(flags, command, about, log, ledger))
+        with spark_session(settings.spark.options(), log.file.with_name("java.log")) as spark:
+            run = RunContext(
+                spark=spark,
+                as_of=flags.as_of,
+                contract=contract,
+                settings=settings,
+                landing=url_of(settings.storage.landing.format(portfolio=contract.portfolio)),
+                tables=(tables := Tables(spark, folder, flags.as_of, log.run_id)),
+                models=Models(tables),
+                suites=Suites(flags.project / "expectations" / contract.portfolio),
+                log=log,
+                ledger=ledger,
+            )
+            change = _attempted(run, command, action, about["tables"])
+            # The run has ended: its report is made from its tables.
+            listening.close()
+            for step in REPORTED if command in REPORTING else ():
+                _write_report(run, step, about["tables"])
+    log.event("end", command=command)
+    if flags.as_json:
+        print(json.dumps({"command": command, **about, **ledger.summary}))
+    else:
+        for_person(Console(highlight=False), about, ledger.summary)
+    if change:
+        raise change
+
+
+def _attempted(
+    run: RunContext, command: str, action: Callable[[RunContext], object], tables: str
+) -> DriftError | None:
+    """Run the steps; a drift that is reported after them is returned.
+
+    Raises:
+        CreditSparkError: a suite has faults, and no table is touched; or a step ended the run. A
+            model that fails its gates has a report.
+    """
+    if command in VALIDATING:
+        check_suites(run.suites, run.contract)
+    try:
+        return attempt(run, command, action)
+    except GateError as error:
+        file = _write_report(run, "train", tables) if REFUSED in run.ledger.summary else None
+        raise GateError(listed(str(error), [f"see {file}"] if file else [])) from error
+
+
+def _write_report(run: RunContext, step: str, tables: str) -> str | None:
+    """Write the report of a step that has run; where that fails, the run stays as it is."""
+    if step not in run.ledger.summary:
+        return None
+    began, file = monotonic(), None
+    try:
+        file, _ = publish(run.contract, TableReader(tables), run.as_of, training=step == "train")
+    except Exception as error:
+        run.log.event("report failed", error=type(error).__name__)
+        run.log.trace(error)
+    run.log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
+    run.ledger.note(f"report of {step}", {"file": file})
+    return file
+
+
+@contextmanager
+def _followed(
+    flags: Flags, command: str, about: Mapping[str, str], log: Log, ledger: RunSummary
+) -> Iterator[None]:
+    """Tell by `--metrics-file` and `--lineage` how a command goes; they may fail without it.
+
+    Raises:
+        InputError: their files cannot be written.
+    """
+    tried = partial(_tried, log, ledger)
+    # Both adapters take a while to import, and are seldom asked for.
+    if flags.metrics_file:
+        from credit_spark.reporting.openmetrics import write_metrics
+
+        writable(str(flags.metrics_file.resolve().parent), "--metrics-file")
+    portfolio, tables = about["portfolio"], about["tables"]
+    if flags.lineage:
+        from credit_spark.reporting.lineage import Lineage
+
+        events = Lineage(flags.lineage, portfolio, command, log.run_id, flags.as_of, tables)
+        events.check()
+        tried(events.tell, "START", {})
+    began = monotonic()
+    why: str | None = "interrupted"
+    try:
+        yield
+        why = None
+    except Exception as error:
+        # The text of an unexpected error may hold a borrower's values.
+        why = str(error) if isinstance(error, CreditSparkError) else type(error).__name__
+        raise
+    finally:
+        if flags.metrics_file:
+            facts = (portfolio, flags.as_of, ledger.summary, why is None, monotonic() - began)
+            tried(write_metrics, flags.metrics_file, *facts)
+        if flags.lineage:
+            tried(events.tell, "FAIL" if why else "COMPLETE", ledger.facts, why)
+
+
+def _tried(log: Log, ledger: RunSummary, tell: Callable[..., None], *facts: object) -> None:
+    try:
+        tell(*facts)
+    except Exception as error:
+        log.event("not told", error=type(error).__name__)
+        log.trace(error)
+        ledger.note("told", {"failed": type(error).__name__})
+
+
+@contextmanager
+def _logged_errors(log: Log) -> Iterator[None]:
+    """Keep every trace in the log's file, and raise an error that has a sentence for the user."""
+    try:
+        yield
+    except CreditSparkError as error:
+        log.event("stopped", exit_code=error.exit_code)
+        log.trace(error)
+        raise
+    except Exception as error:
+        log.event("failed", error=type(error).__name__)
+        log.trace(error)
+        unchanged = f"the earlier dates are unchanged; the trace is in {log.file}"
+        if isinstance(error, OSError) or any(sign in str(error) for sign in STORAGE_FAULTS):
+            raise TryAgainError(
+                "the storage does not answer, is full or has lost a file. Run the same command "
+                "again when it answers, or the whole nightly run where a file of a table is gone; "
+                + unchanged
+            ) from error
+        raise CreditSparkError(f"internal error ({type(error).__name__}); {unchanged}") from error

@@ -1,0 +1,218 @@
+"""Flags in, one command, a short summary out: every command, and its exit code.
+
+`jobs/` starts the same commands under spark-submit.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from credit_spark.cli.dates import show, status
+from credit_spark.cli.flags import (
+    AS_OF,
+    FILE,
+    FOLDER,
+    PROJECT_FOLDER,
+    Flags,
+    Names,
+    of_a_night,
+    of_a_portfolio,
+)
+from credit_spark.cli.launch import launch
+from credit_spark.cli.models import explain, export, scorecard, what_if
+from credit_spark.cli.reports import report
+from credit_spark.cli.sample import LANDING, write_sample
+from credit_spark.cli.serve import serve
+from credit_spark.config.errors import CreditSparkError, InputError, listed
+from credit_spark.config.guards import remarks
+from credit_spark.config.loading import find_contract, load_contract
+from credit_spark.config.models import Treatment
+from credit_spark.config.settings import contract_and_settings
+from credit_spark.pipeline.benchmarks import BENCHMARKS
+from credit_spark.pipeline.data_docs import data_docs
+from credit_spark.pipeline.measure import measure
+from credit_spark.pipeline.monitor import monitor
+from credit_spark.pipeline.nightly import nightly
+from credit_spark.pipeline.promote import promote, rollback
+from credit_spark.pipeline.score import score_and_validate
+from credit_spark.pipeline.train import train
+from credit_spark.pipeline.validate import check_suites, ingest_and_validate, validate
+from credit_spark.quality.suites import Suites
+from credit_spark.storage.machine import machine_faults
+from credit_spark.storage.migrations import migrate
+
+TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
+LOOKUPS = (explain, scorecard, what_if, export, serve, show, status, report)
+EXIT_CODES = """
+\b
+Exit codes:
+  0   complete
+  1   internal error; the log has the trace, earlier dates are unchanged
+  2   the command, the settings or the contract is wrong; no loans, scores or models were changed
+  10  the landing files break the contract as a whole
+  11  a gate stopped the run: expectations, or a model that may not go live; no loans or scores
+      were changed
+  12  complete, and a monitored figure asks for action (--fail-on)
+  20  retry: another run of the same date, a conflict, storage not answering
+  130 interrupted
+"""
+
+STEPS: Mapping[str, Callable[..., Any]] = {
+    "clean": ingest_and_validate,
+    "validate": validate,
+    "train": train,
+    "promote": promote,
+    "rollback": rollback,
+    "score": score_and_validate,
+    "measure": measure,
+    "monitor": monitor,
+    "nightly": nightly,
+}
+FAIL_ON = click.Option(
+    ["--fail-on"],
+    type=click.Choice(["watch", "act"]),
+    help="End with exit code 12 where a monitored figure has this status, or a worse one.",
+)
+DECISION: list[click.Parameter] = [
+    click.Option(["--by"], default="", help="Who decides; kept with the model."),
+    click.Option(["--reason"], default="", help="Why; kept with the model."),
+]
+# Arguments of the steps that have some.
+OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
+    "monitor": [FAIL_ON],
+    "nightly": [
+        FAIL_ON,
+        click.Option(["--retrain"], is_flag=True, help="Train even where there is a champion."),
+        click.Option(["--metrics-file"], type=FILE, help="OpenMetrics file, for Prometheus."),
+        click.Option(["--lineage"], help="File or URL for OpenLineage events."),
+    ],
+    "train": [
+        click.Option(
+            ["--treatments"],
+            type=Names("treatment", TREATMENTS),
+            help=f"{', '.join(TREATMENTS)}; several with commas, or all; else the contract's.",
+        ),
+        click.Option(
+            ["--benchmarks"],
+            type=Names("benchmark", tuple(BENCHMARKS)),
+            help=f"{', '.join(BENCHMARKS)}; several with commas, or all; none becomes champion.",
+        ),
+        click.Option(["--random-split"], is_flag=True, help="Test on a random quarter, too."),
+        click.Option(["--report"], is_flag=True, help="Print the folds' classification reports."),
+    ],
+    "promote": [
+        click.Option(["--model", "version"], help="Version; else the newest challenger."),
+        click.Option(
+            ["--overrule", "overruled"],
+            multiple=True,
+            metavar="GATE",
+            help="A failed gate that may not hinder it, such as cv.auc; as often as needed.",
+        ),
+        *DECISION,
+    ],
+    "rollback": DECISION,
+}
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="credit-spark")
+def cli() -> None:
+    """Score a portfolio's credit risk, night by night, and account for every row."""
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").split("\n\n")[0]
+
+
+def _launch(name: str, step: Callable[..., Any], **given: Any) -> None:
+    """Launch a step with its own flags, where they were given."""
+    own = {flag: given.pop(flag) for flag in given.keys() - set(Flags._fields)}
+    known = {flag: value for flag, value in own.items() if value is not None}
+    launch(name, partial(step, **known), Flags(**given))
+
+
+for name, step in STEPS.items():
+    command = cli.command(name, params=OWN_FLAGS.get(name), help=_first_paragraph(step))
+    command(of_a_night(partial(_launch, name, step)))
+
+
+@cli.command()
+@click.argument("portfolio")
+@PROJECT_FOLDER
+def check(portfolio: str, project: Path) -> None:
+    """Check a contract and its suites, by name or by file, with no data: every fault at once."""
+    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    check_suites(Suites(project / "expectations" / contract.portfolio), contract)
+    click.echo(
+        f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
+        f"{len(contract.features)} features, {len(contract.source.layouts)} layouts"
+    )
+    for remark in remarks(contract):
+        click.echo(f"  look at {remark}")
+
+
+@cli.command("data-docs")
+@AS_OF
+@click.option("--out", type=FOLDER, default="data-docs", show_default=True, help="Of the site.")
+@of_a_portfolio
+def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
+    """Build Great Expectations' own site: the suites, and what they find in a batch date."""
+    contract, settings = contract_and_settings(**flags)
+    suites = Suites(flags["project"] / "expectations" / contract.portfolio)
+    click.echo(data_docs(contract, settings, suites, as_of, out))
+
+
+@cli.command()
+@click.option("--rows", type=click.IntRange(min=1), default=20_000, show_default=True)
+@AS_OF
+@click.option("--seed", type=int, default=20261121, show_default=True)
+@click.option(
+    "--out",
+    type=FOLDER,
+    default=LANDING,
+    show_default=True,
+    help="Landing folder; the true PDs go to _truth/ in it.",
+)
+def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
+    """Make a night of dirty loans in a real lender's layout, with known true PDs."""
+    made = write_sample(out, as_of, rows, seed)
+    click.echo(f"{made.lines:,} lines in {made.folder}; their true PDs in {made.truth}")
+
+
+@cli.command()
+@click.option("--warehouse", default="warehouse", show_default=True)
+def doctor(warehouse: str) -> None:
+    """Look at what a night needs on this machine: Java, Delta's JARs, the folders."""
+    if faults := machine_faults(warehouse):
+        raise InputError(listed("this machine lacks what a night needs", faults))
+    click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
+
+
+@cli.command("migrate", help=_first_paragraph(migrate))
+@of_a_portfolio
+def _migrate(**flags: Any) -> None:
+    for change in migrate(*contract_and_settings(**flags)) or ["the tables are up to date"]:
+        click.echo(change)
+
+
+for lookup in LOOKUPS:
+    cli.add_command(lookup)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the result is the exit code."""
+    try:
+        cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130  # as of an interrupted shell command
+    except CreditSparkError as stop:
+        click.echo(f"credit-spark: {stop}", err=True)
+        return stop.exit_code
+    return 0

@@ -1,0 +1,162 @@
+"""A model's scorecard, a loan explained by it, another cut-off, and the model for elsewhere."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Literal, get_args
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from credit_spark.cli.flags import AS_JSON, MODEL, of_any_night
+from credit_spark.cli.output import in_three_ways, opened, told
+from credit_spark.config.dialects import Dialect
+from credit_spark.config.errors import InputError
+from credit_spark.evaluation.curves import Cutoff, curve, cutoff
+from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.pmml import pmml
+from credit_spark.scoring.policy import Policy
+from credit_spark.scoring.scorecard import scorecard as rows_of
+from credit_spark.scoring.sql import scoring_sql
+from credit_spark.serving.answers import Answers
+from credit_spark.storage.reader import TableReader
+
+DIALECTS = [*get_args(Dialect), "pmml"]
+PARTS_BAR, SHARE_BAR = 12, 20
+PD = click.FloatRange(0, 1, min_open=True)
+
+
+@click.command
+@MODEL
+@in_three_ways
+@of_any_night
+def scorecard(
+    *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
+) -> None:
+    """Print a model's scorecard: the points that each feature's levels add."""
+    contract, reader = opened(**where)
+    document = _document(reader, version, as_of)
+    rows = [row._asdict() for row in rows_of(document, contract.score)]
+    told(rows, as_csv=as_csv, as_json=as_json)
+
+
+def _document(reader: TableReader, version: str | None, as_of: date | None) -> ModelDocument:
+    return reader.document(version) if version else reader.model_of(as_of or reader.latest())
+
+
+@click.command
+@click.option(
+    "--dialect", type=click.Choice(DIALECTS), required=True, help="Of SQL, or pmml (PMML 4.4)."
+)
+@MODEL
+@of_any_night
+def export(
+    *, dialect: Dialect | Literal["pmml"], version: str | None, as_of: date | None, **where: Any
+) -> None:
+    """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere.
+
+    As PMML it has no reasons: log-odds, PD, points, band, decision and expected loss are the same.
+    """
+    contract, reader = opened(**where)
+    document, policy = _document(reader, version, as_of), Policy.of(contract)
+    if dialect == "pmml":
+        print(pmml(document, policy, contract.kinds), end="")
+    else:
+        print(scoring_sql(document, policy, contract.kinds, dialect), end="")
+
+
+@click.command
+@click.argument("loan_id")
+@AS_JSON
+@of_any_night
+def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
+    """Say why a loan has its points: what each feature adds to them, and the reasons."""
+    contract, reader = opened(**where)
+    night = as_of or reader.latest()
+    if night not in reader.complete_dates():
+        raise InputError(f"the night of {night} is not complete; see 'credit-spark status'")
+    answer = Answers(contract, reader).loan(loan_id, night)
+    if answer is None:
+        raise InputError(f"there is no loan '{loan_id}' among the scores of {night}")
+    if as_json:
+        print(json.dumps(answer))
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"loan {loan_id}, night of {night}: {answer['points']} points, band {answer['band']}, "
+        f"PD {answer['pd']:.4f}, decision {answer['decision']}; outcome {answer['outcome']}",
+        markup=False,
+    )
+    console.print(_bars(answer["parts"], answer["points"]))
+    for nth, reason in enumerate(answer["reasons"], start=1):
+        console.print(f"  reason {nth}  {reason}", markup=False)
+
+
+def _bars(parts: list[dict[str, Any]], points: int) -> Table:
+    """Every part, its points and a bar to the left where it costs, to the right where it adds."""
+    table = Table()
+    table.add_column("feature", no_wrap=True)
+    table.add_column("value")
+    table.add_column("points", justify="right")
+    table.add_column("costs".rjust(PARTS_BAR) + "|" + "adds".ljust(PARTS_BAR), no_wrap=True)
+    base, *features = parts
+    widest = max((abs(each["points"]) for each in features), default=0) or 1
+    table.add_row(base["feature"], "", f"{base['points']:.1f}", "")
+    for each in features:
+        bar = "#" * round(abs(each["points"]) / widest * PARTS_BAR)
+        left, right = (bar, "") if each["points"] < 0 else ("", bar)
+        drawn = f"{left:>{PARTS_BAR}}|{right:<{PARTS_BAR}}"
+        table.add_row(each["feature"], escape(each["value"]), f"{each['points']:+.1f}", drawn)
+    table.add_row("points", "", str(points), "", style="bold")
+    return table
+
+
+@click.command
+@click.option(
+    "--approve-below", "cutoffs", type=PD, multiple=True, help="Another cut-off; may be repeated."
+)
+@AS_JSON
+@of_any_night
+def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
+    """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
+
+    First stands the cut-off that was in force, "last", then the contract's, which acts on the
+    next run. The loss is told where the contract names an exposure.
+    """
+    contract, reader = opened(**where)
+    night = as_of or reader.latest()
+    reader.model_of(night)
+    decisions = reader.policy_of(night, contract).score.decisions
+    cells, losses = reader.cells_and_losses(night, decisions)
+    of_contract = contract.score.decisions.approve_below
+    named = {of_contract: "next", decisions.approve_below: "last"}
+    wanted = dict.fromkeys([decisions.approve_below, of_contract, *cutoffs])
+    asked = [cutoff(cells, each, losses) for each in wanted]
+    steps = curve(cells, losses)
+    if as_json:
+        found = {"cutoffs": asked, "curve": steps}
+        print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
+        return
+    loss = [] if losses is None else ["expected loss"]
+    own = [[*_row(each), named.get(each.approve_below, "asked")] for each in asked]
+    others = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
+    headings = ["approve below", "approved", "share", "expected bad", "observed bad", *loss]
+    # However narrow the terminal is: of a number too wide, a part would be another number.
+    widths = [max(len(row[nth]) for row in (*own, *others)) for nth, _ in enumerate(headings)]
+    columns = [Column(name, min_width=of) for name, of in zip(headings, widths, strict=True)]
+    table = Table(*columns, Column("", overflow="crop"))
+    for row in own:
+        table.add_row(*row)
+    table.add_section()
+    for row in others:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+def _row(found: Cutoff) -> list[str]:
+    rates = [found.expected_rate, found.observed_rate]
+    said = ["unknown" if each is None else f"{each:.2%}" for each in rates]
+    loss = [] if found.expected_loss is None else [f"{found.expected_loss:,.0f}"]
+    return [f"{found.approve_below:.4f}", f"{found.approved:,}", f"{found.share:.1%}", *said, *loss]

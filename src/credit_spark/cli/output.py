@@ -1,0 +1,89 @@
+"""Commands that only read: the tables that they open, and rows for a person, as CSV or as JSON."""
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from credit_spark.cli.flags import AS_JSON, Command
+from credit_spark.config.models import Contract
+from credit_spark.config.settings import contract_and_settings
+from credit_spark.storage.reader import TableReader
+
+Row = Mapping[str, Any]
+# Columns that are not broken, however narrow the terminal is.
+WHOLE = ("as_of", "status", "model", "band", "feature", "drift")
+# Of more columns, a terminal has no room for wide gaps.
+MANY, WIDE = 8, 160
+
+
+def opened(**flags: Any) -> tuple[Contract, TableReader]:
+    """The portfolio's contract and its tables, of the flags of `of_a_portfolio`."""
+    contract, settings = contract_and_settings(**flags)
+    return contract, TableReader(settings.storage.folder_of(contract))
+
+
+def in_three_ways(command: Command) -> Command:
+    """The flags that ask for CSV or JSON."""
+    as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead.")
+    return as_csv(AS_JSON(command))
+
+
+def told(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
+    """Print rows that have the same columns, at least one; of JSON, infinite numbers are null.
+
+    Raises:
+        click.UsageError: two ways are asked for.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json: ask for one of them")
+    if as_json:
+        print(json.dumps([{name: _finite(each) for name, each in row.items()} for row in rows]))
+    elif as_csv:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        # What reads a pipe has no edge to break lines at.
+        width = None if sys.stdout.isatty() else WIDE
+        Console(highlight=False, width=width).print(_table(rows))
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    """A table for a terminal; numbers stand to the right."""
+    padding = (0, 0 if len(rows[0]) > MANY else 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, pad_edge=False)
+    for name, value in rows[0].items():
+        is_number = isinstance(value, (int, float))
+        # Of a number too wide, a part would be another number; a heading can be broken.
+        is_whole = name in WHOLE or is_number
+        table.add_column(
+            name.replace("_", " "),
+            overflow="fold",
+            min_width=max(len(_said(row[name])) for row in rows) if is_whole else 0,
+            justify="right" if is_number else "left",
+        )
+    for row in rows:
+        table.add_row(*[escape(_said(each)) for each in row.values()])
+    return table
+
+
+def _said(value: object) -> str:
+    """A value for a person; nothing where it is not known."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,1 @@
+"""Contract and settings: models, loading, checks. Pure: no Spark, no storage, no clock."""

@@ -1,1 +1,0 @@
-"""Loans to features, features to a fitted model, the model to scores."""

@@ -1,0 +1,1 @@
+"""Drift, vintages and changes of scores, from counts by bin."""

@@ -1,0 +1,393 @@
+"""What has changed, and whether by more than chance: a night's figures against what they should be.
+
+A figure is called changed where it is further from its reference than a bound and than chance
+takes it. Chance is shared out: of nights on which nothing changed, at most a share of
+`false_alarms` has any figure beyond chance (Bonferroni's inequality).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from math import exp, hypot, inf, log, sqrt
+from statistics import median
+from typing import Any, Literal, NamedTuple, Self
+
+from scipy.special import chdtri, ndtri
+
+from credit_spark.config.settings import FEWEST_NIGHTS, Monitor
+from credit_spark.config.tables import MISSING, OTHER, STATUSES
+
+Status = Literal["stable", "watch", "act"]
+Bounds = tuple[float, float]
+# With fewer loans expected in a bin, it is rare: its part of a PSI is no part of a chi-squared.
+FEWEST_EXPECTED = 10.0
+FEWEST_OF_A_CLASS = 20
+# A median absolute deviation of so much is a standard deviation, where values are normal.
+NORMAL = 1.4826
+# Bins of every subject by their labels: no text's own level is called so.
+FEED = {"missing_share": MISSING, "unseen_share": OTHER}
+CAUSES = {
+    "look at the lender's files first: values are missing or new": tuple(FEED),
+    "outcomes are not what the model says": ("auc", "calibration"),
+    "loans are not those that it learnt from": ("psi", "approval_rate"),
+    "many more or fewer loans came than usual": ("volume",),
+}
+
+
+class Bin(NamedTuple):
+    """A bin of a subject, as it stands in the table `profiles`, and a night's loans in it.
+
+    `reference` are loans that the model learnt from, `reference_bad` the bad ones. Good and bad
+    are only those loans that are old enough to judge by.
+    """
+
+    role: str
+    subject: str
+    bin: int
+    label: str
+    good: int
+    bad: int
+    open: int
+    pd_sum: float
+    known_pd_sum: float
+    reference: int | None
+    reference_bad: int | None
+
+    @property
+    def loans(self) -> int:
+        """All loans in it."""
+        return self.good + self.bad + self.open
+
+    @property
+    def known(self) -> int:
+        """Loans with an outcome that may be judged by."""
+        return self.good + self.bad
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """A bin from a row of the table."""
+        return cls(*[row[name] for name in cls._fields])
+
+
+Profiles = Mapping[tuple[str, str], list[Bin]]
+
+
+class Expected(NamedTuple):
+    """What a model's figures should be: AUC on held-out loans, of so many good and bad."""
+
+    auc: float | None
+    good: int
+    bad: int
+    approval_rate: float | None
+
+
+class Outcomes(NamedTuple):
+    """Loans to judge by, `of` a month or another part: all, the bad ones, PDs added up."""
+
+    of: str
+    known: int
+    bad: int
+    pds: float
+
+
+class Seen(NamedTuple):
+    """A night: its bins, AUC of the loans to judge by, approval rate, and earlier nights' loans.
+
+    `fresh` are months of loans that the model has not learnt from.
+    """
+
+    profiles: Profiles
+    auc: float | None
+    approval_rate: float | None
+    earlier: Sequence[int] = ()
+    fresh: Sequence[Outcomes] = ()
+
+    @property
+    def score(self) -> Sequence[Bin]:
+        """The bins of the score; none where nothing was scored."""
+        return next((own for (role, _), own in self.profiles.items() if role == "score"), [])
+
+    @property
+    def loans(self) -> int:
+        """The loans of the night."""
+        return sum(each.loans for each in self.score)
+
+
+class Advice(NamedTuple):
+    """Whether to retrain, and why."""
+
+    retrain: bool
+    why: str
+
+
+class Drift(NamedTuple):
+    """A row of `drift`; `chance` is how far `value` may lie from `reference` by chance."""
+
+    subject: str
+    measure: str
+    psi: float | None
+    value: float
+    reference: float
+    chance: float
+    rows: int
+    status: Status
+
+
+class Change(NamedTuple):
+    """A figure before chance is shared out.
+
+    `spread` is the standard error of the distance; of a PSI, what a chi-squared of `freedom`
+    degrees is multiplied by; `added` is chance beside it. `off` says what a distance is on the
+    value's own scale.
+    """
+
+    subject: str
+    measure: str
+    value: float
+    reference: float
+    distance: float
+    bounds: Bounds
+    spread: float
+    rows: int
+    freedom: int | None = None
+    added: float = 0.0
+    off: Callable[[float], float] = float
+
+    def judged(self, level: float) -> Drift:
+        """The figure with its status, where chance goes beyond it as seldom as `level`."""
+        critical = -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
+        chance = self.spread * float(critical) + self.added
+        watch, act = self.bounds
+        is_changed = self.distance > chance and self.distance >= watch
+        psi = None if self.freedom is None else self.value
+        return Drift(
+            self.subject, self.measure, psi, self.value, self.reference, self.off(chance),
+            self.rows, "stable" if not is_changed else "act" if self.distance >= act else "watch",
+        )  # fmt: skip
+
+
+def by_subject(bins: Iterable[Bin]) -> Profiles:
+    """The bins of each role's subjects, in order; subjects by their names."""
+    ordered = sorted(bins, key=lambda each: each[:3])
+    return {key: list(own) for key, own in groupby(ordered, key=lambda each: each[:2])}
+
+
+def drifts(seen: Seen, expected: Expected, bounds: Monitor) -> list[Drift]:
+    """Every figure of a night that can be judged; what there is too little of is left out."""
+    changes = [
+        *_distributions(seen.profiles, bounds),
+        *_approval(seen, expected, bounds.share),
+        *_volume(seen, bounds),
+        *_ranking(seen, expected, bounds.auc),
+        *_calibrations(seen, expected, bounds.calibration),
+    ]
+    level = bounds.false_alarms / max(len(changes), 1)
+    return [each.judged(level) for each in changes]
+
+
+def worst(found: Sequence[Drift]) -> Status:
+    """The gravest status among figures."""
+    return max((each.status for each in found), key=STATUSES.index, default="stable")
+
+
+def psi(tonight: Sequence[int], reference: Sequence[int]) -> float:
+    """Population stability index of counts in the same bins, half a loan added to each.
+
+    The sum of (p - q) ln(p / q) over bins, p and q being the shares. Source: Kullback's
+    J-divergence; its use in scoring is Siddiqi's, "Credit Risk Scorecards".
+
+    >>> round(psi([10, 90], [50, 50]), 3)
+    0.853
+    """
+    return sum(_parts(tonight, reference))
+
+
+def _parts(tonight: Sequence[int], reference: Sequence[int]) -> list[float]:
+    """What each bin adds to a PSI."""
+    size = len(tonight)
+    p = [(each + 0.5) / (sum(tonight) + 0.5 * size) for each in tonight]
+    q = [(each + 0.5) / (sum(reference) + 0.5 * size) for each in reference]
+    return [(a - b) * log(a / b) for a, b in zip(p, q, strict=True)]
+
+
+def auc_error(auc: float, good: int, bad: int) -> float:
+    """The standard error of an AUC. Source: Hanley and McNeil, 1982.
+
+    >>> round(auc_error(0.7, 900, 100), 4)
+    0.0303
+    """
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (bad - 1) * (q1 - auc**2) + (good - 1) * (q2 - auc**2)
+    return sqrt(spread / (good * bad))
+
+
+def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
+    for (role, subject), bins in profiles.items():
+        loans = sum(each.loans for each in bins), sum(map(_learnt, bins))
+        if role in ("score", "feature") and all(loans):
+            yield from _stability(subject, bins, loans, bounds.psi)
+            yield from _feed(subject, bins, loans, bounds.share)
+
+
+def _stability(
+    subject: str, bins: Sequence[Bin], loans: tuple[int, int], bounds: Bounds
+) -> Iterator[Change]:
+    """The PSI of bins with so many loans tonight and in the reference, if there are two to compare.
+
+    Where nothing changed, it is about so many times a chi-squared (Yurdakul, 2018). That an
+    expected few did not come is likelier than a chi-squared tells: what it adds is chance, too.
+    """
+    tonight, reference = loans
+    times = tonight / reference
+    pairs = _compared(bins, times)
+    if len(pairs) < 2:
+        return
+    value = psi(*zip(*pairs, strict=True))
+    added = _if_empty(pairs) if pairs[-1][1] * times < FEWEST_EXPECTED else 0.0
+    spread, freedom = 1 / tonight + 1 / reference, len(pairs) - 1
+    yield Change(subject, "psi", value, 0.0, value, bounds, spread, tonight, freedom, added)
+
+
+def _compared(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
+    """Loans of tonight and of the reference in each bin, rare ones in pools, which come last.
+
+    A common bin stays by itself, so that no pool hides what moves into it or out of it. All rare
+    levels of a text are one pool: their order says nothing. Those of a number are put together in
+    order until enough loans are expected; in the last pool there may be fewer.
+    """
+    enough = FEWEST_EXPECTED / times
+    pairs = [(each.loans, _learnt(each)) for each in bins]
+    common = [pair for pair in pairs if pair[1] >= enough]
+    rare = [pair for pair in pairs if pair[1] < enough]
+    is_text = any(each.label == OTHER for each in bins)
+    return [*common, *_pools(rare, inf if is_text else enough)]
+
+
+def _pools(pairs: Iterable[tuple[int, int]], enough: float) -> Iterator[tuple[int, int]]:
+    """Pairs added up in order until the reference has enough; the last sum is what is left."""
+    tonight = reference = 0
+    for more, learnt in pairs:
+        tonight, reference = tonight + more, reference + learnt
+        if reference >= enough:
+            yield tonight, reference
+            tonight = reference = 0
+    if tonight or reference:
+        yield tonight, reference
+
+
+def _if_empty(pairs: Sequence[tuple[int, int]]) -> float:
+    """What the last bin adds to a PSI where none of its loans come, but to another bin."""
+    (first, *others, last), reference = zip(*pairs, strict=True)
+    return _parts([first + last, *others, 0], reference)[-1]
+
+
+def _feed(
+    subject: str, bins: Sequence[Bin], loans: tuple[int, int], bounds: Bounds
+) -> Iterator[Change]:
+    """The shares of missing and of unseen values."""
+    for measure, label in FEED.items():
+        for each in bins:
+            if each.label == label:
+                pair = (each.loans / loans[0], _learnt(each) / loans[1])
+                yield _share(subject, measure, pair, loans, bounds)
+
+
+def _learnt(each: Bin) -> int:
+    return each.reference or 0
+
+
+def _share(
+    subject: str, measure: str, shares: Bounds, loans: tuple[int, int], bounds: Bounds
+) -> Change:
+    """A share tonight and in the reference, of so many loans each."""
+    together = sum(share * each for share, each in zip(shares, loans, strict=True)) / sum(loans)
+    spread = sqrt(together * (1 - together) * sum(1 / each for each in loans))
+    distance = abs(shares[0] - shares[1])
+    return Change(subject, measure, *shares, distance, bounds, spread, loans[0])
+
+
+def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    if seen.approval_rate is not None and expected.approval_rate is not None and seen.loans:
+        pair, loans = (seen.approval_rate, expected.approval_rate), expected.good + expected.bad
+        yield _share("loans", "approval_rate", pair, (seen.loans, loans), bounds)
+
+
+def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
+    """Tonight's loans against the median of earlier nights: on a scale of logarithms."""
+    loans = seen.loans
+    if len(seen.earlier) < FEWEST_NIGHTS or not loans or not all(seen.earlier):
+        return
+    usual = median(seen.earlier)
+    off = [abs(log(each / usual)) for each in seen.earlier]
+    spread = NORMAL * median(off) + sqrt(1 / usual)
+    ratios = (log(bounds.volume[0]), log(bounds.volume[1]))
+    yield Change(
+        "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans,
+        off=lambda distance: usual * abs(exp(distance if loans >= usual else -distance) - 1),
+    )  # fmt: skip
+
+
+def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    good, bad = sum(each.good for each in seen.score), sum(each.bad for each in seen.score)
+    if seen.auc is None or expected.auc is None or min(good, bad) < FEWEST_OF_A_CLASS:
+        return
+    held_out_error = auc_error(expected.auc, expected.good, expected.bad)
+    spread = hypot(auc_error(seen.auc, good, bad), held_out_error)
+    drop = max(expected.auc - seen.auc, 0.0)
+    yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds, spread, good + bad)
+
+
+def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+    """Observed bads over expected ones, of all loans to judge by and of each part of them.
+
+    The model's own PDs rest on the bads that it has learnt from: all of them, or a part's.
+    """
+    parts = [
+        (_outcomes(f"{name}={each.label}", [each]), each.reference_bad or 0)
+        for (role, name), bins in seen.profiles.items()
+        if role == "segment"
+        for each in bins
+    ]
+    of_all = [(each, expected.bad) for each in (_outcomes("outcomes", seen.score), *seen.fresh)]
+    for found, learnt_bad in (of_all[0], *parts, *of_all[1:]):
+        if found.pds >= FEWEST_OF_A_CLASS:
+            yield _calibration(found, learnt_bad, bounds)
+
+
+def _outcomes(of: str, bins: Sequence[Bin]) -> Outcomes:
+    known, bad = sum(each.known for each in bins), sum(each.bad for each in bins)
+    return Outcomes(of, known, bad, sum(each.known_pd_sum for each in bins))
+
+
+def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Change:
+    """Roots of counts are about normal, however few; counts and their logarithms are skewed."""
+    ratio = found.bad / found.pds
+    # Of bads given their PDs, and of the PDs.
+    spread = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
+    watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds)
+
+    def off(distance: float) -> float:
+        root = 1 + (distance if ratio >= 1 else -distance) / 2
+        return abs(max(0.0, root) ** 2 - 1)
+
+    about = (found.of, "calibration", ratio, 1.0, abs(_root(ratio)))
+    return Change(*about, (watch, act), spread, found.known, off=off)
+
+
+def _root(ratio: float) -> float:
+    """How far a ratio is from one, on a scale of roots: near one, about the ratio less one."""
+    return 2 * (sqrt(ratio) - 1)
+
+
+def advice(found: Sequence[Drift]) -> Advice:
+    """Whether to retrain, and why; where a feed has changed, it is to be looked at first."""
+    acting = [each for each in found if each.status == "act"]
+    named = {
+        words: ", ".join(
+            f"{each.measure} of {each.subject}" for each in acting if each.measure in own
+        )
+        for words, own in CAUSES.items()
+    }
+    said = [f"{words} ({subjects})" for words, subjects in named.items() if subjects]
+    measures = {each.measure for each in acting}
+    retrain = measures.isdisjoint(FEED) and bool(measures - {"volume"})
+    return Advice(retrain, "; ".join(said) or "nothing is to be acted on")

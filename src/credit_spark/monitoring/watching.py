@@ -1,0 +1,253 @@
+"""Monitored subjects: the edges of their bins, and how many loans are in each bin.
+
+Bins are set once, when a model is trained, so that batch dates compare with the training data and
+with each other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, count
+from math import floor, inf, log10, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.ml.feature import Bucketizer, StringIndexer
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from sqlglot import exp
+
+from credit_spark.config.expressions import expression
+from credit_spark.config.models import Contract
+from credit_spark.evaluation.cells import Cell
+from credit_spark.features.columns import LARGEST, Definition
+from credit_spark.scoring.document import ModelDocument, Role, Watched
+
+RANGES = 10
+SHARES = [nth / RANGES for nth in range(1, RANGES)]
+# Of the ends of bins, beside the distance from the first to the last.
+DIGITS = 3
+# Of a text's levels the most frequent; the others are one bin.
+MOST_LEVELS = 40
+# No feature can be named so.
+SCORE = "the score"
+# A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
+# PDs of all, of the known.
+COUNTS = 5
+# PDs are added as whole numbers of such a unit: the sum is the same in any order of the rows. There
+# is room for the PDs of 2**27 loans that are certain to default, in one bin.
+PD_UNITS = 2**36
+Profile = NDArray[np.float64]
+
+
+def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watched]:
+    """What a contract's model is to watch but its score: features, segments, analyses; no bins."""
+    # Quoted: a column may be named as a word of SQL is.
+    segments = [Definition(name, f"`{name}`", is_text=True) for name in contract.segments]
+    asked, kinds = contract.analyses.items(), contract.kinds
+    analyses = [(name, expression(each.sql, kinds)) for name, each in asked]
+    analysed = [Definition(name, each.sql, each.is_text) for name, each in analyses]
+    roles: Mapping[Role, Sequence[Definition]]
+    roles = {"feature": features, "segment": segments, "analysis": analysed}
+    return [
+        Watched(role=role, name=each.name, sql=each.sql, edges=None if each.is_text else ())
+        for role, own in roles.items()
+        for each in own
+    ]
+
+
+def with_bins(watched: Sequence[Watched], sample: DataFrame) -> list[Watched]:
+    """What is watched, with bins found in a sample of loans that fits in the driver's memory.
+
+    Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
+    between them, or its values where they are few; of a text, its most frequent levels.
+    """
+    numbers = [number(each.sql) for each in watched if not each.is_text]
+    named = [each.alias(f"{nth}") for nth, each in enumerate(numbers)]
+    edges = (edges_of(each.drop_null().to_numpy()) for each in sample.select(*named).toArrow())
+    levels = iter(_frequent([each for each in watched if each.is_text], sample))
+    return [
+        each.model_copy(update={"levels": next(levels)} if each.is_text else {"edges": next(edges)})
+        for each in watched
+    ]
+
+
+def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Where the bins of finite numbers begin, but the first; in order."""
+    distinct = np.unique(values)
+    if len(distinct) <= RANGES:
+        return tuple(distinct[1:].tolist())
+    ends = np.quantile(values, SHARES, method="higher")
+    digits = DIGITS - 1 - floor(log10(ends[-1] - ends[0])) if ends[-1] > ends[0] else None
+    rounded = sorted({float(each if digits is None else round(each, digits)) for each in ends})
+    return tuple(each for each in rounded if each > distinct[0])
+
+
+def _frequent(texts: Sequence[Watched], sample: DataFrame) -> list[tuple[str, ...]]:
+    """The most frequent levels of each text, in order; of equally frequent ones the first."""
+    columns = {f"text_{nth}": F.expr(each.sql).cast("string") for nth, each in enumerate(texts)}
+    if not columns:
+        return []
+    rows = sample.select(*[text.alias(name) for name, text in columns.items()])
+    indexer = StringIndexer(inputCols=[*columns], outputCols=[f"{each}_index" for each in columns])
+    return [tuple(sorted(levels[:MOST_LEVELS])) for levels in indexer.fit(rows).labelsArray]
+
+
+def watched_score(cells: Sequence[Cell]) -> Watched:
+    """The score as what is watched: tenths of the loans learnt from, by their log-odds of bad.
+
+    A bin begins midway between two cells: a loan's own log-odds lie to either side of its cell's.
+    """
+    log_odds = np.array([each.log_odds for each in cells])
+    until = np.cumsum([each.known for each in cells])
+    places_ = np.searchsorted(until, [share * until[-1] for share in SHARES], "right")
+    begins = [place for place in np.unique(places_) if 0 < place < len(cells)]
+    edges = tuple(float(log_odds[place - 1] + log_odds[place]) / 2 for place in begins)
+    bins = np.searchsorted(edges, log_odds, "right")
+    counts, bads = (
+        tuple(int(each) for each in np.bincount(bins, weights, minlength=len(edges) + 2))
+        for weights in ([each.known for each in cells], [each.bad for each in cells])
+    )
+    return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=counts, bads=bads)
+
+
+def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int]]:
+    """The places of analyses that are shown against each other."""
+    places = {each.name: nth for nth, each in enumerate(watched) if each.role == "analysis"}
+    return [
+        (places[name], places[analysis.against])
+        for name, analysis in contract.analyses.items()
+        if analysis.against and {name, analysis.against} <= places.keys()
+    ]
+
+
+def profiled(
+    loans: DataFrame, watched: Sequence[Watched], paired: Sequence[tuple[int, int]] = ()
+) -> Profile:
+    """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.
+
+    Args:
+        loans: The columns that the subjects read, `pd`, and `outcome`, which is open where it is
+            neither good nor bad.
+        watched: The subjects, with their bins.
+        paired: The places of two subjects each.
+
+    Returns:
+        A row a bin, subjects and pairs one after the other, and COUNTS columns.
+    """
+    sizes = [len(each.labels) for each in watched]
+    bins = [F.col(bin_column(nth)) for nth in range(len(watched))]
+    for one, other in paired:
+        bins.append(bins[one] * sizes[other] + bins[other])
+        sizes.append(sizes[one] * sizes[other])
+    begins = [*accumulate(sizes, initial=0)]
+    places = [own + begin for own, begin in zip(bins, begins, strict=False)]
+    outcome = F.when(F.col("outcome") == "good", 0).when(F.col("outcome") == "bad", 1).otherwise(2)
+    units = (F.col("pd") * PD_UNITS).cast("bigint")
+    counts = (
+        binned(loans, watched, [outcome.alias("outcome"), units.alias("pd")])
+        .select("outcome", "pd", F.explode(F.array(*places)).alias("place"))
+        .groupBy("place", "outcome")
+        .agg(F.count("*").alias("loans"), F.sum("pd").alias("pds"))
+        .toArrow()
+    )
+    place, of, loans_, pds = (counts[name].to_numpy() for name in counts.column_names)
+    found = np.zeros((begins[-1], COUNTS), np.int64)
+    found[place, of] = loans_
+    np.add.at(found[:, 3], place, pds)
+    np.add.at(found[:, 4], place[of < 2], pds[of < 2])
+    return found / [1, 1, 1, PD_UNITS, PD_UNITS]
+
+
+def binned(loans: DataFrame, watched: Sequence[Watched], beside: Sequence[Column]) -> DataFrame:
+    """The columns `beside`, then each loan's bin of each subject, by `bin_column`.
+
+    The bin of a number is how many edges it has reached, that of a text its level's place, then
+    that of all others; last comes the bin of what is missing.
+    """
+    named = {bin_column(nth): each for nth, each in enumerate(watched)}
+    values = [
+        (_text(each) if each.is_text else number(each.sql)).alias(name)
+        for name, each in named.items()
+    ]
+    edges = {name: each.edges for name, each in named.items() if each.edges is not None}
+    return bucketed(loans.select(*beside, *values), edges)
+
+
+def bin_column(nth: int) -> str:
+    """The column of the nth subject's bin; no column of a contract begins with an underscore."""
+    return f"_bin_{nth}"
+
+
+def bucketed(rows: DataFrame, edges: Mapping[str, Sequence[float]]) -> DataFrame:
+    """Rows whose columns of numbers are replaced by how many of their `edges` they have reached.
+
+    What is null, or NaN, counts one more than all edges. Edges are in order.
+    """
+    split = {name: own for name, own in edges.items() if own}
+    buckets = [f"{name}_bucket" for name in split]
+    bins = {name: F.col(f"{name}_bucket").cast("int") for name in split}
+    whole = {name: F.isnull(name).cast("int") for name in edges if name not in split}
+    if split:
+        # The expressions are short: a comparison with each edge makes a method too long to compile.
+        bucketizer = Bucketizer(
+            splitsArray=[[-inf, *own, inf] for own in split.values()],
+            inputCols=[*split],
+            outputCols=buckets,
+            handleInvalid="keep",
+        )
+        known = {name: F.coalesce(name, F.lit(nan)) for name in split}
+        rows = bucketizer.transform(rows.withColumns(known))
+    return rows.withColumns({**bins, **whole}).drop(*buckets) if edges else rows
+
+
+def _text(watched: Watched) -> Column:
+    """The bin of a text. As one SQL text: a call to Spark for each level takes longer."""
+    others = len(watched.levels)
+    value = f"cast({watched.sql} as string)"
+    whens = "".join(
+        f" when {exp.Literal.string(level).sql(dialect='spark')} then {nth}"
+        for nth, level in enumerate(watched.levels)
+    )
+    known = f"case {value}{whens} else {others} end" if whens else f"{others}"
+    return F.expr(f"case when {value} is null then {others + 1} else {known} end")
+
+
+def number(sql: str) -> Column:
+    """A number as a double; null where it is not finite."""
+    value = F.expr(sql).cast("double")
+    return F.when(value.between(-LARGEST, LARGEST), value)
+
+
+def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
+    """What is watched, with the loans that a profile has in each bin."""
+    rows = iter(profile[:, :3].astype(int).tolist())
+    found = []
+    for each in watched:
+        own = [next(rows) for _ in each.labels]
+        counts, bads = tuple(map(sum, own)), tuple(bad for _, bad, _ in own)
+        found.append(each.model_copy(update={"counts": counts, "bads": bads}))
+    return found
+
+
+def named_bins(
+    document: ModelDocument, paired: Sequence[tuple[int, int]], profile: Profile
+) -> Iterator[dict[str, Any]]:
+    """A profile as rows of the table `profiles`."""
+    watched, version = document.watched, document.version
+    bins: list[tuple[Any, ...]] = [
+        (each.role, each.name, *own)
+        for each in watched
+        for own in zip(count(), each.labels, each.counts, each.bads)
+    ]
+    for one, other in ((watched[one], watched[other]) for one, other in paired):
+        labels = [f"{a} | {b}" for a in one.labels for b in other.labels]
+        name = f"{one.name} | {other.name}"
+        bins += [("pair", name, nth, label, None, None) for nth, label in enumerate(labels)]
+    for own, row in zip(bins, profile.tolist(), strict=True):
+        role, name, nth, label, reference, reference_bad = own
+        good, bad, open_ = map(int, row[:3])
+        yield {
+            "model_version": version, "role": role, "subject": name, "bin": nth, "label": label,
+            "good": good, "bad": bad, "open": open_, "pd_sum": row[3], "known_pd_sum": row[4],
+            "reference": reference, "reference_bad": reference_bad,
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Training data to a fitted regression: splits, imbalance strategies, bins, benchmarks."""

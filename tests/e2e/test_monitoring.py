@@ -1,0 +1,378 @@
+"""Nights that are watched: what is counted, what is called changed, who is told."""
+
+import json
+import shutil
+import threading
+from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import duckdb
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from credit_spark.cli.reports import facts_of
+from credit_spark.config.loading import load_contract
+from credit_spark.reporting.night import report
+from credit_spark.storage.reader import TableReader
+from credit_spark.storage.runs import complete_dates
+from tests.e2e.test_bad_books import SMALL, loans
+from tests.nights import AS_OF, arrow, run
+
+LATER = "2012-02-29"
+FIRST, SECOND = "2026-03-02", "2026-03-03"
+# Of the small lender: enough to learn from, a table for each segment and one analysis.
+MORE = ("segments: [owned]", "segments: [owned]\nanalyses: {amount: {sql: amount, title: Amount}}\nperformance_months: 6")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def after_two(spark, done, tmp_path_factory) -> Path:
+    """The first night's warehouse after a second one, whose loans are half the same."""
+    folder = tmp_path_factory.mktemp("two")
+    shutil.copytree(done, folder / "lending_club")
+    return folder
+
+
+@pytest.fixture
+def second(night, after_two, tmp_path, monkeypatch):
+    """What the second night told, run once; the same files as the first, with other ones."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *more: night("nightly", after_two, *more, as_of=LATER)
+
+
+def test_a_profile_is_what_the_tables_hold(done) -> None:
+    with duckdb.connect() as tables:
+        for name in ("loans", "scores", "profiles"):
+            tables.register(name, arrow(done / name))
+        # A grade of which the model has seen no loan is another one.
+        known = "(select label from profiles where subject = 'grade' and label <> '(other)')"
+        counted = tables.execute("""
+            select label, good + bad + open, pd_sum from profiles
+            where role = 'segment' and subject = 'grade' and good + bad + open > 0 order by 1
+        """).fetchall()
+        expected = tables.execute(f"""
+            select case when grade in {known} then grade else '(other)' end, count(*), sum(pd)
+            from scores group by 1 order by 1
+        """).fetchall()
+        per_subject = tables.execute("""
+            select role, subject, sum(good + bad + open) from profiles group by 1, 2
+        """).fetchall()
+        ((loans_,),) = tables.execute("select count(*) from loans").fetchall()
+
+    assert counted == [(grade, count, pytest.approx(pds)) for grade, count, pds in expected]
+    assert {count for *_, count in per_subject} == {loans_}
+    assert len(per_subject) > 20
+
+
+def test_the_reference_is_the_loans_learnt_from(done) -> None:
+    rows = [row for row in arrow(done / "profiles").to_pylist() if row["role"] != "pair"]
+    (model,) = arrow(done / "models").to_pylist()
+    learnt = json.loads(model["document"])["facts"]["rows"]
+    sums: dict[tuple, int] = {}
+    for row in rows:
+        key = (row["role"], row["subject"])
+        sums[key] = sums.get(key, 0) + row["reference"]
+
+    assert set(sums.values()) == {learnt}
+
+
+def test_the_night_that_a_model_learnt_from_is_stable(done) -> None:
+    drift = arrow(done / "drift").to_pylist()
+
+    assert len(drift) > 40
+    assert {row["status"] for row in drift} == {"stable"}
+    assert {row["measure"] for row in drift} == {"psi", "missing_share", "unseen_share", "approval_rate", "auc", "calibration"}  # fmt: skip
+
+
+def test_measured_again_it_is_the_same(night, done, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(done, tmp_path / "w/lending_club")
+
+    told = [night(step, tmp_path / "w", "--json") for step in ("measure", "monitor")]
+
+    assert [each.code for each in told] == [0, 0], told[0].err
+    for name in ("profiles", "drift", "score_counts"):
+        before, after = (
+            sorted(str({**row, "run_id": None}) for row in arrow(folder / name).to_pylist())
+            for folder in (done, tmp_path / "w/lending_club")
+        )
+        assert before == after, name
+
+
+def test_a_second_night_says_what_moved_the_points(second, after_two) -> None:
+    told = second("--json")
+    moved = told.summary["monitor"]["moved"]
+    tables = after_two / "lending_club"
+    with duckdb.connect() as connection:
+        connection.register("scores", arrow(tables / "scores"))
+        (both,) = connection.execute(f"""
+            select count(*), avg(b.points - a.points) from scores a join scores b using (loan_id)
+            where a.as_of = date '{AS_OF}' and b.as_of = date '{LATER}'
+        """).fetchall()
+
+    assert told.code == 0, told.err
+    assert (moved["since"], moved["loans"], moved["by_model"]) == (AS_OF, both[0], 0.0)
+    # Points are rounded to whole ones, a half at most each night.
+    assert moved["by_inputs"] == pytest.approx(both[1], abs=1)
+    rows = {row["part"]: row for row in arrow(tables / "movements").to_pylist()}
+    for prefix, weights in (("feature=", False), ("grade=", True)):
+        own = [row for part, row in rows.items() if part.startswith(prefix)]
+        shares = [row["by_inputs"] * (row["loans"] / both[0] if weights else 1) for row in own]
+        assert sum(shares) == pytest.approx(moved["by_inputs"], abs=1e-9)
+    assert (tables / f"reports/{LATER}.html").is_file()
+
+
+def test_a_second_night_monitored_again_is_the_same(night, second, after_two) -> None:
+    tables = after_two / "lending_club"
+    if not (tables / "reports" / f"{LATER}.html").is_file():
+        second()
+
+    def rows() -> list[str]:
+        found = arrow(tables / "movements").to_pylist() + arrow(tables / "drift").to_pylist()
+        return sorted(str({**row, "run_id": None}) for row in found)
+
+    before = rows()
+    assert night("monitor", after_two, as_of=LATER).code == 0
+    assert rows() == before
+
+
+def test_a_night_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
+    told = [
+        {"as_of": 1, "command": "clean", "status": "complete", "rows": 5, "model": None},
+        {"as_of": 1, "command": "train", "status": "complete", "rows": None, "model": "never"},
+        {"as_of": 1, "command": "score", "status": "complete", "rows": None, "model": "a"},
+        {"as_of": 2, "command": "clean", "status": "complete", "rows": 6, "model": None},
+        {"as_of": 2, "command": "score", "status": "failed", "rows": None, "model": "b"},
+        {"as_of": 1, "command": "clean", "status": "complete", "rows": 7, "model": None},
+    ]
+
+    found = complete_dates(told)
+
+    assert [(each["as_of"], each["rows"], each["model"]) for each in found.values()] == [
+        (1, 7, "a"),
+        (2, 6, None),
+    ]
+
+
+def test_the_last_nights_and_their_drift_are_listed(capfd, second, after_two, tmp_path) -> None:
+    if not (after_two / f"lending_club/reports/{LATER}.html").is_file():
+        second()
+    flags = ("--portfolio", "lending_club", "--warehouse", after_two, "--json")
+
+    nights = run(capfd, "status", *flags).summary
+    drift = run(capfd, "show", "drift", *flags).summary
+
+    assert [each["as_of"] for each in nights] == [AS_OF, LATER]
+    assert all(each["drift"] in ("stable", "watch", "act") for each in nights)
+    assert [*drift[0]] == ["status", "subject", "measure", "value", "reference", "chance", "rows"]
+
+
+@pytest.fixture
+def small(spark, capfd, tmp_path, monkeypatch):
+    """Nights of a small lender with no suites, each from the text of its file."""
+    monkeypatch.chdir(tmp_path)
+    contract = SMALL.read_text(encoding="utf-8")
+    assert MORE[0] in contract
+    (tmp_path / "small_lender.yml").write_text(contract.replace(*MORE), encoding="utf-8")
+
+    def command(as_of: str, text: str, *more: object):
+        (tmp_path / f"{as_of}.csv").write_text(text, encoding="utf-8")
+        return run(
+            capfd, "nightly", "--portfolio", tmp_path / "small_lender.yml", "--as-of", as_of,
+            "--landing", tmp_path / f"{as_of}.csv", "--warehouse", tmp_path / "w", "--json", *more,
+        )  # fmt: skip
+
+    return command
+
+
+def charts_of(tmp_path: Path, as_of: str) -> dict:
+    contract = load_contract(tmp_path / "small_lender.yml")
+    lake = TableReader(str(tmp_path / "w/small_lender"))
+    found = report(facts_of(contract, lake, date.fromisoformat(as_of)))
+    return {each.name: each for section in found.sections for each in section.charts}
+
+
+@pytest.mark.release
+def test_a_change_is_told_and_ends_the_command_where_it_is_asked_to(small, tmp_path) -> None:
+    assert small(FIRST, loans()).code == 0
+    poorer = loans(seed=6, income=lambda draw, bad: f"{draw.uniform(2_000, 9_000):.0f}")
+
+    told = small(SECOND, poorer, "--fail-on", "act", "--metrics-file", tmp_path / "m.txt")
+
+    assert told.code == 12
+    monitored = told.summary["monitor"]
+    assert monitored["status"] == "act"
+    assert any("psi of amount_to_income" in each for each in monitored["changed"])
+    assert monitored["retrain"] is True
+    assert "psi of amount_to_income" in told.err
+    (run_row,) = [row for row in arrow(tmp_path / "w/small_lender/runs").to_pylist() if str(row["as_of"]) == SECOND]  # fmt: skip
+    assert run_row["status"] == "complete"
+    assert arrow(tmp_path / "w/small_lender/scores").num_rows == 1200
+    assert small(SECOND, poorer).code == 0
+    text = (tmp_path / "m.txt").read_text(encoding="utf-8")
+    values = {(each.name, *sorted(each.labels.values())): each.value for family in text_string_to_metric_families(text) for each in family.samples}  # fmt: skip
+    assert values["credit_spark_night_complete", "small_lender"] == 1
+    assert values["credit_spark_changes", "act", "small_lender"] == monitored["act"]
+    assert values["credit_spark_lines", "accepted", "small_lender"] == 600
+
+
+OPEN = {"status": lambda draw, bad: "running"}
+YOUNG = {"opened": lambda draw, bad: "2026-02-01"}
+
+
+@pytest.mark.parametrize(
+    ("text", "blank"),
+    [
+        (loans(seed=7, **OPEN), {"ks", "roc", "gains", "calibration"}),
+        (loans(1, seed=7), {"ks", "roc", "gains"}),
+        (loans(seed=7, status=lambda draw, bad: "lost"), {"ks", "roc", "gains"}),
+        (loans(seed=7, home=lambda draw, bad: ""), set()),
+        (loans(seed=7, **YOUNG), set()),
+    ],
+    ids=["no outcomes", "one loan", "one class", "a segment never seen", "all too young"],
+)
+@pytest.mark.release
+def test_where_there_is_too_little_it_is_said_and_all_else_stands(
+    small, tmp_path, text, blank
+) -> None:
+    assert small(FIRST, loans()).code == 0
+
+    told = small(SECOND, text)
+
+    assert told.code == 0, told.err
+    assert told.summary["report of measure"]["file"]
+    charts = charts_of(tmp_path, SECOND)
+    said = {name for name, each in charts.items() if each.data is None}
+    assert blank <= said
+    assert all(charts[name].says.startswith("Not enough data") for name in blank)
+    assert {"bands", "segment-owned", "analysis-amount", "balance"}.isdisjoint(said)
+    html = (tmp_path / f"w/small_lender/reports/{SECOND}.html").read_text(encoding="utf-8")
+    assert "<h2>The run</h2>" in html
+    if text == loans(seed=7, **YOUNG):
+        assert "no outcome is known of loans that are old enough" in html
+        drift = [row for row in arrow(tmp_path / "w/small_lender/drift").to_pylist() if str(row["as_of"]) == SECOND]  # fmt: skip
+        assert not {"auc", "calibration"} & {row["measure"] for row in drift}
+
+
+@pytest.mark.release
+def test_what_a_changed_contract_asks_for_is_shown_after_a_training(small, tmp_path) -> None:
+    assert small(FIRST, loans()).code == 0
+    path = tmp_path / "small_lender.yml"
+    text = path.read_text(encoding="utf-8").replace("title: Amount}", "title: Amount}, rate_asked: {sql: rate, title: Rate}")  # fmt: skip
+    path.write_text(text, encoding="utf-8")
+
+    assert small(SECOND, loans(seed=8)).code == 0
+
+    charts = charts_of(tmp_path, SECOND)
+    assert charts["analysis-amount"].data
+    assert "after a training" in charts["analysis-rate_asked"].says
+    assert small("2026-03-04", loans(seed=9), "--retrain").code == 0
+
+
+class Listener(BaseHTTPRequestHandler):
+    """Keeps what it is sent, with its server."""
+
+    def do_POST(self) -> None:
+        size = int(self.headers["Content-Length"])
+        self.server.told.append(json.loads(self.rfile.read(size)))
+        self.send_response(201)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.release
+def test_lineage_is_told_to_a_server_and_to_a_file(small, tmp_path) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    server.told = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    told = small(FIRST, loans(), "--lineage", f"http://127.0.0.1:{server.server_port}")
+    kept = small(SECOND, "id,amount,rate\n", "--lineage", tmp_path / "events.jsonl")
+    server.shutdown()
+
+    assert (told.code, kept.code) == (0, 10), told.err
+    start, end = server.told
+    assert (start["eventType"], end["eventType"]) == ("START", "COMPLETE")
+    assert start["run"]["runId"] == end["run"]["runId"]
+    assert [each["name"] for each in end["inputs"]] == [f"{FIRST}.csv"]
+    outputs = {each["name"].split("/")[-1]: each for each in end["outputs"]}
+    assert {
+        "loans",
+        "quarantine",
+        "scores",
+        "metrics",
+        "profiles",
+        "drift",
+        "models",
+    } <= outputs.keys()
+    rows = outputs["loans"]["outputFacets"]["outputStatistics"]["rowCount"]
+    assert rows == arrow(tmp_path / "w/small_lender/loans").num_rows
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [each["eventType"] for each in events] == ["START", "FAIL"]
+    assert "no loan was accepted" in events[1]["run"]["facets"]["errorMessage"]["message"]
+
+
+@pytest.mark.release
+def test_where_nobody_listens_the_night_goes_on(small, tmp_path) -> None:
+    told = small(
+        FIRST, loans(), "--lineage", "http://127.0.0.1:9", "--metrics-file", tmp_path / "m.txt"
+    )
+
+    assert told.code == 0
+    assert told.summary["told"] == {"failed": "ConnectionError"}
+    assert "credit_spark_night_complete" in (tmp_path / "m.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("target", ["ftp://lineage.example/events", "."])
+def test_a_listener_that_cannot_be_one_is_refused(small, tmp_path, target) -> None:
+    told = small(FIRST, loans(), "--lineage", target)
+
+    assert told.code == 2
+    assert (
+        f"--lineage is a file, or a server's URL that begins with http:// or https://, and not {target}"
+        in told.err
+    )
+    assert not (tmp_path / "w/small_lender/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("psi: 0.1", "monitor.psi: two numbers, to watch from and to act from"),
+        ("psi: [0.1, 0.2, 0.3]", "monitor.psi: two numbers"),
+        ("psi: [0.3, 0.1]", "monitor.psi: the bound to watch from stands first"),
+        ("calibration: [0.5, 1.3]", "monitor.calibration: a ratio, either way, is 1 or more"),
+        ("psy: [0.1, 0.2]", "monitor.psy: unknown key 'psy'; did you mean 'psi'?"),
+        ("false_alarms: 0", "monitor.false_alarms"),
+    ],
+)  # fmt: skip
+def test_a_bound_that_cannot_be_is_refused(small, tmp_path, section, said) -> None:
+    (tmp_path / "s.yml").write_text(f"monitor: {{{section}}}\n", encoding="utf-8")
+
+    told = small(FIRST, loans(), "--settings", tmp_path / "s.yml")
+
+    assert told.code == 2
+    assert said in told.err
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{sql: amount, title", "{sql: amont, title", "analyses.amount.sql: there is no column 'amont'"),
+        ("title: Amount}", "title: Amount, against: rat}", "analyses.amount.against: there is no analysis 'rat'"),
+        ("observed_on: opened_on\n", "", "performance_months: a loan's age needs observed_on"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_watched_is_refused(small, tmp_path, old, new, said) -> None:
+    path = tmp_path / "small_lender.yml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    told = small(FIRST, loans())
+
+    assert told.code == 2
+    assert said in told.err
