@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from credit_spark.cli.main import main
+from credit_spark.cli import main
 from credit_spark.cli.sample import write_sample
 from credit_spark.config.loading import load_contract
 from credit_spark.config.models import Contract

@@ -2,7 +2,7 @@
 
 import sys
 
-from credit_spark.cli.main import main
+from credit_spark.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(["measure", *sys.argv[1:]]))

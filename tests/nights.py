@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from credit_spark.cli.main import main
+from credit_spark.cli import main
 from credit_spark.config.models import Contract
 from credit_spark.config.settings import resolve
 from credit_spark.pipeline.context import RunContext, RunSummary

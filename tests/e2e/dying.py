@@ -26,4 +26,4 @@ class DyingLog(Log):
 if __name__ == "__main__":
     DyingLog.step, *command = sys.argv[1:]
     launch.Log = DyingLog  # type: ignore[misc]
-    sys.exit(main.main(command))
+    sys.exit(main(command))

@@ -238,7 +238,7 @@ def test_a_warehouse_that_is_empty_is_told(capfd, tmp_path) -> None:
 
 def test_no_java_is_started(done) -> None:
     code = (
-        "import sys, pyspark; from credit_spark.cli.main import main; code = main(sys.argv[1:]); "
+        "import sys, pyspark; from credit_spark.cli.commands import main; code = main(sys.argv[1:]); "
         "from pyspark import SparkContext; sys.exit(code or SparkContext._gateway is not None)"
     )
     words = ["scorecard", "--portfolio", "lending_club", "--warehouse", str(done.parent), "--json"]

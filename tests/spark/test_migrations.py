@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from credit_spark.cli.main import main
+from credit_spark.cli import main
 from credit_spark.config.tables import RUNS, Table, loans
 from credit_spark.storage.reader import TableReader
 from credit_spark.storage.runs import claim, finish

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.cli.main import cli
+from credit_spark.cli.commands import cli
 from tests.documents import writer
 
 PROJECT = Path(__file__).parents[2]

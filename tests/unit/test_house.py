@@ -53,7 +53,7 @@ def test_every_module_can_be_imported(path: Path) -> None:
 
 
 def test_every_command_of_a_night_has_its_job() -> None:
-    from credit_spark.cli.main import cli
+    from credit_spark.cli.commands import cli
 
     steps = {"clean", "validate", "train", "promote", "rollback", "score"}
     steps |= {"measure", "monitor", "nightly"}

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_spark.cli.main import main
+from credit_spark.cli import main
 from credit_spark.config.errors import InputError
 from credit_spark.config.settings import resolve
 

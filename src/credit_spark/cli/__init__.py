@@ -1,1 +1,3 @@
 """Commands: flags in, one command, a short summary out."""
+
+from credit_spark.cli.commands import main as main
