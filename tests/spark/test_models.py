@@ -77,7 +77,7 @@ def test_of_two_promotions_from_one_date_the_later_call_counts(models) -> None:
         models.promote(version.version, date(2026, 3, 5), DECISION)
 
     assert champion(models, 5) == SECOND.version
-    assert status(models) == {FIRST.version: "challenger", SECOND.version: "champion"}
+    assert status(models) == {FIRST.version: "retired", SECOND.version: "champion"}
 
 
 def test_a_model_that_was_fitted_later_scores_no_earlier_date(models) -> None:
@@ -142,3 +142,31 @@ def test_a_gate_says_by_how_much_it_was_missed() -> None:
         "auc is 0.950, allowed 0.6 to 0.95: 4e-05 too high",
         "auc is unknown, allowed 0.6 to 0.95",
     ]
+
+
+def test_rollbacks_go_back_one_champion_after_the_other(models) -> None:
+    third = fit(8, 0.3)
+    models.save(third, [])
+    for version, day in ((FIRST, 2), (SECOND, 5), (third, 8)):
+        models.promote(version.version, date(2026, 3, day), DECISION)
+
+    for wanted in (SECOND, FIRST):
+        found = models.earlier_champion(date(2026, 3, 9))
+        assert found == wanted.version
+        models.promote(found, date(2026, 3, 9), DECISION, is_rollback=True)
+
+    with pytest.raises(InputError, match="no other champion"):
+        models.earlier_champion(date(2026, 3, 9))
+    assert models.earlier_champion(date(2026, 3, 8)) == SECOND.version
+
+
+def test_a_model_that_was_rolled_back_is_no_challenger(models) -> None:
+    """Also where it was champion of no other date."""
+    models.promote(FIRST.version, date(2026, 3, 2), DECISION)
+    models.promote(SECOND.version, date(2026, 3, 5), DECISION)
+    models.promote(FIRST.version, date(2026, 3, 5), DECISION, is_rollback=True)
+
+    assert status(models) == {FIRST.version: "champion", SECOND.version: "retired"}
+    assert models.shadow(date(2026, 3, 5), FIRST.version) is None
+    with pytest.raises(InputError, match="no challenger"):
+        models.newest_challenger(date(2026, 3, 9))

@@ -20,6 +20,7 @@ from credit_spark.training.binning import (
     merged_texts,
     named,
     pre_counted,
+    stated_cuts,
 )
 from credit_spark.training.regression import sql_columns
 from credit_spark.training.training_rows import TrainingRows
@@ -66,8 +67,9 @@ def test_a_texts_bins_are_groups_and_what_is_in_none_tells_nothing() -> None:
 def test_very_many_texts_stand_in_a_few_bins_each_once() -> None:
     loans = {f"zip {nth:03}": Classes(5 + nth % 7, 1 + nth % 50) for nth in range(900)}
 
-    bins = merged_texts(loans)
+    absent, *bins = merged_texts(loans)
 
+    assert absent.texts == (ABSENT,)
     assert sorted(text for each in bins for text in each.texts) == sorted(loans)
     assert 2 <= len(bins) <= 8
     assert [each.evidence for each in bins] == sorted(each.evidence for each in bins)
@@ -203,3 +205,35 @@ def test_stated_breaks_are_the_bins() -> None:
     assert begins() == [-inf, *breaks]
     assert begins(expect="increases_risk") == [-inf, 1.0, 3.0, 4.0]
     assert begins(expect="lowers_risk") == [-inf]
+
+
+@pytest.mark.parametrize(
+    ("stated", "expect", "begins"),
+    [
+        ([(300, 0), (900, 100), (500, 500)], "increases_risk", [1, 2]),
+        ([(300, 10), (900, 100), (0, 40)], "increases_risk", [1, 2]),
+        ([(100, 0), (0, 30)], "increases_risk", [1]),
+        ([(100, 0), (0, 30)], "lowers_risk", []),
+        ([(10, 90), (0, 0), (50, 50), (90, 10)], "lowers_risk", [2, 3]),
+        ([(0, 0), (10, 90), (50, 50), (0, 0)], "lowers_risk", [2]),
+        ([(90, 10), (50, 50), (60, 40), (10, 90)], "increases_risk", [1, 3]),
+    ],
+)
+def test_stated_bins_are_merged_only_where_their_risk_goes_the_other_way(
+    stated, expect, begins
+) -> None:
+    """Also where a bin has no bad loan, no good one, or none."""
+    plan = Feature(sql="x", reason="x", expect=expect, breaks=[*map(float, range(1, len(stated)))])
+    loans = [Classes(*each) for each in stated]
+
+    assert stated_cuts(loans, plan) == begins
+    assert stated_cuts(loans, plan.model_copy(update={"expect": None})) == [*range(1, len(stated))]
+
+
+@pytest.mark.parametrize("counts", [{ABSENT: Classes(100, 20)}, {"a": Classes(9, 1)}])
+def test_an_absent_text_has_a_bin_of_its_own_whether_or_not_training_has_it(counts) -> None:
+    first, *others = merged_texts(counts)
+
+    assert first.texts == (ABSENT,)
+    assert [each.texts for each in others] == [(text,) for text in counts if text != ABSENT]
+    assert first.evidence == 0.0 or ABSENT in counts

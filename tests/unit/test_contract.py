@@ -332,3 +332,45 @@ def test_a_column_may_not_have_the_name_of_a_features_value(contract) -> None:
     both = contract.model_copy(update={"columns": {**contract.columns, f"f_{name}": column}})
 
     assert any(f"f_{name}" in fault for fault in guards.features(both))
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("kind: number, known: application, range: [0, .inf]", "p0 is 0"),
+        ("kind: number, known: application, range: [-.inf, 5]", "p0 is 0"),
+        ("kind: count, known: application, range: [0, 5000000000]", "p0 is 0"),
+        ("kind: count, known: application, range: [1, 5000000000]", None),
+    ],
+)
+def test_values_that_vanish_are_found_whatever_a_column_may_hold(sound, column, said) -> None:
+    contract = sound(("columns:\n", f"columns:\n  p0: {{from: [p0], {column}}}\n"))
+
+    assert vanishing(expression("1 / p0", contract.kinds), contract) == said
+
+
+def test_a_text_among_the_values_of_a_number_is_a_fault_and_no_crash(faults) -> None:
+    column = (
+        "  p0: {from: [p0], kind: months, known: application, one_of: [36 months, 60 months]}\n"
+    )
+    told = faults(
+        ("columns:\n", f"columns:\n{column}"),
+        feature('sql: "p0", expect: lowers_risk, reason: "Short"'),
+    )
+
+    assert any(each.startswith("columns.p0.one_of: '36 months' is a text") for each in told)
+
+
+def test_values_that_vanish_are_found_among_two_years_of_payments(sound) -> None:
+    names = [f"p{nth:02}" for nth in range(24)]
+    columns = "".join(
+        f"  {name}: {{from: [{name}], kind: money, known: application}}\n" for name in names
+    )
+    contract = sound(("columns:\n", f"columns:\n{columns}"))
+    total = " + ".join(f"coalesce({name}, 0)" for name in names)
+
+    def where(sql: str) -> str | None:
+        return vanishing(expression(sql, contract.kinds), contract)
+
+    assert where(total) is None
+    assert where(f"{total} + 1 / (p03 * p17)") is not None

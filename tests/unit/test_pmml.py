@@ -122,3 +122,11 @@ def test_numbers_are_written_to_their_last_digit() -> None:
 def test_texts_that_are_compared_by_their_order_are_refused(sql) -> None:
     with pytest.raises(InputError, match=r"order of texts.* w"):
         written(of_sql(sql))
+
+
+@pytest.mark.parametrize("text", ["ho\x0buse", "ho\ruse", "\x00"])
+def test_a_text_that_xml_cannot_hold_is_refused(text) -> None:
+    model = document([word(**{text: 1.0})])
+
+    with pytest.raises(InputError, match="control character"):
+        written(model)

@@ -152,12 +152,13 @@ def test_reasons_may_be_held_against_the_best_that_is_attained() -> None:
     assert score_of(terms, 1.0, 3.0, "b", score=best).pd == score_of(terms, 1.0, 3.0, "b").pd
 
 
-def reasons_by(reasons, terms, *loans) -> list[list[str]]:
+def reasons_by(reasons, terms, *loans, score=None) -> list[list[str]]:
     """The reasons of loans by texts of x, y and w, without what is not given."""
     rows = scores_of(
         [(str(nth), *each, None) for nth, each in enumerate(loans)],
         document(terms),
         reasons=reasons,
+        score=score,
     )
     return [[row[name] for name in REASONS if row[name]] for row in rows]
 
@@ -455,3 +456,25 @@ def test_a_column_may_have_a_key_words_name() -> None:
     )
 
     assert (row["order"], row["log_odds"]) == (2.0, 2.0)
+
+
+def test_a_record_is_scored_without_the_exposure_of_a_loss() -> None:
+    model = document([number("x", 1.0)])
+    loss = Loss(exposure="y", given_default=0.5)
+
+    assert RecordScorer(model, policy(model, loss=loss), KINDS).score({"x": 0.0}).pd == 0.5
+
+
+def test_the_best_bin_is_one_that_has_a_side() -> None:
+    """Also where missing values are the least risky of all."""
+    slopes = {ABSENT: -2.0, "under 1": -1.0, "1 and more": 1.0}
+    levels = [
+        Level(text=text, mean=0, deviation=1, coefficient=slope, place=nth - 1 if nth else None)
+        for nth, (text, slope) in enumerate(slopes.items())
+    ]
+    binned = Category(name="w", sql="w", levels=tuple(levels), home=0)
+    best = PLAN.model_copy(update={"reference": "best"})
+
+    sides = {"w": Reasons(above="w is high", below="w is low")}
+    found = reasons_by(sides, [binned], (None, None, "1 and more"), (None, None, None), score=best)
+    assert found == [["w is high"], []]

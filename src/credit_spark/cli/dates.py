@@ -75,7 +75,7 @@ def bands(contract: Contract, reader: TableReader, night: date) -> list[Row]:
     """A night's loans, good and bad, by band, in the contract's order."""
     sums = reader.sums(night, "band", "outcome")
     rows: list[Row] = []
-    for band in contract.score.bands if sums else ():
+    for band in reader.policy_of(night, contract).score.bands if sums else ():
         own = {row["outcome"]: row for row in sums if row["band"] == band}
         loans = sum(row["loans"] for row in own.values())
         mean_pd = sum(row["pd"] for row in own.values()) / loans if loans else None

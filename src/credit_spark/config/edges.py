@@ -4,7 +4,9 @@ A logarithm of zero, or a ratio to zero, is null, and is scored as a missing val
 the edge would look better than the one beside it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from math import inf, isfinite, prod
 from typing import Any
 
 import duckdb
@@ -12,12 +14,16 @@ from sqlglot import exp
 
 from credit_spark.config.dialects import quoted, translated
 from credit_spark.config.expressions import Expression
-from credit_spark.config.models import TEXT_KINDS, Contract, Promise
+from credit_spark.config.models import TEXT_KINDS, Contract, Kind, Promise
 from credit_spark.config.tables import TYPES
 
 DATES = ("2000-01-31", "2020-02-29")
 # A number with no range may be anything: also nothing, or less.
 ANYTHING = (-1.0, 1e6)
+LARGEST_INT = 2.0**31 - 1
+# Rows of crossed ends: what a feature of a dozen columns has.
+MOST_ROWS = 100_000
+Ends = Mapping[str, Sequence[Any]]
 
 
 def vanishing(compiled: Expression, contract: Contract) -> str | None:
@@ -25,22 +31,34 @@ def vanishing(compiled: Expression, contract: Contract) -> str | None:
     names = sorted(compiled.columns)
     if not names:
         return None
+    ends = {name: [*_ends(contract.columns[name])] for name in names}
     columns = ", ".join(quoted(name, "duckdb") for name in names)
-    edges = ", ".join(_edges(name, contract.columns[name]) for name in names)
     value = translated(compiled.sql, contract.kinds, "duckdb")
-    sql = f"select {columns} from {edges} where ({value}) is null order by all limit 1"  # noqa: S608
     with duckdb.connect() as connection:
-        found = connection.execute(sql).fetchone()
-    if found is None:
-        return None
-    pairs = zip(names, found, strict=True)
-    return " and ".join(f"{name} is {_written(each)}" for name, each in pairs)
+        for varied in _varied(ends):
+            edges = ", ".join(
+                _edges(name, contract.columns[name].kind, own) for name, own in varied.items()
+            )
+            sql = f"select {columns} from {edges} where ({value}) is null order by all limit 1"  # noqa: S608
+            if found := connection.execute(sql).fetchone():
+                pairs = zip(names, found, strict=True)
+                return " and ".join(f"{name} is {_written(each)}" for name, each in pairs)
+    return None
 
 
-def _edges(name: str, promise: Promise) -> str:
+def _varied(ends: Ends) -> Iterator[Ends]:
+    """What is crossed: all ends of all columns or, of many, those of each two beside a last end."""
+    if prod(map(len, ends.values())) <= MOST_ROWS:
+        yield ends
+        return
+    for pair in combinations(ends, 2):
+        yield {name: own if name in pair else own[-1:] for name, own in ends.items()}
+
+
+def _edges(name: str, kind: Kind, ends: Sequence[Any]) -> str:
     """A table of a column's edges, in DuckDB's SQL."""
-    ends = (exp.convert(each).sql(dialect="duckdb") for each in _ends(promise))
-    rows = ", ".join(f"(cast({each} as {TYPES[promise.kind]}))" for each in ends)
+    written = (exp.convert(each).sql(dialect="duckdb") for each in ends)
+    rows = ", ".join(f"(cast({each} as {TYPES[kind]}))" for each in written)
     return f"(values {rows}) as {quoted(f'_{name}', 'duckdb')}({quoted(name, 'duckdb')})"
 
 
@@ -53,9 +71,16 @@ def _ends(promise: Promise) -> Iterator[Any]:
     elif promise.kind in TEXT_KINDS:
         yield from (str(each) for each in promise.one_of or [*promise.codes.values()] or ["a text"])
     else:
-        known = sorted(float(each) for each in promise.one_of or ())
-        low, high = promise.range or ((known[0], known[-1]) if known else ANYTHING)
-        yield from sorted({float(low), float(high), *([0.0] if low <= 0 <= high else [])})
+        yield from _ends_of_number(promise)
+
+
+def _ends_of_number(promise: Promise) -> list[float]:
+    known = sorted(float(each) for each in promise.one_of or () if not isinstance(each, str))
+    low, high = promise.range or ((known[0], known[-1]) if known else ANYTHING)
+    least, most = (-LARGEST_INT, LARGEST_INT) if TYPES[promise.kind] == "int" else (-inf, inf)
+    low = max(low if isfinite(low) else min(ANYTHING[0], high), least)
+    high = min(high if isfinite(high) else max(ANYTHING[1], low), most)
+    return sorted({float(low), float(high), *([0.0] if low <= 0 <= high else [])})
 
 
 def _written(value: Any) -> str:

@@ -25,10 +25,17 @@ from credit_spark.monitoring.drift import (
     worst,
 )
 from credit_spark.monitoring.movement import WHOLE, Models, moved
-from credit_spark.monitoring.vintages import OF_A_VINTAGE, month_of, number_of
+from credit_spark.monitoring.vintages import OF_A_VINTAGE, month_of, newest_mature, number_of
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.measure import Measurements, measured_before, scored_by, version_of
+from credit_spark.pipeline.measure import (
+    Measurements,
+    measured_before,
+    policy_of,
+    scored_by,
+    version_of,
+)
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scale import scale_of
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
@@ -69,11 +76,12 @@ def monitor(
     seen = measured or measured_before(run, document)
     earlier = earlier_batches(run)
     facts, held_out = document.facts, document.held_out
+    months = run.contract.performance_months
     # Only what is fitted on a part of the loans, for a fold, has not been tested.
     assert held_out is not None
-    approved = approval_rate_of(run, document)
+    approved = approval_rate_of(run, document, run.policy if measured else policy_of(run))
     expected = Expected(held_out.auc, facts.good, facts.bad, approved)
-    found = drifts(observed(seen, document, earlier), expected, run.settings.monitor)
+    found = drifts(observed(seen, document, earlier, months), expected, run.settings.monitor)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []
@@ -85,8 +93,8 @@ def monitor(
         raise DriftError(listed(headline, gravest))
 
 
-def approval_rate_of(run: RunContext, document: ModelDocument) -> float | None:
-    """The share of the loans learnt from that today's policy approves; None: no longer known."""
+def approval_rate_of(run: RunContext, document: ModelDocument, policy: Policy) -> float | None:
+    """The share of the loans learnt from that a policy approves; None: no longer known."""
     fitted_as_of = document.facts.as_of
     is_own = fitted_as_of == run.as_of
     tables = run.tables if is_own else run.tables.of_date(fitted_as_of)
@@ -96,10 +104,12 @@ def approval_rate_of(run: RunContext, document: ModelDocument) -> float | None:
         return None
     own = rows.where((F.col("model_version") == document.version) & (F.col("dataset") == "train"))
     cells = by_risk(Cell(*row) for row in own.select(*Cell._fields).collect())
-    return cutoff(cells, run.policy.score.decisions.approve_below).share if cells else None
+    return cutoff(cells, policy.score.decisions.approve_below).share if cells else None
 
 
-def observed(measured: Measurements, document: ModelDocument, earlier: Sequence[Earlier]) -> Seen:
+def observed(
+    measured: Measurements, document: ModelDocument, earlier: Sequence[Earlier], months: int
+) -> Seen:
     """The profile and the figures of the batch date."""
     figures = measured.figures
     return Seen(
@@ -107,22 +117,26 @@ def observed(measured: Measurements, document: ModelDocument, earlier: Sequence[
         figures.get((ALL, "auc"), {}).get("value"),
         figures.get((ALL, "approval_rate"), {}).get("value"),
         [each.accepted for each in earlier],
-        [*fresh(figures, document)],
+        [*fresh(figures, document, months)],
     )
 
 
-def fresh(figures: Figures, document: ModelDocument) -> Iterator[Outcomes]:
-    """Loans to judge by of each of the last months that the model has not learnt from."""
+def fresh(figures: Figures, document: ModelDocument, months: int) -> Iterator[Outcomes]:
+    """Loans to judge by of each of the last months that the model has not learnt from.
+
+    It has learnt from no loan that was younger than `months` then.
+    """
     facts = document.facts
     # Of the month that it ends in, a model may have learnt from a part.
     until = facts.out_of_time_from
-    last = number_of(until) - (until.day == 1) if until else number_of(facts.as_of)
-    months = sorted(
+    end = number_of(newest_mature(facts.as_of, months))
+    last = number_of(until) - (until.day == 1) if until else end
+    judged = sorted(
         segment.removeprefix(OF_A_VINTAGE)
         for segment, metric in figures
         if metric == "mean_pd" and segment.startswith(OF_A_VINTAGE)
     )
-    for month in [each for each in months if each > month_of(last)][-MOST_MONTHS:]:
+    for month in [each for each in judged if each > month_of(last)][-MOST_MONTHS:]:
         of = f"{OF_A_VINTAGE}{month}"
         pd, bad = (figures[of, name] for name in ("mean_pd", "observed_rate"))
         if known := pd["rows"]:

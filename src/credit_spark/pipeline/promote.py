@@ -34,7 +34,7 @@ def rollback(run: RunContext, by: str = "", reason: str = "") -> None:
     """
     decision = _decided(by, reason)
     chosen = run.models.earlier_champion(run.as_of)
-    run.models.promote(chosen, run.as_of, decision)
+    run.models.promote(chosen, run.as_of, decision, is_rollback=True)
     run.ledger.facts["model_version"] = chosen
     run.ledger.note("promote", {"model_version": chosen, "overruled": []})
 

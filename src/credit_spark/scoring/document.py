@@ -106,7 +106,9 @@ class Category(Part):
         """The place of the bin that reasons hold a loan against, and its term."""
         if against == "mean":
             return self.home, 0.0
-        found = min(self.levels, key=lambda each: each.slope, default=None)
+        # What is missing or special lies on no side of any value.
+        placed = [each for each in self.levels if each.place is not None]
+        found = min(placed or self.levels, key=lambda each: each.slope, default=None)
         return (found.place, self.unseen + found.slope) if found else (None, self.unseen)
 
 
@@ -265,7 +267,7 @@ class ModelDocument(Part):
             InputError: another version of credit-spark wrote it.
         """
         given = json.loads(text)
-        if given["format"] == WITH_POLICY:
+        if given["format"] == WITH_POLICY and not any(map(_is_binned, given["features"])):
             version = hashlib.sha256(text.encode()).hexdigest()[:12]
             return cls.model_validate({**_without_policy(given), "known_as": version})
         if given["format"] != FORMAT:
@@ -281,6 +283,11 @@ class ModelDocument(Part):
         return self.model_dump_json()
 
 
+def _is_binned(term: Mapping[str, Any]) -> bool:
+    """Whether a term of the format before is of bins, which had no place beside one another."""
+    return term["kind"] == "category" and f"'{MISSING}'" in term["sql"]
+
+
 def _without_policy(given: Mapping[str, Any]) -> dict[str, Any]:
     """A document of the format before: its policy is the contract's now, its inputs are unknown."""
     kept = {name: value for name, value in given.items() if name not in ("score", "refusals")}
@@ -291,7 +298,7 @@ def _without_policy(given: Mapping[str, Any]) -> dict[str, Any]:
 def _without_reason(term: Mapping[str, Any]) -> dict[str, Any]:
     """A term of the format before, whose level of absent texts was named MISSING."""
     kept = {name: value for name, value in term.items() if name != "reason"}
-    if term["kind"] == "category" and f"'{MISSING}'" not in term["sql"]:
+    if term["kind"] == "category":
         named = {MISSING: ABSENT}
         kept["levels"] = [
             {**each, "text": named.get(each["text"], each["text"])} for each in term["levels"]

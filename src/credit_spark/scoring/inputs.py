@@ -5,13 +5,16 @@ since is refused, and not scored with other inputs.
 """
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from credit_spark.config.expressions import expression
-from credit_spark.config.models import Contract, Part, Promise
+from credit_spark.config.models import Contract, Layout, Part, Promise, Unit
 
 # What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
-MEANING = {"kind", "range", "one_of", "codes", "unknown_codes", "outside"}
+MEANING = {"kind", "range", "one_of", "missing", "codes", "unknown_codes", "outside"}
+# What files have where their layout gives no unit.
+USUAL: Mapping[str, Unit] = {"rate": "fraction", "money": "yearly"}
 
 
 class Inputs(Part):
@@ -33,7 +36,7 @@ def inputs_of(contract: Contract) -> Inputs:
         features={name: each.sql for name, each in compiled.items()},
         columns={name: _meaning(contract.columns[name]) for name in read},
         units={
-            name: {layout: each.units.get(name, "") for layout, each in layouts.items()}
+            name: {layout: _unit(contract, name, each) for layout, each in layouts.items()}
             for name in read
         },
     )
@@ -75,4 +78,12 @@ def _changed(path: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iter
 
 
 def _meaning(promise: Promise) -> dict[str, Any]:
-    return dict(promise.model_dump(mode="json", include=MEANING))
+    found = promise.model_dump(mode="json", include=MEANING)
+    if promise.range:
+        # JSON has no infinity.
+        found["range"] = [each if isfinite(each) else str(each) for each in promise.range]
+    return {**found, "missing": sorted(promise.missing)}
+
+
+def _unit(contract: Contract, name: str, layout: Layout) -> str:
+    return str(layout.units.get(name) or USUAL.get(contract.columns[name].kind) or "")

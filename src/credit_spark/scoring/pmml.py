@@ -8,9 +8,11 @@ A feature is two fields: `value(<feature>)`, which the contract defines, and `te
 it adds to the log-odds of bad. A regression adds up the terms.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element, fromstring, indent, tostring
 
+from credit_spark.config.errors import InputError
 from credit_spark.config.models import Kind, ScorePlan
 from credit_spark.config.pmml import (
     apply,
@@ -43,6 +45,8 @@ FIELDS = {
     "int": NUMBER,
     "double": NUMBER,
 }
+# What XML 1.0 has no way to write, and a carriage return, which readers take for a new line.
+NO_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 # No column has such a name.
 TOTAL, IS_REFUSED = "total()", "is_refused()"
 Term = Number | Category
@@ -66,6 +70,12 @@ def pmml(document: ModelDocument, policy: Policy, kinds: Mapping[str, Kind]) -> 
 
 
 def _indented(root: Element) -> str:
+    texts = (text for each in root.iter() for text in (each.text or "", *each.attrib.values()))
+    if any(map(NO_XML.search, texts)):
+        raise InputError(
+            "a text of the model or of its policy has a control character, which PMML cannot hold; "
+            "export another dialect"
+        )
     # An element may stand in two places of what was made, and be indented in one.
     copy = fromstring(tostring(root))  # noqa: S314
     copy.set("xmlns", NAMESPACE)

@@ -94,15 +94,17 @@ def at_bound(document: ModelDocument, contract: Contract) -> Iterator[str]:
     """Remarks on features that have no weight because the data contradicts `expect`."""
     for each in document.features:
         expected = contract.features[each.name].expect
-        if expected and _is_flat(each):
+        if expected and (why := _why_flat(each)):
             yield (
-                f"{each.name}: the data contradicts expect: {expected}, so it has no weight and "
-                "gives no reason"
+                f"{each.name}: {why} expect: {expected}, so it has no weight and gives no reason"
             )
 
 
-def _is_flat(term: Number | Category) -> bool:
-    """Whether a feature that varies adds the same whatever its value."""
+def _why_flat(term: Number | Category) -> str:
+    """Why a feature that varies adds the same whatever its value; empty: it does not."""
     if isinstance(term, Number):
-        return term.deviation > 0 and term.slope == 0
-    return len({level.slope for level in term.levels if level.place is not None}) == 1
+        return "the data contradicts" if term.deviation > 0 and term.slope == 0 else ""
+    slopes = [level.slope for level in term.levels if level.place is not None]
+    if len(slopes) == 1:
+        return "no two bins differ in risk as by"
+    return "the data contradicts" if slopes and len({*slopes}) == 1 else ""

@@ -86,7 +86,9 @@ def record_sql(
     `v_<feature>` and its term of the log-odds as `f_<feature>`. A value that is a number is null
     where it is null or not finite; one that is a text is ABSENT where it is null.
     """
-    statement = _Statement(document, kinds, dialect, policy=policy)
+    # It has no expected loss: the row need not have the exposure.
+    without_loss = policy.model_copy(update={"loss": None})
+    statement = _Statement(document, kinds, dialect, policy=without_loss)
     terms, values = statement.features, [f"v_{each.name}" for each in document.features]
     valued = [f"{term} as {value}" for term, value in zip(terms, values, strict=True)]
     steps = {

@@ -54,7 +54,10 @@ class Answers:
             "model_version": self._reader.model_of(as_of).version,
             "loans": sum(decisions.values()),
             "decisions": {name: decisions.get(name, 0) for name in DECISIONS},
-            "bands": {name: bands.get(name, 0) for name in self._contract.score.bands},
+            "bands": {
+                name: bands.get(name, 0)
+                for name in self._reader.policy_of(as_of, self._contract).score.bands
+            },
             "metrics": {name: figures.get(name) for name in HEADLINES},
         }
 

@@ -66,6 +66,7 @@ class Promotion(NamedTuple):
     reason: str
     at: str
     overruled: list[str]
+    is_rollback: bool = False
 
 
 class Models:
@@ -104,7 +105,7 @@ class Models:
             row
             for row in known.values()
             if row["fitted_as_of"] >= known[champion]["fitted_as_of"]
-            and all(since > as_of for since in row["champion_from"])
+            and all(since > str(as_of) for since in _promoted_from(row))
         ]
         newest = max((row["fitted_as_of"] for row in waiting), default=None)
         fits = [row for row in waiting if row["fitted_as_of"] == newest]
@@ -164,7 +165,13 @@ class Models:
         }
 
     def promote(
-        self, version: str, as_of: date, decision: Decision, overruled: Collection[str] = ()
+        self,
+        version: str,
+        as_of: date,
+        decision: Decision,
+        overruled: Collection[str] = (),
+        *,
+        is_rollback: bool = False,
     ) -> None:
         """Make a model the champion from a batch date on.
 
@@ -183,7 +190,7 @@ class Models:
         if champion and champion.version == version:
             return
         self._tables.with_publish(self._publish)
-        made = Promotion(str(as_of), *decision, str(datetime.now(UTC)), [*overruled])
+        made = Promotion(str(as_of), *decision, str(datetime.now(UTC)), [*overruled], is_rollback)
         self._promotions.append(partial(_promoted, version, as_of, made))
         self.champion.cache_clear()
 
@@ -193,11 +200,30 @@ class Models:
         Raises:
             InputError: there was none.
         """
-        since = sorted(self._champions(as_of))
-        earlier = [version for _, version in since if version != since[-1][1]]
-        if not earlier:
+        champions: list[str] = []
+        for version, is_rollback in self._history(as_of):
+            if is_rollback and version in champions:
+                champions = champions[: champions.index(version)]
+            champions = [*(each for each in champions if each != version), version]
+        if len(champions) < 2:
             raise InputError(f"there was no other champion before that of {as_of}")
-        return earlier[-1]
+        return champions[-2]
+
+    def _history(self, as_of: date) -> list[tuple[str, bool]]:
+        """Who became champion on or before a batch date, in order, and whether by a rollback.
+
+        Promotions of earlier versions of credit-spark are known by their date alone.
+        """
+        found = []
+        for row in self._facts():
+            kept = [Promotion(**each) for each in json.loads(row["promotions"] or "[]")]
+            found += [
+                (each.champion_from, each.at, row["model_version"], each.is_rollback)
+                for each in kept
+            ]
+            dates = {*map(str, row["champion_from"])} - {each.champion_from for each in kept}
+            found += [(since, "", row["model_version"], False) for since in dates]
+        return [each[2:] for each in sorted(found) if each[0] <= str(as_of)]
 
     def _champions(self, as_of: date) -> list[tuple[date, str]]:
         """Every promotion on or before a batch date: since when, and which model."""
@@ -261,9 +287,16 @@ def _promoted(
         if row["model_version"] == version:
             dates.add(as_of)
             own = _with_promotion(row, promotion)
-        status = "champion" if latest in dates else "retired" if dates else "challenger"
+        was_champion = bool(dates or json.loads(row["promotions"] or "[]"))
+        status = "champion" if latest in dates else "retired" if was_champion else "challenger"
         changed.append({**row, **own, "champion_from": sorted(dates), "status": status})
     return changed
+
+
+def _promoted_from(row: ModelRow) -> set[str]:
+    """The batch dates that a model was ever promoted from, also where another followed it there."""
+    kept = json.loads(row["promotions"] or "[]")
+    return {*map(str, row["champion_from"]), *(each["champion_from"] for each in kept)}
 
 
 def _with_promotion(row: ModelRow, promotion: Promotion) -> ModelRow:

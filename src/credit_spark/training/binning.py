@@ -26,7 +26,7 @@ from credit_spark.features.columns import ABSENT, LARGEST, Definition, column_of
 from credit_spark.monitoring.watching import bucketed
 from credit_spark.scoring.document import Category, Level
 from credit_spark.training.imbalance import Classes
-from credit_spark.training.regression import Design, Equation, assembled, sql_columns
+from credit_spark.training.regression import SIGNS, Design, Equation, assembled, sql_columns
 from credit_spark.training.training_rows import Edges, TrainingRows
 
 Item = TypeVar("Item")
@@ -168,10 +168,7 @@ def merged_numbers(
     """
     found = defaultdict(lambda: Classes(0, 0), counts)
     pre_bins = [found[str(place)] for place in range(len(edges) + 1)]
-    if plan.breaks and not plan.expect:
-        begins = list(range(1, len(pre_bins)))
-    else:
-        begins = cuts(pre_bins, TRENDS[plan.expect], is_stated=bool(plan.breaks))
+    begins = stated_cuts(pre_bins, plan) if plan.breaks else cuts(pre_bins, TRENDS[plan.expect])
     splits = [edges[begin - 1] for begin in begins]
     special = {each: found[repr(each)] for each in plan.special}
     return bins_of_number(splits, _merged(pre_bins, begins), found[ABSENT], special)
@@ -180,9 +177,12 @@ def merged_numbers(
 def merged_texts(counts: Mapping[str, Classes]) -> list[Bin]:
     """A text's bins, the least risk first; of very many texts, rare ones are merged beforehand.
 
-    The absent text is in a bin of its own.
+    The absent text is in a bin of its own, also where no training row has it.
     """
     known = counts.keys() - {ABSENT}
+    absent = counts.get(ABSENT, Classes(0, 0))
+    if not known:
+        return bins_of_text([[ABSENT]], [absent])
     texts = sorted(known, key=lambda text: (counts[text].log_odds, text))
     loans = [counts[text] for text in texts]
     groups = _split(texts, _even(loans))
@@ -190,9 +190,7 @@ def merged_texts(counts: Mapping[str, Classes]) -> list[Bin]:
     begins = cuts(pre_bins)
     together = [[text for group in own for text in group] for own in _split(groups, begins)]
     merged = _merged(pre_bins, begins)
-    if ABSENT in counts:
-        together, merged = [[ABSENT], *together], [counts[ABSENT], *merged]
-    return bins_of_text(together, merged)
+    return bins_of_text([[ABSENT], *together], [absent, *merged])
 
 
 def _even(loans: Sequence[Classes]) -> list[int]:
@@ -213,13 +211,30 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def cuts(
-    pre_bins: Sequence[Classes], trend: str = TRENDS[None], *, is_stated: bool = False
-) -> list[int]:
+def stated_cuts(stated: Sequence[Classes], plan: Feature) -> list[int]:
+    """Where bins begin that a contract states, but the first.
+
+    With `expect`, adjacent ones are merged until their risk goes as it says; so is an empty one.
+    """
+    if not plan.expect:
+        return list(range(1, len(stated)))
+    sign = SIGNS[plan.expect]
+    pools: list[tuple[int, Classes]] = []
+    for own in enumerate(stated):
+        pools.append(own)
+        while len(pools) > 1:
+            (begin, before), (_, last) = pools[-2:]
+            is_apart = before.rows and last.rows
+            if is_apart and sign * (last.log_odds - before.log_odds) >= 0:
+                break
+            pools[-2:] = [(begin, Classes(before.good + last.good, before.bad + last.bad))]
+    return [begin for begin, _ in pools[1:]]
+
+
+def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     """Where merged bins begin, but for the first: their risk follows the trend.
 
-    Nothing where no two of the pre-bins, in their order, can be told apart. Pre-bins that a
-    contract states may be many, and small.
+    Nothing where no two of the pre-bins, in their order, can be told apart.
     """
     loans = np.array(pre_bins, np.int64).reshape(-1, 2)
     if len(loans) < 2 or not loans.sum(axis=0).all():
@@ -227,8 +242,8 @@ def cuts(
     binning = optbinning().OptimalBinning(
         user_splits=np.arange(1, len(loans)) - 0.5,
         monotonic_trend=trend,
-        max_n_bins=len(loans) if is_stated else MOST_BINS,
-        min_bin_size=None if is_stated else SMALLEST_BIN,
+        max_n_bins=MOST_BINS,
+        min_bin_size=SMALLEST_BIN,
     )
     is_bad, places = np.nonzero(loans.T)
     binning.fit(places.astype(float), is_bad, sample_weight=loans[places, is_bad])

@@ -1,0 +1,61 @@
+"""Which changes of a contract give a model other inputs."""
+
+from pathlib import Path
+
+import pytest
+
+from credit_spark.config.loading import load_contract
+from credit_spark.scoring.inputs import Inputs, differences, inputs_of
+
+SMALL = Path(__file__).parents[1] / "small_lender.yml"
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """The small contract after some of its text was changed."""
+
+    def made(*changes: tuple[str, str]):
+        text = SMALL.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "small_lender.yml"
+        path.write_text(text, encoding="utf-8")
+        return load_contract(path)
+
+    return made
+
+
+def stored(contract) -> Inputs:
+    """The inputs as a document keeps them."""
+    return Inputs.model_validate_json(inputs_of(contract).model_dump_json())
+
+
+@pytest.mark.parametrize(
+    ("change", "paths"),
+    [
+        (("kind: rate, known", 'kind: rate, missing: ["0"], known'), ["columns.rate.missing"]),
+        (("range: [0, 100000]", "range: [0, 200000]"), ["columns.amount.range"]),
+        (("one_of: [OWN, RENT]", "one_of: [OWN, RENT, NONE]"), ["columns.owned.one_of"]),
+        (("amount / income", "amount"), ["features.amount_to_income"]),
+        (
+            ("units: {rate: percent}", "units: {rate: fraction}"),
+            ["source.layouts.plain.units.rate"],
+        ),
+        (("title: A small", "title: Another small"), []),
+        (("units: {rate: percent}", "units: {rate: percent, amount: yearly}"), []),
+        (("[OWN, RENT]", "[RENT, OWN]"), ["columns.owned.one_of"]),
+    ],
+)
+def test_what_changes_the_inputs_is_named_by_its_path(changed, change, paths) -> None:
+    fitted = stored(changed())
+
+    told = differences(fitted, changed(change))
+    assert [each.split(":")[0] for each in told] == paths
+
+
+@pytest.mark.parametrize("bound", ["[0, .inf]", "[-.inf, .inf]", "[0, 100000]"])
+def test_a_contract_that_has_not_changed_fits(changed, bound) -> None:
+    contract = changed(("range: [0, 100000]", f"range: {bound}"))
+
+    assert differences(stored(contract), contract) == []
