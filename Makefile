@@ -6,7 +6,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup comet nightly check test bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
+.PHONY: help setup comet nightly check test test-unit test-all house bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -32,6 +32,9 @@ check: setup  ## ruff, its formatter, mypy and the direction of imports
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+test-unit: check  ## the tests that need no JVM
+	@$(BIN)/python -m pytest -q src tests/unit -m "not spark and not release"
 
 test: check  ## the tests of each change, on a real Spark and Delta, a real browser and PostgreSQL
 	@setup/test_tools.sh
@@ -77,14 +80,15 @@ bench-check: ROWS = 200000
 bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)
 	@BASE=$(BASE) $(BIN)/python benchmarks/check.py $(ROWS)
 
-docs: setup  ## what the documents say of the code, and their example, from a sample night
-	@rm -rf .docs && $(BIN)/credit-spark sample --rows 4000 --as-of $(AS_OF) --out .docs/landing
+docs: setup  ## what the documents say of the code, and their examples, from a run on sample loans
+	@rm -rf .docs && $(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF) --out .docs/landing
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF) \
-		--landing .docs/landing --warehouse .docs/warehouse 2>/dev/null
-	@$(BIN)/python scripts/write_docs.py .docs/landing .docs/warehouse
+		--landing .docs/landing --warehouse .docs/warehouse 2>/dev/null >.docs/nightly.txt
+	@COLUMNS=100 $(BIN)/credit-spark explain 1000002 --portfolio lending_club --warehouse .docs/warehouse >.docs/explain.txt
+	@$(BIN)/python scripts/write_docs.py .docs/landing .docs/warehouse .docs
 	@rm -rf .docs
 
-parity: setup  ## every engine's scores beside a night's on the real files, into README.md
+parity: setup  ## every engine's scores beside a night's on the real files, into docs/engines.md
 	@WRITE=parity $(BIN)/python -m pytest -q tests/e2e/test_parity.py
 
 reasons: setup  ## how many reasons of the real books are false, into docs/models.md
@@ -104,6 +108,9 @@ months: setup  ## LendingClub's book month by month as nights, into docs/monitor
 
 monitoring: setup  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
 	@PYTHONPATH=scripts $(BIN)/python scripts/simulate.py $(or $(SEEDS),5) docs/monitoring.md
+
+house: setup  ## modules, lines, longest functions, names that two classes have (TESTS=FILE: slowest tests of a junit file)
+	@$(BIN)/python scripts/house.py $(TESTS)
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools

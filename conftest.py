@@ -46,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--comet", action="store_true", help="Run on DataFusion Comet (make comet).")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a session, so that `make test-unit` can leave it out."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker("spark")
+
+
 def _comet() -> dict[str, str]:
     """What conf/comet.yml adds, with its JAR's whole path."""
     settings = resolve(PROJECT / "conf/base.yml", PROJECT / "conf/comet.yml", {})

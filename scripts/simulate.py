@@ -25,7 +25,15 @@ from credit_spark.config.settings import resolve
 from credit_spark.evaluation.cells import Cell, collected, counted
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.metrics import auc
-from credit_spark.monitoring.drift import Bin, Drift, Expected, Seen, by_subject, drifts, worst
+from credit_spark.monitoring.drift import (
+    ComparedBin,
+    Drift,
+    Expected,
+    Seen,
+    by_subject,
+    drifts,
+    worst,
+)
 from credit_spark.monitoring.watching import (
     named_bins,
     profiled,
@@ -236,7 +244,7 @@ def judged(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[
     """A night's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
     cells: Sequence[Cell] = collected(counted(scored))
     bins = by_subject(
-        Bin.of(each) for each in named_bins(model, (), profiled(scored, model.watched))
+        ComparedBin.of(each) for each in named_bins(model, (), profiled(scored, model.watched))
     )
     seen = Seen(bins, auc(cells), cutoff(cells, PLAN.decisions.approve_below).share)
     return drifts(seen, expected, SETTINGS.monitor)

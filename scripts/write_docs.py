@@ -1,8 +1,8 @@
 """Write what the code knows into the documents: `make docs`.
 
 Between `<!-- begin NAME -->` and `<!-- end NAME -->` of README.md and docs/*.md stands what this
-script says; a test holds the documents against it. The example is taken from a night of sample
-loans, whose landing folder and warehouse are given.
+script says; a test holds the documents against it. Examples are taken from a run on sample loans:
+its landing folder, its warehouse, and a folder with what its commands printed are given.
 """
 
 import csv
@@ -14,13 +14,14 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
+from credit_spark.cli.commands import LOOKUPS, STEPS, cli
 from credit_spark.config.loading import load_contract
 from credit_spark.config.tables import AS_OF, RUN_ID, Table, tables
 from credit_spark.evaluation.classification import FIGURES
 from credit_spark.evaluation.metrics import METRICS
 
 PROJECT = Path(__file__).parents[1]
-DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs/tables.md")
+DOCUMENTS = (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
 SHOWN = ("pd", "points", "band", "decision", "reason_1", "reason_2", "reason_3", "reason_4")
 BY_HAND = {
     "accuracy": "Share of loans that were called what they turned out.",
@@ -90,6 +91,22 @@ def metrics() -> str:
     return "\n".join(["| metric | is |", "|---|---|", *lines])
 
 
+def commands() -> str:
+    """A line a command: its name, and the first sentence of its help."""
+    lines = []
+    for name, command in sorted(cli.commands.items()):
+        kind = "step" if name in STEPS else "without Spark" if command in LOOKUPS else ""
+        sentence = (command.help or "").split("\n\n")[0].replace("\n", " ").strip()
+        lines.append(f"| `{name}` | {kind} | {sentence} |")
+    return "\n".join(["| command | | what it does |", "|---|---|---|", *lines])
+
+
+def printed(path: Path) -> str:
+    """What a command printed, without the folders that it ran in."""
+    text = path.read_text(encoding="utf-8").replace(f"{PROJECT}/", "").replace(".docs/", "")
+    return f"```\n{text.rstrip()}\n```"
+
+
 def definition(function: Callable[..., object]) -> str:
     """The first paragraph of a docstring, on one line."""
     return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
@@ -123,6 +140,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "tables in short": tables_in_short,
     "tables in full": tables_in_full,
     "metrics": metrics,
+    "commands": commands,
 }
 
 
@@ -139,10 +157,11 @@ def refilled(path: Path, name: str, text: str) -> None:
     path.write_text(filled(old, name, text), encoding="utf-8")
 
 
-def main(landing: str, warehouse: str) -> None:
+def main(landing: str, warehouse: str, said: str) -> None:
     """Fill every mark of every document."""
     texts = {name: write() for name, write in GENERATED.items()}
     texts["example"] = example(Path(landing), Path(warehouse))
+    texts |= {name: printed(Path(said) / f"{name}.txt") for name in ("nightly", "explain")}
     for path in DOCUMENTS:
         document = path.read_text(encoding="utf-8")
         for name, text in texts.items():

@@ -16,7 +16,7 @@ from credit_spark.config.settings import resolve
 from credit_spark.pipeline.context import RunContext, RunSummary
 from credit_spark.quality.suites import Suites
 from credit_spark.storage.logs import Log
-from credit_spark.storage.models import Models
+from credit_spark.storage.models import ModelRegistry
 from credit_spark.storage.paths import url_of
 from credit_spark.storage.tables import Tables
 
@@ -105,7 +105,7 @@ def night_of(
         settings=resolve(PROJECT / "conf/base.yml", None, {}),
         landing=url_of(str(place)),
         tables=tables,
-        models=Models(tables),
+        models=ModelRegistry(tables),
         suites=Suites(PROJECT / "expectations" / contract.portfolio),
         log=Log(folder / "logs", "run"),
         ledger=RunSummary(),

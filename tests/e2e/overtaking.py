@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from credit_spark.config.errors import TryAgainError
-from credit_spark.config.tables import Field, Table
+from credit_spark.config.tables import ColumnSpec, Table
 from credit_spark.storage.runs import claim, finish
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
@@ -17,7 +17,7 @@ from credit_spark.storage.tables import Tables
 OPTIONS = {"spark.master": "local[1]", "spark.ui.enabled": "false", "spark.driver.memory": "1g"}
 LONGEST_WAIT = 120  # seconds
 TABLES = [
-    Table(name, "a loan", {"loan_id": Field("string", "id")}, ("loan_id",))
+    Table(name, "a loan", {"loan_id": ColumnSpec("string", "id")}, ("loan_id",))
     for name in ("first", "second", "third")
 ]
 

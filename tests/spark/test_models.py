@@ -8,7 +8,7 @@ import pytest
 from credit_spark.config.errors import InputError
 from credit_spark.config.tables import MODELS
 from credit_spark.scoring.document import Facts, ModelDocument
-from credit_spark.storage.models import FACTS, Decision, Gate, Models
+from credit_spark.storage.models import FACTS, Decision, Gate, ModelRegistry
 from credit_spark.storage.tables import Tables
 
 DECISION = Decision("a head of risk", "it is better")
@@ -29,20 +29,20 @@ FIRST, SECOND = fit(1, 0.1), fit(5, 0.2)
 
 
 @pytest.fixture
-def models(spark, tmp_path) -> Models:
-    models = Models(Tables(spark, str(tmp_path), date(2026, 3, 1), "run"))
+def models(spark, tmp_path) -> ModelRegistry:
+    models = ModelRegistry(Tables(spark, str(tmp_path), date(2026, 3, 1), "run"))
     for each in (FIRST, SECOND):
         models.save(each, [Gate("auc", 0.5, 1, 0.7)])
     models._tables.publish()
     return models
 
 
-def champion(models: Models, day: int) -> str | None:
+def champion(models: ModelRegistry, day: int) -> str | None:
     found = models.champion(date(2026, 3, day))
     return found.version if found else None
 
 
-def status(models: Models) -> dict:
+def status(models: ModelRegistry) -> dict:
     models._tables.publish()
     return {each["model_version"]: each["status"] for each in models._tables.rows(MODELS, FACTS)}
 
@@ -107,7 +107,9 @@ def test_a_missing_challenger_and_a_missing_model_are_errors(models) -> None:
 
 
 def test_no_model_is_seen_before_the_run_is_published(models) -> None:
-    run = Models(Tables(models._tables.spark, models._tables.folder, date(2026, 3, 9), "other"))
+    run = ModelRegistry(
+        Tables(models._tables.spark, models._tables.folder, date(2026, 3, 9), "other")
+    )
     sound, unsound = fit(9, 0.3), fit(9, 0.4)
     run.save(sound, [Gate("auc", 0.5, 1, 0.7)])
     run.save(unsound, [Gate("auc", 0.5, 1, 0.4)])

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from credit_spark.config.models import ScorePlan
-from credit_spark.monitoring.movement import Models, moved
+from credit_spark.monitoring.movement import ModelPair, moved
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
 from credit_spark.scoring.frames import terms_of
 from credit_spark.scoring.scale import scale_of
@@ -46,7 +46,9 @@ def now(spark):
 
 @pytest.fixture(scope="module")
 def found(then, now) -> dict:
-    return {each.part: each for each in moved(then, now, Models(OLD, NEW, KINDS, SCALE), [SEGMENT])}
+    return {
+        each.part: each for each in moved(then, now, ModelPair(OLD, NEW, KINDS, SCALE), [SEGMENT])
+    }
 
 
 def points(loans, document: ModelDocument) -> float:
@@ -73,8 +75,8 @@ def test_the_parts_add_up_to_the_change_of_the_points(found, then, now) -> None:
 
 
 def test_a_new_model_on_the_same_data_moves_by_the_model_alone(now) -> None:
-    by_model = moved(now, now, Models(OLD, NEW, KINDS, SCALE), [])
-    by_nothing = moved(now, now, Models(OLD, OLD, KINDS, SCALE), [])
+    by_model = moved(now, now, ModelPair(OLD, NEW, KINDS, SCALE), [])
+    by_nothing = moved(now, now, ModelPair(OLD, OLD, KINDS, SCALE), [])
 
     assert all(each.inputs == 0 for each in by_model)
     assert any(each.model for each in by_model)
@@ -90,5 +92,6 @@ def test_a_feature_that_only_one_model_has_is_the_models_doing(found) -> None:
 
 def test_where_no_loan_is_in_both_nothing_has_moved(then, now) -> None:
     assert (
-        moved(then, now.where("loan_id = 'new'"), Models(OLD, NEW, KINDS, SCALE), [SEGMENT]) == []
+        moved(then, now.where("loan_id = 'new'"), ModelPair(OLD, NEW, KINDS, SCALE), [SEGMENT])
+        == []
     )

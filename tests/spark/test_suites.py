@@ -11,7 +11,7 @@ from credit_spark.config.tables import loans
 from credit_spark.pipeline.context import RunSummary
 from credit_spark.pipeline.data_docs import build_site
 from credit_spark.pipeline.validate import seen_by_suites, validate_table
-from credit_spark.quality.suites import Outcome, Suites
+from credit_spark.quality.suites import SuiteResult, Suites
 from credit_spark.storage.tables import Tables
 
 DDL = "loan_id string, amount double, is_bad double"
@@ -59,7 +59,7 @@ def test_outcomes_are_figures_in_the_order_of_the_suite(spark, suites) -> None:
     assert [each.columns for each in found][3:] == ["loan_id", "amount", None]
 
 
-def facts(outcome: Outcome) -> tuple:
+def facts(outcome: SuiteResult) -> tuple:
     return (outcome.expectation, outcome.kwargs, outcome.success, outcome.observed, outcome.rows,
             outcome.unexpected, outcome.error)  # fmt: skip
 

@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError, TryAgainError
-from credit_spark.config.tables import RUNS, Field, Table
+from credit_spark.config.tables import RUNS, ColumnSpec, Table
 from credit_spark.storage.commits import ConstraintError
 from credit_spark.storage.runs import claim, finish
 from credit_spark.storage.tables import Tables
@@ -17,11 +17,16 @@ from tests.frames import rows
 SHARES = Table(
     name="shares",
     grain="a loan",
-    columns={"loan_id": Field("string", "the lender's id"), "pd": Field("double", "a share")},
+    columns={
+        "loan_id": ColumnSpec("string", "the lender's id"),
+        "pd": ColumnSpec("double", "a share"),
+    },
     keys=("loan_id",),
     checks={"pd_is_a_share": "pd between 0 and 1"},
 )
-NOTES = Table("notes", "a note", {"text": Field("string", "words")}, ("text",), is_nightly=False)
+NOTES = Table(
+    "notes", "a note", {"text": ColumnSpec("string", "words")}, ("text",), is_nightly=False
+)
 DAY = date(2026, 3, 2)
 
 
@@ -200,7 +205,7 @@ def test_a_table_grows_with_its_declaration(tables_of) -> None:
     grown = Table(
         "shares",
         "a loan",
-        {"loan_id": SHARES.columns["loan_id"], "points": Field("int", "the bank's points")},
+        {"loan_id": SHARES.columns["loan_id"], "points": ColumnSpec("int", "the bank's points")},
         ("loan_id",),
         {"points_are_positive": "points is null or points > 0"},
     )
@@ -220,11 +225,15 @@ def test_a_table_grows_with_its_declaration(tables_of) -> None:
 
 def test_a_changed_meaning_is_refused(tables_of) -> None:
     run = tables_of("1")
-    rate = {**SHARES.columns, "rate": Field("double", "a rate", "rate"), "day": Field("date", "x")}
+    rate = {
+        **SHARES.columns,
+        "rate": ColumnSpec("double", "a rate", "rate"),
+        "day": ColumnSpec("date", "x"),
+    }
     run.create(Table("shares", "a loan", rate, ("loan_id",)))
     money = {
-        **SHARES.columns, "rate": Field("double", "money", "money"), "day": Field("string", "x"),
-        "new": Field("int", "x"),
+        **SHARES.columns, "rate": ColumnSpec("double", "money", "money"), "day": ColumnSpec("string", "x"),
+        "new": ColumnSpec("int", "x"),
     }  # fmt: skip
 
     with pytest.raises(InputError) as error:

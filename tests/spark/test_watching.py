@@ -9,7 +9,7 @@ import pytest
 
 from credit_spark.config.settings import resolve
 from credit_spark.evaluation.cells import Cell, collected, counted
-from credit_spark.monitoring.drift import Bin, Expected, Seen, by_subject, drifts, psi
+from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts, psi
 from credit_spark.monitoring.watching import (
     MOST_LEVELS,
     binned,
@@ -121,7 +121,7 @@ def test_a_text_that_reads_missing_is_not_taken_for_a_missing_one(spark) -> None
     (found,) = with_bins([home], before)
     model = document(*with_counts([found], profiled(before, [found])))
 
-    bins = by_subject(map(Bin.of, named_bins(model, [], profiled(after, model.watched))))
+    bins = by_subject(map(ComparedBin.of, named_bins(model, [], profiled(after, model.watched))))
     seen, expected = Seen(bins, None, None), Expected(None, 900, 100, None)
     bounds = resolve(PROJECT / "conf/base.yml", None, {}).monitor
     figures = {each.measure: each for each in drifts(seen, expected, bounds)}
@@ -204,7 +204,7 @@ def test_a_profile_becomes_rows_by_subject(loans, watched) -> None:
     model = document(*with_counts(watched, profiled(loans, watched)))
 
     rows = [*named_bins(model, [(1, 0)], profiled(loans, watched, [(1, 0)]))]
-    found = by_subject(Bin.of(row) for row in rows)
+    found = by_subject(ComparedBin.of(row) for row in rows)
 
     assert [*found] == [("feature", "amount"), ("pair", "home | amount"), ("segment", "home")]
     for bins in found.values():

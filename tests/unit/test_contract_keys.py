@@ -24,7 +24,7 @@ from credit_spark.evaluation.figures import Figure
 from credit_spark.features.columns import ABSENT, definitions
 from credit_spark.ingest.layouts import LayoutError, key_of, shape_of
 from credit_spark.ingest.lines import grammar_of
-from credit_spark.monitoring.drift import Bin, Expected, Seen, by_subject, drifts
+from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts
 from credit_spark.monitoring.watching import pairs, watched_of
 from credit_spark.pipeline.book import accepted_leaks, indicated, partitions_of
 from credit_spark.pipeline.monitor import earlier_batches
@@ -206,9 +206,9 @@ def bins(contract: Contract) -> Any:
 
 def drifted(settings: Settings) -> list[str]:
     """The status of each figure of a night that has changed a little in everything."""
-    score = [Bin("score", "the score", nth, str(nth), 4500, own, 0, 1000.0, 1000.0, held, held // 10)
+    score = [ComparedBin("score", "the score", nth, str(nth), 4500, own, 0, 1000.0, 1000.0, held, held // 10)
              for nth, (own, held) in enumerate([(600, 5000), (620, 5000)])]  # fmt: skip
-    income = [Bin("feature", "income", nth, label, 0, 0, own, 1.0, 0.0, held, held // 10)
+    income = [ComparedBin("feature", "income", nth, label, 0, 0, own, 1.0, 0.0, held, held // 10)
               for nth, (label, own, held) in enumerate([("low", 3000, 5000), ("high", 6500, 5000), ("(missing)", 720, 200)])]  # fmt: skip
     seen = Seen(by_subject([*score, *income]), 0.65, 0.5, [5000, 5100, 4900, 5050, 4950])
     found = drifts(
@@ -298,10 +298,10 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "Promise.pivot": Shown("tests/spark/test_ingest_parsers.py::test_text_is_read_or_turns_null"),
     "Promise.outside": Shown("tests/spark/test_ingest.py::test_values_outside_are_clipped_or_nulled_and_counted"),
     "RowRule.sql": Shown("tests/spark/test_ingest.py::test_an_unsound_row_lists_every_failed_rule"),
-    "Outcome.column": refused("there is no column 'stat'", ("outcome: {from: status", "outcome: {from: stat")),
-    "Outcome.good": refused("stands in good and open", ("good: [paid]", "good: [paid, running]")),
-    "Outcome.bad": refused("stands in bad and open", ("bad: [lost]", "bad: [lost, running]")),
-    "Outcome.open": refused("stands in bad and open", ("open: [running]", "open: [running, lost]")),
+    "OutcomePlan.column": refused("there is no column 'stat'", ("outcome: {from: status", "outcome: {from: stat")),
+    "OutcomePlan.good": refused("stands in good and open", ("good: [paid]", "good: [paid, running]")),
+    "OutcomePlan.bad": refused("stands in bad and open", ("bad: [lost]", "bad: [lost, running]")),
+    "OutcomePlan.open": refused("stands in bad and open", ("open: [running]", "open: [running, lost]")),
     "Feature.sql": acts(inputs_of, (RATE, RATE.replace('"rate"', '"rate * 2"'))),
     "Feature.reason": acts(scored, ('"The home"', '"The kind of home"')),
     "Feature.reason_low": acts(scored, ('reason: "The rate is high"', 'reason_low: "The rate is low"')),

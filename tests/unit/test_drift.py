@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from credit_spark.config.settings import Monitor
 from credit_spark.monitoring.drift import (
-    Bin,
+    ComparedBin,
     Expected,
     Outcomes,
     Seen,
@@ -31,16 +31,18 @@ BOUNDS = Monitor(
 EXPECTED = Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5)
 
 
-def bins(role: str, subject: str, tonight, reference, labels=None, pds=0.1) -> list[Bin]:
+def bins(role: str, subject: str, tonight, reference, labels=None, pds=0.1) -> list[ComparedBin]:
     """Bins with so many open loans tonight, and so many that were learnt from."""
     labels = labels or [str(nth) for nth in range(len(tonight))]
     return [
-        Bin(role, subject, nth, label, 0, 0, count, pds * count, 0.0, held, held // 10)
+        ComparedBin(role, subject, nth, label, 0, 0, count, pds * count, 0.0, held, held // 10)
         for nth, (label, count, held) in enumerate(zip(labels, tonight, reference, strict=True))
     ]  # fmt: skip
 
 
-def judged(*found: Bin, auc=None, approval_rate=None, earlier=(), fresh=(), expected=EXPECTED):
+def judged(
+    *found: ComparedBin, auc=None, approval_rate=None, earlier=(), fresh=(), expected=EXPECTED
+):
     seen = Seen(by_subject(found), auc, approval_rate, earlier, fresh)
     return {(each.subject, each.measure): each for each in drifts(seen, expected, BOUNDS)}
 
@@ -89,11 +91,11 @@ def added(p: float, q: float) -> float:
     return (p - q) * np.log(p / q)
 
 
-def of_number(subject: str, tonight, reference) -> list[Bin]:
+def of_number(subject: str, tonight, reference) -> list[ComparedBin]:
     return bins("feature", subject, tonight, reference)
 
 
-def of_text(subject: str, tonight, reference) -> list[Bin]:
+def of_text(subject: str, tonight, reference) -> list[ComparedBin]:
     """Bins of a text's levels, then that of others and that of missing ones: empty."""
     labels = [*[f"level {nth:02}" for nth in range(len(tonight))], "(other)", "(missing)"]
     return bins("feature", subject, [*tonight, 0, 0], [*reference, 0, 0], labels)
@@ -198,8 +200,8 @@ def test_missing_and_unseen_values_are_shares_of_the_loans() -> None:
     assert (found["a", "unseen_share"].value, found["a", "unseen_share"].status) == (0.0, "stable")
 
 
-def score(good: int, bad: int, pds: float) -> list[Bin]:
-    return [Bin("score", "score", 0, "all", good, bad, 0, pds, pds, 10_000, 1000)]
+def score(good: int, bad: int, pds: float) -> list[ComparedBin]:
+    return [ComparedBin("score", "score", 0, "all", good, bad, 0, pds, pds, 10_000, 1000)]
 
 
 def test_a_drop_of_the_auc_counts_and_a_rise_does_not() -> None:
@@ -233,9 +235,9 @@ def test_bad_loans_over_expected_ones_are_the_calibration(bad: int, status: str)
 
 def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
     parts = [
-        Bin("segment", "grade", 0, "A", 900, 100, 0, 100.0, 100.0, 1000, 100),
-        Bin("segment", "grade", 1, "B", 800, 200, 0, 100.0, 100.0, 1000, 100),
-        Bin("segment", "grade", 2, "C", 5, 10, 0, 2.0, 2.0, 10, 2),
+        ComparedBin("segment", "grade", 0, "A", 900, 100, 0, 100.0, 100.0, 1000, 100),
+        ComparedBin("segment", "grade", 1, "B", 800, 200, 0, 100.0, 100.0, 1000, 100),
+        ComparedBin("segment", "grade", 2, "C", 5, 10, 0, 2.0, 2.0, 10, 2),
     ]
 
     found = judged(*parts)
@@ -248,7 +250,7 @@ def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
 
 def test_what_a_segment_was_learnt_from_bounds_what_is_known_of_it() -> None:
     """Of a part with ten bad loans learnt from, twice as many bad ones are chance."""
-    known = Bin("segment", "grade", 0, "A", 800, 200, 0, 100.0, 100.0, 1000, 1000)
+    known = ComparedBin("segment", "grade", 0, "A", 800, 200, 0, 100.0, 100.0, 1000, 1000)
     hardly = known._replace(subject="home", reference=100, reference_bad=10)
 
     found = judged(known, hardly)

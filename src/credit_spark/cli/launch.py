@@ -27,7 +27,7 @@ from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.pipeline.validate import check_suites
 from credit_spark.quality.suites import Suites, import_in_background
 from credit_spark.storage.logs import Log
-from credit_spark.storage.models import Models
+from credit_spark.storage.models import ModelRegistry
 from credit_spark.storage.paths import (
     check_folder_of_tables,
     local_folder,
@@ -86,7 +86,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
                 settings=settings,
                 landing=url_of(settings.storage.landing.format(portfolio=contract.portfolio)),
                 tables=(tables := Tables(spark, folder, flags.as_of, log.run_id)),
-                models=Models(tables),
+                models=ModelRegistry(tables),
                 suites=Suites(flags.project / "expectations" / contract.portfolio),
                 log=log,
                 ledger=ledger,

@@ -14,7 +14,7 @@ from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, METRICS, MOVEMENTS, PROFILES
 from credit_spark.evaluation.cells import by_risk
-from credit_spark.monitoring.drift import Bin, by_subject
+from credit_spark.monitoring.drift import ComparedBin, by_subject
 from credit_spark.reporting.night import report as report_of
 from credit_spark.reporting.sections import NightFacts, Report, Row
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
@@ -120,7 +120,7 @@ def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts
         run=runs[night],
         cells=by_risk(reader.cells_of(night, document.version, "night")),
         metrics=metrics,
-        profiles=by_subject(Bin.of(row) for row in own(reader.rows(PROFILES, night))),
+        profiles=by_subject(ComparedBin.of(row) for row in own(reader.rows(PROFILES, night))),
         drift=own(reader.rows(DRIFT, night)),
         movements=own(reader.rows(MOVEMENTS, night)),
         decided=reader.sums(night, "decision", "band", "reason_1"),

@@ -73,13 +73,13 @@ Several = (BeforeValidator(_as_several), Field(min_length=1))
 Bounds = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
-class Part(BaseModel):
+class FrozenModel(BaseModel):
     """A piece of a contract, a model or settings: frozen, with no key that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Promise(Part):
+class Promise(FrozenModel):
     """What one column promises: its headers, how to read its text, what it may hold.
 
     `range` is inclusive, in the column's unit (a rate is a fraction, an income is yearly). A value
@@ -102,7 +102,7 @@ class Promise(Part):
     outside: Literal["quarantine", "null", "clip"] = "quarantine"
 
 
-class Layout(Part):
+class Layout(FrozenModel):
     """One shape of file: what tells it, and how its text is written.
 
     A file has the layout whose `header` names are all in its own header; of several, the one with
@@ -132,7 +132,7 @@ class Layout(Part):
         return self
 
 
-class Source(Part):
+class Source(FrozenModel):
     """Where the landing files of a batch date are, and how they are written.
 
     `encoding` is a codec's name in Python. Of point and comma, `decimal` is the decimal mark, and
@@ -154,13 +154,13 @@ class Source(Part):
         return layout.decimal or self.decimal
 
 
-class RowRule(Part):
+class RowRule(FrozenModel):
     """A fact that must hold for each row: SQL over the columns; null counts as broken."""
 
     sql: str
 
 
-class Outcome(Part):
+class OutcomePlan(FrozenModel):
     """Which texts of a column mean good, bad, or no outcome yet."""
 
     column: str = Field(alias="from")
@@ -169,7 +169,7 @@ class Outcome(Part):
     open: tuple[str, ...] = ()
 
 
-class Feature(Part):
+class Feature(FrozenModel):
     """What the model sees: SQL over the columns, and the reasons given when it costs points.
 
     `expect` says how a higher value changes the risk; the fit keeps to it. `reason` is then given
@@ -202,7 +202,7 @@ class HardRule(RowRule):
     reason: str = Field(min_length=1)
 
 
-class Gates(Part):
+class Gates(FrozenModel):
     """What a fit must reach before it goes live; pairs are inclusive bounds."""
 
     mean_pd_over_observed: Bounds = (0.8, 1.25)
@@ -211,7 +211,7 @@ class Gates(Part):
     single_feature_auc: float = Field(default=0.95, gt=0.5, le=1)
 
 
-class ModelPlan(Part):
+class ModelPlan(FrozenModel):
     """How the model is fitted and tested.
 
     `form` is how a feature adds to the log-odds: along a line, or by the bin that it is in.
@@ -238,14 +238,14 @@ class ModelPlan(Part):
         return [Penalty(*each) for each in product(strongest_first, sorted(set(self.elastic_net)))]
 
 
-class Decisions(Part):
+class Decisions(FrozenModel):
     """PD below which a loan is approved, and from which it is declined; review between."""
 
     approve_below: float = Field(gt=0, lt=1)
     decline_from: float = Field(gt=0, le=1)
 
 
-class ScorePlan(Part):
+class ScorePlan(FrozenModel):
     """The points scale, the bands by the PD that they end below, and the decisions.
 
     A loan at odds of `odds_at` good to one bad has `points_at` points. `reference` is what the
@@ -261,7 +261,7 @@ class ScorePlan(Part):
     reference: Reference = "mean"
 
 
-class Analysis(Part):
+class Analysis(FrozenModel):
     """What the report shows the loans by, beside segments: SQL over the columns, and a heading.
 
     Its ranges are found when a model is fitted. `against` names another analysis, beside whose
@@ -273,14 +273,14 @@ class Analysis(Part):
     against: str | None = None
 
 
-class Loss(Part):
+class Loss(FrozenModel):
     """What a loan that turns bad costs: a share, `given_default`, of the column `exposure`."""
 
     exposure: str
     given_default: float = Field(gt=0, le=1)
 
 
-class Contract(Part):
+class Contract(FrozenModel):
     """Everything that is particular to one portfolio.
 
     `promotion` says who makes a model champion that passes its gates: the nightly run, or someone
@@ -297,7 +297,7 @@ class Contract(Part):
     newest_by: tuple[str, ...] = ()
     columns: dict[str, Promise] = Field(min_length=1)
     rules: dict[str, RowRule] = {}
-    outcome: Outcome | None = None
+    outcome: OutcomePlan | None = None
     observed_on: str | None = None
     features: dict[str, Feature] = Field(min_length=1)
     decline_if: dict[str, HardRule] = {}

@@ -27,7 +27,7 @@ from ruamel.yaml.error import YAMLError
 from credit_spark.config.errors import InputError, listed
 from credit_spark.config.guards import placeholders
 from credit_spark.config.loading import find_contract, load_contract, load_yaml, sentence
-from credit_spark.config.models import Contract, Part
+from credit_spark.config.models import Contract, FrozenModel
 
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.
@@ -50,7 +50,7 @@ def _can_be_filled_in(landing: str) -> str:
     return landing
 
 
-class Storage(Part):
+class Storage(FrozenModel):
     """Where files are read and tables are written: folders, or URLs that Spark knows."""
 
     landing: Annotated[str, AfterValidator(_can_be_filled_in)]
@@ -63,7 +63,7 @@ class Storage(Part):
         return f"{self.warehouse.rstrip('/')}/{contract.portfolio}"
 
 
-class SparkSettings(Part):
+class SparkSettings(FrozenModel):
     """How Spark is started, where spark-submit has not started it."""
 
     master: str
@@ -86,7 +86,7 @@ class SparkSettings(Part):
         return {key: each if isinstance(each, str) else json.dumps(each) for key, each in options}
 
 
-class Training(Part):
+class Training(FrozenModel):
     """How fits use the machine; what is fitted stands in the contract."""
 
     parallel_fits: int = Field(ge=1)
@@ -103,7 +103,7 @@ def _two(bounds: Any) -> Any:
 Pair = Annotated[tuple[float, float], BeforeValidator(_two)]
 
 
-class Monitor(Part):
+class Monitor(FrozenModel):
     """From which change on a figure is to be watched, and to be acted on: pairs, in that order.
 
     `share` is of points of a share; `auc` a drop; `calibration` and `volume` are ratios, either
@@ -130,7 +130,7 @@ class Monitor(Part):
         return bounds
 
 
-class Settings(Part):
+class Settings(FrozenModel):
     """Every setting, resolved."""
 
     storage: Storage

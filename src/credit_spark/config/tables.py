@@ -26,7 +26,7 @@ TYPES: Mapping[Kind, str] = {
 }
 
 
-class Field(NamedTuple):
+class ColumnSpec(NamedTuple):
     """A column: its Spark type and what it holds, units included.
 
     `kind` is that of a contract's column whose values would mean something else under another
@@ -49,26 +49,28 @@ class Table:
 
     name: str
     grain: str
-    columns: Mapping[str, Field]
+    columns: Mapping[str, ColumnSpec]
     keys: tuple[str, ...]
     checks: Mapping[str, str] = field(default_factory=dict)
     is_nightly: bool = True
     filtered_by: tuple[str, ...] = ()
 
 
-AS_OF = Field("date", "the night: the logical date that the rows belong to")
-RUN_ID = Field("string", "the attempt that wrote the row, as in `runs`")
-LOAN_ID = Field("string", "the lender's key, or a hash of the row's content and its ordinal")
-SOURCE_FILE = Field("string", "name of the landing file that the line stood in")
-OUTCOME = Field("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
-MODEL_VERSION = Field("string", "hash of the model's document, as in `models`; or a benchmark")
-POLICY_HASH = Field("string", "hash of the policy by which it was scored, as in `runs`")
+AS_OF = ColumnSpec("date", "the night: the logical date that the rows belong to")
+RUN_ID = ColumnSpec("string", "the attempt that wrote the row, as in `runs`")
+LOAN_ID = ColumnSpec("string", "the lender's key, or a hash of the row's content and its ordinal")
+SOURCE_FILE = ColumnSpec("string", "name of the landing file that the line stood in")
+OUTCOME = ColumnSpec("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
+MODEL_VERSION = ColumnSpec("string", "hash of the model's document, as in `models`; or a benchmark")
+POLICY_HASH = ColumnSpec("string", "hash of the policy by which it was scored, as in `runs`")
 DATASETS = (
     "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
 )  # fmt: skip
-DATASET = Field("string", f"one of {', '.join(map(repr, DATASETS))}")
-TREATMENT = Field("string", "of the imbalance: 'none', 'class_weight', 'oversample' or 'smote'")
-FOLD = Field("int", "fold of the cross-validation; null: all folds, or not of folds")
+DATASET = ColumnSpec("string", f"one of {', '.join(map(repr, DATASETS))}")
+TREATMENT = ColumnSpec(
+    "string", "of the imbalance: 'none', 'class_weight', 'oversample' or 'smote'"
+)
+FOLD = ColumnSpec("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 ROLES = ("score", "feature", "segment", "analysis", "pair")
 # What bins and levels are called that hold null, or any text that has none of its own.
@@ -77,7 +79,7 @@ STATUSES = ("stable", "watch", "act")
 RUN_STATUSES = ("started", "complete", "refused", "stopped", "failed", "abandoned")
 DECISIONS = ("approve", "review", "decline")
 EXPECTED_LOSS = "expected_loss"
-EXPECTED_LOSS_OF_A_LOAN = Field(
+EXPECTED_LOSS_OF_A_LOAN = ColumnSpec(
     "double", "PD times exposure times loss given default, in the book's currency; null: unknown"
 )
 OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
@@ -112,12 +114,14 @@ def scores(contract: Contract) -> Table:
         grain="a loan scored that night, once",
         columns={
             "loan_id": LOAN_ID,
-            "pd": Field("double", "calibrated probability of default, 0 to 1"),
-            "points": Field("int", "score on the contract's scale; more points, less risk"),
-            "band": Field("string", "the contract's band of the PD"),
-            "decision": Field("string", "'approve', 'review' or 'decline'"),
+            "pd": ColumnSpec("double", "calibrated probability of default, 0 to 1"),
+            "points": ColumnSpec("int", "score on the contract's scale; more points, less risk"),
+            "band": ColumnSpec("string", "the contract's band of the PD"),
+            "decision": ColumnSpec("string", "'approve', 'review' or 'decline'"),
             **{
-                name: Field("string", f"what cost {which} most points against {against}, or null")
+                name: ColumnSpec(
+                    "string", f"what cost {which} most points against {against}, or null"
+                )
                 for name, which in zip(REASONS, nth, strict=True)
             },
             **({EXPECTED_LOSS: EXPECTED_LOSS_OF_A_LOAN} if contract.loss else {}),
@@ -137,19 +141,21 @@ def scores(contract: Contract) -> Table:
     )
 
 
-def _field(kind: Kind, meaning: str) -> Field:
-    return Field(TYPES[kind], meaning, None if TYPES[kind] == "string" else kind)
+def _field(kind: Kind, meaning: str) -> ColumnSpec:
+    return ColumnSpec(TYPES[kind], meaning, None if TYPES[kind] == "string" else kind)
 
 
 QUARANTINE = Table(
     name="quarantine",
     grain="a record that breaks a rule",
     columns={
-        "loan_id": Field("string", "as in `loans`, where the record has one"),
-        "reasons": Field("array<string>", "every rule that it breaks, and the text to blame"),
-        "raw": Field("string", "the record's fields by header name, or its whole text, as JSON"),
+        "loan_id": ColumnSpec("string", "as in `loans`, where the record has one"),
+        "reasons": ColumnSpec("array<string>", "every rule that it breaks, and the text to blame"),
+        "raw": ColumnSpec(
+            "string", "the record's fields by header name, or its whole text, as JSON"
+        ),
         "source_file": SOURCE_FILE,
-        "status": Field("string", "'open'; 'replayed' is for those who have dealt with it"),
+        "status": ColumnSpec("string", "'open'; 'replayed' is for those who have dealt with it"),
     },
     keys=("reasons", "raw", "source_file", "status"),
     filtered_by=("loan_id", "source_file", "status"),
@@ -164,12 +170,14 @@ METRICS = Table(
         "dataset": DATASET,
         "fold": FOLD,
         "treatment": TREATMENT,
-        "segment": Field("string", "'all', or a part of the loans, such as 'pd_tenth=3'"),
-        "label": Field("string", "'all', or the outcome that counts as positive: 'good', 'bad'"),
-        "threshold": Field("double", "PD from which a loan is called bad; null: needs none"),
-        "metric": Field("string", "name, as defined in the README"),
-        "value": Field("double", "the figure; null: undefined, as with one outcome only"),
-        "rows": Field("bigint", "loans with a known outcome behind it"),
+        "segment": ColumnSpec("string", "'all', or a part of the loans, such as 'pd_tenth=3'"),
+        "label": ColumnSpec(
+            "string", "'all', or the outcome that counts as positive: 'good', 'bad'"
+        ),
+        "threshold": ColumnSpec("double", "PD from which a loan is called bad; null: needs none"),
+        "metric": ColumnSpec("string", "name, as defined in docs/metrics.md"),
+        "value": ColumnSpec("double", "the figure; null: undefined, as with one outcome only"),
+        "rows": ColumnSpec("bigint", "loans with a known outcome behind it"),
     },
     keys=("model_version", "dataset", "treatment", "segment", "label", "metric", "rows"),
     checks={
@@ -186,11 +194,11 @@ SCORE_COUNTS = Table(
         "dataset": DATASET,
         "fold": FOLD,
         "treatment": TREATMENT,
-        "cell": Field("int", "log-odds of bad in thousandths, rounded"),
-        "points": Field("int", "points of the loans in the cell"),
-        "good": Field("bigint", "loans that turned out good"),
-        "bad": Field("bigint", "loans that turned out bad"),
-        "open": Field("bigint", "loans with no outcome yet, or none in the file"),
+        "cell": ColumnSpec("int", "log-odds of bad in thousandths, rounded"),
+        "points": ColumnSpec("int", "points of the loans in the cell"),
+        "good": ColumnSpec("bigint", "loans that turned out good"),
+        "bad": ColumnSpec("bigint", "loans that turned out bad"),
+        "open": ColumnSpec("bigint", "loans with no outcome yet, or none in the file"),
     },
     keys=("model_version", "dataset", "treatment", "cell", "points", "good", "bad", "open"),
 )
@@ -200,21 +208,25 @@ PROFILES = Table(
     grain="a bin of what is watched",
     columns={
         "model_version": MODEL_VERSION,
-        "role": Field("string", f"one of {', '.join(map(repr, ROLES))}"),
-        "subject": Field("string", "the feature, segment, analysis; 'the score'; of a pair, both"),
-        "bin": Field("int", "its place among the subject's bins"),
-        "label": Field(
+        "role": ColumnSpec("string", f"one of {', '.join(map(repr, ROLES))}"),
+        "subject": ColumnSpec(
+            "string", "the feature, segment, analysis; 'the score'; of a pair, both"
+        ),
+        "bin": ColumnSpec("int", "its place among the subject's bins"),
+        "label": ColumnSpec(
             "string",
             "its range or text; '(missing)': null; '(other)': a text without a bin of its own; a "
             "text that reads like one of these stands in double quotes",
         ),
-        "good": Field("bigint", "loans that turned out good, old enough to judge by"),
-        "bad": Field("bigint", "loans that turned out bad, old enough to judge by"),
-        "open": Field("bigint", "all other loans"),
-        "pd_sum": Field("double", "PDs of all loans, added up"),
-        "known_pd_sum": Field("double", "PDs of the good and the bad ones, added up"),
-        "reference": Field("bigint", "of the loans that the model learnt from, those in the bin"),
-        "reference_bad": Field("bigint", "of those, the bad ones"),
+        "good": ColumnSpec("bigint", "loans that turned out good, old enough to judge by"),
+        "bad": ColumnSpec("bigint", "loans that turned out bad, old enough to judge by"),
+        "open": ColumnSpec("bigint", "all other loans"),
+        "pd_sum": ColumnSpec("double", "PDs of all loans, added up"),
+        "known_pd_sum": ColumnSpec("double", "PDs of the good and the bad ones, added up"),
+        "reference": ColumnSpec(
+            "bigint", "of the loans that the model learnt from, those in the bin"
+        ),
+        "reference_bad": ColumnSpec("bigint", "of those, the bad ones"),
     },
     keys=("model_version", "role", "subject", "bin", "label", "good", "bad", "open"),
     checks={"role_is_known": f"role in {ROLES}"},
@@ -225,18 +237,20 @@ DRIFT = Table(
     grain="a figure that is watched, that night",
     columns={
         "model_version": MODEL_VERSION,
-        "subject": Field("string", "'the score', 'loans', 'outcomes', a feature, segment, vintage"),
-        "measure": Field(
+        "subject": ColumnSpec(
+            "string", "'the score', 'loans', 'outcomes', a feature, segment, vintage"
+        ),
+        "measure": ColumnSpec(
             "string",
             "one of 'psi', 'missing_share', 'unseen_share', 'approval_rate', 'volume', 'auc', "
             "'calibration'",
         ),
-        "psi": Field("double", "population stability index; null: another measure"),
-        "value": Field("double", "what was seen"),
-        "reference": Field("double", "what it is held against"),
-        "chance": Field("double", "how far from the reference it may be by chance"),
-        "rows": Field("bigint", "loans behind it"),
-        "status": Field("string", "'stable', 'watch' or 'act'"),
+        "psi": ColumnSpec("double", "population stability index; null: another measure"),
+        "value": ColumnSpec("double", "what was seen"),
+        "reference": ColumnSpec("double", "what it is held against"),
+        "chance": ColumnSpec("double", "how far from the reference it may be by chance"),
+        "rows": ColumnSpec("bigint", "loans behind it"),
+        "status": ColumnSpec("string", "'stable', 'watch' or 'act'"),
     },
     keys=("model_version", "subject", "measure", "rows", "status"),
     checks={"status_is_known": f"status in {STATUSES}"},
@@ -247,12 +261,16 @@ MOVEMENTS = Table(
     grain="a part of what moved the points of loans that stood in the last night, too",
     columns={
         "model_version": MODEL_VERSION,
-        "since": Field("date", "the last night"),
-        "last_model_version": Field("string", "the model that scored them then"),
-        "part": Field("string", "'all', a feature ('feature=income'), part of a segment"),
-        "loans": Field("bigint", "loans of both nights looked at, half a million at most"),
-        "by_inputs": Field("double", "mean change of points, by their data under the old model"),
-        "by_model": Field("double", "mean change of points, by the new model on the same data"),
+        "since": ColumnSpec("date", "the last night"),
+        "last_model_version": ColumnSpec("string", "the model that scored them then"),
+        "part": ColumnSpec("string", "'all', a feature ('feature=income'), part of a segment"),
+        "loans": ColumnSpec("bigint", "loans of both nights looked at, half a million at most"),
+        "by_inputs": ColumnSpec(
+            "double", "mean change of points, by their data under the old model"
+        ),
+        "by_model": ColumnSpec(
+            "double", "mean change of points, by the new model on the same data"
+        ),
     },
     keys=("model_version", "since", "last_model_version", "part", "loans", "by_inputs", "by_model"),
 )
@@ -262,15 +280,15 @@ MODELS = Table(
     grain="a fit",
     columns={
         "model_version": MODEL_VERSION,
-        "fitted_as_of": Field("date", "the night whose loans it was fitted on"),
+        "fitted_as_of": ColumnSpec("date", "the night whose loans it was fitted on"),
         "treatment": TREATMENT,
-        "status": Field("string", "'challenger', 'champion' or 'retired'"),
-        "champion_from": Field("array<date>", "the nights from which it was made champion"),
-        "document": Field("string", "the model as JSON: all that scoring needs"),
-        "gates": Field(
+        "status": ColumnSpec("string", "'challenger', 'champion' or 'retired'"),
+        "champion_from": ColumnSpec("array<date>", "the nights from which it was made champion"),
+        "document": ColumnSpec("string", "the model as JSON: all that scoring needs"),
+        "gates": ColumnSpec(
             "string", "each gate: bounds, what was seen, passed, overruled, why, as JSON"
         ),
-        "promotions": Field(
+        "promotions": ColumnSpec(
             "string",
             "each promotion: from which batch date, by whom, when (UTC), why, gates overruled, "
             "as JSON",
@@ -287,33 +305,39 @@ RUNS = Table(
     grain="a run of a batch date, from its start",
     columns={
         "as_of": AS_OF,
-        "command": Field("string", "the step, or 'nightly'"),
-        "status": Field(
+        "command": ColumnSpec("string", "the step, or 'nightly'"),
+        "status": ColumnSpec(
             "string",
             "'started'; 'complete'; 'refused': the landing files break the contract; 'stopped' by "
             "a gate or a known error; 'failed' by another one; 'abandoned': killed or overtaken",
         ),
-        "started_at": Field("timestamp", "UTC"),
-        "ended_at": Field("timestamp", "UTC; null: the run is under way or was abandoned"),
-        "rows_read": Field("bigint", "lines of loans in the night's files"),
-        "rows_accepted": Field("bigint", "lines that became loans"),
-        "rows_quarantined": Field("bigint", "lines set aside"),
-        "rows_superseded": Field("bigint", "lines that gave way to a newer one with their key"),
-        "files": Field(
+        "started_at": ColumnSpec("timestamp", "UTC"),
+        "ended_at": ColumnSpec("timestamp", "UTC; null: the run is under way or was abandoned"),
+        "rows_read": ColumnSpec("bigint", "lines of loans in the night's files"),
+        "rows_accepted": ColumnSpec("bigint", "lines that became loans"),
+        "rows_quarantined": ColumnSpec("bigint", "lines set aside"),
+        "rows_superseded": ColumnSpec(
+            "bigint", "lines that gave way to a newer one with their key"
+        ),
+        "files": ColumnSpec(
             "string", "each file: bytes, content hash, layout, lines by status, as JSON"
         ),
-        "replaced": Field("string", "values turned null or clipped, by column, as JSON"),
-        "contract_hash": Field("string", "SHA-256 of what the contract says"),
-        "suite_hash": Field("string", "SHA-256 of the suites that were run"),
-        "settings": Field("string", "resolved settings, secrets hidden, and their SHA-256 (JSON)"),
+        "replaced": ColumnSpec("string", "values turned null or clipped, by column, as JSON"),
+        "contract_hash": ColumnSpec("string", "SHA-256 of what the contract says"),
+        "suite_hash": ColumnSpec("string", "SHA-256 of the suites that were run"),
+        "settings": ColumnSpec(
+            "string", "resolved settings, secrets hidden, and their SHA-256 (JSON)"
+        ),
         "model_version": MODEL_VERSION,
         "policy_hash": POLICY_HASH,
-        "policy": Field(
+        "policy": ColumnSpec(
             "string", "bands, cut-offs, hard rules, points scale, reason texts and loss, as JSON"
         ),
-        "code_version": Field("string", "version of credit-spark"),
-        "table_versions": Field("string", "Delta version of each table written, as JSON"),
-        "message": Field("string", "why it ended early, or what has changed; null: nothing to say"),
+        "code_version": ColumnSpec("string", "version of credit-spark"),
+        "table_versions": ColumnSpec("string", "Delta version of each table written, as JSON"),
+        "message": ColumnSpec(
+            "string", "why it ended early, or what has changed; null: nothing to say"
+        ),
     },
     keys=("as_of", "command", "status", "started_at"),
     checks={"status_is_known": f"status in {RUN_STATUSES}"},
@@ -326,19 +350,25 @@ VALIDATIONS = Table(
     grain="an expectation of a suite, as a run found it",
     columns={
         "as_of": AS_OF,
-        "suite": Field("string", "name of the suite, as in its file"),
-        "table_name": Field("string", "the table that was validated: 'loans' or 'scores'"),
-        "expectation": Field("string", "type of the expectation, as Great Expectations names it"),
-        "column": Field("string", "the column, or columns with commas; null: the whole table"),
-        "kwargs": Field("string", "the expectation's kwargs as its suite states them, as JSON"),
-        "success": Field("boolean", "whether it holds; null: not judged, no row has a value"),
-        "observed_value": Field(
+        "suite": ColumnSpec("string", "name of the suite, as in its file"),
+        "table_name": ColumnSpec("string", "the table that was validated: 'loans' or 'scores'"),
+        "expectation": ColumnSpec(
+            "string", "type of the expectation, as Great Expectations names it"
+        ),
+        "column": ColumnSpec("string", "the column, or columns with commas; null: the whole table"),
+        "kwargs": ColumnSpec(
+            "string", "the expectation's kwargs as its suite states them, as JSON"
+        ),
+        "success": ColumnSpec("boolean", "whether it holds; null: not judged, no row has a value"),
+        "observed_value": ColumnSpec(
             "double",
             "the figure that was computed; null: it judges each row, or is one row's, as a minimum",
         ),
-        "element_count": Field("bigint", "rows that were judged; null: it holds, or has no rows"),
-        "unexpected_count": Field("bigint", "of those, the rows that fail it"),
-        "error": Field("string", "Spark's error condition where it could not be computed"),
+        "element_count": ColumnSpec(
+            "bigint", "rows that were judged; null: it holds, or has no rows"
+        ),
+        "unexpected_count": ColumnSpec("bigint", "of those, the rows that fail it"),
+        "error": ColumnSpec("string", "Spark's error condition where it could not be computed"),
     },
     keys=("as_of", "suite", "table_name", "expectation", "kwargs"),
     is_nightly=False,

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.expressions import condition
 from credit_spark.config.guards import judged_kinds
-from credit_spark.config.models import TEXT_KINDS, Contract, Outcome, Promise
+from credit_spark.config.models import TEXT_KINDS, Contract, OutcomePlan, Promise
 from credit_spark.config.tables import TYPES
 
 BLAMED_LETTERS = 80
@@ -96,7 +96,7 @@ def allowed(promise: Promise) -> list[Column]:
     return [F.lit(each).cast(TYPES[promise.kind]) for each in promise.one_of or ()]
 
 
-def outcome_rule(outcome: Outcome) -> Rule:
+def outcome_rule(outcome: OutcomePlan) -> Rule:
     """The outcome's text is one that the contract knows, or missing."""
     value = F.col(outcome.column)
     known = value.isNull() | value.isin(*outcome.good, *outcome.bad, *outcome.open)

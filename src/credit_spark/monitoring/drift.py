@@ -33,7 +33,7 @@ CAUSES = {
 }
 
 
-class Bin(NamedTuple):
+class ComparedBin(NamedTuple):
     """A bin of a subject, as it stands in the table `profiles`, and a night's loans in it.
 
     `reference` are loans that the model learnt from, `reference_bad` the bad ones. Good and bad
@@ -68,7 +68,7 @@ class Bin(NamedTuple):
         return cls(*[row[name] for name in cls._fields])
 
 
-Profiles = Mapping[tuple[str, str], list[Bin]]
+Profiles = Mapping[tuple[str, str], list[ComparedBin]]
 
 
 class Expected(NamedTuple):
@@ -102,7 +102,7 @@ class Seen(NamedTuple):
     fresh: Sequence[Outcomes] = ()
 
     @property
-    def score(self) -> Sequence[Bin]:
+    def score(self) -> Sequence[ComparedBin]:
         """The bins of the score; none where nothing was scored."""
         return next((own for (role, _), own in self.profiles.items() if role == "score"), [])
 
@@ -165,7 +165,7 @@ class Change(NamedTuple):
         )  # fmt: skip
 
 
-def by_subject(bins: Iterable[Bin]) -> Profiles:
+def by_subject(bins: Iterable[ComparedBin]) -> Profiles:
     """The bins of each role's subjects, in order; subjects by their names."""
     ordered = sorted(bins, key=lambda each: each[:3])
     return {key: list(own) for key, own in groupby(ordered, key=lambda each: each[:2])}
@@ -229,7 +229,7 @@ def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
 
 
 def _stability(
-    subject: str, bins: Sequence[Bin], loans: tuple[int, int], bounds: Bounds
+    subject: str, bins: Sequence[ComparedBin], loans: tuple[int, int], bounds: Bounds
 ) -> Iterator[Change]:
     """The PSI of bins with so many loans tonight and in the reference, if there are two to compare.
 
@@ -247,7 +247,7 @@ def _stability(
     yield Change(subject, "psi", value, 0.0, value, bounds, spread, tonight, freedom, added)
 
 
-def _compared(bins: Sequence[Bin], times: float) -> list[tuple[int, int]]:
+def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]]:
     """Loans of tonight and of the reference in each bin, rare ones in pools, which come last.
 
     A common bin stays by itself, so that no pool hides what moves into it or out of it. All rare
@@ -281,7 +281,7 @@ def _if_empty(pairs: Sequence[tuple[int, int]]) -> float:
 
 
 def _feed(
-    subject: str, bins: Sequence[Bin], loans: tuple[int, int], bounds: Bounds
+    subject: str, bins: Sequence[ComparedBin], loans: tuple[int, int], bounds: Bounds
 ) -> Iterator[Change]:
     """The shares of missing and of unseen values."""
     for measure, label in FEED.items():
@@ -291,7 +291,7 @@ def _feed(
                 yield _share(subject, measure, pair, loans, bounds)
 
 
-def _learnt(each: Bin) -> int:
+def _learnt(each: ComparedBin) -> int:
     return each.reference or 0
 
 
@@ -353,7 +353,7 @@ def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Ch
             yield _calibration(found, learnt_bad, bounds)
 
 
-def _outcomes(of: str, bins: Sequence[Bin]) -> Outcomes:
+def _outcomes(of: str, bins: Sequence[ComparedBin]) -> Outcomes:
     known, bad = sum(each.known for each in bins), sum(each.bad for each in bins)
     return Outcomes(of, known, bad, sum(each.known_pd_sum for each in bins))
 

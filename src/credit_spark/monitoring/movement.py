@@ -36,7 +36,7 @@ class Moved(NamedTuple):
     model: float
 
 
-class Models(NamedTuple):
+class ModelPair(NamedTuple):
     """The model of the earlier date and that of the later one, on columns of such kinds.
 
     Points of both are on one scale: the contract's of today.
@@ -49,7 +49,7 @@ class Models(NamedTuple):
 
 
 def moved(
-    earlier: DataFrame, later: DataFrame, models: Models, segments: Sequence[Watched]
+    earlier: DataFrame, later: DataFrame, models: ModelPair, segments: Sequence[Watched]
 ) -> list[Moved]:
     """What moved the loans that are in both frames, by feature, by segment, and in all.
 
@@ -87,7 +87,7 @@ def moved(
 def _changes(
     earlier: DataFrame,
     later: DataFrame,
-    models: Models,
+    models: ModelPair,
     names: Sequence[str],
     segments: Sequence[Watched],
 ) -> DataFrame:

@@ -14,7 +14,7 @@ from credit_spark.config.settings import Settings
 from credit_spark.quality.suites import Suites
 from credit_spark.scoring.policy import Policy
 from credit_spark.storage.logs import Log
-from credit_spark.storage.models import Models
+from credit_spark.storage.models import ModelRegistry
 from credit_spark.storage.session import progress as task_progress
 from credit_spark.storage.tables import Tables
 
@@ -50,7 +50,7 @@ class RunContext:
     settings: Settings
     landing: str
     tables: Tables
-    models: Models
+    models: ModelRegistry
     suites: Suites
     log: Log
     ledger: RunSummary

@@ -20,7 +20,7 @@ from credit_spark.evaluation.figures import (
     reliability,
     swap_figures,
 )
-from credit_spark.monitoring.drift import Bin, Profiles, by_subject
+from credit_spark.monitoring.drift import ComparedBin, Profiles, by_subject
 from credit_spark.monitoring.vintages import (
     collected_vintages,
     vintage_figures,
@@ -87,7 +87,7 @@ def measure(run: RunContext, scored: "Scored | None" = None) -> Measurements:
         shown["shadow"] = _summary(in_shadow[0], SHADOW)
     run.ledger.note("measure", shown)
     return Measurements(
-        by_subject(map(Bin.of, bins)),
+        by_subject(map(ComparedBin.of, bins)),
         {
             (each.segment, each.metric): each._asdict()
             for each in measured.figures[NIGHT]
@@ -103,7 +103,7 @@ def measured_before(run: RunContext, document: ModelDocument) -> Measurements:
         InputError: The date was not measured.
     """
     own = f"as_of = date '{run.as_of}' and model_version = '{document.version}'"
-    bins = run.tables.rows(PROFILES, Bin._fields, own)
+    bins = run.tables.rows(PROFILES, ComparedBin._fields, own)
     if not bins:
         raise InputError(f"{run.as_of} is not measured yet; run 'measure' for it")
     columns = ("segment", "metric", "value", "rows")
@@ -111,7 +111,8 @@ def measured_before(run: RunContext, document: ModelDocument) -> Measurements:
         METRICS, columns, f"{own} and dataset = '{NIGHT}' and threshold is null"
     )
     return Measurements(
-        by_subject(map(Bin.of, bins)), {(row["segment"], row["metric"]): row for row in figures_}
+        by_subject(map(ComparedBin.of, bins)),
+        {(row["segment"], row["metric"]): row for row in figures_},
     )
 
 

@@ -24,7 +24,7 @@ from credit_spark.monitoring.drift import (
     drifts,
     worst,
 )
-from credit_spark.monitoring.movement import WHOLE, Models, moved
+from credit_spark.monitoring.movement import WHOLE, ModelPair, moved
 from credit_spark.monitoring.vintages import OF_A_VINTAGE, month_of, newest_mature, number_of
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import (
@@ -171,7 +171,7 @@ def score_changes(
     try:
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
-        models = Models(old, document, run.contract.kinds, scale_of(run.policy.score))
+        models = ModelPair(old, document, run.contract.kinds, scale_of(run.policy.score))
         found = list(moved(earlier, now, models, segments))
     except InputError:
         return []

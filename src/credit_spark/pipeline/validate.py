@@ -16,7 +16,7 @@ from credit_spark.config.models import Contract
 from credit_spark.config.tables import Table, loans, scores
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
-from credit_spark.quality.suites import Outcome, Suites
+from credit_spark.quality.suites import SuiteResult, Suites
 
 IS_BAD, AGE = "is_bad", "age_days"
 WRITTEN_BY = {"loans": "clean", "scores": "score"}
@@ -82,7 +82,7 @@ def _beside(table: Table, contract: Contract) -> dict[str, str]:
     return {IS_BAD: "double"} | ({AGE: "int"} if contract.observed_on in table.columns else {})
 
 
-def _keep(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:
+def _keep(run: RunContext, table: Table, outcomes: Sequence[SuiteResult]) -> None:
     suite = run.suites.read(table.name).name
     run.ledger.validations += [
         {
@@ -102,7 +102,7 @@ def _keep(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:
     ]
 
 
-def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[Outcome]) -> None:
+def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[SuiteResult]) -> None:
     failures = [str(each) for each in outcomes if each.success is False]
     run.ledger.note(f"validate {table.name}", {"failed": failures})
     if failures:

@@ -37,7 +37,7 @@ class Suite(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SuiteResult:
     """What came of one expectation: figures and counts, no row's values.
 
     `success` is None where it was not judged, since no row has a value. `observed` is None where
@@ -113,7 +113,7 @@ class Suites:
 
     def outcomes(
         self, table: str, frame: DataFrame, where_known: Collection[str] = ()
-    ) -> list[Outcome]:
+    ) -> list[SuiteResult]:
         """What comes of each expectation of the table's suite on these rows, in its order.
 
         An expectation on a column of `where_known` is not judged where no row has a value.
@@ -176,7 +176,7 @@ def rows_of(context: Any, table: str) -> Any:
     return source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
 
 
-def _judged(batch: Any, suite: Suite) -> list[Outcome]:
+def _judged(batch: Any, suite: Suite) -> list[SuiteResult]:
     """Two passes over the rows, and a third for the counts of what fails."""
     places = range(len(suite.expectations))
     of_rows = [nth for nth in places if _is_of_rows(suite.expectations[nth]["type"])]
@@ -189,7 +189,9 @@ def _judged(batch: Any, suite: Suite) -> list[Outcome]:
     return [found[nth] for nth in places]
 
 
-def _run(batch: Any, suite: Suite, places: Sequence[int], result_format: Any) -> dict[int, Outcome]:
+def _run(
+    batch: Any, suite: Suite, places: Sequence[int], result_format: Any
+) -> dict[int, SuiteResult]:
     """Outcomes of the expectations at these places of the suite."""
     if not places:
         return {}
@@ -212,10 +214,10 @@ def _is_of_rows(type_: str) -> bool:
     return issubclass(registry.get_expectation_impl(type_), of_rows)
 
 
-def _outcome(given: Mapping[str, Any], result: Any) -> Outcome:
+def _outcome(given: Mapping[str, Any], result: Any) -> SuiteResult:
     seen, error = result.result or {}, _error(result)
     is_shown = not OF_ONE_ROW.match(given["type"])
-    return Outcome(
+    return SuiteResult(
         expectation=given["type"],
         kwargs=given["kwargs"],
         success=bool(result.success) and error is None,
@@ -245,5 +247,5 @@ def _is_empty(frame: DataFrame, column: str) -> bool:
     return frame.where(frame[column].isNotNull()).isEmpty()
 
 
-def _unjudged(outcome: Outcome) -> Outcome:
-    return Outcome(outcome.expectation, outcome.kwargs, success=None)
+def _unjudged(outcome: SuiteResult) -> SuiteResult:
+    return SuiteResult(outcome.expectation, outcome.kwargs, success=None)

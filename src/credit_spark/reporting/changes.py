@@ -2,7 +2,7 @@
 
 from credit_spark.monitoring.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
-from credit_spark.reporting.sections import NightFacts, Row, Section, Table, counted, plain
+from credit_spark.reporting.sections import NightFacts, ReportTable, Row, Section, counted, plain
 
 # What is below is nothing to see: of points, and of a chart of PSIs.
 SHOWN, LEAST_PSI = 0.001, 0.1
@@ -29,7 +29,7 @@ def changes(facts: NightFacts) -> Section:
         "Changes",
         says,
         charts=[_psi(facts), *_all_moved(facts)],
-        tables=[Table(head, rows)] if rows else [],
+        tables=[ReportTable(head, rows)] if rows else [],
     )
 
 

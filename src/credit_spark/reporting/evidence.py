@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from credit_spark.evaluation.evidence import Evidence, evidence, information_value, strength
-from credit_spark.reporting.sections import Section, Table, counted, percent, plain
+from credit_spark.reporting.sections import ReportTable, Section, counted, percent, plain
 from credit_spark.scoring.document import ModelDocument
 
 
@@ -44,11 +44,11 @@ def information(document: ModelDocument) -> Section:
         "log-odds of bad: above zero, a bin has more than its share of the bad loans. Many bins "
         "and few bad loans raise the information value by chance."
     )
-    tables = [Table(("feature", "information value", ""), values), *map(_bins, features)]
+    tables = [ReportTable(("feature", "information value", ""), values), *map(_bins, features)]
     return Section("Information value", says, tables=tables)
 
 
-def _bins(feature: FeatureEvidence) -> Table:
+def _bins(feature: FeatureEvidence) -> ReportTable:
     rows = [
         (
             label, counted(each.loans), percent(each.bad_rate), _signed(each.weight),
@@ -57,7 +57,7 @@ def _bins(feature: FeatureEvidence) -> Table:
         for label, each in zip(feature.labels, feature.bins, strict=True)
         if each.loans
     ]  # fmt: skip
-    return Table((feature.name, "loans", "bad rate", "WoE", "of the information value"), rows)
+    return ReportTable((feature.name, "loans", "bad rate", "WoE", "of the information value"), rows)
 
 
 def _signed(weight: float | None) -> str:

@@ -12,8 +12,8 @@ from credit_spark.reporting.ranking import ranking, vintages
 from credit_spark.reporting.sections import (
     NightFacts,
     Report,
+    ReportTable,
     Section,
-    Table,
     counted,
     percent,
     plain,
@@ -57,7 +57,7 @@ def headline(facts: NightFacts) -> Section:
         head += [f"night of {last['as_of']}", "change"]
         for row, (_, now, then, say) in zip(rows, told, strict=True):
             row += [say(then), _change(now, then, say)]
-    return Section("Tonight", _at_a_glance(facts), tables=[Table(head, rows)])
+    return Section("Tonight", _at_a_glance(facts), tables=[ReportTable(head, rows)])
 
 
 def _at_a_glance(facts: NightFacts) -> str:

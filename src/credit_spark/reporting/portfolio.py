@@ -7,7 +7,7 @@ from credit_spark.config.tables import DECISIONS, MISSING
 from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import mean_pd
 from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates
-from credit_spark.reporting.sections import NightFacts, Section, Table, counted, percent
+from credit_spark.reporting.sections import NightFacts, ReportTable, Section, counted, percent
 from credit_spark.scoring.scale import band_of
 
 MOST_REASONS = 12
@@ -36,7 +36,7 @@ def decisions(facts: NightFacts) -> Section:
             f"{plan.decline_from:.4g} on. The most frequent first reason of those declined: "
             f"{next(iter(reasons))}."
         )
-    tables = [Table(("decision", "loans", "share"), rows)]
+    tables = [ReportTable(("decision", "loans", "share"), rows)]
     return Section("Who is declined, and why", says, [_bands(facts), _reasons(reasons)], tables)
 
 

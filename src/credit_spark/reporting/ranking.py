@@ -11,7 +11,14 @@ from credit_spark.evaluation.curves import bad_among, passed
 from credit_spark.evaluation.metrics import auc, ks, ks_threshold, tenths
 from credit_spark.monitoring.vintages import OF_A_VINTAGE, number_of
 from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
-from credit_spark.reporting.sections import NightFacts, Section, Table, counted, percent, plain
+from credit_spark.reporting.sections import (
+    NightFacts,
+    ReportTable,
+    Section,
+    counted,
+    percent,
+    plain,
+)
 
 YOUNGEST = 24
 FEWEST_RANKED = 100
@@ -117,7 +124,7 @@ def vintages(facts: NightFacts) -> Section:
     ]  # fmt: skip
     head = ("vintage", "months on book", "known outcomes", "mean PD", "bad", "KS", "AUC")
     says = f"{len(months)} months of loans are old enough; the newest {len(rows)} are listed."
-    return Section(title, says, [_bad_rates(months), _ranks(months)], [Table(head, rows)])
+    return Section(title, says, [_bad_rates(months), _ranks(months)], [ReportTable(head, rows)])
 
 
 def _bad_rates(months: Months) -> Chart:

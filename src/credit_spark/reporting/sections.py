@@ -61,7 +61,7 @@ class NightFacts(NamedTuple):
         return found
 
 
-class Table(NamedTuple):
+class ReportTable(NamedTuple):
     """A table, its values as they are said."""
 
     head: Sequence[str]
@@ -74,7 +74,7 @@ class Section(NamedTuple):
     title: str
     says: str
     charts: Sequence[Chart] = ()
-    tables: Sequence[Table] = ()
+    tables: Sequence[ReportTable] = ()
 
 
 class Report(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from credit_spark.config.tables import MISSING
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
-from credit_spark.reporting.sections import NightFacts, Section, Table, counted
+from credit_spark.reporting.sections import NightFacts, ReportTable, Section, counted
 from credit_spark.scoring.scorecard import scorecard
 
 MOST_ROWS = 300
@@ -33,7 +33,7 @@ def data(facts: NightFacts) -> Section:
         title = "Lines set aside, by the rule that they break"
         charts = [bars("quarantine", title, most, ordered, "lines")]
         rows = [(name, counted(each)) for name, each in ordered.items()]
-        tables = [Table(("rule", "lines"), rows)]
+        tables = [ReportTable(("rule", "lines"), rows)]
     title, tables = "What is wrong with the data", [*tables, *_replaced(facts)]
     return Section(title, says, [*charts, _gaps(facts)], tables)
 
@@ -66,7 +66,7 @@ def model(facts: NightFacts) -> Section:
     )
     if len(rows) > MOST_ROWS:
         says += f" The first {MOST_ROWS} of {len(rows)} lines are shown."
-    table = Table(("feature", "level", "points"), rows[:MOST_ROWS])
+    table = ReportTable(("feature", "level", "points"), rows[:MOST_ROWS])
     return Section("The model", says, tables=[table])
 
 
@@ -75,18 +75,18 @@ def run(facts: NightFacts) -> Section:
     rows = [(name.replace("_", " "), f"{facts.run.get(name) or ''}") for name in OF_A_RUN]
     took = facts.run["ended_at"] - facts.run["started_at"]
     says = f"The last run took {took.total_seconds():,.0f} seconds."
-    return Section("The run", says, tables=[Table(("", ""), rows), *_files(facts)])
+    return Section("The run", says, tables=[ReportTable(("", ""), rows), *_files(facts)])
 
 
-def _replaced(facts: NightFacts) -> Iterator[Table]:
+def _replaced(facts: NightFacts) -> Iterator[ReportTable]:
     """Values that the contract turned null or clipped."""
     found = json.loads(facts.run.get("replaced") or "{}")
     rows = [(name, counted(count)) for name, count in sorted(found.items()) if count]
     if rows:
-        yield Table(("column", "values replaced, as the contract says"), rows)
+        yield ReportTable(("column", "values replaced, as the contract says"), rows)
 
 
-def _files(facts: NightFacts) -> Iterator[Table]:
+def _files(facts: NightFacts) -> Iterator[ReportTable]:
     files = json.loads(facts.run.get("files") or "[]")
     rows = [
         (
@@ -98,4 +98,4 @@ def _files(facts: NightFacts) -> Iterator[Table]:
         for each in files
     ]
     if rows:
-        yield Table(("file", "bytes", "lines", "layout", "content hash"), rows)
+        yield ReportTable(("file", "bytes", "lines", "layout", "content hash"), rows)

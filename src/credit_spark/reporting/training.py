@@ -12,7 +12,7 @@ from credit_spark.features.columns import label_of
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
 from credit_spark.reporting.evidence import information
 from credit_spark.reporting.ranking import calibration, curves
-from credit_spark.reporting.sections import Report, Row, Section, Table, counted, plain
+from credit_spark.reporting.sections import Report, ReportTable, Row, Section, counted, plain
 from credit_spark.scoring.document import ModelDocument, Number, slots_of
 from credit_spark.scoring.scorecard import at_bound
 
@@ -95,7 +95,7 @@ def treatments(facts: TrainingFacts) -> Section:
         f"in {learnt.folds} folds. {_best(facts)}"
     )
     head = ("", *(name for name, *_ in shown))
-    return Section("Treatments side by side", says, tables=[Table(head, rows)])
+    return Section("Treatments side by side", says, tables=[ReportTable(head, rows)])
 
 
 def _best(facts: TrainingFacts) -> str:
@@ -147,7 +147,7 @@ def coefficients(facts: TrainingFacts) -> Section:
     # What a later contract expects is no expectation of this fit.
     is_same = first.contract_hash == contract_hash(facts.contract)
     signs = [(each,) for each in at_bound(first, facts.contract)] if is_same else []
-    tables = [Table((f"look at ({first.facts.treatment})",), signs)] if signs else []
+    tables = [ReportTable((f"look at ({first.facts.treatment})",), signs)] if signs else []
     return Section("Coefficients", says, [_coefficients(each) for each in facts.fits], tables)
 
 
@@ -182,7 +182,7 @@ def gates(facts: TrainingFacts) -> Section:
     failed = sum(row[-1] == "failed" for row in rows)
     says = f"{counted(failed)} of {len(rows)} gates failed; what fails one is not promoted."
     head = ("treatment", "model", "gate", "seen", "bounds", "")
-    return Section("Gates", says, tables=[Table(head, rows)])
+    return Section("Gates", says, tables=[ReportTable(head, rows)])
 
 
 def _end(gate: Row) -> str:

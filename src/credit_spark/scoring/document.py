@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from credit_spark.config.errors import InputError
-from credit_spark.config.models import Part, Reference, Treatment
+from credit_spark.config.models import FrozenModel, Reference, Treatment
 from credit_spark.config.tables import MISSING, OTHER
 from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.inputs import Inputs
@@ -22,7 +22,7 @@ FORMAT = 5
 WITH_POLICY = 4
 
 
-class Level(Part):
+class Level(FrozenModel):
     """One text of a categorical feature, or one bin: an indicator, scaled like a number.
 
     `members` are the texts of the contract's feature that it stands for, where it is a bin of them.
@@ -42,7 +42,7 @@ class Level(Part):
         return self.coefficient / self.deviation if self.deviation else 0.0
 
 
-class Number(Part):
+class Number(FrozenModel):
     """A numeric feature: (value - mean) / deviation * coefficient, with `imputed` for null.
 
     `missing` is the indicator of a missing value, where the model has one: it adds its slope to the
@@ -85,7 +85,7 @@ class Number(Part):
         return best, (best - self.mean) * self.slope - self.shift
 
 
-class Category(Part):
+class Category(FrozenModel):
     """A categorical feature, or a binned one; any other text has the term of no level.
 
     `home` is the place of the bin that the mean of a number is in.
@@ -139,14 +139,14 @@ def multiplied(term: Number | Category, factors: Iterator[float]) -> Number | Ca
     return term.model_copy(update=own)
 
 
-class LeftOut(Part):
+class LeftOut(FrozenModel):
     """A feature of the contract that the fit could not use, and why."""
 
     name: str
     why: str
 
 
-class Facts(Part):
+class Facts(FrozenModel):
     """What the model was fitted on."""
 
     as_of: date
@@ -161,13 +161,13 @@ class Facts(Part):
     elastic_net: float
 
 
-class HeldOut(Part):
+class HeldOut(FrozenModel):
     """What the model came to on held-out folds: its AUC."""
 
     auc: float | None
 
 
-class Recalibration(Part):
+class Recalibration(FrozenModel):
     """The line that takes a fit's log-odds to those that its held-out loans came to."""
 
     intercept: float = 0.0
@@ -181,7 +181,7 @@ class Recalibration(Part):
 Role = Literal["score", "feature", "segment", "analysis"]
 
 
-class Watched(Part):
+class Watched(FrozenModel):
     """What is counted night by night: where its bins lie, and the loans learnt from in each.
 
     The bins of a number begin at its `edges`, but the first; those of a text are its `levels`, then
@@ -213,7 +213,7 @@ class Watched(Part):
         return [f"below {ends[0]}", *between, f"from {ends[-1]}", MISSING]
 
 
-class ModelDocument(Part):
+class ModelDocument(FrozenModel):
     """A fitted model. What a lender decides by it, and how it is worded, is in the Policy.
 
     log-odds of bad = recalibration.intercept + recalibration.slope

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from credit_spark.config.expressions import expression
-from credit_spark.config.models import Contract, Layout, Part, Promise, Unit
+from credit_spark.config.models import Contract, FrozenModel, Layout, Promise, Unit
 
 # What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
 MEANING = {"kind", "range", "one_of", "missing", "codes", "unknown_codes", "outside"}
@@ -17,7 +17,7 @@ MEANING = {"kind", "range", "one_of", "missing", "codes", "unknown_codes", "outs
 USUAL: Mapping[str, Unit] = {"rate": "fraction", "money": "yearly"}
 
 
-class Inputs(Part):
+class Inputs(FrozenModel):
     """Compiled SQL by feature; by column its meaning; by column and layout its unit."""
 
     features: dict[str, str]

@@ -8,10 +8,10 @@ import hashlib
 from typing import Self
 
 from credit_spark.config.expressions import condition
-from credit_spark.config.models import Contract, Feature, Loss, Part, ScorePlan
+from credit_spark.config.models import Contract, Feature, FrozenModel, Loss, ScorePlan
 
 
-class Refusal(Part):
+class Refusal(FrozenModel):
     """A hard rule: loans for which its SQL holds are declined, for its reason."""
 
     name: str
@@ -19,7 +19,7 @@ class Refusal(Part):
     reason: str
 
 
-class Reasons(Part):
+class Reasons(FrozenModel):
     """The texts of a feature that costs points: each is stated only where it is true.
 
     `above` and `below` are of a value on that side of the reference, `either` of any value, and
@@ -32,7 +32,7 @@ class Reasons(Part):
     missing: str | None = None
 
 
-class Policy(Part):
+class Policy(FrozenModel):
     """Bands, cut-offs, scale, hard rules, reason texts by feature, and the loss of a bad loan."""
 
     score: ScorePlan

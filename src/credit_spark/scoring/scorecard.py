@@ -44,7 +44,7 @@ def scorecard(document: ModelDocument, plan: ScorePlan) -> Iterator[Row]:
         yield Row(term.name, "any other", -scale.a_unit * term.unseen)
 
 
-class Part(NamedTuple):
+class PointsPart(NamedTuple):
     """What a feature adds to a loan's points, to a tenth of a point."""
 
     name: str
@@ -52,7 +52,7 @@ class Part(NamedTuple):
     points: float
 
 
-def parts(score: Score, document: ModelDocument, plan: ScorePlan) -> list[Part]:
+def parts(score: Score, document: ModelDocument, plan: ScorePlan) -> list[PointsPart]:
     """The base and each feature's points of a loan, to a tenth: they add up to its points exactly.
 
     The largest remainders are rounded up (Hamilton's method). Where the log-odds are bounded, what
@@ -66,7 +66,7 @@ def parts(score: Score, document: ModelDocument, plan: ScorePlan) -> list[Part]:
         exact.append(score.points - fsum(exact))
         values.append((BOUND, ""))
     tenths = apportioned(exact, score.points)
-    return [Part(*value, own / PARTS) for value, own in zip(values, tenths, strict=True)]
+    return [PointsPart(*value, own / PARTS) for value, own in zip(values, tenths, strict=True)]
 
 
 def apportioned(exact: Sequence[float], whole: int) -> list[int]:

@@ -13,7 +13,7 @@ from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scale import scale_of
 from credit_spark.scoring.scorecard import parts
 from credit_spark.scoring.sql import columns_read
-from credit_spark.serving.fields import Field, fields_of
+from credit_spark.serving.fields import FormField, fields_of
 from credit_spark.storage.reader import TableReader
 
 GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
@@ -27,7 +27,7 @@ class Ready(NamedTuple):
     document: ModelDocument
     policy: Policy
     scorer: RecordScorer
-    fields: list[Field]
+    fields: list[FormField]
 
 
 class Answers:
@@ -82,7 +82,7 @@ class Answers:
         model = self._tonights()
         return _answer(model.scorer.score(values), model)
 
-    def fields(self) -> list[Field]:
+    def fields(self) -> list[FormField]:
         """The form's fields."""
         return self._tonights().fields
 

@@ -29,7 +29,7 @@ FLAGS = {**YES_NO, "true": True, "false": False}
 UNITS = {"rate": "percent", "money": "amount", "months": "months", "years": "years"}
 
 
-class Field(NamedTuple):
+class FormField(NamedTuple):
     """A field of the form: the column, what to write in it, what it may hold."""
 
     name: str
@@ -54,17 +54,19 @@ class Field(NamedTuple):
         return {"type": "number", **limits, **described}
 
 
-def fields_of(contract: Contract, document: ModelDocument, policy: Policy) -> list[Field]:
+def fields_of(contract: Contract, document: ModelDocument, policy: Policy) -> list[FormField]:
     """A field for each column that a feature or hard rule reads, in the contract's order."""
     used = columns_read(document, policy)
     return [
-        Field(name, _hint(promise), _choices(name, promise, document), promise)
+        FormField(name, _hint(promise), _choices(name, promise, document), promise)
         for name, promise in contract.columns.items()
         if name in used
     ]
 
 
-def read(fields: list[Field], typed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def read(
+    fields: list[FormField], typed: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Values of what was typed, by column, and a sentence for each field that cannot be used.
 
     A field left empty is null, where it may be.
@@ -116,7 +118,7 @@ def _between(bounds: tuple[float, float], promise: Promise, word: str) -> str:
     return f" {word} ".join(shown)
 
 
-def _value(field: Field, text: str) -> Any:
+def _value(field: FormField, text: str) -> Any:
     """The value of a text; ValueError: it cannot be used, and why."""
     kind = field.promise.kind
     if not text:

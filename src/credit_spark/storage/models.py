@@ -69,7 +69,7 @@ class Promotion(NamedTuple):
     is_rollback: bool = False
 
 
-class Models:
+class ModelRegistry:
     """The models of one portfolio.
 
     What a run saves and promotes is written with the run's next publish; its own steps see it

@@ -17,7 +17,7 @@ from pyspark.sql.types import StructField
 from sqlglot import exp
 
 from credit_spark.config.errors import InputError, listed
-from credit_spark.config.tables import AS_OF, RUN_ID, Field, Table
+from credit_spark.config.tables import AS_OF, RUN_ID, ColumnSpec, Table
 
 ARROW_TYPES = {
     "string": pa.string(),
@@ -40,13 +40,13 @@ WORD = re.compile(r"\w+")
 WITHOUT_BOUNDS = ("array", "map", "struct")
 
 
-def all_columns(table: Table) -> dict[str, Field]:
+def all_columns(table: Table) -> dict[str, ColumnSpec]:
     """The declared columns, and those that are added to every row: `as_of` and `run_id`."""
     added = {"as_of": AS_OF} if table.is_nightly else {}
     return {**table.columns, **added, "run_id": RUN_ID}
 
 
-def arrow_schema(columns: Mapping[str, Field]) -> pa.Schema:
+def arrow_schema(columns: Mapping[str, ColumnSpec]) -> pa.Schema:
     """Columns with their types in Arrow."""
     return pa.schema([(name, ARROW_TYPES[field.type]) for name, field in columns.items()])
 

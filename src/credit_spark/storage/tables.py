@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError, TryAgainError
-from credit_spark.config.tables import RUNS, Field, Table
+from credit_spark.config.tables import RUNS, ColumnSpec, Table
 from credit_spark.storage import commits, schema
 from credit_spark.storage.commits import delta_errors, retried, taken_over
 from credit_spark.storage.paths import url_of
@@ -287,7 +287,9 @@ class Tables:
             keys = ", ".join(f"'{row[key]}'" for row in changed)
             self._commit(table, self._rows(columns, changed), f"{key} in ({keys})", fence)
 
-    def _rows(self, columns: Mapping[str, Field], rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+    def _rows(
+        self, columns: Mapping[str, ColumnSpec], rows: Sequence[Mapping[str, Any]]
+    ) -> DataFrame:
         # From a list of rows Spark would start a Python worker on an executor; not from Arrow.
         values = pa.Table.from_pylist([*rows], schema.arrow_schema(columns))
         return self.spark.createDataFrame(values).coalesce(1)
