@@ -66,7 +66,7 @@ def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(night, again, tmp
     assert promotion.pop("at") > "2026"
     assert promotion == {
         "champion_from": AS_OF, "by": "A. Head", "reason": r"it's \"new\" \n book's",
-        "overruled": ["out_of_time.auc"],
+        "overruled": ["out_of_time.auc"], "is_rollback": False,
     }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def test_a_champion_is_rolled_back_in_one_command(night, again) -> None:
     rows = {row["model_version"]: row for row in models(again)}
     assert {version: row["status"] for version, row in rows.items()} == {
         first: "champion",
-        second: "challenger",
+        second: "retired",
     }
     made = [json.loads(rows[each]["promotions"]) for each in (first, second)]
     assert [len(each) for each in made] == [2, 1]

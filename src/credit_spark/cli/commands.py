@@ -31,6 +31,7 @@ from credit_spark.config.errors import CreditSparkError, InputError, listed
 from credit_spark.config.guards import remarks
 from credit_spark.config.loading import find_contract, load_contract
 from credit_spark.config.models import Treatment
+from credit_spark.config.project import PORTFOLIOS, copy_example
 from credit_spark.config.settings import contract_and_settings
 from credit_spark.pipeline.benchmarks import BENCHMARKS
 from credit_spark.pipeline.data_docs import data_docs
@@ -145,7 +146,7 @@ for name, step in STEPS.items():
 @PROJECT_FOLDER
 def check(portfolio: str, project: Path) -> None:
     """Check a contract and its suites, by name or by file, with no data: every fault at once."""
-    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    contract = load_contract(find_contract(portfolio, project / PORTFOLIOS))
     check_suites(Suites(project / "expectations" / contract.portfolio), contract)
     click.echo(
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
@@ -181,6 +182,18 @@ def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
     """Make a night of dirty loans in a real lender's layout, with known true PDs."""
     made = write_sample(out, as_of, rows, seed)
     click.echo(f"{made.lines:,} lines in {made.folder}; their true PDs in {made.truth}")
+
+
+@cli.command()
+@click.argument("portfolio")
+@click.option("--out", type=FOLDER, default=".", help="Folder of the project; else this one.")
+def init(portfolio: str, out: Path) -> None:
+    """Copy an example's contract and suites, to start a portfolio of your own from.
+
+    Examples: bootcamp, german_credit, lending_club, taiwan_credit_card.
+    """
+    for path in copy_example(portfolio, out):
+        click.echo(path)
 
 
 @cli.command()

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import click
 
 from credit_spark.config.errors import instead_of
+from credit_spark.config.project import default_project
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-PROJECT = Path(__file__).resolve().parents[3]
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 Command = Callable[..., Any]
@@ -74,8 +74,9 @@ MODEL = click.option("--model", "version", help="Version; else the one that scor
 PROJECT_FOLDER = click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    default=PROJECT,
-    help="Folder of conf/ and expectations/; this checkout where it is not given.",
+    default=default_project,
+    help="Folder of conf/ and expectations/; else the working directory, where it has "
+    "conf/portfolios, else the portfolios that come with credit-spark.",
 )
 SETTINGS = click.option(
     "--settings", "settings_file", type=FILE, help="YAML with what differs from conf/base.yml."

@@ -28,6 +28,7 @@ from credit_spark.config.errors import InputError, listed
 from credit_spark.config.guards import placeholders
 from credit_spark.config.loading import find_contract, load_contract, load_yaml, sentence
 from credit_spark.config.models import Contract, FrozenModel
+from credit_spark.config.project import PORTFOLIOS, base_settings
 
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.
@@ -161,10 +162,10 @@ def contract_and_settings(
     Raises:
         InputError: there is none of that name, or what stands in one of them is wrong.
     """
-    contract = load_contract(find_contract(portfolio, project / "conf/portfolios"))
+    contract = load_contract(find_contract(portfolio, project / PORTFOLIOS))
     flags = {"landing": landing, "warehouse": warehouse}
     storage = {name: value for name, value in flags.items() if value is not None}
-    return contract, resolve(project / "conf/base.yml", settings_file, {"storage": storage})
+    return contract, resolve(base_settings(project), settings_file, {"storage": storage})
 
 
 def resolve(base: Path, file: Path | None, flags: Layer) -> Settings:

@@ -291,7 +291,7 @@ MODELS = Table(
         "promotions": ColumnSpec(
             "string",
             "each promotion: from which batch date, by whom, when (UTC), why, gates overruled, "
-            "as JSON",
+            "whether it was a rollback, as JSON",
         ),
     },
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
