@@ -2,7 +2,7 @@
 
 Between `<!-- begin NAME -->` and `<!-- end NAME -->` of README.md and docs/*.md stands what this
 script says; a test holds the documents against it. Examples are taken from a run on sample loans:
-its landing folder, its warehouse, and a folder with what its commands printed are given.
+its landing folder, its warehouse, and a folder with what its commands printed may be given.
 """
 
 import csv
@@ -157,11 +157,16 @@ def refilled(path: Path, name: str, text: str) -> None:
     path.write_text(filled(old, name, text), encoding="utf-8")
 
 
-def main(landing: str, warehouse: str, said: str) -> None:
-    """Fill every mark of every document."""
+def examples(landing: Path, warehouse: Path, said: Path) -> dict[str, str]:
+    """What a run on sample loans printed, and one of its loans."""
+    shown = {name: printed(said / f"{name}.txt") for name in ("nightly", "explain")}
+    return {**shown, "example": example(landing, warehouse)}
+
+
+def main(*folders: str) -> None:
+    """Fill every mark of every document; examples only where their folders are given."""
     texts = {name: write() for name, write in GENERATED.items()}
-    texts["example"] = example(Path(landing), Path(warehouse))
-    texts |= {name: printed(Path(said) / f"{name}.txt") for name in ("nightly", "explain")}
+    texts |= examples(*map(Path, folders)) if folders else {}
     for path in DOCUMENTS:
         document = path.read_text(encoding="utf-8")
         for name, text in texts.items():
