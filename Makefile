@@ -4,20 +4,28 @@ ROWS   ?= 20000
 SEED   ?= 20261121
 BIN    := .venv/bin
 READY  := .venv/.ready
+TOOLS  := .venv/.tools
+LOCKED := --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup comet nightly check test test-unit test-all house bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
+.PHONY: help setup tools comet nightly check test test-unit test-all house bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-setup: $(READY)  ## .venv from the lock, Java, Delta's JARs: what is missing of them
+setup: $(READY)  ## what a run needs and this machine lacks: .venv from the lock, Java, Delta's JARs
+
+tools: $(TOOLS)  ## what tests, benchmarks and documentation need besides
 
 # Made again only when what it is made from changes: a second call needs no network.
 $(READY): requirements.lock pyproject.toml conf/delta-jars.txt $(wildcard setup/*)
 	@setup/java.sh
-	@setup/python.sh
+	@setup/python.sh requirements.lock
 	@$(BIN)/python setup/jars.py conf/delta-jars.txt
+	@touch $@
+
+$(TOOLS): $(READY) requirements-dev.lock
+	@setup/python.sh requirements-dev.lock
 	@touch $@
 
 comet: setup  ## DataFusion Comet's JAR, for --settings conf/comet.yml (docs/comet.md)
@@ -27,7 +35,7 @@ nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the l
 	@$(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF)
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF)
 
-check: setup  ## ruff, its formatter, mypy and the direction of imports
+check: tools  ## ruff, its formatter, mypy and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -46,41 +54,41 @@ test-all: check  ## every test, also those of real portfolios, trainings, kills 
 
 bench: ROWS = 5000000
 bench: RUNS = 3
-bench: setup  ## time a night beside other programs, into docs/benchmark.md (ROWS, RUNS of each)
+bench: tools  ## time a night beside other programs, into docs/benchmark.md (ROWS, RUNS of each)
 	@RUNS=$(RUNS) $(BIN)/python benchmarks/compare.py $(ROWS)
 
-bench-growth: setup  ## time nights of several sizes, into docs/benchmark.md (NIGHTS="5000000 20000000")
+bench-growth: tools  ## time nights of several sizes, into docs/benchmark.md (NIGHTS="5000000 20000000")
 	@$(BIN)/python benchmarks/nights.py $(NIGHTS)
 
 bench-wide: ROWS = 1000000
-bench-wide: setup  ## time the reading of files of 151 columns, into docs/benchmark.md (ROWS)
+bench-wide: tools  ## time the reading of files of 151 columns, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/wide.py $(ROWS)
 
 bench-profile: ROWS = 5000000
-bench-profile: setup  ## where the time of a night goes, query by query, into docs/benchmark.md (ROWS)
+bench-profile: tools  ## where the time of a night goes, query by query, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/profiled.py $(ROWS)
 
 bench-fit: ROWS = 2000000
-bench-fit: setup  ## time a fit of 40 features beside scikit-learn's, into docs/benchmark.md (ROWS)
+bench-fit: tools  ## time a fit of 40 features beside scikit-learn's, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/fits.py $(ROWS)
 
 bench-train: DATA ?= ../shared/data
-bench-train: setup  ## time trainings of the real books and SMOTE, into docs/benchmark.md (DATA)
+bench-train: tools  ## time trainings of the real books and SMOTE, into docs/benchmark.md (DATA)
 	@$(BIN)/python benchmarks/trainings.py "$(DATA)"
 
 bench-page: ROWS = 5000000
-bench-page: setup  ## time reasons, look-ups and the page under load, into docs/benchmark.md (ROWS)
+bench-page: tools  ## time reasons, look-ups and the page under load, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/page.py $(ROWS)
 
 bench-watched: ROWS = 5000000
-bench-watched: setup  ## what monitoring and the report cost a night, into docs/benchmark.md (ROWS)
+bench-watched: tools  ## what monitoring and the report cost a night, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/watched.py $(ROWS)
 
 bench-check: ROWS = 200000
-bench-check: setup  ## fail where a night is slower than the last release's (ROWS, BASE)
+bench-check: tools  ## fail where a night is slower than the last release's (ROWS, BASE)
 	@BASE=$(BASE) $(BIN)/python benchmarks/check.py $(ROWS)
 
-docs: setup  ## what the documents say of the code, and their examples, from a run on sample loans
+docs: tools  ## what the documents say of the code, and their examples, from a run on sample loans
 	@rm -rf .docs && $(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF) --out .docs/landing
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF) \
 		--landing .docs/landing --warehouse .docs/warehouse 2>/dev/null >.docs/nightly.txt
@@ -88,32 +96,32 @@ docs: setup  ## what the documents say of the code, and their examples, from a r
 	@$(BIN)/python scripts/write_docs.py .docs/landing .docs/warehouse .docs
 	@rm -rf .docs
 
-parity: setup  ## every engine's scores beside a night's on the real files, into docs/engines.md
+parity: tools  ## every engine's scores beside a night's on the real files, into docs/engines.md
 	@WRITE=parity $(BIN)/python -m pytest -q tests/e2e/test_parity.py
 
-reasons: setup  ## how many reasons of the real books are false, into docs/models.md
+reasons: tools  ## how many reasons of the real books are false, into docs/models.md
 	@WRITE=reasons $(BIN)/python -m pytest -q tests/spark/test_defensible_models.py -k document
 
-pictures: setup  ## of the page and the report, as a browser shows them, into docs/
+pictures: tools  ## of the page and the report, as a browser shows them, into docs/
 	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/e2e/test_browser.py tests/spark/test_reports.py -k browser
 
 models: DATA ?= ../shared/data
-models: setup  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
+models: tools  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
 	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/models.py .models "$(DATA)" $(BOOKS)
 	@rm -rf .models
 
 months: DATA ?= ../shared/data
-months: setup  ## LendingClub's book month by month as nights, into docs/monitoring.md (DATA)
+months: tools  ## LendingClub's book month by month as nights, into docs/monitoring.md (DATA)
 	@rm -rf .months && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/months.py .months "$(DATA)"
 
-monitoring: setup  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
+monitoring: tools  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
 	@PYTHONPATH=scripts $(BIN)/python scripts/simulate.py $(or $(SEEDS),5) docs/monitoring.md
 
-house: setup  ## modules, lines, longest functions, names that two classes have (TESTS=FILE: slowest tests of a junit file)
+house: tools  ## modules, lines, longest functions, names that two classes have (TESTS=FILE: slowest tests of a junit file)
 	@$(BIN)/python scripts/house.py $(TESTS)
 
-lock: setup  ## pin the newest versions that pyproject.toml allows
+lock: tools  ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@$(BIN)/pip-compile --quiet --upgrade --extra dev --extra binned --extra lstm --generate-hashes --strip-extras \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.lock pyproject.toml
+	@$(BIN)/pip-compile --upgrade $(LOCKED) --output-file requirements.lock pyproject.toml
+	@$(BIN)/pip-compile --upgrade $(LOCKED) --extra dev --extra binned --extra lstm \
+		--constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
