@@ -46,11 +46,11 @@ test-unit: check  ## the tests that need no JVM
 
 test: check  ## the tests of each change, on a real Spark and Delta, a real browser and PostgreSQL
 	@setup/test_tools.sh
-	@$(BIN)/python -m pytest -m "not release"
+	@$(BIN)/python -m pytest -m "not release" --durations=25
 
 test-all: check  ## every test, also those of real portfolios, trainings, kills and processes
 	@setup/test_tools.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --durations=40
 
 bench: ROWS = 5000000
 bench: RUNS = 3
