@@ -31,7 +31,7 @@ from credit_spark.config.errors import CreditSparkError, InputError, listed
 from credit_spark.config.guards import remarks
 from credit_spark.config.loading import find_contract, load_contract
 from credit_spark.config.models import Treatment
-from credit_spark.config.project import PORTFOLIOS, copy_example
+from credit_spark.config.project import PORTFOLIOS, copy_example, examples
 from credit_spark.config.settings import contract_and_settings
 from credit_spark.pipeline.benchmarks import BENCHMARKS
 from credit_spark.pipeline.data_docs import data_docs
@@ -185,14 +185,11 @@ def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
 
 
 @cli.command()
-@click.argument("portfolio")
+@click.argument("example", type=click.Choice(examples()))
 @click.option("--out", type=FOLDER, default=".", help="Folder of the project; else this one.")
-def init(portfolio: str, out: Path) -> None:
-    """Copy an example's contract and suites, to start a portfolio of your own from.
-
-    Examples: bootcamp, german_credit, lending_club, taiwan_credit_card.
-    """
-    for path in copy_example(portfolio, out):
+def init(example: str, out: Path) -> None:
+    """Copy an example's contract and suites, to start a portfolio of your own from."""
+    for path in copy_example(example, out):
         click.echo(path)
 
 

@@ -4,7 +4,7 @@ import shutil
 import sysconfig
 from pathlib import Path
 
-from credit_spark.config.errors import InputError, instead_of, listed
+from credit_spark.config.errors import InputError, listed
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PORTFOLIOS, SUITES, BASE = "conf/portfolios", "expectations", "conf/base.yml"
@@ -29,17 +29,19 @@ def base_settings(project: Path) -> Path:
     return own if own.is_file() else shipped() / BASE
 
 
+def examples() -> list[str]:
+    """The names of the portfolios that come with credit-spark."""
+    return sorted(each.stem for each in (shipped() / PORTFOLIOS).glob("*.yml"))
+
+
 def copy_example(portfolio: str, folder: Path) -> list[Path]:
     """Copy a shipped portfolio's contract and suites into a folder; the result is what was made.
 
     Raises:
-        InputError: there is no such portfolio, or one of the files is there already.
+        InputError: one of the files is there already.
     """
     source = shipped()
     contract = Path(PORTFOLIOS) / f"{portfolio}.yml"
-    if not (source / contract).is_file():
-        names = [each.stem for each in (source / PORTFOLIOS).glob("*.yml")]
-        raise InputError(f"there is no example '{portfolio}'; {instead_of(portfolio, names)}")
     suites = (source / SUITES / portfolio).glob("*.json")
     files = [contract, *(each.relative_to(source) for each in sorted(suites))]
     if there := [f"{folder / each}" for each in files if (folder / each).exists()]:
