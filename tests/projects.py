@@ -4,7 +4,22 @@ import json
 import shutil
 from pathlib import Path
 
+from credit_spark.config.loading import load_contract
+from credit_spark.config.models import Contract
+
 PROJECT = Path(__file__).parents[1]
+SMALL = PROJECT / "tests/small_lender.yml"
+
+
+def small_lender(folder: Path, *changes: tuple[str, str]) -> Contract:
+    """The small contract after some of its text was changed."""
+    text = SMALL.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "small_lender.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_contract(path)
 
 
 def changed_project(folder: Path, old: str = "", new: str = "", *more: tuple[str, str]) -> Path:

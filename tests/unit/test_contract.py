@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,25 +12,15 @@ from credit_spark.config.loading import contract_hash, find_contract, load_contr
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import tables
 from tests.nights import run
+from tests.projects import SMALL, small_lender
 
-SMALL = Path(__file__).parents[1] / "small_lender.yml"
 PORTFOLIOS = Path(__file__).parents[2] / "conf/portfolios"
 
 
 @pytest.fixture
 def sound(tmp_path):
     """The small contract after some of its text was changed."""
-
-    def change(*changes: tuple[str, str]) -> Contract:
-        text = SMALL.read_text(encoding="utf-8")
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        path = tmp_path / "small_lender.yml"
-        path.write_text(text, encoding="utf-8")
-        return load_contract(path)
-
-    return change
+    return partial(small_lender, tmp_path)
 
 
 @pytest.fixture

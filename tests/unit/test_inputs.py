@@ -1,29 +1,17 @@
 """Which changes of a contract give a model other inputs."""
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from credit_spark.config.loading import load_contract
 from credit_spark.scoring.inputs import Inputs, differences, inputs_of
-
-SMALL = Path(__file__).parents[1] / "small_lender.yml"
+from tests.projects import small_lender
 
 
 @pytest.fixture
 def changed(tmp_path):
     """The small contract after some of its text was changed."""
-
-    def made(*changes: tuple[str, str]):
-        text = SMALL.read_text(encoding="utf-8")
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        path = tmp_path / "small_lender.yml"
-        path.write_text(text, encoding="utf-8")
-        return load_contract(path)
-
-    return made
+    return partial(small_lender, tmp_path)
 
 
 def stored(contract) -> Inputs:

@@ -1,5 +1,6 @@
 """Where contracts are found, and how a portfolio is started."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,12 @@ def test_a_wheel_works_outside_a_checkout(tmp_path) -> None:
 
     def run(*words: object) -> str:
         return subprocess.run(
-            [*map(str, words)], cwd=tmp_path, check=True, capture_output=True, text=True
+            [*map(str, words)],
+            cwd=tmp_path,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
 
     copy = tmp_path / "copy"
