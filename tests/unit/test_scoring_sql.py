@@ -1,5 +1,6 @@
 """The SQL of a model document, by exact values; DuckDB runs it."""
 
+import json
 from math import floor, inf, log, nan
 from random import Random
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
+from credit_spark.config.errors import InputError
 from credit_spark.config.models import Decisions, Loss, ScorePlan
 from credit_spark.config.tables import REASONS
 from credit_spark.features.columns import ABSENT
@@ -478,3 +480,16 @@ def test_the_best_bin_is_one_that_has_a_side() -> None:
     sides = {"w": Reasons(above="w is high", below="w is low")}
     found = reasons_by(sides, [binned], (None, None, "1 and more"), (None, None, None), score=best)
     assert found == [["w is high"], []]
+
+
+@pytest.mark.parametrize("sql", ["case when x < 1 then 'low' else '(missing)' end", "w"])
+def test_bins_of_the_format_before_are_refused_and_categories_are_read(sql) -> None:
+    """Its bins have no order, so no side of a reference; its absent text was named (missing)."""
+    model = document([word(low=1.0, **{"(missing)": 2.0}).model_copy(update={"sql": sql})])
+    text = json.dumps(model.model_dump(mode="json") | {"format": 4, "score": {}, "refusals": []})
+
+    if sql == "w":
+        assert [each.text for each in ModelDocument.of(text).features[0].levels] == ["low", ABSENT]
+    else:
+        with pytest.raises(InputError, match="--retrain"):
+            ModelDocument.of(text)
