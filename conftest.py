@@ -132,6 +132,19 @@ def done(spark: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFa
     return warehouse / "lending_club"
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's own folder is the working directory: logs are written there."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def again(done: Path, tmp_path: Path) -> Path:
+    """A warehouse of the test's own, as the first night left it."""
+    shutil.copytree(done, tmp_path / "again/lending_club")
+    return tmp_path / "again"
+
+
 @pytest.fixture(scope="session")
 def real_night(
     spark: SparkSession, real_data: Path, tmp_path_factory: pytest.TempPathFactory

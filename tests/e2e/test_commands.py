@@ -18,13 +18,9 @@ from tests.projects import changed_project
 # Jobs of Spark in a run that only scores: a bound that a new scan in a loop breaks.
 MOST_JOBS = 200
 
+pytestmark = pytest.mark.usefixtures("spark", "elsewhere")
+
 WHO = ("--by", "A. Head", "--reason", "a try")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(spark, tmp_path, monkeypatch) -> None:
-    """Each test has a folder of its own for logs."""
-    monkeypatch.chdir(tmp_path)
 
 
 def test_every_line_of_the_sample_is_accounted_for(done) -> None:

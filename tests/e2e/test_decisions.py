@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,9 @@ import pytest
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import changed_project
 
+pytestmark = pytest.mark.usefixtures("spark", "elsewhere")
+
 WHO = ("--by", "A. Head", "--reason", "a try")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(spark, tmp_path, monkeypatch) -> None:
-    """Each test has a folder of its own for logs."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def again(done, tmp_path) -> Path:
-    """A warehouse of its own after the first night."""
-    shutil.copytree(done, tmp_path / "again/lending_club")
-    return tmp_path / "again"
 
 
 def models(warehouse: Path) -> list[dict]:

@@ -1,6 +1,5 @@
 """What readers find after a run that ended early: the date as the last complete run left it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,10 @@ from deltalake import DeltaTable
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import changed_project
 
+pytestmark = pytest.mark.usefixtures("spark", "elsewhere")
+
 # Tables that a stopped run may write: they say why it stopped.
 OF_EVERY_RUN = {"runs", "quarantine", "validations"}
-
-
-@pytest.fixture(autouse=True)
-def logs_elsewhere(spark, tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def warehouse(done, tmp_path) -> Path:
-    shutil.copytree(done, tmp_path / "w/lending_club")
-    return tmp_path / "w"
 
 
 def published(warehouse: Path) -> dict[str, list[str]]:
@@ -55,54 +45,54 @@ def statuses(warehouse: Path) -> list[str]:
     ],
 )
 def test_a_rerun_that_a_gate_stops_changes_no_published_table(
-    night, warehouse, landing, tmp_path, suite, old, new
+    night, again, landing, tmp_path, suite, old, new
 ) -> None:
     project = changed_project(tmp_path)
     path = project / f"expectations/lending_club/{suite}.json"
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
-    before, at = published(warehouse), versions(warehouse)
+    before, at = published(again), versions(again)
 
-    ended = night("nightly", warehouse, "--project", project, "--retrain")
+    ended = night("nightly", again, "--project", project, "--retrain")
 
     assert ended.code == 11
-    assert versions(warehouse) == at
-    assert published(warehouse) == before
-    assert statuses(warehouse) == ["complete", "stopped"]
+    assert versions(again) == at
+    assert published(again) == before
+    assert statuses(again) == ["complete", "stopped"]
     failed = [
         row["expectation"]
-        for row in arrow(warehouse / "lending_club/validations").to_pylist()
+        for row in arrow(again / "lending_club/validations").to_pylist()
         if not row["success"]
     ]
     assert failed == ["expect_column_mean_to_be_between"]
 
 
 @pytest.mark.parametrize("command", ["nightly", "clean", "validate", "score"])
-def test_a_suite_with_faults_touches_no_table(night, warehouse, tmp_path, command) -> None:
+def test_a_suite_with_faults_touches_no_table(night, again, tmp_path, command) -> None:
     project = changed_project(tmp_path)
     path = project / "expectations/lending_club/scores.json"
     text = path.read_text(encoding="utf-8")
     assert '"column": "pd"' in text
     path.write_text(text.replace('"column": "pd"', '"column": "pds"', 1), encoding="utf-8")
-    at = every_version(warehouse)
+    at = every_version(again)
     assert "runs" in at
 
-    ended = night(command, warehouse, "--project", project)
+    ended = night(command, again, "--project", project)
 
     assert ended.code == 2
     assert "did you mean 'pd'" in ended.sentence
-    assert every_version(warehouse) == at
+    assert every_version(again) == at
 
 
-def test_a_refused_rerun_does_not_hide_the_complete_run(capfd, night, warehouse, tmp_path) -> None:
+def test_a_refused_rerun_does_not_hide_the_complete_run(capfd, night, again, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
-    flags = ("--portfolio", "lending_club", "--warehouse", warehouse)
+    flags = ("--portfolio", "lending_club", "--warehouse", again)
 
     refused = run(capfd, "nightly", *flags, "--as-of", AS_OF, "--landing", tmp_path / "empty")
 
     assert refused.code == 10
-    assert statuses(warehouse) == ["complete", "refused"]
-    loan_id = arrow(warehouse / "lending_club/scores")["loan_id"][0].as_py()
+    assert statuses(again) == ["complete", "refused"]
+    loan_id = arrow(again / "lending_club/scores")["loan_id"][0].as_py()
     assert "complete" in run(capfd, "status", *flags).out
     assert run(capfd, "explain", loan_id, *flags).code == 0

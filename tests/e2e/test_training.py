@@ -15,22 +15,9 @@ from tests.engines import by_every_engine, parity, with_strange
 from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import PROJECT, changed_project
 
-pytestmark = pytest.mark.release
+pytestmark = [pytest.mark.release, pytest.mark.usefixtures("spark", "elsewhere")]
 
 WHO = ("--by", "A. Head", "--reason", "a try")
-
-
-@pytest.fixture(autouse=True)
-def somewhere(spark, tmp_path, monkeypatch) -> None:
-    """Each test has a folder of its own for logs."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def again(done, tmp_path) -> Path:
-    """A warehouse of its own after the first night."""
-    shutil.copytree(done, tmp_path / "again/lending_club")
-    return tmp_path / "again"
 
 
 def metrics(warehouse: Path) -> list[dict]:

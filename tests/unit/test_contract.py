@@ -332,6 +332,8 @@ def test_a_column_may_not_have_the_name_of_a_features_value(contract) -> None:
         ("kind: number, known: application, range: [-.inf, 5]", "p0 is 0"),
         ("kind: count, known: application, range: [0, 5000000000]", "p0 is 0"),
         ("kind: count, known: application, range: [1, 5000000000]", None),
+        ("kind: count, known: application, range: [3000000000, 5000000000]", None),
+        ("kind: count, known: application, range: [-5000000000, -3000000000]", None),
     ],
 )
 def test_values_that_vanish_are_found_whatever_a_column_may_hold(sound, column, said) -> None:

@@ -50,6 +50,11 @@ def test_an_unknown_example_is_told_with_the_closest(tmp_path, capsys) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_folder_that_cannot_be_written_is_told(capsys) -> None:
+    assert main(["init", "bootcamp", "--out", "/proc/none"]) == 2
+    assert "cannot be written" in told(capsys)
+
+
 @pytest.mark.release
 def test_a_wheel_works_outside_a_checkout(tmp_path) -> None:
     """In an environment of its own, which borrows the packages of this one."""
@@ -81,6 +86,12 @@ def test_a_wheel_works_outside_a_checkout(tmp_path) -> None:
 
     command = tmp_path / "env/bin/credit-spark"
     assert str(tmp_path) in run(python, "-c", "import credit_spark; print(credit_spark.__file__)")
-    assert "sound" in run(command, "check", "lending_club")
-    run(command, "init", "taiwan_credit_card")
-    assert "sound" in run(command, "check", "taiwan_credit_card")
+    shipped = sorted(each.stem for each in (PROJECT / "conf/portfolios").glob("*.yml"))
+    assert len(shipped) == 4
+    for example in shipped:
+        assert "sound" in run(command, "check", example)
+    for example in shipped:
+        run(command, "init", example)
+        assert "sound" in run(command, "check", example)
+        for suite in (PROJECT / "expectations" / example).glob("*.json"):
+            assert (tmp_path / "expectations" / example / suite.name).is_file()

@@ -22,6 +22,7 @@ from credit_spark.cli.flags import (
     of_a_night,
     of_a_portfolio,
 )
+from credit_spark.cli.init import init
 from credit_spark.cli.launch import launch
 from credit_spark.cli.models import explain, export, scorecard, what_if
 from credit_spark.cli.reports import report
@@ -31,7 +32,7 @@ from credit_spark.config.errors import CreditSparkError, InputError, listed
 from credit_spark.config.guards import remarks
 from credit_spark.config.loading import find_contract, load_contract
 from credit_spark.config.models import Treatment
-from credit_spark.config.project import PORTFOLIOS, copy_example, examples
+from credit_spark.config.project import PORTFOLIOS
 from credit_spark.config.settings import contract_and_settings
 from credit_spark.pipeline.benchmarks import BENCHMARKS
 from credit_spark.pipeline.data_docs import data_docs
@@ -185,15 +186,6 @@ def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
 
 
 @cli.command()
-@click.argument("example", type=click.Choice(examples()))
-@click.option("--out", type=FOLDER, default=".", help="Folder of the project; else this one.")
-def init(example: str, out: Path) -> None:
-    """Copy an example's contract and suites, to start a portfolio of your own from."""
-    for path in copy_example(example, out):
-        click.echo(path)
-
-
-@cli.command()
 @click.option("--warehouse", default="warehouse", show_default=True)
 def doctor(warehouse: str) -> None:
     """Look at what a night needs on this machine: Java, Delta's JARs, the folders."""
@@ -209,7 +201,7 @@ def _migrate(**flags: Any) -> None:
         click.echo(change)
 
 
-for lookup in LOOKUPS:
+for lookup in (*LOOKUPS, init):
     cli.add_command(lookup)
 
 

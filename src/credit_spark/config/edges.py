@@ -75,11 +75,13 @@ def _ends(promise: Promise) -> Iterator[Any]:
 
 
 def _ends_of_number(promise: Promise) -> list[float]:
+    """Of a number: finite, and such as its type can hold."""
     known = sorted(float(each) for each in promise.one_of or () if not isinstance(each, str))
     low, high = promise.range or ((known[0], known[-1]) if known else ANYTHING)
-    least, most = (-LARGEST_INT, LARGEST_INT) if TYPES[promise.kind] == "int" else (-inf, inf)
-    low = max(low if isfinite(low) else min(ANYTHING[0], high), least)
-    high = min(high if isfinite(high) else max(ANYTHING[1], low), most)
+    low = low if isfinite(low) else min(ANYTHING[0], high)
+    high = high if isfinite(high) else max(ANYTHING[1], low)
+    largest = LARGEST_INT if TYPES[promise.kind] == "int" else inf
+    low, high = (min(max(each, -largest), largest) for each in (low, high))
     return sorted({float(low), float(high), *([0.0] if low <= 0 <= high else [])})
 
 
