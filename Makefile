@@ -31,7 +31,7 @@ $(TOOLS): $(READY) requirements-dev.lock
 comet: setup  ## DataFusion Comet's JAR, for --settings conf/comet.yml (docs/comet.md)
 	@$(BIN)/python setup/jars.py conf/comet-jars.txt jars
 
-nightly: setup  ## a night of dirty sample loans (ROWS, SEED, AS_OF), from the landing files to the scores
+nightly: setup  ## a batch of dirty sample loans (ROWS, SEED, AS_OF), from the landing files to the scores
 	@$(BIN)/credit-spark sample --rows $(ROWS) --seed $(SEED) --as-of $(AS_OF)
 	@$(BIN)/credit-spark nightly --portfolio lending_club --as-of $(AS_OF)
 
@@ -54,18 +54,18 @@ test-all: check  ## every test, also those of real portfolios, trainings, kills 
 
 bench: ROWS = 5000000
 bench: RUNS = 3
-bench: tools  ## time a night beside other programs, into docs/benchmark.md (ROWS, RUNS of each)
+bench: tools  ## time a batch beside other programs, into docs/benchmark.md (ROWS, RUNS of each)
 	@RUNS=$(RUNS) $(BIN)/python benchmarks/compare.py $(ROWS)
 
-bench-growth: tools  ## time nights of several sizes, into docs/benchmark.md (NIGHTS="5000000 20000000")
-	@$(BIN)/python benchmarks/nights.py $(NIGHTS)
+bench-growth: tools  ## time batches of several sizes, into docs/benchmark.md (SIZES="5000000 20000000")
+	@$(BIN)/python benchmarks/growth.py $(SIZES)
 
 bench-wide: ROWS = 1000000
 bench-wide: tools  ## time the reading of files of 151 columns, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/wide.py $(ROWS)
 
 bench-profile: ROWS = 5000000
-bench-profile: tools  ## where the time of a night goes, query by query, into docs/benchmark.md (ROWS)
+bench-profile: tools  ## where the time of a batch goes, query by query, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/profiled.py $(ROWS)
 
 bench-fit: ROWS = 2000000
@@ -81,11 +81,11 @@ bench-page: tools  ## time reasons, look-ups and the page under load, into docs/
 	@$(BIN)/python benchmarks/page.py $(ROWS)
 
 bench-watched: ROWS = 5000000
-bench-watched: tools  ## what monitoring and the report cost a night, into docs/benchmark.md (ROWS)
+bench-watched: tools  ## what monitoring and the report cost a batch, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/watched.py $(ROWS)
 
 bench-check: ROWS = 200000
-bench-check: tools  ## fail where a night is slower than the last release's (ROWS, BASE)
+bench-check: tools  ## fail where a batch is slower than the last release's (ROWS, BASE)
 	@BASE=$(BASE) $(BIN)/python benchmarks/check.py $(ROWS)
 
 docs: tools  ## what the documents say of the code, and their examples, from a run on sample loans
@@ -96,7 +96,7 @@ docs: tools  ## what the documents say of the code, and their examples, from a r
 	@$(BIN)/python scripts/write_docs.py .docs/landing .docs/warehouse .docs
 	@rm -rf .docs
 
-parity: tools  ## every engine's scores beside a night's on the real files, into docs/engines.md
+parity: tools  ## every engine's scores beside a batch's on the real files, into docs/engines.md
 	@WRITE=parity $(BIN)/python -m pytest -q tests/e2e/test_parity.py
 
 reasons: tools  ## how many reasons of the real books are false, into docs/models.md
@@ -106,15 +106,15 @@ pictures: tools  ## of the page and the report, as a browser shows them, into do
 	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/e2e/test_browser.py tests/spark/test_reports.py -k browser
 
 models: DATA ?= ../shared/data
-models: tools  ## every treatment and benchmark on the real files, into docs/models.md (DATA, BOOKS)
+models: tools  ## every imbalance strategy and benchmark on the real files, into docs/models.md (DATA, BOOKS)
 	@rm -rf .models && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/models.py .models "$(DATA)" $(BOOKS)
 	@rm -rf .models
 
 months: DATA ?= ../shared/data
-months: tools  ## LendingClub's book month by month as nights, into docs/monitoring.md (DATA)
+months: tools  ## LendingClub's book month by month as batches, into docs/monitoring.md (DATA)
 	@rm -rf .months && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/months.py .months "$(DATA)"
 
-monitoring: tools  ## books with known change, watched night by night, into docs/monitoring.md (SEEDS)
+monitoring: tools  ## books with known change, watched batch by batch, into docs/monitoring.md (SEEDS)
 	@PYTHONPATH=scripts $(BIN)/python scripts/simulate.py $(or $(SEEDS),5) docs/monitoring.md
 
 house: tools  ## modules, lines, longest functions, names that two classes have (TESTS=FILE: slowest tests of a junit file)

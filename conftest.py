@@ -21,8 +21,8 @@ from credit_spark.config.loading import load_contract
 from credit_spark.config.models import Contract
 from credit_spark.config.settings import resolve
 from credit_spark.storage.session import spark_session
+from tests.batches import AS_OF, REAL_BOOKS, ROWS, RealBatch, Told, run
 from tests.jpmml import Evaluate, evaluation
-from tests.nights import AS_OF, REAL_BOOKS, ROWS, RealNight, Told, run
 from tests.postgres import Server, server
 from tests.projects import closed_book
 
@@ -102,7 +102,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two nights of sample loans."""
+    """Two batches of sample loans."""
     folder = tmp_path_factory.mktemp("landing")
     write_sample(folder, date.fromisoformat(AS_OF), ROWS, seed=1)
     write_sample(folder, date(2012, 2, 29), ROWS, seed=2)
@@ -110,8 +110,8 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def night(capfd: pytest.CaptureFixture[str], landing: Path) -> Callable[..., Told]:
-    """Runs a command on the sample's night, into a given warehouse."""
+def run_command(capfd: pytest.CaptureFixture[str], landing: Path) -> Callable[..., Told]:
+    """Runs a command on the sample's batch, into a given warehouse."""
 
     def command(step: str, warehouse: Path, *more: object, as_of: str = AS_OF) -> Told:
         flags = ("--portfolio", "lending_club", "--as-of", as_of, "--landing", landing)
@@ -122,7 +122,7 @@ def night(capfd: pytest.CaptureFixture[str], landing: Path) -> Callable[..., Tol
 
 @pytest.fixture(scope="session")
 def done(spark: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The warehouse after a first night; read, not written, by the tests that share it."""
+    """The warehouse after a first batch; read, not written, by the tests that share it."""
     warehouse = tmp_path_factory.mktemp("warehouse")
     settings = warehouse.with_suffix(".yml")
     settings.write_text(f"storage: {{logs: '{warehouse}.logs'}}\n", encoding="utf-8")
@@ -140,19 +140,19 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def again(done: Path, tmp_path: Path) -> Path:
-    """A warehouse of the test's own, as the first night left it."""
+    """A warehouse of the test's own, as the first batch left it."""
     shutil.copytree(done, tmp_path / "again/lending_club")
     return tmp_path / "again"
 
 
 @pytest.fixture(scope="session")
-def real_night(
+def real_batch(
     spark: SparkSession, real_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], RealNight]:
-    """Runs the night of a portfolio's real book, once; its tables are read, not written."""
+) -> Callable[[str], RealBatch]:
+    """Runs the batch of a portfolio's real book, once; its tables are read, not written."""
 
     @lru_cache
-    def ran(portfolio: str) -> RealNight:
+    def ran(portfolio: str) -> RealBatch:
         folder, (file, as_of) = tmp_path_factory.mktemp(portfolio), REAL_BOOKS[portfolio]
         settings = folder / "settings.yml"
         settings.write_text(f"storage: {{logs: '{folder}/logs'}}\n", encoding="utf-8")
@@ -161,7 +161,7 @@ def real_night(
         more += ["--project", str(closed_book(folder))]
         with redirect_stdout(StringIO()) as told:
             assert main(["nightly", *flags, *more]) == 0
-        return RealNight(json.loads(told.getvalue()), folder / portfolio)
+        return RealBatch(json.loads(told.getvalue()), folder / portfolio)
 
     return ran
 
@@ -196,7 +196,7 @@ def evaluated() -> Iterator[Evaluate]:
 
 @pytest.fixture
 def landed(tmp_path: Path) -> Callable[..., Path]:
-    """Writes the text of files into a night's landing folder."""
+    """Writes the text of files into a batch's landing folder."""
 
     def write(**files: str) -> Path:
         folder = tmp_path / "landing" / "2026-03-02"

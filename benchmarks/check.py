@@ -1,7 +1,7 @@
 """Is the working tree slower than the last release? `make bench-check ROWS=200000`.
 
 Both are run on this machine in turn, on the same sample files; the release from a git worktree of
-its own, which goes away at the end. Exit code 1: the median night takes 15% and half a second more.
+its own, which goes away at the end. Exit code 1: the median batch takes 15% and half a second more.
 """
 
 import os
@@ -26,7 +26,7 @@ WHOSE = "import credit_spark, pathlib; print(pathlib.Path(credit_spark.__file__)
 
 
 def main(rows: int) -> int:
-    """Time nights of both, print the table, and give the exit code."""
+    """Time batches of both, print the table, and give the exit code."""
     # An end by signal, too, takes the worktree away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
     base = base_commit()
@@ -72,7 +72,7 @@ def checked_out(commit: str, folder: Path) -> Iterator[Path]:
 
 
 def timed(rows: int, trees: Mapping[str, Path], folder: Path) -> dict[str, list[Run]]:
-    """Nights of each tree in turn; a first one of each, which trains, is not counted."""
+    """Batches of each tree in turn; a first one of each, which trains, is not counted."""
     landing = folder / "landing"
     run(sample(rows, landing), environment(TREE), folder)
     commands = {

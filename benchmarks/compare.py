@@ -1,8 +1,8 @@
-"""Nights side by side, whole processes in turn: `make bench ROWS=5000000 RUNS=3`.
+"""Batches side by side, whole processes in turn: `make bench ROWS=5000000 RUNS=3`.
 
 Every program gets the same dirty files and the same model, and writes the same tables; what they
 wrote is compared before any time is believed. That first run of each is not counted. The section
-`night` of docs/benchmark.md is written.
+`batch` of docs/benchmark.md is written.
 """
 
 import os
@@ -47,11 +47,11 @@ Runs = Mapping[str, Sequence[Run]]
 
 
 def main(rows: int) -> None:
-    """Time every program on a night of so many rows, and write the section."""
+    """Time every program on a batch of so many rows, and write the section."""
     with tempfile.TemporaryDirectory() as name:
         commands = dict(prepared(rows, Path(name)))
         runs = timed(commands)
-    write_section("night", section(rows, runs))
+    write_section("batch", section(rows, runs))
 
 
 def prepared(rows: int, folder: Path) -> Iterator[tuple[str, list[str]]]:

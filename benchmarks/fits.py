@@ -67,7 +67,7 @@ def beside(first: Beside, another: Beside) -> str:
         f"{first.theirs:.1f} seconds, and {another.theirs:.1f} when it was fitted again. With the "
         f"same memory ({OPTIONS[DRIVER_MEMORY]}), our first fit of rows that are kept, medians and "
         f"assembling included, took {first.ours:.1f}: {first.ratio:.2f} times that (goal "
-        f"{ALONE_GOAL:g}). Another fit of the same rows, as that of another treatment or penalty "
+        f"{ALONE_GOAL:g}). Another fit of the same rows, as that of another strategy or penalty "
         f"is, took {another.ours:.1f}: {another.ratio:.2f} times."
     )
 

@@ -56,7 +56,7 @@ class Goal(NamedTuple):
 
 
 def main(rows: int) -> None:
-    """Measure all of it on a night of so many rows, and write the section."""
+    """Measure all of it on a batch of so many rows, and write the section."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scored(rows, folder)
@@ -66,7 +66,7 @@ def main(rows: int) -> None:
 
 
 def scored(rows: int, folder: Path) -> None:
-    """A night of so many loans, in the folder's warehouse."""
+    """A batch of so many loans, in the folder's warehouse."""
     for part, size in (("small", TRAINED_ON), ("large", rows)):
         run(sample(size, folder / part))
         run(night(folder / part, folder / "warehouse"))
@@ -154,7 +154,7 @@ class Client:
 
 def section(rows: int, goals: Sequence[Goal]) -> Iterator[str]:
     """The table, and what it was measured on."""
-    yield f"Written by `make bench-page ROWS={rows}`: a night of {rows:,} sample loans, {CLIENTS} clients."
+    yield f"Written by `make bench-page ROWS={rows}`: a batch of {rows:,} sample loans, {CLIENTS} clients."
     yield ""
     yield "| what | measured | goal | met |"
     yield "|---|---|---|---|"

@@ -1,6 +1,6 @@
-"""Where a night's time goes: `make bench-profile ROWS=5000000`.
+"""Where a batch's time goes: `make bench-profile ROWS=5000000`.
 
-A night that only scores is run with Spark's event log; what its jobs were for is a line each of the
+A batch that only scores is run with Spark's event log; what its jobs were for is a line each of the
 section `profile` of docs/benchmark.md.
 """
 
@@ -18,14 +18,14 @@ from works import TIMES, Work, covered, works_of
 
 
 def main(rows: int) -> None:
-    """Profile a night of so many rows, and write the section."""
+    """Profile a batch of so many rows, and write the section."""
     with tempfile.TemporaryDirectory() as name:
         done, works = profiled(rows, Path(name))
     write_section("profile", section(rows, done, works))
 
 
 def profiled(rows: int, folder: Path) -> tuple[Run, list[Work]]:
-    """A night's process, and what Spark has worked at in it."""
+    """A batch's process, and what Spark has worked at in it."""
     for part, size in (("small", TRAINED_ON), ("large", rows)):
         run(sample(size, folder / part))
     run(night(folder / "small", folder / "warehouse"))
@@ -47,7 +47,7 @@ def profiled(rows: int, folder: Path) -> tuple[Run, list[Work]]:
 def section(rows: int, done: Run, works: Sequence[Work]) -> str:
     """A line a work."""
     return "\n".join([
-        f"Written by `make bench-profile ROWS={rows}`: one night of {rows:,} loans that only scores.",
+        f"Written by `make bench-profile ROWS={rows}`: one batch of {rows:,} loans that only scores.",
         "",
         f"| what | seconds | {' | '.join(f'{name}, all cores' for name in TIMES)} |",
         f"|---|---{'|---' * len(TIMES)}|",
@@ -68,8 +68,8 @@ def lines_of(done: Run, works: Sequence[Work]) -> Iterator[str]:
 
 def line(what: str, seconds: float, times: dict[str, float]) -> str:
     """A line of the table."""
-    cells = [f"{times[name]:.1f}" if name in times else "" for name in TIMES]
-    return f"| {what} | {seconds:.1f} | {' | '.join(cells)} |"
+    score_bins = [f"{times[name]:.1f}" if name in times else "" for name in TIMES]
+    return f"| {what} | {seconds:.1f} | {' | '.join(score_bins)} |"
 
 
 if __name__ == "__main__":

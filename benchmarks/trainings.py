@@ -1,6 +1,6 @@
-"""Trainings of the real books with every treatment: `make bench-train DATA=FOLDER`.
+"""Trainings of the real books with every imbalance strategy: `make bench-train DATA=FOLDER`.
 
-Whole processes of `credit-spark train --treatments all`, with the contract's folds; and SMOTE on
+Whole processes of `credit-spark train --imbalance strategies all`, with the contract's folds; and SMOTE on
 books of several sizes, whose memory must not grow with them. The section `training` of
 docs/benchmark.md is written.
 """
@@ -19,7 +19,7 @@ from fit_book import FEATURES, write_book
 
 from tests.projects import closed_book
 
-# The night, the file, and how many minutes all treatments may take on two cores.
+# The batch, the file, and how many minutes all imbalance strategies may take on two cores.
 BOOKS = {
     "lending_club": ("2012-12-31", "lendingclub_2007_2011/loans.csv", 5),
     "bootcamp": ("2026-01-31", "bootcamp_lending/lending_data.csv", 4),
@@ -37,14 +37,14 @@ def main(data: str) -> None:
 
 
 def training(portfolio: str, data: str, folder: Path) -> Run:
-    """Clean a book, and train on it with every treatment: what the training took."""
+    """Clean a book, and train on it with every imbalance strategy: what the training took."""
     as_of, file, _ = BOOKS[portfolio]
     night = [
         "--portfolio", portfolio, "--as-of", as_of, "--landing", f"{data}/{file}",
         "--warehouse", str(folder / "warehouse"), "--project", str(closed_book(folder / portfolio)),
     ]  # fmt: skip
     run([*command("clean"), *night])
-    return run([*command("train"), *night, "--treatments", "all"])
+    return run([*command("train"), *night, "--imbalance", "all"])
 
 
 def command(step: str) -> list[str]:
@@ -64,7 +64,7 @@ def section(trained: dict[str, Run], smoted: dict[int, Run]) -> Iterator[str]:
     """Both tables, and what they were measured on."""
     yield "Written by `make bench-train`: one run of each."
     yield ""
-    yield "| training, all treatments | seconds | goal, at most | met | peak memory, MB |"
+    yield "| training, all strategies | seconds | goal, at most | met | peak memory, MB |"
     yield "|---|---|---|---|---|"
     for portfolio, took in trained.items():
         most = BOOKS[portfolio][2] * 60

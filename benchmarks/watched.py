@@ -1,8 +1,8 @@
-"""What watching a night costs: `make bench-watched ROWS=5000000`.
+"""What watching a batch costs: `make bench-watched ROWS=5000000`.
 
-After a small night that trains, a night of so many sample loans is run twice, on two dates: the second
-holds every loan against the first's. The steps `monitor` and `report` are timed beside the whole night.
-The section `watched` of docs/benchmark.md is written.
+After a small batch that trains, a batch of so many sample loans is run twice, on two dates: the second
+holds every loan against the first's. The steps `monitor` and `report` are timed beside the whole batch.
+The section `baselines` of docs/benchmark.md is written.
 """
 
 import sys
@@ -21,7 +21,7 @@ GOAL = 0.30
 
 
 def main(rows: int) -> None:
-    """Time both nights, and write the section."""
+    """Time both batches, and write the section."""
     with tempfile.TemporaryDirectory() as name:
         small, landing, warehouse = (Path(name) / each for each in ("small", "large", "warehouse"))
         run(sample(TRAINED_ON, small))
@@ -29,18 +29,18 @@ def main(rows: int) -> None:
         run(of(LATER[0], sample(rows, landing)))
         (landing / LATER[1]).symlink_to(landing / LATER[0])
         nights = {each: run(of(each, night(landing, warehouse))) for each in LATER}
-    write_section("watched", "\n".join(section(rows, nights)))
+    write_section("baselines", "\n".join(section(rows, nights)))
 
 
 def of(as_of: str, command: list[str]) -> list[str]:
-    """The same command for another night."""
+    """The same command for another batch."""
     return [as_of if each == AS_OF else each for each in command]
 
 
 def section(rows: int, nights: dict[str, Run]) -> list[str]:
-    """A line a night."""
-    lines = ["| night | seconds | monitor | report | both, of the night | goal, at most | met | peak memory, MB |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
-    words = ("with hardly a loan of the last night", "with every loan of the last night")
+    """A line a batch."""
+    lines = ["| batch | seconds | monitor | report | both, of the batch | goal, at most | met | peak memory, MB |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    words = ("with hardly a loan of the last batch", "with every loan of the last batch")
     for each, what in zip(nights.values(), words, strict=True):
         steps = steps_of(each.log)
         share = sum(steps[name] for name in WATCHING) / each.seconds
@@ -48,7 +48,7 @@ def section(rows: int, nights: dict[str, Run]) -> list[str]:
             f"| {what} | {each.seconds:.1f} | {steps['monitor']:.1f} | {steps[WATCHING[1]]:.1f} | "
             f"{share:.0%} | {GOAL:.0%} | {'yes' if share <= GOAL else 'no'} | {each.peak:,.0f} |"
         )
-    head = f"Written by `make bench-watched ROWS={rows}`: {rows:,} loans a night, one run of each."
+    head = f"Written by `make bench-watched ROWS={rows}`: {rows:,} loans a batch, one run of each."
     return [head, "", *lines, "", machine()]
 
 

@@ -1,4 +1,4 @@
-"""What Spark has worked at in a night, from its event log: how long, and what its tasks took."""
+"""What Spark has worked at in a batch, from its event log: how long, and what its tasks took."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Work:
 
 
 def works_of(events: Iterable[dict[str, Any]]) -> list[Work]:
-    """The works of a night, in the order in which they began."""
+    """The works of a batch, in the order in which they began."""
     works: dict[str, Work] = {}
     jobs: dict[int, tuple[Work, float]] = {}
     stages: dict[int, Work] = {}

@@ -1,4 +1,4 @@
-"""spark-submit jobs/measure.py: scores -> score_counts, metrics."""
+"""spark-submit jobs/measure.py: scores -> score_distribution, metrics."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""spark-submit jobs/monitor.py: profiles, metrics -> drift, movements."""
+"""spark-submit jobs/monitor.py: feature_distribution, metrics -> drift, score_changes."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""spark-submit jobs/nightly.py: the whole night, from landing files to metrics."""
+"""spark-submit jobs/nightly.py: the whole batch, from landing files to metrics."""
 
 import sys
 

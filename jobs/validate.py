@@ -1,4 +1,4 @@
-"""spark-submit jobs/validate.py: tonight's loans against their suite."""
+"""spark-submit jobs/validate.py: the current loans against their suite."""
 
 import sys
 

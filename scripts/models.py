@@ -1,4 +1,4 @@
-"""Write what the treatments came to on the real books: `make models DATA=FOLDER BOOKS="NAMES"`.
+"""Results of imbalance strategies on the real files: `make models DATA=FOLDER BOOKS="NAMES"`.
 
 In come a folder for the warehouse and the folder of the real files; out go the tables of
 docs/models.md, from the `metrics` table and nothing else, but for the plain fit of scikit-learn
@@ -19,7 +19,7 @@ from sklearn.metrics import precision_score, recall_score
 from sklearn.model_selection import train_test_split
 from write_docs import PROJECT, filled
 
-from credit_spark.config.models import Treatment
+from credit_spark.config.models import ImbalanceStrategy
 from credit_spark.pipeline.benchmarks import BENCHMARKS
 
 sys.path.append(str(PROJECT))
@@ -37,7 +37,7 @@ COUNTS = ("true_positive", "false_positive", "true_negative", "false_negative")
 
 
 class Book(NamedTuple):
-    """A real file, the night that it is trained on, and the benchmarks beside it.
+    """A real file, the batch that it is trained on, and the benchmarks beside it.
 
     The suite of a closed one does not ask for new loans.
     """
@@ -62,15 +62,15 @@ BOOTCAMP = "bootcamp"
 
 
 def commands(portfolio: str, data: str, warehouse: str, project: str) -> Iterator[list[str]]:
-    """The commands that train every treatment of a book."""
+    """The commands that train every imbalance strategy of a book."""
     book = BOOKS[portfolio]
-    night = [
+    flags = [
         "--portfolio", portfolio, "--as-of", book.as_of, "--landing", f"{data}/{book.file}",
         "--warehouse", warehouse, *(["--project", project] if book.is_closed else []),
     ]  # fmt: skip
-    yield ["credit-spark", "clean", *night]
-    asked = ["--treatments", "all", "--benchmarks", book.benchmarks, "--random-split"]
-    yield ["credit-spark", "train", *night, *asked]
+    yield ["credit-spark", "clean", *flags]
+    asked = ["--imbalance", "all", "--benchmarks", book.benchmarks, "--random-split"]
+    yield ["credit-spark", "train", *flags, *asked]
 
 
 class Figures:
@@ -81,12 +81,12 @@ class Figures:
         self._rows = [row for row in table.to_pylist() if row["fold"] is None]
 
     def models(self) -> list[tuple[str, str]]:
-        """Name and version of each model: treatments first, then benchmarks."""
-        found = {(row["model_version"], row["treatment"]) for row in self._rows}
+        """Name and version of each model: imbalance strategies first, then benchmarks."""
+        found = {(row["model_version"], row["imbalance"]) for row in self._rows}
         names = {
-            version: version if version in BENCHMARKS else treatment for version, treatment in found
+            version: version if version in BENCHMARKS else imbalance for version, imbalance in found
         }
-        order = [*get_args(Treatment), *BENCHMARKS]
+        order = [*get_args(ImbalanceStrategy), *BENCHMARKS]
         return sorted(
             ((name, version) for version, name in names.items()),
             key=lambda each: order.index(each[0]),
@@ -135,7 +135,7 @@ def section(portfolio: str, figures: Figures) -> str:
         "Calibration, of later loans where there are any, else in the folds, before > after:"
     )
     parts.append(calibration(figures))
-    parts.append("Calls at even odds in the folds; in brackets, on the loans learnt from:")
+    parts.append("Calls at even odds in the folds; in brackets, on the training loans:")
     parts.append(calls(figures))
     summary = "Every class, at every threshold: the imbalanced reports and confusion matrices"
     parts.append(f"<details><summary>{summary}</summary>\n\n{reports(figures)}\n\n</details>")
@@ -158,14 +158,14 @@ def ranking(figures: Figures) -> str:
     """KS and AUC in the folds, out of time, on a random quarter and on what was learnt."""
     rows = []
     for name, version in figures.models():
-        cells = [
+        score_bins = [
             " ± ".join(shown(figures.value(version, "cv", f"{each}_{of}")) for of in ("mean", "sd"))
             for each in ("ks", "auc")
         ]
         for dataset in ("out_of_time", "random_split", "train"):
             pair = [shown(figures.value(version, dataset, each)) for each in ("ks", "auc")]
-            cells.append(" / ".join(pair) if any(pair) else UNKNOWN)
-        rows.append([name, *cells])
+            score_bins.append(" / ".join(pair) if any(pair) else UNKNOWN)
+        rows.append([name, *score_bins])
     heads = [
         "",
         "KS in five folds",
@@ -185,12 +185,12 @@ def calibration(figures: Figures) -> str:
     for name, version in figures.models():
         later = figures.value(version, "out_of_time", "auc") is not None
         dataset = "out_of_time" if later else "cv"
-        cells = [
+        score_bins = [
             f"{shown(figures.value(version, dataset, f'{each}_before'))} > "
             f"{shown(figures.value(version, dataset, each))}"
             for each in names
         ]
-        rows.append([name, *cells])
+        rows.append([name, *score_bins])
     return table(["", "mean PD / observed", "slope", "Brier", "log loss", "ECE"], rows)
 
 
@@ -227,7 +227,7 @@ def reports(figures: Figures) -> str:
 def why(figures: Figures, version: str, at: float) -> str:
     """What a threshold of the folds is."""
     known = {
-        figures.value(version, "cv", "treated_even_odds"): "even odds as treated",
+        figures.value(version, "cv", "balanced_even_odds"): "even odds as balanced",
         figures.value(version, "cv", "ks_threshold"): "KS",
         EVEN: "even odds",
     }
@@ -255,7 +255,7 @@ def published(figures: Figures, data: str) -> str:
     for name, version in figures.models():
         for dataset, words in (("random_split", "random quarter"), ("cv", "folds by content")):
             # As a notebook calls them: at odds that were even before calibration.
-            at = figures.value(version, "train", "treated_even_odds") or EVEN
+            at = figures.value(version, "train", "balanced_even_odds") or EVEN
             pair = [
                 shown(figures.value(version, dataset, each, label="bad", threshold=at))
                 for each in ("precision", "recall")

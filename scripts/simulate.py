@@ -1,7 +1,7 @@
-"""Books with known change, watched night by night, into docs/monitoring.md: `make monitoring`.
+"""Books with known change, watched batch by batch, into docs/monitoring.md: `make monitoring`.
 
 Loans are drawn from a known truth, from which each book has a fit of its own; they are scored,
-counted and judged by the code that a night runs. What changes, and when, is known, so that every
+counted and judged by the code that a batch runs. What changes, and when, is known, so that every
 call can be told right or wrong.
 """
 
@@ -22,9 +22,16 @@ from write_docs import PROJECT, refilled
 
 from credit_spark.config.models import ScorePlan
 from credit_spark.config.settings import resolve
-from credit_spark.evaluation.cells import Cell, collected, counted
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.metrics import auc
+from credit_spark.evaluation.score_bins import ScoreBin, collected, counted
+from credit_spark.monitoring.baselines import (
+    named_bins,
+    profiled,
+    score_baseline,
+    with_bins,
+    with_counts,
+)
 from credit_spark.monitoring.drift import (
     ComparedBin,
     Drift,
@@ -34,19 +41,12 @@ from credit_spark.monitoring.drift import (
     drifts,
     worst,
 )
-from credit_spark.monitoring.watching import (
-    named_bins,
-    profiled,
-    watched_score,
-    with_bins,
-    with_counts,
-)
-from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
+from credit_spark.scoring.document import Baseline, Category, Facts, Level, ModelDocument, Number
 from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.policy import Policy
 from credit_spark.storage.session import checkpointed, spark_session
 
-NIGHTS, CHANGE = 12, 6
+BATCHES, CHANGE = 12, 6
 LEARNT = 20_000
 SIZES = (300, 3_000, 30_000)
 GRADES, RISKS = ("A", "B", "C", "D", "E"), (-0.6, 0.0, 0.5, 0.9, 1.0)
@@ -64,7 +64,7 @@ SETTINGS = resolve(PROJECT / "conf/base.yml", None, {})
 
 
 class Change(NamedTuple):
-    """What changes, by the number of nights since: a loan's data, or its log-odds of bad.
+    """What changes, by the number of batches since: a loan's data, or its log-odds of bad.
 
     `recoded` is data that the lender only writes otherwise: the outcomes are those of before.
     """
@@ -94,11 +94,11 @@ def third_inquiry(loans: dict) -> dict:
 CHANGES = {
     "none": Change("nothing changes"),
     "sudden": Change(
-        "from one night to the next, odds of bad double",
+        "from one batch to the next, odds of bad double",
         log_odds=lambda loans, nights: np.log(2),
     ),
     "slow": Change(
-        "odds of bad rise by a tenth each night",
+        "odds of bad rise by a tenth each batch",
         log_odds=lambda loans, nights: nights * np.log(1.1),
     ),
     "segment": Change(
@@ -124,11 +124,11 @@ CHANGES = {
     ),
 }
 HEAD = (
-    "change", "loans a night", "nights before it called `act`", "books called `act` after it",
-    "nights until then, median", "books called `watch` or `act`",
+    "change", "loans a batch", "batches before it called `act`", "books called `act` after it",
+    "batches until then, median", "books called `watch` or `act`",
 )  # fmt: skip
 FACTS = {
-    "as_of": date(2026, 1, 1), "treatment": "none", "rows": LEARNT, "out_of_time_from": None,
+    "as_of": date(2026, 1, 1), "imbalance": "none", "rows": LEARNT, "out_of_time_from": None,
     "folds": 5, "seed": 1, "regularisation": 0.0, "elastic_net": 0.0,
 }  # fmt: skip
 
@@ -138,8 +138,8 @@ def main(seeds: int, document: Path) -> None:
     with spark_session(SETTINGS.spark.options(), Path("logs/java.log")) as spark:
         lines = [*rows(spark, seeds)]
     head = (
-        f"Written by `make monitoring SEEDS={seeds}`: {seeds} books of {NIGHTS} nights each; what "
-        f"changes does so on night {CHANGE + 1}.\n"
+        f"Written by `make monitoring SEEDS={seeds}`: {seeds} books of {BATCHES} batches each; "
+        f"what changes does so on batch {CHANGE + 1}.\n"
     )
     said = [f"- `{name}`: {each.words}." for name, each in CHANGES.items()]
     refilled(document, "simulated", "\n".join([head, *said, "", *lines]))
@@ -153,7 +153,7 @@ def rows(spark: SparkSession, seeds: int) -> Iterator[str]:
     jobs = [(name, size) for name in CHANGES for size in SIZES]
     for name, size in track(jobs, "simulate", transient=True):
         books = [
-            [*watched(spark, *model, CHANGES[name], size, seed)]
+            [*baselines(spark, *model, CHANGES[name], size, seed)]
             for seed, model in enumerate(models)
         ]
         yield line(name, size, books)
@@ -161,7 +161,7 @@ def rows(spark: SparkSession, seeds: int) -> Iterator[str]:
 
 def line(name: str, size: int, books: list[list[str]]) -> str:
     """A row of the table."""
-    begin = NIGHTS if name == "none" else CHANGE
+    begin = BATCHES if name == "none" else CHANGE
     before = [status for book in books for status in book[:begin]]
     called = f"{before.count('act')} of {len(before)}"
     if name == "none":
@@ -175,9 +175,9 @@ def line(name: str, size: int, books: list[list[str]]) -> str:
     ])  # fmt: skip
 
 
-def row(cells: Iterable[str]) -> str:
+def row(score_bins: Iterable[str]) -> str:
     """A row of a table in Markdown."""
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(score_bins)} |"
 
 
 def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
@@ -187,12 +187,12 @@ def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
     model = fitted(book)
     scored = with_scores(spark, book, model)
     unseen = [
-        *(Watched(role="feature", name=name, sql=name, edges=()) for name in SLOPES),
-        Watched(role="feature", name="grade", sql="grade"),
-        Watched(role="segment", name="grade", sql="grade"),
+        *(Baseline(role="feature", name=name, sql=name, edges=()) for name in SLOPES),
+        Baseline(role="feature", name="grade", sql="grade"),
+        Baseline(role="segment", name="grade", sql="grade"),
     ]
     binned = with_bins(unseen, scored)
-    score = watched_score(collected(counted(scored)))
+    score = score_baseline(collected(counted(scored)))
     subjects = (score, *with_counts(binned, profiled(scored, binned)))
     held = collected(counted(with_scores(spark, held_out, model)))
     expected = Expected(
@@ -201,7 +201,7 @@ def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
         model.facts.bad,
         cutoff(held, PLAN.decisions.approve_below).share,
     )
-    return model.model_copy(update={"watched": subjects}), expected
+    return model.model_copy(update={"baselines": subjects}), expected
 
 
 def fitted(book: dict) -> ModelDocument:
@@ -229,24 +229,24 @@ def fitted(book: dict) -> ModelDocument:
     )  # fmt: skip
 
 
-def watched(
+def baselines(
     spark: SparkSession, model: ModelDocument, expected: Expected, change: Change, size: int,
     seed: int,
 ) -> Iterator[str]:  # fmt: skip
-    """The status of each night of a book."""
+    """The status of each batch of a book."""
     rng = np.random.default_rng([3, seed, size])
-    for night in range(NIGHTS):
-        loans = drawn(rng, size, change, max(night - CHANGE + 1, 0))
-        yield worst(judged(model, with_scores(spark, loans, model), expected))
+    for batch in range(BATCHES):
+        loans = drawn(rng, size, change, max(batch - CHANGE + 1, 0))
+        yield worst(validated(model, with_scores(spark, loans, model), expected))
 
 
-def judged(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[Drift]:
-    """A night's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
-    cells: Sequence[Cell] = collected(counted(scored))
+def validated(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[Drift]:
+    """A batch's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
+    score_bins: Sequence[ScoreBin] = collected(counted(scored))
     bins = by_subject(
-        ComparedBin.of(each) for each in named_bins(model, (), profiled(scored, model.watched))
+        ComparedBin.of(each) for each in named_bins(model, (), profiled(scored, model.baselines))
     )
-    seen = Seen(bins, auc(cells), cutoff(cells, PLAN.decisions.approve_below).share)
+    seen = Seen(bins, auc(score_bins), cutoff(score_bins, PLAN.decisions.approve_below).share)
     return drifts(seen, expected, SETTINGS.monitor)
 
 
@@ -261,7 +261,7 @@ def with_scores(spark: SparkSession, loans: dict, model: ModelDocument) -> DataF
 
 
 def drawn(rng: np.random.Generator, size: int, change: Change, t: int) -> dict:
-    """Loans of a night, `t` nights after the change (0: before it), with outcomes by the truth."""
+    """Loans of a batch, `t` batches after the change (0: before it), with outcomes by the truth."""
     loans: dict = {name: rng.normal(size=size) for name in SLOPES}
     loans["inquiries"] = rng.choice(len(INQUIRIES), size, p=INQUIRIES).astype(float)
     loans["grade"] = rng.choice(GRADES, size, p=SHARES)

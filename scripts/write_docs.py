@@ -7,15 +7,19 @@ its landing folder, its warehouse, and a folder with what its commands printed m
 
 import csv
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 from deltalake import DeltaTable
+from pydantic import BaseModel
 
 from credit_spark.cli.commands import LOOKUPS, STEPS, cli
 from credit_spark.config.loading import load_contract
+from credit_spark.config.models import Contract
 from credit_spark.config.tables import AS_OF, RUN_ID, Table, tables
 from credit_spark.evaluation.classification import FIGURES
 from credit_spark.evaluation.metrics import METRICS
@@ -33,7 +37,7 @@ BY_HAND = {
     "false_positive": "Good loans that were called bad.",
     "true_negative": "Good loans that were called good.",
     "false_negative": "Bad loans that were called good.",
-    "treated_even_odds": "The PD that had even odds as the treatment left them; a threshold, too.",
+    "balanced_even_odds": "The PD that had even odds as the strategy left them; a threshold, too.",
     "variance_inflation": (
         "How far the other features tell one (segment `feature=a`): 1, not at all; from 10 on, "
         "nearly; infinite, to the last digit."
@@ -65,7 +69,9 @@ def tables_in_full() -> str:
 
 def section(table: Table) -> Iterator[str]:
     """One table's heading, its promise, its columns."""
-    kept = "partitioned by `as_of`; a rerun replaces the night's rows" if table.is_nightly else ""
+    kept = (
+        "partitioned by `as_of`; a rerun replaces the batch's rows" if table.is_partitioned else ""
+    )
     yield f"## {table.name}"
     yield f"One row is {table.grain}{'; ' if kept else '.'}{kept}{'.' if kept else ''}"
     if table.checks:
@@ -80,7 +86,7 @@ def section(table: Table) -> Iterator[str]:
 
 def in_full(table: Table) -> dict:
     """A table's columns with those that the adapter adds."""
-    stamps = {"as_of": AS_OF} if table.is_nightly else {}
+    stamps = {"as_of": AS_OF} if table.is_partitioned else {}
     return {**table.columns, **stamps, "run_id": RUN_ID}
 
 
@@ -101,6 +107,46 @@ def commands() -> str:
     return "\n".join(["| command | | what it does |", "|---|---|---|", *lines])
 
 
+def contract_keys() -> str:
+    """A line a key of the contract: its choices, and its default."""
+    lines = [
+        f"| `{path}` | {choices} | {default} |" for path, choices, default in keys_of(Contract)
+    ]
+    return "\n".join(["| key | choices | default |", "|---|---|---|", *lines])
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """The keys of a model and of the models in it, in their order; `NAME` is the lender's own."""
+    for name, field in model.model_fields.items():
+        parts = [field.annotation, *parts_of(field.annotation)]
+        path = f"{prefix}{field.alias or name}"
+        below = next(
+            (each for each in parts if isinstance(each, type) and issubclass(each, BaseModel)), None
+        )
+        if below:
+            yield from keys_of(
+                below, f"{path}.NAME." if dict in map(get_origin, parts) else f"{path}."
+            )
+            continue
+        choices = ", ".join(
+            f"`{each}`" for part in parts if get_origin(part) is Literal for each in get_args(part)
+        )
+        yield path, choices, "required" if field.is_required() else default_of(field.get_default())
+
+
+def parts_of(annotation: object) -> Iterator[object]:
+    """The types that a type is made of."""
+    for each in get_args(annotation):
+        yield each
+        if get_origin(each) is not Literal:
+            yield from parts_of(each)
+
+
+def default_of(value: object) -> str:
+    """A default as YAML has it; empty: there is none."""
+    return f"`{json.dumps(value)}`" if value not in (None, (), {}) else ""
+
+
 def printed(path: Path) -> str:
     """What a command printed, without the folders that it ran in."""
     text = path.read_text(encoding="utf-8").replace(f"{PROJECT}/", "").replace(".docs/", "")
@@ -113,7 +159,7 @@ def definition(function: Callable[..., object]) -> str:
 
 
 def example(landing: Path, warehouse: Path) -> str:
-    """A line of the sample night as it was delivered, and as it was scored."""
+    """A line of the sample batch as it was delivered, and as it was scored."""
     path = sorted(landing.glob("*/loans-*.csv"))[0]
     with path.open(encoding="utf-8", newline="") as file:
         next(file)
@@ -141,6 +187,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "tables in full": tables_in_full,
     "metrics": metrics,
     "commands": commands,
+    "keys": contract_keys,
 }
 
 

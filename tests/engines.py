@@ -74,13 +74,13 @@ def with_strange(loans: pa.Table, strange: int) -> pa.Table:
 def by_spark(
     spark: SparkSession,
     folder: Path,
-    book: pa.Table,
+    data: pa.Table,
     model: ModelDocument,
     contract: Contract,
     policy: Policy | None = None,
 ) -> Scores:
     """As the run scores."""
-    pq.write_table(book, folder / "loans.parquet")
+    pq.write_table(data, folder / "loans.parquet")
     loans = spark.read.parquet(str(folder / "loans.parquet"))
     rows = scores_of(
         loans, model, policy or Policy.of(contract), contract.kinds, ("loan_id",)
@@ -89,26 +89,26 @@ def by_spark(
 
 
 def by_duckdb(
-    book: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
+    data: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
 ) -> Scores:
     """As DuckDB scores by the exported SELECT."""
     sql = scoring_sql(model, policy or Policy.of(contract), contract.kinds, "duckdb")
-    return by_id(rows_of(book, sql))
+    return by_id(rows_of(data, sql))
 
 
 def by_postgres(
     server: Server,
-    book: pa.Table,
+    data: pa.Table,
     model: ModelDocument,
     contract: Contract,
     policy: Policy | None = None,
 ) -> Scores:
     """As PostgreSQL scores by the exported SELECT."""
     columns = ", ".join(
-        f"{field.name} {POSTGRES_TYPES.get(str(field.type), 'text')}" for field in book.schema
+        f"{field.name} {POSTGRES_TYPES.get(str(field.type), 'text')}" for field in data.schema
     )
     server.run(f"drop table if exists loans; create table loans ({columns})")
-    server.copy("loans", book)
+    server.copy("loans", data)
     rows = server.rows(
         scoring_sql(model, policy or Policy.of(contract), contract.kinds, "postgres")
     )
@@ -116,22 +116,22 @@ def by_postgres(
 
 
 def by_record(
-    book: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
+    data: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
 ) -> Scores:
     """As the page scores: some of the loans, one by one."""
     scorer = RecordScorer(model, policy or Policy.of(contract), contract.kinds)
-    some = book.take([*range(0, len(book), -(-len(book) // RECORDS))]).to_pylist()
+    some = data.take([*range(0, len(data), -(-len(data) // RECORDS))]).to_pylist()
     return {loan["loan_id"]: as_row(scorer.score(loan)) for loan in some}
 
 
 def by_arithmetic(
-    book: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
+    data: pa.Table, model: ModelDocument, contract: Contract, policy: Policy | None = None
 ) -> Scores:
     """As plain Python adds up what the document says of each feature's value."""
     policy = policy or Policy.of(contract)
     values = [f"{in_duckdb(each.sql)} as {column_of(each)}" for each in model.terms]
     rules = [f"{in_duckdb(each.sql)} as r{nth}" for nth, each in enumerate(policy.refusals)]
-    rows = rows_of(book, f"select {', '.join(['loan_id', *values, *rules])} from loans")
+    rows = rows_of(data, f"select {', '.join(['loan_id', *values, *rules])} from loans")
     return {row["loan_id"]: arithmetic(row, model, policy) for row in rows}
 
 
@@ -215,17 +215,17 @@ def by_every_engine(
     spark: SparkSession,
     server: Server,
     folder: Path,
-    book: pa.Table,
+    data: pa.Table,
     model: ModelDocument,
     contract: Contract,
 ) -> dict[str, Scores]:
     """Every engine's scores, by its name."""
     return {
-        "Spark SQL": by_spark(spark, folder, book, model, contract),
-        "plain arithmetic": by_arithmetic(book, model, contract),
-        "the page": by_record(book, model, contract),
-        "DuckDB": by_duckdb(book, model, contract),
-        "PostgreSQL": by_postgres(server, book, model, contract),
+        "Spark SQL": by_spark(spark, folder, data, model, contract),
+        "plain arithmetic": by_arithmetic(data, model, contract),
+        "the page": by_record(data, model, contract),
+        "DuckDB": by_duckdb(data, model, contract),
+        "PostgreSQL": by_postgres(server, data, model, contract),
     }
 
 

@@ -12,15 +12,15 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import SparkSession
 
 from credit_spark.config.expressions import condition, expression
-from credit_spark.config.models import Contract, Promise
+from credit_spark.config.models import Contract, ContractColumn
 from credit_spark.config.tables import REASONS
 from credit_spark.scoring.document import Category, ModelDocument, Number
+from tests.batches import arrow
 from tests.engines import in_duckdb, rows_of
-from tests.nights import arrow
 
 
 class Stated(NamedTuple):
-    """Reasons that a night has given: how many, how many of them are false, and some of those."""
+    """Reasons that a batch has given: how many, how many of them are false, and some of those."""
 
     given: int
     false: int
@@ -28,7 +28,7 @@ class Stated(NamedTuple):
 
 
 def model_of(tables: Path) -> ModelDocument:
-    """The only model of a night."""
+    """The only model of a batch."""
     (row,) = arrow(tables / "models").to_pylist()
     return ModelDocument.of(row["document"])
 
@@ -133,13 +133,13 @@ def _added(term: Number | Category, value: float) -> float:
     return (value - term.mean) * term.slope
 
 
-def _walk(promise: Promise, column: pa.ChunkedArray) -> list[Any]:
+def _walk(spec: ContractColumn, column: pa.ChunkedArray) -> list[Any]:
     """Edges of a column, values a little inside of them, zero, and some values of the loans."""
     known = sorted(set(column.drop_null().to_pylist()))
     own = known[:: max(1, len(known) // 12)] + known[-1:]
-    if promise.range is None:
+    if spec.range is None:
         return own
-    low, high = promise.range
+    low, high = spec.range
     kind = type(known[0])
     inside = [low, low + 1, high, *([0, 1, 1000] if low <= 0 else [])]
     return sorted({kind(each) for each in [*own, *inside] if low <= each <= high})

@@ -39,7 +39,7 @@ def changed_project(folder: Path, old: str = "", new: str = "", *more: tuple[str
 def closed_book(folder: Path, *changes: tuple[str, str]) -> Path:
     """A copy for LendingClub's real book, whose suite does not ask how new the newest loan is.
 
-    On the night when the last loans of 2011 are a year old, no newer ones have come to the file.
+    At the batch date when the last loans of 2011 are a year old, no newer ones have come to the file.
     """
     project = changed_project(folder, "", "", *changes)
     path = project / "expectations/lending_club/loans.json"

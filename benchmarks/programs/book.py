@@ -94,11 +94,11 @@ def promises() -> Iterator[tuple[str, str]]:
             "is_within_range": name in RANGES,
             "is_one_of_its_set": name in SETS,
         }
-        yield from ((name, promise) for promise, applies in kept.items() if applies)
+        yield from ((name, spec) for spec, applies in kept.items() if applies)
 
 
 def files(landing: str) -> list[Path]:
-    """A night's files, by name."""
+    """A batch's files, by name."""
     return sorted(Path(landing).glob("*.csv"))
 
 

@@ -1,7 +1,7 @@
 """credit-spark's own fit of a book: `credit_spark_fit.py BOOK OUT [FITS]`, coefficients as JSON.
 
 Beside them stand the seconds of each of its FITS (1) of the same rows, as those of several
-treatments or penalties are: from rows that are kept, counted and sampled as a training keeps them.
+imbalance strategies or penalties are: from rows that are kept, counted and sampled as a training keeps them.
 """
 
 import json
@@ -11,15 +11,15 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from fit_book import FEATURES, REGULARISATION
 from pyspark.sql import functions as F
 
 from credit_spark.config.models import Feature, Penalty
 from credit_spark.config.settings import resolve
 from credit_spark.features.columns import Definition, featured
-from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from credit_spark.storage.session import spark_session
-from credit_spark.training.imbalance import Classes, treated
+from credit_spark.training.imbalance import Classes, balanced
 from credit_spark.training.regression import Columns, fit, linear, slopes_of, vectors
 from credit_spark.training.training_rows import FOLD, QUARTER, TrainingRows
 
@@ -41,7 +41,7 @@ def main(book: str, out: str, count: str = "1") -> None:
         design = linear(training, Columns(features, None), CONTRACT, {})
         untreated = vectors(design, kept, *loan)
         for _ in range(int(count)):
-            rows = treated(untreated, "none", Classes(1, 1), seed=1)
+            rows = balanced(untreated, "none", Classes(1, 1), seed=1)
             found = fit(design, rows, Penalty(REGULARISATION))
             times.append(time.monotonic())
         terms, intercept = design.equation(slopes_of(design, found), found.intercept)

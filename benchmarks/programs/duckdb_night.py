@@ -1,6 +1,6 @@
-"""The night as a user of DuckDB would write it: `duckdb_night.py LANDING MODEL AS_OF OUT`.
+"""The batch as a user of DuckDB would write it: `duckdb_night.py LANDING MODEL AS_OF OUT`.
 
-In come a folder of sample files, a model document as JSON and the night; out go the Delta tables
+In come a folder of sample files, a model document as JSON and the batch; out go the Delta tables
 `loans`, `quarantine` and `scores`.
 """
 
@@ -40,13 +40,13 @@ PROMISES = {
 
 
 def main(landing: str, model: str, as_of: str, out: str) -> None:
-    """Read, clean, score and write one night."""
+    """Read, clean, score and write one batch."""
     with duckdb.connect() as database:
         # The tables have no order: keeping the lines' own would hold them all in memory.
         database.execute("set preserve_insertion_order = false")
         database.execute(READINGS)
         lines = " union all ".join(fields(*each) for each in enumerate(book.files(landing)))
-        database.execute(judged(lines, as_of))
+        database.execute(validated(lines, as_of))
         database.execute(SUPERSEDED)
         cut = " union all ".join(cut_short(*each) for each in enumerate(book.files(landing)))
         tables = {
@@ -87,20 +87,20 @@ def cut_short(nth: int, file: Path) -> str:
 def rules(as_of: str) -> Iterator[tuple[str, str, str]]:
     """Each rule: its name, what holds, and the text to blame."""
     yield "key_is_present", "text_loan_number is not null", "null"
-    for name, promise in book.promises():
+    for name, spec in book.promises():
         low, high = book.RANGES.get(name, (None, None))
         allowed = book.SETS.get(name)
-        holds = PROMISES[promise].format(name=name, low=low, high=high, allowed=allowed)
-        yield f"{name}_{promise}", f"({holds})", f"text_{name}"
+        holds = PROMISES[spec].format(name=name, low=low, high=high, allowed=allowed)
+        yield f"{name}_{spec}", f"({holds})", f"text_{name}"
     yield "outcome_is_known", "(loan_status is null or outcome is not null)", "loan_status"
     issued = f"(issued_on is null or issued_on <= date '{as_of}')"
-    yield "issued_by_the_night", issued, "null"
+    yield "issued_by_as_of", issued, "null"
     began = "(earliest_credit_on is null or issued_on is null or earliest_credit_on <= issued_on)"
     yield "credit_began_before_the_loan", began, "null"
 
 
-def judged(lines: str, as_of: str) -> str:
-    """Typed lines in the table `judged`, with the reasons and the fields of unsound ones."""
+def validated(lines: str, as_of: str) -> str:
+    """Typed lines in the table `validated`, with the reasons and the fields of unsound ones."""
     texts = ", ".join(
         f"case when trim({header}) not in {book.missing(name)} then trim({header}) end "
         f"as text_{name}"

@@ -1,6 +1,6 @@
-"""The night as a user of pandas and NumPy would write it: `pandas_night.py LANDING MODEL AS_OF OUT`.
+"""The batch as a user of pandas and NumPy would write it: `pandas_night.py LANDING MODEL AS_OF OUT`.
 
-In come a folder of sample files, a model document as JSON and the night; out go the Delta tables
+In come a folder of sample files, a model document as JSON and the batch; out go the Delta tables
 `loans`, `quarantine` and `scores`. Files are cleaned one at a time, so that only typed values of
 the whole book are held. pandas does not tell which lines are shorter than their header, so the
 test is that the last column, which every whole line fills, is empty.
@@ -117,7 +117,7 @@ def month(days: pd.Series) -> pd.Series:
 
 
 def main(landing: str, model: str, as_of: str, out: str) -> None:
-    """Read, clean, score and write one night."""
+    """Read, clean, score and write one batch."""
     cleaned = [cleaned_file(file, pd.Timestamp(as_of)) for file in book.files(landing)]
     sound, unsound = (pd.concat(parts, ignore_index=True) for parts in zip(*cleaned, strict=True))
     del cleaned
@@ -163,11 +163,11 @@ def rules_of(
     status, issued_on, began_on = typed.loan_status, typed.issued_on, typed.earliest_credit_on
     yield Rule(book.CUT_SHORT, lines.last_pymnt_d != "")
     yield Rule("key_is_present", typed.loan_number.notna())
-    for name, promise in book.promises():
-        holds = PROMISES[promise](name, typed[name], texts[name])
-        yield Rule(f"{name}_{promise}", holds, texts[name])
+    for name, spec in book.promises():
+        holds = PROMISES[spec](name, typed[name], texts[name])
+        yield Rule(f"{name}_{spec}", holds, texts[name])
     yield Rule("outcome_is_known", status.isna() | typed.outcome.notna(), status)
-    yield Rule("issued_by_the_night", issued_on.isna() | (issued_on <= as_of))
+    yield Rule("issued_by_as_of", issued_on.isna() | (issued_on <= as_of))
     is_unknown = began_on.isna() | issued_on.isna()
     yield Rule("credit_began_before_the_loan", is_unknown | (began_on <= issued_on))
 

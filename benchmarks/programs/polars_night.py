@@ -1,6 +1,6 @@
-"""The night as a user of Polars would write it: `polars_night.py LANDING MODEL AS_OF OUT`.
+"""The batch as a user of Polars would write it: `polars_night.py LANDING MODEL AS_OF OUT`.
 
-In come a folder of sample files, a model document as JSON and the night; out go the Delta tables
+In come a folder of sample files, a model document as JSON and the batch; out go the Delta tables
 `loans`, `quarantine` and `scores`. Polars does not tell which lines are shorter than their header,
 so the test is that the last column, which every whole line fills, is empty.
 """
@@ -69,13 +69,13 @@ PROMISES = {
 
 
 def main(landing: str, model: str, as_of: str, out: str) -> None:
-    """Read, clean, score and write one night."""
+    """Read, clean, score and write one batch."""
     rules = list(rules_of(date.fromisoformat(as_of)))
-    judged = pl.concat([typed(lines(file)) for file in book.files(landing)]).with_columns(
+    validated = pl.concat([typed(lines(file)) for file in book.files(landing)]).with_columns(
         is_sound=pl.all_horizontal(holds.fill_null(False) for _, holds, _ in rules)
     )
     sound, unsound = pl.collect_all(
-        [accepted(judged), set_aside(judged, rules)], engine="streaming"
+        [accepted(validated), set_aside(validated, rules)], engine="streaming"
     )
     loans = newest(sound)
     loans.write_delta(f"{out}/loans")
@@ -122,23 +122,23 @@ def rules_of(as_of: date) -> Iterator[tuple[str, pl.Expr, pl.Expr]]:
     status, issued_on = pl.col("loan_status"), pl.col("issued_on")
     yield book.CUT_SHORT, pl.col("last_pymnt_d") != "", nothing
     yield "key_is_present", pl.col("loan_number").is_not_null(), nothing
-    for name, promise in book.promises():
-        yield f"{name}_{promise}", PROMISES[promise](name), TEXTS[name]
+    for name, spec in book.promises():
+        yield f"{name}_{spec}", PROMISES[spec](name), TEXTS[name]
     yield "outcome_is_known", status.is_null() | pl.col("outcome").is_not_null(), status
-    yield "issued_by_the_night", (issued_on <= as_of).fill_null(True), nothing
+    yield "issued_by_as_of", (issued_on <= as_of).fill_null(True), nothing
     began = (pl.col("earliest_credit_on") <= issued_on).fill_null(True)
     yield "credit_began_before_the_loan", began, nothing
 
 
-def accepted(judged: pl.LazyFrame) -> pl.LazyFrame:
+def accepted(validated: pl.LazyFrame) -> pl.LazyFrame:
     """The sound lines, typed."""
     key = pl.col("loan_number").alias("loan_id")
-    return judged.filter("is_sound").select(key, *book.COLUMNS, "outcome", "source_file")
+    return validated.filter("is_sound").select(key, *book.COLUMNS, "outcome", "source_file")
 
 
-def set_aside(judged: pl.LazyFrame, rules: list[tuple[str, pl.Expr, pl.Expr]]) -> pl.LazyFrame:
+def set_aside(validated: pl.LazyFrame, rules: list[tuple[str, pl.Expr, pl.Expr]]) -> pl.LazyFrame:
     """The unsound lines: their reasons and their fields."""
-    return judged.filter(~pl.col("is_sound")).select(
+    return validated.filter(~pl.col("is_sound")).select(
         pl.col("loan_number").alias("loan_id"),
         pl.concat_list([reason(*rule) for rule in rules]).list.drop_nulls().alias("reasons"),
         pl.struct(book.HEADERS).struct.json_encode().alias("raw"),

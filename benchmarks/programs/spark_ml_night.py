@@ -1,6 +1,6 @@
-"""The night as most users of Spark ML would write it: `spark_ml_night.py LANDING MODEL AS_OF OUT`.
+"""The batch as most users of Spark ML would write it: `spark_ml_night.py LANDING MODEL AS_OF OUT`.
 
-In come a folder of sample files, a model document as JSON and the night; out go the Delta tables
+In come a folder of sample files, a model document as JSON and the batch; out go the Delta tables
 `loans`, `quarantine` and `scores`. A fitted pipeline of Spark ML's own stages (StringIndexer,
 OneHotEncoder, VectorAssembler, StandardScaler, LogisticRegression) scores. Python can fit such
 stages but not make all of them from numbers, so those that it cannot are made in Java from the
@@ -86,11 +86,11 @@ READINGS = {
 
 
 def main(landing: str, model: str, as_of: str, out: str) -> None:
-    """Read, clean, score and write one night."""
+    """Read, clean, score and write one batch."""
     spark = session()
-    judged = newest(judge(typed(lines(spark, landing)), date.fromisoformat(as_of))).cache()
+    validated = newest(judge(typed(lines(spark, landing)), date.fromisoformat(as_of))).cache()
     key = F.col("loan_number").alias("loan_id")
-    accepted, unsound = judged.where("is_sound and nth = 1"), judged.where("not is_sound")
+    accepted, unsound = validated.where("is_sound and nth = 1"), validated.where("not is_sound")
     loans = accepted.select(key, *book.COLUMNS, "outcome", "source_file")
     write(loans, f"{out}/loans")
     write(unsound.select(key, "reasons", "raw", "source_file"), f"{out}/quarantine")
@@ -138,10 +138,10 @@ def rules_of(as_of: date) -> Iterator[Rule]:
     status, issued_on, began_on = map(F.col, ("loan_status", "issued_on", "earliest_credit_on"))
     yield Rule(book.CUT_SHORT, F.col(MALFORMED).isNull(), nothing)
     yield Rule("key_is_present", F.col("loan_number").isNotNull(), nothing)
-    for name, promise in book.promises():
-        yield Rule(f"{name}_{promise}", PROMISES[promise](name), F.col(f"text_{name}"))
+    for name, spec in book.promises():
+        yield Rule(f"{name}_{spec}", PROMISES[spec](name), F.col(f"text_{name}"))
     yield Rule("outcome_is_known", status.isNull() | F.col("outcome").isNotNull(), status)
-    yield Rule("issued_by_the_night", issued_on.isNull() | (issued_on <= F.lit(as_of)), nothing)
+    yield Rule("issued_by_as_of", issued_on.isNull() | (issued_on <= F.lit(as_of)), nothing)
     is_unknown = began_on.isNull() | issued_on.isNull()
     yield Rule("credit_began_before_the_loan", is_unknown | (began_on <= issued_on), nothing)
 
@@ -168,14 +168,14 @@ def blamed(rule: Rule) -> Column:
     return F.concat_ws(": ", F.lit(rule.name), rule.text.substr(1, book.BLAMED_LETTERS))
 
 
-def newest(judged: DataFrame) -> DataFrame:
+def newest(validated: DataFrame) -> DataFrame:
     """Number the lines of each key, the newest first, and keep what the tables need."""
     order = [F.col("last_payment_on").desc_nulls_last(), F.col("source_file").desc()]
     window = Window.partitionBy("loan_number", "is_sound").orderBy(*order)
     kept = ("outcome", "source_file", "is_sound", "reasons")
     # Only the few unsound lines are put together as text again.
     raw = F.when(~F.col("is_sound"), F.coalesce(F.col(MALFORMED), F.to_json("fields")))
-    needed = judged.select(*book.COLUMNS, *kept, raw.alias("raw"))
+    needed = validated.select(*book.COLUMNS, *kept, raw.alias("raw"))
     return needed.withColumn("nth", F.row_number().over(window))
 
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from credit_spark.scoring.document import ModelDocument
-from tests.nights import arrow, run
+from tests.batches import arrow, run
 from tests.projects import PROJECT
 
 pytestmark = pytest.mark.release
@@ -76,7 +76,7 @@ def tables(tmp_path: Path) -> set[str]:
         ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 11, "of 600 lines none has an outcome that the contract names; hold 'status' in a file against"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Verloren" if bad else "paid"}, 10, "every line broke a rule of the contract: amount_is_readable (600), outcome_is_known (209)"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Bezahlt"}, 10, "amount_is_readable (600), outcome_is_known (600)"),
-        ({"income": lambda draw, bad: "", "rate": lambda draw, bad: "9", "home": lambda draw, bad: "OWN"}, 11, "there is nothing to learn from. amount_to_income: only 0 loans have a value; rate: every loan"),
+        ({"income": lambda draw, bad: "", "rate": lambda draw, bad: "9", "home": lambda draw, bad: "OWN"}, 11, "there is nothing to train on. amount_to_income: only 0 loans have a value; rate: every loan"),
         ({"rate": lambda draw, bad: "19" if bad else "5"}, 2, "features.rate: it separates good from bad almost alone (AUC 1.000)"),
     ],
     ids=["no bad", "no good", "few bads", "all open", "some other texts", "other texts", "no line sound", "nothing as it should be", "no feature left", "the answer itself"],
@@ -87,7 +87,7 @@ def test_what_cannot_be_learnt_from_is_told(trained, tmp_path, change, code, sai
     assert told.code == code
     assert said in told.sentence
     assert "Traceback" not in told.err
-    assert not tables(tmp_path) & {"models", "metrics", "score_counts"}
+    assert not tables(tmp_path) & {"models", "metrics", "score_distribution"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_lstm_has_loans_in_each_fold_or_is_refused(trained, tmp_path) -> None
 
     assert told.code == 2, told.err
     assert "a fold has no loan: too few borrowers, or too few loans that differ" in told.sentence
-    assert not tables(tmp_path) & {"models", "metrics", "score_counts"}
+    assert not tables(tmp_path) & {"models", "metrics", "score_distribution"}
 
 
 def test_a_feature_that_is_mostly_null_is_remarked(trained) -> None:

@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.nights import arrow
+from tests.batches import arrow
 from tests.projects import PROJECT
 from tests.spark.test_app import GOOD
 

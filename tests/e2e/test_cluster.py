@@ -1,4 +1,4 @@
-"""spark-submit: every job, and a night on a standalone master and worker from docker-compose.yml."""
+"""spark-submit: every job, and a batch on a standalone master and worker from docker-compose.yml."""
 
 import json
 import os
@@ -16,7 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from credit_spark.cli.sample import write_sample
-from tests.nights import arrow, contents
+from tests.batches import arrow, contents
+from tests.projects import changed_project
 
 PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -121,14 +122,16 @@ def test_images_are_pinned(compose) -> None:
     )
 
 
-def test_the_night_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp_path) -> None:
+def test_the_batch_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp_path) -> None:
+    # Two folds: a training of five runs the same jobs again.
+    project = ["--project", str(changed_project(tmp_path, "folds: 5", "folds: 2"))]
     words = command(
         compose["services"]["nightly"], **cluster, DRIVER_MEMORY="1g", EXECUTOR_MEMORY="1g",
         AS_OF=AS_OF, LANDING=landing, WAREHOUSE=tmp_path / "warehouse",
     )  # fmt: skip
 
     done = subprocess.run(
-        words,
+        [*words, *project],
         cwd=PROJECT,
         env=environment() | {"CREDIT_SPARK__STORAGE__LOGS": str(tmp_path / "logs")},
         capture_output=True,
@@ -146,7 +149,7 @@ def test_the_night_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp
     assert "Launching executor app" in master
     assert len(set(re.findall(r"Launching executor app\S+/\d+ on worker (\S+)", master))) == 2
     local = tmp_path / "local"
-    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
+    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing), *project]
     program = [str(BIN / "credit-spark"), "nightly", *flags, "--warehouse", str(local)]
     subprocess.run(program, cwd=tmp_path, check=True, capture_output=True)
     on_cluster, here = (contents(each / "lending_club") for each in (tmp_path / "warehouse", local))
@@ -172,7 +175,7 @@ def test_every_job_runs_under_spark_submit(landing, tmp_path) -> None:
         assert done.returncode == 0, (step, done.stderr[-3000:])
         assert json.loads(done.stdout)["command"] == step
 
-    assert {"loans", "quarantine", "models", "scores", "metrics", "score_counts"} <= contents(
+    assert {"loans", "quarantine", "models", "scores", "metrics", "score_distribution"} <= contents(
         tmp_path / "w/lending_club"
     ).keys()
 

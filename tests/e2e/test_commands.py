@@ -1,4 +1,4 @@
-"""A night of sample loans, by the commands that an operator gives."""
+"""A batch of sample loans, by the commands that an operator gives."""
 
 import gzip
 import re
@@ -12,7 +12,7 @@ import pytest
 
 from credit_spark.cli.sample import write_sample
 from credit_spark.config.tables import tables
-from tests.nights import AS_OF, ROWS, arrow, contents, rows_of, run
+from tests.batches import AS_OF, ROWS, arrow, contents, rows_of, run
 from tests.projects import changed_project
 
 # Jobs of Spark in a run that only scores: a bound that a new scan in a loop breaks.
@@ -70,24 +70,24 @@ def test_the_scores_are_near_the_true_probabilities(done, landing) -> None:
 
 def test_every_table_has_the_declared_columns(done, lending_club) -> None:
     for table in tables(lending_club):
-        stamps = {"run_id", "as_of"} if table.is_nightly else {"run_id"}
+        stamps = {"run_id", "as_of"} if table.is_partitioned else {"run_id"}
         assert set(arrow(done / table.name).column_names) == set(table.columns) | stamps
 
 
-def test_the_same_night_twice_is_the_same_tables(night, done, tmp_path) -> None:
+def test_the_same_batch_twice_is_the_same_tables(run_command, done, tmp_path) -> None:
     warehouse = tmp_path / "again"
     shutil.copytree(done, warehouse / "lending_club")
 
-    assert night("nightly", warehouse).code == 0
+    assert run_command("nightly", warehouse).code == 0
 
     assert contents(warehouse / "lending_club") == contents(done)
     assert len(rows_of(warehouse / "lending_club/runs")) == 2
 
 
 @pytest.mark.release
-def test_steps_taken_alone_make_the_same_night(night, done, tmp_path) -> None:
+def test_steps_taken_alone_make_the_same_batch(run_command, done, tmp_path) -> None:
     codes = [
-        night(step, tmp_path / "steps", *(WHO if step == "promote" else ())).code
+        run_command(step, tmp_path / "steps", *(WHO if step == "promote" else ())).code
         for step in ("clean", "validate", "train", "promote", "score", "measure", "monitor")
     ]
 
@@ -95,14 +95,14 @@ def test_steps_taken_alone_make_the_same_night(night, done, tmp_path) -> None:
     assert contents(tmp_path / "steps/lending_club") == contents(done)
 
 
-def test_a_later_night_only_scores_and_leaves_the_first_as_it_was(
-    spark, night, done, tmp_path
+def test_a_later_batch_only_scores_and_leaves_the_first_as_it_was(
+    spark, run_command, done, tmp_path
 ) -> None:
     warehouse = tmp_path / "later"
     shutil.copytree(done, warehouse / "lending_club")
     jobs = len(spark.sparkContext.statusTracker().getJobIdsForGroup())
 
-    told = night("nightly", warehouse, "--json", as_of="2012-02-29")
+    told = run_command("nightly", warehouse, "--json", as_of="2012-02-29")
 
     assert told.code == 0
     assert "train" not in told.summary
@@ -113,8 +113,8 @@ def test_a_later_night_only_scores_and_leaves_the_first_as_it_was(
     after = contents(warehouse / "lending_club")
     for name, before in contents(done).items():
         assert set(before) <= set(after[name])
-    nights = {row["as_of"] for row in arrow(warehouse / "lending_club/scores").to_pylist()}
-    assert nights == {date(2012, 1, 31), date(2012, 2, 29)}
+    dates = {row["as_of"] for row in arrow(warehouse / "lending_club/scores").to_pylist()}
+    assert dates == {date(2012, 1, 31), date(2012, 2, 29)}
     assert arrow(warehouse / "lending_club/models").num_rows == 1
 
 
@@ -123,24 +123,24 @@ def commits_of(table: Path) -> int:
 
 
 @pytest.mark.release
-def test_the_summary_is_for_a_person(night, done, tmp_path) -> None:
-    warehouse = tmp_path / "told"
+def test_the_summary_is_for_a_person(run_command, done, tmp_path) -> None:
+    warehouse = tmp_path / "metrics_file"
     shutil.copytree(done, warehouse / "lending_club")
 
-    told = night("nightly", warehouse, "--retrain")
+    told = run_command("nightly", warehouse, "--retrain")
 
     for words in ("records read", "accepted", "quarantined", "loan_amount_is_readable", "cross-validation",
                   "KS", "AUC", "approve", "review", "decline", str(warehouse / "lending_club")):  # fmt: skip
         assert words in told.out
 
 
-def test_metrics_have_folds_mean_spread_out_of_time_and_tonight(done) -> None:
+def test_metrics_have_folds_mean_spread_out_of_time_and_this_batch(done) -> None:
     rows = arrow(done / "metrics").to_pylist()
     seen = {(row["dataset"], row["fold"], row["metric"]) for row in rows}
 
     assert {("cv", fold, "ks") for fold in range(5)} <= seen
     assert {("cv", None, "ks_mean"), ("cv", None, "ks_sd"), ("cv", None, "ks")} <= seen
-    for dataset in ("train", "out_of_time", "night"):
+    for dataset in ("train", "out_of_time", "batch"):
         for metric in (
             "ks",
             "auc",
@@ -154,10 +154,10 @@ def test_metrics_have_folds_mean_spread_out_of_time_and_tonight(done) -> None:
             assert (dataset, None, metric) in seen
 
 
-def test_a_model_that_fails_its_gates_is_not_promoted(night, done, tmp_path) -> None:
+def test_a_model_that_fails_its_gates_is_not_promoted(run_command, done, tmp_path) -> None:
     project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]")
 
-    told = night("nightly", tmp_path / "gated", "--project", project)
+    told = run_command("nightly", tmp_path / "gated", "--project", project)
 
     assert told.code == 11
     assert "may not go live" in told.sentence
@@ -169,17 +169,17 @@ def test_a_model_that_fails_its_gates_is_not_promoted(night, done, tmp_path) -> 
 
 
 @pytest.mark.release
-def test_where_there_is_a_champion_a_failed_fit_leaves_it(night, done, tmp_path) -> None:
+def test_where_there_is_a_champion_a_failed_fit_leaves_it(run_command, done, tmp_path) -> None:
     project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]")
     shutil.copytree(done, tmp_path / "kept/lending_club")
 
-    told = night("nightly", tmp_path / "kept", "--project", project, "--retrain", "--json")
+    told = run_command("nightly", tmp_path / "kept", "--project", project, "--retrain", "--json")
 
     assert told.code == 0
     assert told.summary["kept"]["model_version"] == told.summary["score"]["model_version"]
 
 
-def test_a_failed_suite_stops_the_night_and_scores_nothing(night, done, tmp_path) -> None:
+def test_a_failed_suite_stops_the_batch_and_scores_nothing(run_command, done, tmp_path) -> None:
     project = changed_project(tmp_path)
     suite = project / "expectations/lending_club/loans.json"
     text = suite.read_text(encoding="utf-8")
@@ -188,7 +188,7 @@ def test_a_failed_suite_stops_the_night_and_scores_nothing(night, done, tmp_path
         encoding="utf-8",
     )
 
-    told = night("nightly", tmp_path / "stopped", "--project", project)
+    told = run_command("nightly", tmp_path / "stopped", "--project", project)
 
     assert told.code == 11
     assert (
@@ -199,7 +199,7 @@ def test_a_failed_suite_stops_the_night_and_scores_nothing(night, done, tmp_path
     assert not (tmp_path / "stopped/lending_club/scores").exists()
 
 
-def test_scores_that_fail_their_suite_are_not_written(night, done, tmp_path) -> None:
+def test_scores_that_fail_their_suite_are_not_written(run_command, done, tmp_path) -> None:
     project = changed_project(tmp_path)
     suite = project / "expectations/lending_club/scores.json"
     suite.write_text(
@@ -209,7 +209,7 @@ def test_scores_that_fail_their_suite_are_not_written(night, done, tmp_path) -> 
     shutil.copytree(done, tmp_path / "unwritten/lending_club")
     before = rows_of(done / "scores")
 
-    told = night("score", tmp_path / "unwritten", "--project", project)
+    told = run_command("score", tmp_path / "unwritten", "--project", project)
 
     assert told.code == 11
     assert "expect_column_mean_to_be_between (column pd" in told.sentence
@@ -217,7 +217,7 @@ def test_scores_that_fail_their_suite_are_not_written(night, done, tmp_path) -> 
 
 
 @pytest.mark.release
-def test_where_loans_fail_their_suite_no_score_is_written(night, done, tmp_path) -> None:
+def test_where_loans_fail_their_suite_no_score_is_written(run_command, done, tmp_path) -> None:
     """Both suites fail: the one of loans is reported."""
     project = changed_project(tmp_path)
     for name, old, new in (
@@ -229,7 +229,7 @@ def test_where_loans_fail_their_suite_no_score_is_written(night, done, tmp_path)
     scores = tmp_path / "w/lending_club/scores"
     shutil.copytree(done, scores.parent)
 
-    told = night("nightly", tmp_path / "w", "--project", project)
+    told = run_command("nightly", tmp_path / "w", "--project", project)
 
     assert told.code == 11
     assert "the loans of 2012-01-31 fail 1 expectation(s)" in told.sentence
@@ -261,8 +261,8 @@ def answer(tmp_path, done):
 
 
 @pytest.mark.release
-def test_a_feature_that_is_the_answer_is_refused(night, answer, tmp_path) -> None:
-    told = night("train", tmp_path / "w", "--project", answer(""))
+def test_a_feature_that_is_the_answer_is_refused(run_command, answer, tmp_path) -> None:
+    told = run_command("train", tmp_path / "w", "--project", answer(""))
 
     assert told.code == 2
     assert "features.fico: it separates good from bad almost alone (AUC 0.9" in told.sentence
@@ -270,18 +270,20 @@ def test_a_feature_that_is_the_answer_is_refused(night, answer, tmp_path) -> Non
 
 
 @pytest.mark.release
-def test_a_leak_that_the_contract_accepts_is_left_to_the_gates(night, answer, tmp_path) -> None:
+def test_a_leak_that_the_contract_accepts_is_left_to_the_gates(
+    run_command, answer, tmp_path
+) -> None:
     project = answer("accepted_leak: for this test, ")
 
-    told = night("train", tmp_path / "w", "--project", project, "--json")
+    told = run_command("train", tmp_path / "w", "--project", project, "--json")
 
     assert told.code == 0
     assert "out_of_time.auc" in told.summary["train"]["failed_gates"][0]
 
 
 @pytest.mark.release
-def test_a_refusal_after_something_was_written_is_in_runs(night, answer, tmp_path) -> None:
-    told = night("nightly", tmp_path / "w", "--project", answer(""), "--retrain")
+def test_a_refusal_after_something_was_written_is_in_runs(run_command, answer, tmp_path) -> None:
+    told = run_command("nightly", tmp_path / "w", "--project", answer(""), "--retrain")
 
     assert told.code == 2
     ends = [row["status"] for row in arrow(tmp_path / "w/lending_club/runs").to_pylist()]
@@ -289,30 +291,30 @@ def test_a_refusal_after_something_was_written_is_in_runs(night, answer, tmp_pat
 
 
 @pytest.mark.release
-def test_a_backfill_in_a_loop_and_again_gives_the_same_tables(night, tmp_path) -> None:
+def test_a_backfill_in_a_loop_and_again_gives_the_same_tables(run_command, tmp_path) -> None:
     warehouse = tmp_path / "filled"
 
     def filled() -> dict[str, list[str]]:
         for day in ("2012-01-31", "2012-02-29"):
-            assert night("nightly", warehouse, as_of=day).code == 0
+            assert run_command("nightly", warehouse, as_of=day).code == 0
         return contents(warehouse / "lending_club")
 
     assert filled() == filled()
 
 
 @pytest.mark.release
-def test_a_fit_is_the_same_in_another_warehouse(night, done, tmp_path) -> None:
-    told = night("nightly", tmp_path / "other", "--json")
+def test_a_fit_is_the_same_in_another_warehouse(run_command, done, tmp_path) -> None:
+    told = run_command("nightly", tmp_path / "other", "--json")
 
     assert told.code == 0
     assert contents(tmp_path / "other/lending_club") == contents(done)
 
 
 @pytest.mark.parametrize("step", ["validate", "train", "score", "measure"])
-def test_a_night_that_was_not_cleaned_is_told(night, done, tmp_path, step) -> None:
+def test_a_batch_that_was_not_cleaned_is_told(run_command, done, tmp_path, step) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
 
-    told = night(step, tmp_path / "w", as_of="2012-02-29")
+    told = run_command(step, tmp_path / "w", as_of="2012-02-29")
 
     assert told.code == 2
     assert "run '" in told.sentence
@@ -320,7 +322,7 @@ def test_a_night_that_was_not_cleaned_is_told(night, done, tmp_path, step) -> No
 
 
 @pytest.mark.release
-def test_too_few_outcomes_leave_the_champion_there_is(night, capfd, done, tmp_path) -> None:
+def test_too_few_outcomes_leave_the_champion_there_is(run_command, capfd, done, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
     young = tmp_path / "young/2012-03-31"
     young.mkdir(parents=True)
@@ -344,24 +346,24 @@ def test_too_few_outcomes_leave_the_champion_there_is(night, capfd, done, tmp_pa
     assert told.summary["measure"]["known_outcomes"] == 0
 
 
-def test_a_night_with_no_suite_says_so(night, done, tmp_path) -> None:
+def test_a_batch_with_no_suite_says_so(run_command, done, tmp_path) -> None:
     project = changed_project(tmp_path)
     shutil.rmtree(project / "expectations")
     shutil.copytree(done, tmp_path / "w/lending_club")
 
-    told = night("validate", tmp_path / "w", "--project", project)
+    told = run_command("validate", tmp_path / "w", "--project", project)
 
     assert told.code == 0
     assert "none: there is no suite at" in told.out
 
 
-def test_a_suite_that_cannot_be_run_stops_before_anything_is_cleaned(night, tmp_path) -> None:
+def test_a_suite_that_cannot_be_run_stops_before_anything_is_cleaned(run_command, tmp_path) -> None:
     project = changed_project(tmp_path)
     suite = project / "expectations/lending_club/scores.json"
     text = suite.read_text(encoding="utf-8")
     suite.write_text(text.replace('"column": "pd"', '"column": "pds"', 1), encoding="utf-8")
 
-    told = night("nightly", tmp_path / "w", "--project", project)
+    told = run_command("nightly", tmp_path / "w", "--project", project)
 
     assert told.code == 2
     assert "there is no column 'pds'; did you mean 'pd'?" in told.sentence
@@ -369,24 +371,26 @@ def test_a_suite_that_cannot_be_run_stops_before_anything_is_cleaned(night, tmp_
 
 
 @pytest.mark.release
-def test_every_treatment_is_trained_and_tested_on_the_same_folds(night, done, tmp_path) -> None:
+def test_every_strategy_is_trained_and_tested_on_the_same_folds(
+    run_command, done, tmp_path
+) -> None:
     shutil.copytree(done, tmp_path / "all/lending_club")
 
-    told = night("train", tmp_path / "all", "--treatments", "all", "--json")
+    told = run_command("train", tmp_path / "all", "--imbalance", "all", "--json")
 
     assert told.code == 0, told.err
-    fits = {fit["treatment"]: fit for fit in told.summary["train"]["treatments"]}
+    fits = {fit["imbalance"]: fit for fit in told.summary["train"]["strategies"]}
     assert set(fits) == {"none", "class_weight", "oversample", "smote"}
     figures = [
         row
         for row in arrow(tmp_path / "all/lending_club/metrics").to_pylist()
         if row["fold"] is None and row["label"] == row["segment"] == "all"
     ]
-    for treatment, fit in fits.items():
+    for imbalance, fit in fits.items():
         own = {
             (row["dataset"], row["metric"]): row["value"]
             for row in figures
-            if row["treatment"] == treatment and row["model_version"] == fit["model_version"]
+            if row["imbalance"] == imbalance and row["model_version"] == fit["model_version"]
             if row["threshold"] == (0.5 if row["metric"] == "accuracy" else None)
         }
         for dataset in ("cv", "out_of_time"):
@@ -395,16 +399,16 @@ def test_every_treatment_is_trained_and_tested_on_the_same_folds(night, done, tm
         # 2,000 loans: the ratio's own error is some 5 in 100.
         assert 0.8 < fit["out_of_time"]["mean_pd_over_observed"] < 1.25
     tested = {
-        (row["dataset"], row["treatment"]): row["rows"] for row in figures if row["metric"] == "auc"
+        (row["dataset"], row["imbalance"]): row["rows"] for row in figures if row["metric"] == "auc"
     }
-    assert len({tested["cv", treatment] for treatment in fits}) == 1
+    assert len({tested["cv", imbalance] for imbalance in fits}) == 1
 
 
 @pytest.mark.release
-def test_treatments_stand_beside_each_other_for_a_person(night, done, tmp_path) -> None:
+def test_strategies_stand_beside_each_other_for_a_person(run_command, done, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "two/lending_club")
 
-    told = night("train", tmp_path / "two", "--treatments", "none, class_weight")
+    told = run_command("train", tmp_path / "two", "--imbalance", "none, class_weight")
 
     assert told.code == 0, told.err
     assert re.search(
@@ -418,12 +422,12 @@ def test_treatments_stand_beside_each_other_for_a_person(night, done, tmp_path) 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("none,smoke", "there is no treatment 'smoke'; did you mean 'smote'?"),
-        ("", "there is no treatment ''; "),
+        ("none,smoke", "there is no imbalance strategy 'smoke'; did you mean 'smote'?"),
+        ("", "there is no imbalance strategy ''; "),
     ],
 )
-def test_an_unknown_treatment_names_the_closest(night, tmp_path, given, said) -> None:
-    told = night("train", tmp_path / "w", "--treatments", given)
+def test_an_unknown_strategy_names_the_closest(run_command, tmp_path, given, said) -> None:
+    told = run_command("train", tmp_path / "w", "--imbalance", given)
 
     assert told.code == 2
     assert said in told.sentence
@@ -549,11 +553,11 @@ def test_a_wrong_contract_touches_nothing(capfd, landing, tmp_path, old, new, sa
     assert not (tmp_path / "w").exists()
 
 
-def test_a_settings_file_with_a_misspelt_key_is_refused(night, tmp_path) -> None:
+def test_a_settings_file_with_a_misspelt_key_is_refused(run_command, tmp_path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text("spark: {shufle_partitions: 3}\n", encoding="utf-8")
 
-    told = night("clean", tmp_path / "w", "--settings", path)
+    told = run_command("clean", tmp_path / "w", "--settings", path)
 
     assert told.code == 2
     assert (
@@ -562,20 +566,20 @@ def test_a_settings_file_with_a_misspelt_key_is_refused(night, tmp_path) -> None
     )
 
 
-def test_another_run_of_the_night_is_waited_for(night, tmp_path) -> None:
+def test_another_run_of_the_batch_is_waited_for(run_command, tmp_path) -> None:
     from credit_spark.storage.paths import only_run
 
     folder = tmp_path / "w/lending_club"
     folder.mkdir(parents=True)
     with only_run(str(folder), AS_OF):
-        told = night("clean", tmp_path / "w")
+        told = run_command("clean", tmp_path / "w")
 
     assert told.code == 20
     assert "another run of 2012-01-31 is under way" in told.sentence
 
 
 def test_a_broken_constraint_leaves_its_name_in_the_log_and_no_value(
-    spark, night, done, tmp_path
+    spark, run_command, done, tmp_path
 ) -> None:
     """One that others have added to a table is kept, and new rows break it."""
     shutil.copytree(done, tmp_path / "w/lending_club")
@@ -584,7 +588,7 @@ def test_a_broken_constraint_leaves_its_name_in_the_log_and_no_value(
     spark.sql(f"alter table delta.`{path}` add constraint made_up check (run_id = '{run_id}')")
     before = rows_of(path)
 
-    told = night("score", tmp_path / "w")
+    told = run_command("score", tmp_path / "w")
 
     assert told.code == 1
     text = (tmp_path / "logs/credit-spark.jsonl").read_text(encoding="utf-8")

@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.nights import AS_OF, arrow, contents, run
+from tests.batches import AS_OF, arrow, contents, run
 from tests.projects import changed_project
 
 pytestmark = pytest.mark.usefixtures("spark", "elsewhere")
@@ -19,15 +20,17 @@ def models(warehouse: Path) -> list[dict]:
 
 
 @pytest.mark.release
-def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(night, again, tmp_path) -> None:
+def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(
+    run_command, again, tmp_path
+) -> None:
     project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]")
-    fit = night("train", again, "--project", project, "--treatments", "none", "--json")
+    fit = run_command("train", again, "--project", project, "--imbalance", "none", "--json")
     version = fit.summary["train"]["model_version"]
     before = contents(again / "lending_club")
     who = ("--by", "A. Head", "--reason", r"it's \"new\" \n book's")
 
     def promoted(*more: str):
-        return night("promote", again, "--project", project, "--model", version, *more)
+        return run_command("promote", again, "--project", project, "--model", version, *more)
 
     for wrong, code, said in [
         (who, 11, "out_of_time.auc is"),
@@ -59,18 +62,18 @@ def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(night, again, tmp
 
 
 @pytest.mark.release
-def test_a_champion_is_rolled_back_in_one_command(night, again) -> None:
+def test_a_champion_is_rolled_back_in_one_command(run_command, again) -> None:
     first = models(again)[0]["model_version"]
-    second = night("train", again, "--treatments", "none", "--json").summary["train"][
+    second = run_command("train", again, "--imbalance", "none", "--json").summary["train"][
         "model_version"
     ]
     who = ("--by", "A. Head", "--reason", "a try")
-    assert night("rollback", again, *who).code == 2
-    assert night("promote", again, "--model", second, *who, as_of="2012-02-29").code == 0
+    assert run_command("rollback", again, *who).code == 2
+    assert run_command("promote", again, "--model", second, *who, as_of="2012-02-29").code == 0
 
-    told = night("rollback", again, as_of="2012-02-29")
+    told = run_command("rollback", again, as_of="2012-02-29")
     assert (told.code, "--by: say who" in told.sentence) == (2, True)
-    told = night("rollback", again, *who, "--json", as_of="2012-02-29")
+    told = run_command("rollback", again, *who, "--json", as_of="2012-02-29")
 
     assert told.code == 0, told.err
     assert told.summary["promote"]["model_version"] == first
@@ -86,12 +89,12 @@ def test_a_champion_is_rolled_back_in_one_command(night, again) -> None:
 
 
 @pytest.mark.release
-def test_where_promotion_is_manual_a_sound_fit_waits(night, again, tmp_path) -> None:
+def test_where_promotion_is_manual_a_sound_fit_waits(run_command, again, tmp_path) -> None:
     """With no champion nothing is scored; with one it goes on scoring."""
     project = changed_project(tmp_path, "promotion: automatic\n", "")
     fresh = tmp_path / "fresh"
 
-    told = night("nightly", fresh, "--project", project)
+    told = run_command("nightly", fresh, "--project", project)
 
     assert told.code == 11
     assert "passes its gates and waits for a decision" in told.sentence
@@ -99,8 +102,8 @@ def test_where_promotion_is_manual_a_sound_fit_waits(night, again, tmp_path) -> 
     assert not (tables / "scores").exists()
     (waiting,) = arrow(tables / "models").to_pylist()
     assert (waiting["status"], waiting["promotions"]) == ("challenger", "[]")
-    assert night("promote", fresh, "--by", "A. Head", "--reason", "sound").code == 0
-    told = night("nightly", fresh, "--project", project, "--json")
+    assert run_command("promote", fresh, "--by", "A. Head", "--reason", "sound").code == 0
+    told = run_command("nightly", fresh, "--project", project, "--json")
     assert told.code == 0, told.err
     assert told.summary["score"]["model_version"] == waiting["model_version"]
 
@@ -108,7 +111,7 @@ def test_where_promotion_is_manual_a_sound_fit_waits(night, again, tmp_path) -> 
     one_fold_less = changed_project(
         tmp_path / "b", "promotion: automatic\n", "", ("folds: 5", "folds: 4")
     )
-    told = night("nightly", again, "--retrain", "--project", one_fold_less, "--json")
+    told = run_command("nightly", again, "--retrain", "--project", one_fold_less, "--json")
     assert told.code == 0, told.err
     assert told.summary["score"]["model_version"] == champion
     assert "waits for a decision" in told.summary["kept"]["why"]
@@ -116,7 +119,7 @@ def test_where_promotion_is_manual_a_sound_fit_waits(night, again, tmp_path) -> 
 
 @pytest.mark.release
 def test_a_fit_on_other_inputs_waits_where_the_champion_cannot_score(
-    night, again, tmp_path
+    run_command, again, tmp_path
 ) -> None:
     """Nothing is scored until someone decides; the fit is kept, so that someone can."""
     grown = (
@@ -126,19 +129,21 @@ def test_a_fit_on_other_inputs_waits_where_the_champion_cannot_score(
     project = changed_project(tmp_path, "promotion: automatic\n", "", grown)
     scores = contents(again / "lending_club")["scores"]
 
-    told = night("nightly", again, "--retrain", "--project", project)
+    told = run_command("nightly", again, "--retrain", "--project", project)
 
     assert told.code == 11
     assert "waits for a decision" in told.sentence
     assert contents(again / "lending_club")["scores"] == scores
     (waiting,) = (row["model_version"] for row in models(again) if row["status"] == "challenger")
-    assert night("promote", again, "--project", project, "--model", waiting, *WHO).code == 0
-    told = night("nightly", again, "--project", project, "--json")
+    assert run_command("promote", again, "--project", project, "--model", waiting, *WHO).code == 0
+    told = run_command("nightly", again, "--project", project, "--json")
     assert told.code == 0, told.err
     assert told.summary["score"]["model_version"] == waiting
 
 
-def test_a_changed_policy_acts_tonight_on_the_same_model(night, again, capfd, tmp_path) -> None:
+def test_a_changed_policy_acts_on_the_next_run_of_the_same_model(
+    run_command, again, capfd, tmp_path
+) -> None:
     """Cut-offs, bands, hard rules, the points scale and reason texts, with no training."""
     before = arrow(again / "lending_club/scores").to_pylist()
     project = changed_project(
@@ -149,7 +154,7 @@ def test_a_changed_policy_acts_tonight_on_the_same_model(night, again, capfd, tm
 
     flags = ("--portfolio", "lending_club", "--warehouse", again, "--project", project)
     shown = run(capfd, "what-if", *flags)
-    told = night("nightly", again, "--project", project, "--json")
+    told = run_command("nightly", again, "--project", project, "--json")
 
     assert told.code == 0, told.err
     after = {row["loan_id"]: row for row in arrow(again / "lending_club/scores").to_pylist()}
@@ -172,6 +177,37 @@ def test_a_changed_policy_acts_tonight_on_the_same_model(night, again, capfd, tm
     assert len(hashes) == 2
 
 
+def test_a_scored_date_is_shown_and_monitored_by_the_policy_that_scored_it(
+    run_command, again, capfd, tmp_path
+) -> None:
+    """A contract that has changed since acts on the next run, not on what is there."""
+
+    def approval() -> list[dict]:
+        rows = arrow(again / "lending_club/drift").to_pylist()
+        named = ("value", "baseline", "critical_value", "status")
+        return [
+            {name: row[name] for name in named} for row in rows if row["measure"] == "approval_rate"
+        ]
+
+    before = approval()
+    project = changed_project(
+        tmp_path, "approve_below: 0.12", "approve_below: 0.2", ("D: 0.20, E: 1}", "D: 0.20, Z: 1}")
+    )
+    flags = ("--portfolio", "lending_club", "--warehouse", again, "--project", project)
+
+    shown = run(capfd, "show", "bands", "--json", *flags)
+    told = run_command("monitor", again, "--project", project)
+
+    scores = arrow(again / "lending_club/scores").to_pylist()
+    counts = Counter(row["band"] for row in scores)
+    assert {row["band"]: row["loans"] for row in json.loads(shown.out)} == {
+        band: counts[band] for band in "ABCDE"
+    }
+    assert told.code == 0, told.err
+    assert approval() == before
+    assert [row["status"] for row in before] == ["stable"]
+
+
 INPUTS = [
     ("loan_amount / greatest(annual_income, 1000)", "loan_amount / greatest(annual_income, 2000)", "features.loan_to_income: it was"),
     ('  fico:                  {sql: "fico"', '  grown: {sql: "fico + 1", reason: "The score"}\n  fico:                  {sql: "fico"', "features.grown: the model was fitted without it"),
@@ -182,13 +218,13 @@ INPUTS = [
 
 @pytest.mark.parametrize(("old", "new", "said"), INPUTS, ids=["sql", "feature", "range", "unit"])
 def test_a_contract_with_other_inputs_than_the_champions_is_refused(
-    night, again, tmp_path, old, new, said
+    run_command, again, tmp_path, old, new, said
 ) -> None:
     project = changed_project(tmp_path, old, new)
     before = contents(again / "lending_club")
 
     for command in ("nightly", "score"):
-        told = night(command, again, "--project", project)
+        told = run_command(command, again, "--project", project)
         assert told.code == 2
         assert "has other inputs than the champion" in told.sentence
         assert said in told.sentence

@@ -1,4 +1,4 @@
-"""A night that is killed between its steps, and run again, ends in the same tables."""
+"""A batch that is killed between its steps, and run again, ends in the same tables."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from credit_spark.cli.sample import write_sample
-from tests.nights import arrow, contents
+from tests.batches import arrow, contents
 
 pytestmark = pytest.mark.release
 
@@ -20,7 +20,7 @@ AS_OF = "2012-01-31"
 STEPS = ("clean", "train", "promote", "score", "measure", "monitor")
 
 
-def night(landing: Path, warehouse: Path, as_of: str = AS_OF) -> list[str]:
+def flags_of(landing: Path, warehouse: Path, as_of: str = AS_OF) -> list[str]:
     flags = ["--portfolio", "lending_club", "--as-of", as_of, "--landing", str(landing)]
     return ["nightly", *flags, "--warehouse", str(warehouse)]
 
@@ -46,13 +46,13 @@ def landing(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_night_killed_after_each_step_converges(landing, tmp_path) -> None:
+def test_a_batch_killed_after_each_step_converges(landing, tmp_path) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    run(night(landing, undisturbed), tmp_path)
+    run(flags_of(landing, undisturbed), tmp_path)
 
-    codes = [killed_after(step, night(landing, killed), tmp_path) for step in STEPS]
+    codes = [killed_after(step, flags_of(landing, killed), tmp_path) for step in STEPS]
     assert codes == [-signal.SIGKILL] * len(STEPS)
-    run(night(landing, killed), tmp_path)
+    run(flags_of(landing, killed), tmp_path)
 
     assert contents(killed / "lending_club") == contents(undisturbed / "lending_club")
     runs = arrow(killed / "lending_club/runs").to_pylist()
@@ -60,10 +60,10 @@ def test_a_night_killed_after_each_step_converges(landing, tmp_path) -> None:
     assert (before, last) == (["abandoned"] * len(STEPS), "complete")
 
 
-def test_an_interrupted_night_ends_with_130_and_no_trace(landing, tmp_path) -> None:
+def test_an_interrupted_batch_ends_with_130_and_no_trace(landing, tmp_path) -> None:
     """As Ctrl-C does, the signal reaches the whole group, while Spark works at a step."""
     program = Path(sys.executable).parent / "credit-spark"
-    command = [str(program), *night(landing, tmp_path / "warehouse")]
+    command = [str(program), *flags_of(landing, tmp_path / "warehouse")]
     kept = {"cwd": tmp_path, "text": True, "start_new_session": True}
     with subprocess.Popen(
         command, **kept, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -79,13 +79,13 @@ def test_an_interrupted_night_ends_with_130_and_no_trace(landing, tmp_path) -> N
     assert not (tmp_path / "warehouse/lending_club/scores").exists()
 
 
-def test_a_kill_in_the_middle_of_a_step_leaves_the_earlier_night(landing, tmp_path) -> None:
-    """The second night dies while it trains anew; the first is as it was."""
+def test_a_kill_in_the_middle_of_a_step_leaves_the_earlier_batch(landing, tmp_path) -> None:
+    """The second batch dies while it trains anew; the first is as it was."""
     write_sample(landing, date(2012, 2, 29), 3000, seed=4)
     warehouse = tmp_path / "warehouse"
-    run(night(landing, warehouse), tmp_path)
+    run(flags_of(landing, warehouse), tmp_path)
     before = contents(warehouse / "lending_club")
-    later = [*night(landing, warehouse, "2012-02-29"), "--retrain"]
+    later = [*flags_of(landing, warehouse, "2012-02-29"), "--retrain"]
 
     assert killed_after("validate", later, tmp_path) == -signal.SIGKILL
 

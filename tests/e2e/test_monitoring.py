@@ -1,6 +1,7 @@
-"""Nights that are watched: what is counted, what is called changed, who is told."""
+"""Batches that are watched: what is counted, what is called changed, who is told."""
 
 import json
+import re
 import shutil
 import threading
 from datetime import date
@@ -13,11 +14,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from credit_spark.cli.reports import facts_of
 from credit_spark.config.loading import load_contract
-from credit_spark.reporting.night import report
+from credit_spark.reporting.run_report import report
 from credit_spark.storage.reader import TableReader
 from credit_spark.storage.runs import complete_dates
+from tests.batches import AS_OF, PROJECT, arrow, run
 from tests.e2e.test_bad_books import SMALL, loans
-from tests.nights import AS_OF, arrow, run
 
 LATER = "2012-02-29"
 FIRST, SECOND = "2026-03-02", "2026-03-03"
@@ -27,27 +28,27 @@ MORE = ("segments: [owned]", "segments: [owned]\nanalyses: {amount: {sql: amount
 
 @pytest.fixture(scope="module")
 def after_two(spark, done, tmp_path_factory) -> Path:
-    """The first night's warehouse after a second one, whose loans are half the same."""
+    """The first batch's warehouse after a second one, whose loans are half the same."""
     folder = tmp_path_factory.mktemp("two")
     shutil.copytree(done, folder / "lending_club")
     return folder
 
 
 @pytest.fixture
-def second(night, after_two, tmp_path, monkeypatch):
-    """What the second night told, run once; the same files as the first, with other ones."""
+def second(run_command, after_two, tmp_path, monkeypatch):
+    """What the second batch told, run once; the same files as the first, with other ones."""
     monkeypatch.chdir(tmp_path)
-    return lambda *more: night("nightly", after_two, *more, as_of=LATER)
+    return lambda *more: run_command("nightly", after_two, *more, as_of=LATER)
 
 
-def test_a_profile_is_what_the_tables_hold(done) -> None:
+def test_a_distribution_is_what_the_tables_hold(done) -> None:
     with duckdb.connect() as tables:
-        for name in ("loans", "scores", "profiles"):
+        for name in ("loans", "scores", "feature_distribution"):
             tables.register(name, arrow(done / name))
         # A grade of which the model has seen no loan is another one.
-        known = "(select label from profiles where subject = 'grade' and label <> '(other)')"
+        known = "(select label from feature_distribution where subject = 'grade' and label <> '(other)')"
         counted = tables.execute("""
-            select label, good + bad + open, pd_sum from profiles
+            select label, good + bad + open, pd_sum from feature_distribution
             where role = 'segment' and subject = 'grade' and good + bad + open > 0 order by 1
         """).fetchall()
         expected = tables.execute(f"""
@@ -55,7 +56,7 @@ def test_a_profile_is_what_the_tables_hold(done) -> None:
             from scores group by 1 order by 1
         """).fetchall()
         per_subject = tables.execute("""
-            select role, subject, sum(good + bad + open) from profiles group by 1, 2
+            select role, subject, sum(good + bad + open) from feature_distribution group by 1, 2
         """).fetchall()
         ((loans_,),) = tables.execute("select count(*) from loans").fetchall()
 
@@ -64,19 +65,21 @@ def test_a_profile_is_what_the_tables_hold(done) -> None:
     assert len(per_subject) > 20
 
 
-def test_the_reference_is_the_loans_learnt_from(done) -> None:
-    rows = [row for row in arrow(done / "profiles").to_pylist() if row["role"] != "pair"]
+def test_the_baseline_is_the_training_loans(done) -> None:
+    rows = [
+        row for row in arrow(done / "feature_distribution").to_pylist() if row["role"] != "pair"
+    ]
     (model,) = arrow(done / "models").to_pylist()
     learnt = json.loads(model["document"])["facts"]["rows"]
     sums: dict[tuple, int] = {}
     for row in rows:
         key = (row["role"], row["subject"])
-        sums[key] = sums.get(key, 0) + row["reference"]
+        sums[key] = sums.get(key, 0) + row["baseline"]
 
     assert set(sums.values()) == {learnt}
 
 
-def test_the_night_that_a_model_learnt_from_is_stable(done) -> None:
+def test_the_batch_that_a_model_learnt_from_is_stable(done) -> None:
     drift = arrow(done / "drift").to_pylist()
 
     assert len(drift) > 40
@@ -84,14 +87,14 @@ def test_the_night_that_a_model_learnt_from_is_stable(done) -> None:
     assert {row["measure"] for row in drift} == {"psi", "missing_share", "unseen_share", "approval_rate", "auc", "calibration"}  # fmt: skip
 
 
-def test_measured_again_it_is_the_same(night, done, tmp_path, monkeypatch) -> None:
+def test_measured_again_it_is_the_same(run_command, done, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(done, tmp_path / "w/lending_club")
 
-    told = [night(step, tmp_path / "w", "--json") for step in ("measure", "monitor")]
+    told = [run_command(step, tmp_path / "w", "--json") for step in ("measure", "monitor")]
 
     assert [each.code for each in told] == [0, 0], told[0].err
-    for name in ("profiles", "drift", "score_counts"):
+    for name in ("feature_distribution", "drift", "score_distribution"):
         before, after = (
             sorted(str({**row, "run_id": None}) for row in arrow(folder / name).to_pylist())
             for folder in (done, tmp_path / "w/lending_club")
@@ -99,7 +102,7 @@ def test_measured_again_it_is_the_same(night, done, tmp_path, monkeypatch) -> No
         assert before == after, name
 
 
-def test_a_second_night_says_what_moved_the_points(second, after_two) -> None:
+def test_a_second_batch_says_what_moved_the_points(second, after_two) -> None:
     told = second("--json")
     moved = told.summary["monitor"]["moved"]
     tables = after_two / "lending_club"
@@ -111,10 +114,10 @@ def test_a_second_night_says_what_moved_the_points(second, after_two) -> None:
         """).fetchall()
 
     assert told.code == 0, told.err
-    assert (moved["since"], moved["loans"], moved["by_model"]) == (AS_OF, both[0], 0.0)
-    # Points are rounded to whole ones, a half at most each night.
+    assert (moved["previous_as_of"], moved["loans"], moved["by_model"]) == (AS_OF, both[0], 0.0)
+    # Points are rounded to whole ones, a half at most each batch.
     assert moved["by_inputs"] == pytest.approx(both[1], abs=1)
-    rows = {row["part"]: row for row in arrow(tables / "movements").to_pylist()}
+    rows = {row["part"]: row for row in arrow(tables / "score_changes").to_pylist()}
     for prefix, weights in (("feature=", False), ("grade=", True)):
         own = [row for part, row in rows.items() if part.startswith(prefix)]
         shares = [row["by_inputs"] * (row["loans"] / both[0] if weights else 1) for row in own]
@@ -122,21 +125,43 @@ def test_a_second_night_says_what_moved_the_points(second, after_two) -> None:
     assert (tables / f"reports/{LATER}.html").is_file()
 
 
-def test_a_second_night_monitored_again_is_the_same(night, second, after_two) -> None:
+def test_a_second_batch_monitored_again_is_the_same(run_command, second, after_two) -> None:
     tables = after_two / "lending_club"
     if not (tables / "reports" / f"{LATER}.html").is_file():
         second()
 
     def rows() -> list[str]:
-        found = arrow(tables / "movements").to_pylist() + arrow(tables / "drift").to_pylist()
+        found = arrow(tables / "score_changes").to_pylist() + arrow(tables / "drift").to_pylist()
         return sorted(str({**row, "run_id": None}) for row in found)
 
     before = rows()
-    assert night("monitor", after_two, as_of=LATER).code == 0
+    assert run_command("monitor", after_two, as_of=LATER).code == 0
     assert rows() == before
 
 
-def test_a_night_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
+def test_dates_are_deleted_as_the_manual_says(
+    spark, run_command, second, after_two, tmp_path
+) -> None:
+    if not (after_two / "lending_club/reports" / f"{LATER}.html").is_file():
+        second()
+    warehouse = tmp_path / "copy"
+    tables = warehouse / "lending_club"
+    shutil.copytree(after_two / "lending_club", tables)
+    manual = (PROJECT / "docs/how-to-operate.md").read_text(encoding="utf-8")
+    (statements,) = re.findall(r"```sql\n(.*?)```", manual, flags=re.DOTALL)
+    ours = statements.replace("warehouse/lending_club", str(tables)).replace("2012-01-31", LATER)
+
+    for statement in ours.split(";\n")[:-1]:
+        spark.sql(statement)
+
+    for name in ("loans", "scores", "quarantine"):
+        assert {str(row["as_of"]) for row in arrow(tables / name).to_pylist()} == {LATER}, name
+    assert str(TableReader(str(tables)).latest()) == LATER
+    assert run_command("monitor", warehouse, as_of=LATER).code == 0
+    assert arrow(tables / "score_changes").to_pylist() == []
+
+
+def test_a_batch_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
     told = [
         {"as_of": 1, "command": "clean", "status": "complete", "rows": 5, "model": None},
         {"as_of": 1, "command": "train", "status": "complete", "rows": None, "model": "never"},
@@ -154,22 +179,30 @@ def test_a_night_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
     ]
 
 
-def test_the_last_nights_and_their_drift_are_listed(capfd, second, after_two, tmp_path) -> None:
+def test_the_last_batches_and_their_drift_are_listed(capfd, second, after_two, tmp_path) -> None:
     if not (after_two / f"lending_club/reports/{LATER}.html").is_file():
         second()
     flags = ("--portfolio", "lending_club", "--warehouse", after_two, "--json")
 
-    nights = run(capfd, "status", *flags).summary
+    dates = run(capfd, "status", *flags).summary
     drift = run(capfd, "show", "drift", *flags).summary
 
-    assert [each["as_of"] for each in nights] == [AS_OF, LATER]
-    assert all(each["drift"] in ("stable", "watch", "act") for each in nights)
-    assert [*drift[0]] == ["status", "subject", "measure", "value", "reference", "chance", "rows"]
+    assert [each["as_of"] for each in dates] == [AS_OF, LATER]
+    assert all(each["drift"] in ("stable", "watch", "act") for each in dates)
+    assert [*drift[0]] == [
+        "status",
+        "subject",
+        "measure",
+        "value",
+        "baseline",
+        "critical_value",
+        "rows",
+    ]
 
 
 @pytest.fixture
 def small(spark, capfd, tmp_path, monkeypatch):
-    """Nights of a small lender with no suites, each from the text of its file."""
+    """Batches of a small lender with no suites, each from the text of its file."""
     monkeypatch.chdir(tmp_path)
     contract = SMALL.read_text(encoding="utf-8")
     assert MORE[0] in contract
@@ -211,7 +244,7 @@ def test_a_change_is_told_and_ends_the_command_where_it_is_asked_to(small, tmp_p
     assert small(SECOND, poorer).code == 0
     text = (tmp_path / "m.txt").read_text(encoding="utf-8")
     values = {(each.name, *sorted(each.labels.values())): each.value for family in text_string_to_metric_families(text) for each in family.samples}  # fmt: skip
-    assert values["credit_spark_night_complete", "small_lender"] == 1
+    assert values["credit_spark_run_complete", "small_lender"] == 1
     assert values["credit_spark_changes", "act", "small_lender"] == monitored["act"]
     assert values["credit_spark_lines", "accepted", "small_lender"] == 600
 
@@ -303,7 +336,7 @@ def test_lineage_is_told_to_a_server_and_to_a_file(small, tmp_path) -> None:
         "quarantine",
         "scores",
         "metrics",
-        "profiles",
+        "feature_distribution",
         "drift",
         "models",
     } <= outputs.keys()
@@ -315,14 +348,14 @@ def test_lineage_is_told_to_a_server_and_to_a_file(small, tmp_path) -> None:
 
 
 @pytest.mark.release
-def test_where_nobody_listens_the_night_goes_on(small, tmp_path) -> None:
+def test_where_nobody_listens_the_batch_goes_on(small, tmp_path) -> None:
     told = small(
         FIRST, loans(), "--lineage", "http://127.0.0.1:9", "--metrics-file", tmp_path / "m.txt"
     )
 
     assert told.code == 0
-    assert told.summary["told"] == {"failed": "ConnectionError"}
-    assert "credit_spark_night_complete" in (tmp_path / "m.txt").read_text(encoding="utf-8")
+    assert told.summary["metrics_file"] == {"failed": "ConnectionError"}
+    assert "credit_spark_run_complete" in (tmp_path / "m.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("target", ["ftp://lineage.example/events", "."])

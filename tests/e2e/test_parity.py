@@ -4,9 +4,9 @@ import pytest
 
 from credit_spark.config.loading import load_contract
 from credit_spark.scoring.document import ModelDocument
+from tests.batches import REAL_BOOKS, arrow
 from tests.documents import check_filled
 from tests.engines import Parity, by_every_engine, parity, with_strange
-from tests.nights import REAL_BOOKS, arrow
 from tests.projects import PROJECT
 
 pytestmark = pytest.mark.release
@@ -17,25 +17,25 @@ DECIMALS = 12
 
 
 @pytest.fixture(scope="module")
-def parities(spark, postgres, real_night, tmp_path_factory) -> dict[str, dict[str, Parity]]:
-    """Of each portfolio, how each engine's scores of its loans differ from the night's."""
+def parities(spark, postgres, real_batch, tmp_path_factory) -> dict[str, dict[str, Parity]]:
+    """Of each portfolio, how each engine's scores of its loans differ from the batch's."""
     found = {}
     for portfolio in REAL_BOOKS:
-        tables, folder = real_night(portfolio).tables, tmp_path_factory.mktemp("parity")
+        tables, folder = real_batch(portfolio).tables, tmp_path_factory.mktemp("parity")
         contract = load_contract(PROJECT / f"conf/portfolios/{portfolio}.yml")
         (fit,) = arrow(tables / "models").to_pylist()
-        model, book = (
+        model, data = (
             ModelDocument.of(fit["document"]),
             with_strange(arrow(tables / "loans"), STRANGE),
         )
         written = {row["loan_id"]: row for row in arrow(tables / "scores").to_pylist()}
-        engines = by_every_engine(spark, postgres, folder, book, model, contract)
+        engines = by_every_engine(spark, postgres, folder, data, model, contract)
         scores = {**engines.pop("Spark SQL"), **written}
         found[portfolio] = {engine: parity(scores, each) for engine, each in engines.items()}
     return found
 
 
-def test_every_engine_gives_the_nights_number(parities) -> None:
+def test_every_engine_gives_the_batches_number(parities) -> None:
     for portfolio, by_engine in parities.items():
         for engine, each in by_engine.items():
             assert each.pd < 1e-9, f"{portfolio}, {engine}"
@@ -53,8 +53,8 @@ def table(parities: dict[str, dict[str, Parity]]) -> str:
     lines = [f"| portfolio | loans | {heads} |", f"|---|---|{'---|' * len(engines)}"]
     for portfolio, by_engine in parities.items():
         rows = max(each.rows for each in by_engine.values())
-        cells = [
+        score_bins = [
             f"{round(each.pd, DECIMALS):g}, {each.decided_else}" for each in by_engine.values()
         ]
-        lines.append(f"| `{portfolio}` | {rows:,} | {' | '.join(cells)} |")
+        lines.append(f"| `{portfolio}` | {rows:,} | {' | '.join(score_bins)} |")
     return "\n".join(lines)

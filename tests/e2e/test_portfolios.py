@@ -1,8 +1,8 @@
-"""Nights of the other real books, by their contracts alone: known figures, on held-out folds."""
+"""Batches of the other real books, by their contracts alone: known figures, on held-out folds."""
 
 import pytest
 
-from tests.nights import arrow, run
+from tests.batches import arrow, run
 
 pytestmark = pytest.mark.release
 
@@ -15,10 +15,10 @@ BOOKS = {
 
 
 @pytest.mark.parametrize("portfolio", BOOKS)
-def test_a_night_of_a_real_book(real_night, portfolio) -> None:
+def test_a_batch_of_a_real_book(real_batch, portfolio) -> None:
     rows, auc, ks = BOOKS[portfolio]
 
-    told = real_night(portfolio)
+    told = real_batch(portfolio)
 
     counts, fit = told.summary["clean"], told.summary["train"]
     assert (counts["read"], counts["accepted"], counts["quarantined"]) == (rows, rows, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from tests.nights import AS_OF, arrow, contents, run
+from tests.batches import AS_OF, arrow, contents, run
 from tests.projects import changed_project
 
 pytestmark = pytest.mark.usefixtures("spark", "elsewhere")
@@ -45,7 +45,7 @@ def statuses(warehouse: Path) -> list[str]:
     ],
 )
 def test_a_rerun_that_a_gate_stops_changes_no_published_table(
-    night, again, landing, tmp_path, suite, old, new
+    run_command, again, landing, tmp_path, suite, old, new
 ) -> None:
     project = changed_project(tmp_path)
     path = project / f"expectations/lending_club/{suite}.json"
@@ -54,7 +54,7 @@ def test_a_rerun_that_a_gate_stops_changes_no_published_table(
     path.write_text(text.replace(old, new), encoding="utf-8")
     before, at = published(again), versions(again)
 
-    ended = night("nightly", again, "--project", project, "--retrain")
+    ended = run_command("nightly", again, "--project", project, "--retrain")
 
     assert ended.code == 11
     assert versions(again) == at
@@ -69,7 +69,7 @@ def test_a_rerun_that_a_gate_stops_changes_no_published_table(
 
 
 @pytest.mark.parametrize("command", ["nightly", "clean", "validate", "score"])
-def test_a_suite_with_faults_touches_no_table(night, again, tmp_path, command) -> None:
+def test_a_suite_with_faults_touches_no_table(run_command, again, tmp_path, command) -> None:
     project = changed_project(tmp_path)
     path = project / "expectations/lending_club/scores.json"
     text = path.read_text(encoding="utf-8")
@@ -78,14 +78,16 @@ def test_a_suite_with_faults_touches_no_table(night, again, tmp_path, command) -
     at = every_version(again)
     assert "runs" in at
 
-    ended = night(command, again, "--project", project)
+    ended = run_command(command, again, "--project", project)
 
     assert ended.code == 2
     assert "did you mean 'pd'" in ended.sentence
     assert every_version(again) == at
 
 
-def test_a_refused_rerun_does_not_hide_the_complete_run(capfd, night, again, tmp_path) -> None:
+def test_a_refused_rerun_does_not_hide_the_complete_run(
+    capfd, run_command, again, tmp_path
+) -> None:
     (tmp_path / "empty").mkdir()
     flags = ("--portfolio", "lending_club", "--warehouse", again)
 

@@ -20,35 +20,35 @@ from credit_spark.features.columns import column_of, featured
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.lines import PLACE
 from credit_spark.ingest.records import read_records
-from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import cells_of, fitted, training_set
+from credit_spark.pipeline.fitting import fitted, score_bins_of, training_set
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import train
+from credit_spark.pipeline.training_data import read_training_data
 from credit_spark.storage.paths import url_of
 from credit_spark.training.training_rows import FOLD, Holdout
-from tests.nights import REAL_BOOKS, arrow, night_of, run
+from tests.batches import REAL_BOOKS, arrow, batch_of, run
 from tests.projects import changed_project, closed_book
 
 pytestmark = pytest.mark.release
 
 PROJECT = Path(__file__).parents[2]
-BOOK, NIGHT = REAL_BOOKS["lending_club"]
-AS_OF = date.fromisoformat(NIGHT)
+BOOK, BATCH = REAL_BOOKS["lending_club"]
+AS_OF = date.fromisoformat(BATCH)
 
 
 @pytest.fixture(scope="module")
-def night(spark, lending_club, real_data, tmp_path_factory) -> RunContext:
-    """The night of the complete book, cleaned."""
+def context(spark, lending_club, real_data, tmp_path_factory) -> RunContext:
+    """The batch of the complete book, cleaned."""
     folder = tmp_path_factory.mktemp("book")
-    night = night_of(spark, lending_club, real_data / BOOK, folder, AS_OF)
-    ingest(night)
-    night.tables.publish()
-    return night
+    context = batch_of(spark, lending_club, real_data / BOOK, folder, AS_OF)
+    ingest(context)
+    context.tables.publish()
+    return context
 
 
-def test_the_book_is_accounted_for_to_the_last_line(night) -> None:
-    counts = night.ledger.summary["clean"]
+def test_the_book_is_accounted_for_to_the_last_line(context) -> None:
+    counts = context.summary.steps["clean"]
 
     assert {name: counts[name] for name in ("read", "accepted", "quarantined", "superseded")} == {
         "read": 42_535, "accepted": 42_531, "quarantined": 4, "superseded": 0,
@@ -57,9 +57,9 @@ def test_the_book_is_accounted_for_to_the_last_line(night) -> None:
 
 
 def test_the_books_figures_are_those_that_duckdb_reads(
-    night, real_data, lending_club, duck
+    context, real_data, lending_club, duck
 ) -> None:
-    ours = night.tables.read(loans(lending_club), "clean").agg(
+    ours = context.tables.read(loans(lending_club), "clean").agg(
         F.sum("loan_amount"), F.sum("annual_income"), F.round(F.sum("interest_rate"), 4),
         F.count("revolving_utilisation"), F.round(F.sum("debt_to_income"), 4),
         F.count("employment_years"), F.sum("employment_years"), F.count_if(F.col("outcome") == "bad"),
@@ -84,56 +84,56 @@ def test_the_books_figures_are_those_that_duckdb_reads(
         assert our == (their if isinstance(their, date) else pytest.approx(their, rel=1e-9))
 
 
-def test_loans_are_counted_by_each_document_as_by_it_alone(night) -> None:
+def test_loans_are_counted_by_each_document_as_by_it_alone(context) -> None:
     """With a partition that has no loan among them."""
-    book = read_book(night)
-    penalty = night.contract.model.penalties[0]
-    learnt = training_set(night.contract, book, book.training)
-    one, other = fitted(night, book, learnt, [("none", penalty), ("oversample", penalty)])
-    few = book.training.only(Holdout(FOLD, 0)).select("loan.*")
+    data = read_training_data(context)
+    penalty = context.contract.model.penalties[0]
+    learnt = training_set(context.contract, data, data.training)
+    one, other = fitted(context, data, learnt, [("none", penalty), ("oversample", penalty)])
+    few = data.training.only(Holdout(FOLD, 0)).select("loan.*")
     parted = few.unionByName(few.where("false"))
 
-    kinds = night.contract.kinds
-    both = cells_of(parted, [one, other], kinds)
+    kinds = context.contract.kinds
+    both = score_bins_of(parted, [one, other], kinds)
 
-    assert both == [*cells_of(few, [one], kinds), *cells_of(few, [other], kinds)]
+    assert both == [*score_bins_of(few, [one], kinds), *score_bins_of(few, [other], kinds)]
     assert both[0] != both[1]
-    assert cells_of(few.where("false"), [one, other], kinds) == [[], []]
+    assert score_bins_of(few.where("false"), [one, other], kinds) == [[], []]
 
 
-@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
-def test_the_model_holds_out_of_time(night, treatment) -> None:
+@pytest.mark.parametrize("imbalance", ["class_weight", "oversample"])
+def test_the_model_holds_out_of_time(context, imbalance) -> None:
     """Fitted before 2011, tested on the 21,721 loans of 2011."""
-    train(night, [treatment])
+    train(context, [imbalance])
 
-    told = night.ledger.summary["train"]
+    told = context.summary.steps["train"]
     assert (told["rows"], told["too_young"]) == (20_810, 0)
     assert 0.68 <= told["out_of_time"]["auc"] <= 0.72
     assert 0.27 <= told["out_of_time"]["ks"] <= 0.32
     assert 0.8 <= told["out_of_time"]["mean_pd_over_observed"] <= 1.25
-    night.tables.publish()
-    metrics = arrow(Path(night.tables.folder.removeprefix("file:")) / "metrics").to_pylist()
+    context.tables.publish()
+    metrics = arrow(Path(context.tables.folder.removeprefix("file:")) / "metrics").to_pylist()
     whole = [each for each in metrics if each["segment"] == "all"]
     (rows,) = {each["rows"] for each in whole if each["dataset"] == "out_of_time"}
     assert rows == 21_721
 
 
-def test_folds_do_not_flatter(night) -> None:
+def test_folds_do_not_flatter(context) -> None:
     """Cross-validation on the same book says what the test out of time says."""
-    told = night.ledger.summary["train"]
+    told = context.summary.steps["train"]
 
     assert told["cv"]["auc_mean"] == pytest.approx(told["out_of_time"]["auc"], abs=0.03)
     assert told["cv"]["ks_sd"] < 0.05
 
 
-def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
-    """Worse than the other treatments: a made-up row has the commonest of its neighbours' texts."""
-    book = read_book(night)
-    numbers = [column_of(each.name) for each in book.columns.features if not each.is_text]
-    texts = [column_of(each.name) for each in book.columns.features if each.is_text]
+def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(context) -> None:
+    """Worse than the other imbalance strategies: a made-up row has the commonest of its neighbours' texts."""
+    data = read_training_data(context)
+    numbers = [column_of(each.name) for each in data.columns.features if not each.is_text]
+    texts = [column_of(each.name) for each in data.columns.features if each.is_text]
     label = F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0).alias("label")
-    later = featured(book.out_of_time, book.columns.features, {"label": label}).toPandas()
-    learnt = book.training.rows.orderBy("loan_id").select(*numbers, *texts, "label").toPandas()
+    later = featured(data.out_of_time, data.columns.features, {"label": label}).toPandas()
+    learnt = data.training.rows.orderBy("loan_id").select(*numbers, *texts, "label").toPandas()
 
     scaling = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(learnt[numbers])
     scaled = [
@@ -144,14 +144,14 @@ def test_smote_ranks_as_imbalanced_learns_own_pipeline_does(night) -> None:
     ]
     sampler = SMOTENC(categorical_features=texts, random_state=1)
     rows, labels = sampler.fit_resample(scaled[0], learnt["label"])
-    strength = 1 / (len(rows) * night.contract.model.penalties[0].regularisation)
+    strength = 1 / (len(rows) * context.contract.model.penalties[0].regularisation)
     levels = ColumnTransformer(
         [("levels", OneHotEncoder(handle_unknown="ignore"), texts)], remainder=StandardScaler()
     )
     theirs = make_pipeline(levels, LogisticRegression(C=strength, max_iter=2000)).fit(rows, labels)
-    train(night, ["smote"])
+    train(context, ["smote"])
 
-    told = night.ledger.summary["train"]["out_of_time"]
+    told = context.summary.steps["train"]["out_of_time"]
     auc = roc_auc_score(later["label"], theirs.predict_proba(scaled[1])[:, 1])
     # Three seeds of theirs lie within 0.003 of each other.
     assert told["auc"] == pytest.approx(auc, abs=0.005)
@@ -174,16 +174,16 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(
-    ("name", "as_of", "read", "accepted"), OTHERS, ids=[each[0] for each in OTHERS]
+    ("name", "context", "read", "accepted"), OTHERS, ids=[each[0] for each in OTHERS]
 )
 def test_every_other_file_is_cleaned_with_its_lines_accounted_for(
-    spark, capfd, real_data, tmp_path, name, as_of, read, accepted
+    spark, capfd, real_data, tmp_path, name, context, read, accepted
 ) -> None:
     landing = real_data / "lendingclub_raw" / name
     project = changed_project(tmp_path)
     # Files of other years, and with fewer columns, fail the shipped suite: its subject is the book.
     shutil.rmtree(project / "expectations")
-    flags = ("--portfolio", "lending_club", "--as-of", as_of, "--landing", landing)
+    flags = ("--portfolio", "lending_club", "--as-of", context, "--landing", landing)
 
     told = run(capfd, "clean", *flags, "--warehouse", tmp_path, "--project", project, "--json")
 
@@ -241,7 +241,7 @@ def test_what_is_known_too_late_tells_nearly_all_and_is_remarked(
         ("  regularisation: 0.0001\n", "  regularisation: 0\n"), ("  folds: 5\n", "  folds: 3\n"),
     )  # fmt: skip
     flags = (
-        "--portfolio", "lending_club", "--as-of", NIGHT, "--landing", real_data / BOOK,
+        "--portfolio", "lending_club", "--as-of", BATCH, "--landing", real_data / BOOK,
         "--warehouse", tmp_path / "w", "--project", project, "--json",
     )  # fmt: skip
 

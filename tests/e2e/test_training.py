@@ -11,8 +11,8 @@ import pytest
 from credit_spark.config.loading import load_contract
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
+from tests.batches import AS_OF, arrow, contents, run
 from tests.engines import by_every_engine, parity, with_strange
-from tests.nights import AS_OF, arrow, contents, run
 from tests.projects import PROJECT, changed_project
 
 pytestmark = [pytest.mark.release, pytest.mark.usefixtures("spark", "elsewhere")]
@@ -38,8 +38,8 @@ def test_what_reasons_may_be_held_against_is_kept(done) -> None:
     assert fico.low < fico.mean < fico.high
 
 
-def test_means_and_medians_are_the_loans_own_whatever_the_treatment(night, again) -> None:
-    told = night("train", again, "--treatments", "oversample,smote", "--json")
+def test_means_and_medians_are_the_loans_own_whatever_the_strategy(run_command, again) -> None:
+    told = run_command("train", again, "--imbalance", "oversample,smote", "--json")
 
     assert told.code == 0, told.err
     known = [
@@ -62,11 +62,11 @@ def test_means_and_medians_are_the_loans_own_whatever_the_treatment(night, again
     assert others == [first, first]
 
 
-def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_path) -> None:
+def test_benchmarks_stand_beside_and_never_among_the_models(run_command, again, tmp_path) -> None:
     project = changed_project(tmp_path, "folds: 5", "folds: 2")
 
     asked = ("--benchmarks", "boosted_trees", "--random-split", "--json")
-    told = night("train", again, "--project", project, *asked)
+    told = run_command("train", again, "--project", project, *asked)
 
     assert told.code == 0, told.err
     (trees,) = told.summary["train"]["benchmarks"]
@@ -90,26 +90,26 @@ def test_benchmarks_stand_beside_and_never_among_the_models(night, again, tmp_pa
     assert "boosted_trees" not in {row["model_version"] for row in models(again)}
     assert fit["random_split"]["auc"] == pytest.approx(fit["cv"]["auc_mean"], abs=0.08)
 
-    assert night("train", again, "--project", project).code == 0
+    assert run_command("train", again, "--project", project).code == 0
     assert [row for row in metrics(again) if row["model_version"] == "boosted_trees"]
 
     # What another contract came to, on other folds, stands beside nothing.
-    assert night("train", again).code == 0
+    assert run_command("train", again).code == 0
     trained = [row for row in metrics(again) if row["dataset"] in ("cv", "random_split")]
     assert len({row["model_version"] for row in trained}) == 1
     assert {row["fold"] for row in trained} == {None, 0, 1, 2, 3, 4}
 
 
-def test_a_later_nights_training_leaves_the_first_as_it_was(
-    night, again, landing, tmp_path
+def test_a_later_batches_training_leaves_the_first_as_it_was(
+    run_command, again, landing, tmp_path
 ) -> None:
     later = "2012-02-29"
     shutil.copytree(landing / AS_OF, tmp_path / "landing" / later)
     given = ("--landing", tmp_path / "landing")
     first = [row for row in metrics(again) if row["dataset"] == "cv"]
 
-    assert night("clean", again, *given, as_of=later).code == 0
-    told = night("train", again, *given, "--json", as_of=later)
+    assert run_command("clean", again, *given, as_of=later).code == 0
+    told = run_command("train", again, *given, "--json", as_of=later)
 
     assert told.code == 0, told.err
     rows = [row for row in metrics(again) if row["dataset"] == "cv"]
@@ -126,7 +126,7 @@ def test_the_lstm_overfits_and_says_so(capfd, real_data, tmp_path) -> None:
     )  # fmt: skip
     assert run(capfd, "clean", *flags).code == 0
 
-    told = run(capfd, "train", *flags, "--benchmarks", "lstm", "--treatments", "smote", "--json")
+    told = run(capfd, "train", *flags, "--benchmarks", "lstm", "--imbalance", "smote", "--json")
 
     assert told.code == 0, told.err
     (lstm,) = told.summary["train"]["benchmarks"]
@@ -145,7 +145,7 @@ def test_the_lstm_overfits_and_says_so(capfd, real_data, tmp_path) -> None:
     assert counts == {"cv": 1000, "validation": 1000, "train": 3000}
 
 
-def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
+def test_of_several_penalties_the_folds_choose(run_command, again, tmp_path) -> None:
     project = changed_project(
         tmp_path,
         "folds: 5",
@@ -155,18 +155,18 @@ def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
         (" expect: lowers_risk,", ""),
     )
 
-    told = night("train", again, "--project", project, "--json")
+    told = run_command("train", again, "--project", project, "--json")
 
     assert told.code == 0, told.err
-    tried = {
+    fitted_candidates = {
         row["segment"]: row["value"]
         for row in metrics(again)
         if row["dataset"] == "penalties" and row["metric"] == "log_loss"
     }
-    assert len(tried) == 4
+    assert len(fitted_candidates) == 4
     fit = told.summary["train"]
     chosen = f"regularisation={fit['regularisation']:g},elastic_net={fit['elastic_net']:g}"
-    assert tried[chosen] == min(tried.values())
+    assert fitted_candidates[chosen] == min(fitted_candidates.values())
     assert fit["regularisation"] < 10
     document = next(
         json.loads(row["document"])
@@ -176,7 +176,7 @@ def test_of_several_penalties_the_folds_choose(night, again, tmp_path) -> None:
     assert document["facts"]["regularisation"] == fit["regularisation"]
 
 
-def test_what_a_modeller_should_look_at_is_said(night, again, tmp_path) -> None:
+def test_what_a_modeller_should_look_at_is_said(run_command, again, tmp_path) -> None:
     project = changed_project(
         tmp_path,
         'fico:                  {sql: "fico", expect: lowers_risk,',
@@ -185,7 +185,7 @@ def test_what_a_modeller_should_look_at_is_said(night, again, tmp_path) -> None:
         '  fico: {sql: "fico", expect: increases_risk,',
     )
 
-    told = night("train", again, "--project", project, "--json")
+    told = run_command("train", again, "--project", project, "--json")
 
     assert told.code == 0, told.err
     remarks = told.summary["train"]["remarks"]
@@ -201,19 +201,19 @@ def test_what_a_modeller_should_look_at_is_said(night, again, tmp_path) -> None:
 
 
 def test_a_feature_known_too_late_is_refused_and_where_it_is_accepted_it_is_remarked(
-    night, again, tmp_path
+    run_command, again, tmp_path
 ) -> None:
     feature = 'fico:                  {sql: "fico",'
     late = 'repaid: {%s sql: "total_paid / loan_amount", reason: "Little was repaid"}\n  ' + feature
     refused = changed_project(tmp_path / "a", feature, late % "")
     accepted = changed_project(tmp_path / "b", feature, late % 'accepted_leak: "to see it",')
 
-    told = night("train", again, "--project", refused)
+    told = run_command("train", again, "--project", refused)
 
     assert told.code == 2
     assert "features.repaid.sql: 'total_paid' is known only at the outcome stage" in told.sentence
 
-    told = night("train", again, "--project", accepted, "--json")
+    told = run_command("train", again, "--project", accepted, "--json")
 
     assert told.code == 0, told.err
     (said,) = [each for each in told.summary["train"]["remarks"] if each.startswith("repaid")]
@@ -222,13 +222,13 @@ def test_a_feature_known_too_late_is_refused_and_where_it_is_accepted_it_is_rema
     assert said.endswith("accepted: to see it")
 
 
-def test_a_challenger_scores_in_the_shadow(night, again) -> None:
+def test_a_challenger_scores_in_the_shadow(run_command, again) -> None:
     """On the same loans; its own scores never reach the scores table."""
     scores = contents(again / "lending_club")["scores"]
-    assert night("train", again, "--treatments", "oversample").code == 0
+    assert run_command("train", again, "--imbalance", "oversample").code == 0
     challenger = next(row for row in models(again) if row["status"] == "challenger")
 
-    told = night("measure", again, "--json")
+    told = run_command("measure", again, "--json")
 
     assert told.code == 0, told.err
     shadow = told.summary["measure"]["shadow"]
@@ -241,53 +241,53 @@ def test_a_challenger_scores_in_the_shadow(night, again) -> None:
     assert loans["approved_by=both"] + loans["approved_by=champion"] == approved
     assert loans["approved_by=champion"] > 0
     assert loans["approved_by=challenger"] > 0
-    tonight = told.summary["measure"]
-    assert shadow["known_outcomes"] == tonight["known_outcomes"]
-    assert shadow["auc"] == pytest.approx(tonight["auc"], abs=0.02)
+    current = told.summary["measure"]
+    assert shadow["known_outcomes"] == current["known_outcomes"]
+    assert shadow["auc"] == pytest.approx(current["auc"], abs=0.02)
     assert contents(again / "lending_club")["scores"] == scores
     first = contents(again / "lending_club")["metrics"]
 
     version = challenger["model_version"]
-    assert night("promote", again, "--model", version, *WHO, as_of="2012-02-29").code == 0
-    assert night("measure", again).code == 0
+    assert run_command("promote", again, "--model", version, *WHO, as_of="2012-02-29").code == 0
+    assert run_command("measure", again).code == 0
     assert contents(again / "lending_club")["metrics"] == first
 
 
-def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(night, again) -> None:
-    assert night("train", again, "--treatments", "none").code == 0
+def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(run_command, again) -> None:
+    assert run_command("train", again, "--imbalance", "none").code == 0
     challenger = next(row for row in models(again) if row["status"] == "challenger")
-    shadow = night("measure", again, "--json").summary["measure"]["shadow"]
+    shadow = run_command("measure", again, "--json").summary["measure"]["shadow"]
 
-    assert night("promote", again, "--model", challenger["model_version"], *WHO).code == 0
-    scored = night("score", again, "--json").summary["score"]
-    tonight = night("measure", again, "--json").summary["measure"]
+    assert run_command("promote", again, "--model", challenger["model_version"], *WHO).code == 0
+    scored = run_command("score", again, "--json").summary["score"]
+    current = run_command("measure", again, "--json").summary["measure"]
 
-    assert tonight["auc"] == pytest.approx(shadow["auc"], abs=1e-6)
-    assert tonight["mean_pd"] == pytest.approx(shadow["mean_pd"], abs=1e-6)
+    assert current["auc"] == pytest.approx(shadow["auc"], abs=1e-6)
+    assert current["mean_pd"] == pytest.approx(shadow["mean_pd"], abs=1e-6)
     approved = sum(shadow[f"approved_by={who}"]["loans"] for who in ("both", "challenger"))
     assert scored["approve"] * scored["rows"] == pytest.approx(approved)
 
 
-def test_a_model_of_another_version_of_the_code_is_told(night, again, spark) -> None:
+def test_a_model_of_another_version_of_the_code_is_told(run_command, again, spark) -> None:
     table = again / "lending_club/models"
     spark.sql(
         f"update delta.`{table}` set document = replace(document, '\"format\":5', '\"format\":1')"
     )
 
-    told = night("score", again)
+    told = run_command("score", again)
 
     assert told.code == 2
     assert "fitted by another version of credit-spark" in told.sentence
 
 
 def test_a_constraint_that_has_changed_is_that_of_the_declaration_again(
-    night, again, spark
+    run_command, again, spark
 ) -> None:
     table = f"delta.`{again / 'lending_club/metrics'}`"
     spark.sql(f"alter table {table} drop constraint dataset_is_known")
     spark.sql(f"alter table {table} add constraint dataset_is_known check (dataset <> 'cellar')")
 
-    told = night("clean", again, "--json")
+    told = run_command("clean", again, "--json")
 
     assert told.code == 0, told.err
     properties = {row[0]: row[1] for row in spark.sql(f"show tblproperties {table}").collect()}
@@ -302,7 +302,7 @@ def bins_of(model: ModelDocument) -> list[tuple[str, float, tuple[str, ...]]]:
 
 
 def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
-    night, again, spark, postgres, tmp_path
+    run_command, again, spark, postgres, tmp_path
 ) -> None:
     project = changed_project(
         tmp_path,
@@ -311,8 +311,8 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
         ("folds: 5", "folds: 4"),
     )
 
-    asked = ("--treatments", "class_weight,oversample", "--json")
-    told = night("train", again, "--project", project, *asked)
+    asked = ("--imbalance", "class_weight,oversample", "--json")
+    told = run_command("train", again, "--project", project, *asked)
 
     assert told.code == 0, told.err
     fit = told.summary["train"]
@@ -326,7 +326,7 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
         row["model_version"]: ModelDocument.of(row["document"])
         for row in arrow(again / "lending_club/models").to_pylist()
     }
-    model, oversampled = (documents[each["model_version"]] for each in fit["treatments"])
+    model, oversampled = (documents[each["model_version"]] for each in fit["strategies"])
     # Bins and their shares are the loans' own.
     assert bins_of(oversampled) == bins_of(model)
     contract = load_contract(PROJECT / "conf/portfolios/lending_club.yml")
@@ -338,8 +338,8 @@ def test_a_binned_model_is_fitted_shown_and_the_same_everywhere(
     assert slopes == sorted(slopes, reverse=True)
     assert sum(each.mean for each in fico.levels) == pytest.approx(1)
 
-    book = with_strange(arrow(again / "lending_club/loans"), 300)
-    engines = by_every_engine(spark, postgres, tmp_path, book, model, contract)
+    data = with_strange(arrow(again / "lending_club/loans"), 300)
+    engines = by_every_engine(spark, postgres, tmp_path, data, model, contract)
     for theirs in engines.values():
         found = parity(engines["Spark SQL"], theirs)
         assert found.pd < 1e-9

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from credit_spark.cli import main
-from tests.nights import arrow
+from tests.batches import arrow
 from tests.projects import PROJECT
 
 BLOCK = re.compile(r"^```(python|yaml|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -16,7 +16,7 @@ from credit_spark.serving.answers import Answers
 from credit_spark.serving.app import LARGEST_BODY, application
 from credit_spark.serving.fields import fields_of
 from credit_spark.storage.reader import TableReader
-from tests.nights import arrow
+from tests.batches import arrow
 from tests.projects import PROJECT
 
 GOOD = {
@@ -42,8 +42,8 @@ def scores(done) -> list[dict]:
     return arrow(done / "scores").to_pylist()
 
 
-def test_the_night_at_a_glance_is_what_its_tables_say(client, scores) -> None:
-    told = client.get("/api/v1/night").get_json()
+def test_the_batch_at_a_glance_is_what_its_tables_say(client, scores) -> None:
+    told = client.get("/api/v1/batch").get_json()
 
     assert told["loans"] == len(scores)
     for name, loans in told["decisions"].items():
@@ -92,20 +92,18 @@ def test_an_applicant_who_equals_a_loan_gets_its_score(client, done, contract) -
     """A rate is typed in percent, which moves its last digit at most."""
     fields = Answers(contract, TableReader(str(done))).fields()
     scores = {row["loan_id"]: row for row in arrow(done / "scores").to_pylist()}
-    tried = 0
+    fitted_candidates = 0
     for loan in arrow(done / "loans").to_pylist()[:200]:
         typed = {}
         for field in fields:
             value = loan[field.name]
             if value is not None:
-                typed[field.name] = (
-                    repr(value * 100) if field.promise.kind == "rate" else str(value)
-                )
+                typed[field.name] = repr(value * 100) if field.spec.kind == "rate" else str(value)
         told = client.post("/api/v1/applicants", json=typed)
         assert told.status_code == 200, told.get_json()
         assert told.get_json()["pd"] == pytest.approx(scores[loan["loan_id"]]["pd"], rel=1e-9)
-        tried += 1
-    assert tried == 200
+        fitted_candidates += 1
+    assert fitted_candidates == 200
 
 
 @pytest.mark.parametrize(
@@ -173,7 +171,7 @@ def test_wrong_requests_have_their_status_and_a_sentence(
 
 
 def test_every_answer_has_its_guards(client) -> None:
-    for path in ("/", "/nothing", "/api/v1/night", "/static/page.css"):
+    for path in ("/", "/nothing", "/api/v1/batch", "/static/page.css"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -224,43 +222,43 @@ def test_thousands_may_have_their_commas(client) -> None:
     )
 
 
-def test_a_refused_promotion_hides_no_night(night, done, contract, tmp_path) -> None:
+def test_a_refused_promotion_hides_no_batch(run_command, done, contract, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
     client = application(
         Answers(contract, TableReader(str(tmp_path / "w/lending_club")))
     ).test_client()
 
-    assert night("promote", tmp_path / "w", "--model", "nothing").code == 2
+    assert run_command("promote", tmp_path / "w", "--model", "nothing").code == 2
 
-    assert client.get("/api/v1/night").get_json()["as_of"] == "2012-01-31"
+    assert client.get("/api/v1/batch").get_json()["as_of"] == "2012-01-31"
 
 
-def test_a_warehouse_with_no_night_is_told(contract, tmp_path) -> None:
+def test_a_warehouse_with_no_batch_is_told(contract, tmp_path) -> None:
     client = application(Answers(contract, TableReader(str(tmp_path)))).test_client()
 
-    told = client.get("/api/v1/night")
+    told = client.get("/api/v1/batch")
 
     assert told.status_code == 503
     assert "run 'credit-spark nightly'" in told.get_json()["error"]
     assert client.get("/").status_code == 503
 
 
-def test_a_refused_rerun_hides_no_complete_date(night, done, contract, tmp_path) -> None:
+def test_a_refused_rerun_hides_no_complete_date(run_command, done, contract, tmp_path) -> None:
     """The newest run of a date is refused: the complete run before it counts."""
     shutil.copytree(done, tmp_path / "w/lending_club")
     lake = TableReader(str(tmp_path / "w/lending_club"))
     client = application(Answers(contract, lake)).test_client()
 
     for step in ("clean", "score"):
-        assert night(step, tmp_path / "w", as_of="2012-02-29").code == 0
-    complete = client.get("/api/v1/night").get_json()
+        assert run_command(step, tmp_path / "w", as_of="2012-02-29").code == 0
+    complete = client.get("/api/v1/batch").get_json()
     refused = tmp_path / "empty"
     refused.mkdir()
-    told = night("clean", tmp_path / "w", "--landing", refused, as_of="2012-02-29")
+    told = run_command("clean", tmp_path / "w", "--landing", refused, as_of="2012-02-29")
 
     assert complete["as_of"] == "2012-02-29"
     assert told.code == 10
-    assert client.get("/api/v1/night").get_json() == complete
+    assert client.get("/api/v1/batch").get_json() == complete
 
 
 def test_the_openapi_document_names_every_field(client, contract, done) -> None:

@@ -14,9 +14,9 @@ from credit_spark.ingest.records import read_records
 from credit_spark.pipeline.fitting import in_each_fold
 from credit_spark.storage.paths import only_run
 from credit_spark.training.splits import fold
+from tests.batches import run
 from tests.e2e.test_bad_books import SMALL, loans
 from tests.frames import rows
-from tests.nights import run
 
 AS_OF = date(2026, 3, 2)
 
@@ -79,9 +79,9 @@ def test_folds_are_fitted_side_by_side(spark, contract, parallel) -> None:
     run_ = SimpleNamespace(
         contract=contract, settings=SimpleNamespace(training=SimpleNamespace(parallel_fits=parallel))
     )  # fmt: skip
-    book = SimpleNamespace(training=SimpleNamespace(rows=spark.range(1)))
+    data = SimpleNamespace(training=SimpleNamespace(rows=spark.range(1)))
 
-    found = in_each_fold(run_, book, lambda nth: meeting.wait(timeout=60) >= 0 and nth)
+    found = in_each_fold(run_, data, lambda nth: meeting.wait(timeout=60) >= 0 and nth)
 
     assert found == {0: 0, 1: 1, 2: 2}
 
@@ -106,12 +106,12 @@ def small(spark, capfd, tmp_path, monkeypatch):
     return command
 
 
-def test_a_training_takes_the_contracts_treatment(small) -> None:
+def test_a_training_takes_the_contracts_strategy(small) -> None:
     assert small("clean").code == 0
     told = small("train")
 
     assert told.code == 0, told.err
-    assert told.summary["train"]["treatment"] == "none"
+    assert told.summary["train"]["imbalance"] == "none"
 
 
 def test_a_run_locks_and_logs_as_the_settings_say(small, tmp_path) -> None:

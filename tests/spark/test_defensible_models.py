@@ -1,4 +1,4 @@
-"""Models that can be defended: on the sample night, and on the night of each real book."""
+"""Models that can be defended: on the sample batch, and on the batch of each real book."""
 
 from pathlib import Path
 
@@ -7,47 +7,47 @@ import pytest
 from credit_spark.config.loading import load_contract
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.policy import Policy
+from tests.batches import REAL_BOOKS, arrow
 from tests.documents import check_filled
 from tests.model_checks import Stated, better_edges, gap_of_pipeline, model_of, stated_reasons
-from tests.nights import REAL_BOOKS, arrow
 from tests.projects import PROJECT
 
 SAMPLE = "sample"
 BOOKS = [SAMPLE, *(pytest.param(each, marks=pytest.mark.release) for each in REAL_BOOKS)]
 
 
-def contract_of(book: str):
-    name = "lending_club" if book == SAMPLE else book
+def contract_of(data: str):
+    name = "lending_club" if data == SAMPLE else data
     return load_contract(PROJECT / f"conf/portfolios/{name}.yml")
 
 
 @pytest.fixture
-def tables(request, book) -> Path:
-    """The tables of a book's night."""
-    if book == SAMPLE:
+def tables(request, data) -> Path:
+    """The tables of a book's batch."""
+    if data == SAMPLE:
         return request.getfixturevalue("done")
-    return request.getfixturevalue("real_night")(book).tables
+    return request.getfixturevalue("real_night")(data).tables
 
 
-@pytest.mark.parametrize("book", BOOKS)
-def test_no_reason_of_any_loan_is_false(tables, book) -> None:
-    found = stated_reasons(tables, contract_of(book))
+@pytest.mark.parametrize("data", BOOKS)
+def test_no_reason_of_any_loan_is_false(tables, data) -> None:
+    found = stated_reasons(tables, contract_of(data))
 
     assert found.given > 1000
     assert found.false == 0, found.examples
 
 
-@pytest.mark.parametrize("book", BOOKS)
-def test_the_stored_pipeline_is_the_exported_score(spark, tables, book) -> None:
+@pytest.mark.parametrize("data", BOOKS)
+def test_the_stored_pipeline_is_the_exported_score(spark, tables, data) -> None:
     loans, apart = gap_of_pipeline(spark, tables)
 
     assert loans > 900
     assert apart < 1e-9
 
 
-@pytest.mark.parametrize("book", BOOKS)
-def test_no_applicant_at_an_edge_looks_better_than_one_beside_it(tables, book) -> None:
-    assert better_edges(tables, contract_of(book)) == []
+@pytest.mark.parametrize("data", BOOKS)
+def test_no_applicant_at_an_edge_looks_better_than_one_beside_it(tables, data) -> None:
+    assert better_edges(tables, contract_of(data)) == []
 
 
 def test_no_income_is_no_better_than_a_little(done) -> None:
@@ -66,15 +66,15 @@ def test_no_income_is_no_better_than_a_little(done) -> None:
 
 
 @pytest.mark.release
-def test_the_document_says_how_many_reasons_are_false(real_night) -> None:
+def test_the_document_says_how_many_reasons_are_false(real_batch) -> None:
     """`make reasons` writes the table."""
     counts = {
-        book: stated_reasons(real_night(book).tables, contract_of(book)) for book in REAL_BOOKS
+        data: stated_reasons(real_batch(data).tables, contract_of(data)) for data in REAL_BOOKS
     }
     check_filled(PROJECT / "docs/models.md", "reasons", _table(counts))
 
 
 def _table(counts: dict[str, Stated]) -> str:
     lines = ["| portfolio | reasons given | false |", "| --- | --- | --- |"]
-    lines += [f"| `{book}` | {each.given:,} | {each.false:,} |" for book, each in counts.items()]
+    lines += [f"| `{data}` | {each.given:,} | {each.false:,} |" for data, each in counts.items()]
     return "\n".join(lines)

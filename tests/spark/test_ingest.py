@@ -15,6 +15,7 @@ from credit_spark.config.errors import GateError, InputError, LandingError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import Table
 from credit_spark.ingest.files import landing_files
+from credit_spark.pipeline.context import RunSummary
 from credit_spark.pipeline.ingest import ingest
 
 AS_OF = date(2026, 3, 2)
@@ -51,22 +52,13 @@ class KeptTables:
         return len(self.rows[table.name])
 
 
-class Ledger:
-    def __init__(self) -> None:
-        self.facts: dict = {}
-        self.summary: dict = {}
-
-    def note(self, step: str, summary: Mapping) -> None:
-        self.summary[step] = dict(summary)
-
-
 class Run(NamedTuple):
     spark: object
     as_of: date
     contract: Contract
     landing: str
     tables: KeptTables
-    ledger: Ledger
+    summary: RunSummary
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +71,12 @@ def ingested(spark, contract, tmp_path_factory):
         for name, text in files.items():
             content = text if isinstance(text, bytes) else text.encode()
             (folder / str(AS_OF) / name).write_bytes(content)
-        context = Run(spark, AS_OF, of, f"file:{folder}", KeptTables(), Ledger())
+        context = Run(spark, AS_OF, of, f"file:{folder}", KeptTables(), RunSummary())
         ingest(context)
-        rows, facts = context.tables.rows, context.ledger.facts
+        rows, facts = context.tables.rows, context.summary.facts
         accounts = {each["name"]: each for each in json.loads(facts["files"])}
         return Ingested(
-            rows["loans"], rows["quarantine"], accounts, facts, context.ledger.summary["clean"]
+            rows["loans"], rows["quarantine"], accounts, facts, context.summary.steps["clean"]
         )
 
     return run
@@ -163,7 +155,7 @@ def test_an_unsound_row_lists_every_failed_rule(found) -> None:
         "q8": ["outcome_is_known: sold"], "q9": ["line_has_the_fields_of_its_header"],
         "q10": ["line_has_the_fields_of_its_header"],
         "q11": ["amount_is_readable: x", "rate_is_readable: y", "owned_is_one_of_its_set: TENT"],
-        "q12": ["opened_by_the_night"], "q13": ["amount_is_readable: 0,799"],
+        "q12": ["opened_by_as_of"], "q13": ["amount_is_readable: 0,799"],
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from pyspark.sql import functions as F
 
-from credit_spark.config.models import Promise
+from credit_spark.config.models import ContractColumn
 from credit_spark.config.tables import TYPES
 from credit_spark.ingest import parsers
 from credit_spark.ingest.parsers import PARSERS, Notation, given, trimmed
@@ -86,14 +86,13 @@ def test_missing_codes_and_blanks_are_null(spark) -> None:
 
 
 def test_every_kind_has_the_type_of_its_table(spark) -> None:
-    def promise(kind: str) -> Promise:
+    def spec(kind: str) -> ContractColumn:
         given = {"from": ["x"], "kind": kind, "known": "application", "formats": ["yyyy-MM"]}
-        return Promise.model_validate(given)
+        return ContractColumn.model_validate(given)
 
     nothing = spark.createDataFrame([], "x string")
     columns = [
-        parser(F.col("x"), promise(kind), Notation()).alias(kind)
-        for kind, parser in PARSERS.items()
+        parser(F.col("x"), spec(kind), Notation()).alias(kind) for kind, parser in PARSERS.items()
     ]
 
     assert dict(nothing.select(columns).dtypes) == dict(TYPES)

@@ -11,14 +11,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import curve, cutoff
-from tests.nights import arrow, run
+from credit_spark.evaluation.score_bins import ScoreBin
+from tests.batches import arrow, run
 
 
 @pytest.fixture
 def look(capfd, done, tmp_path, monkeypatch):
-    """Runs a command on the first night's tables."""
+    """Runs a command on the first batch's tables."""
     monkeypatch.chdir(tmp_path)
 
     def command(*words: object):
@@ -78,7 +78,7 @@ def test_what_if_counts_as_the_scores_do(look, scores) -> None:
 
     own, asked = told["cutoffs"]
     assert own["approved"] == sum(row["decision"] == "approve" for row in scores)
-    # A cell is a thousandth of log-odds wide.
+    # A score bin is a thousandth of log-odds wide.
     exact = sum(row["pd"] < 0.08 for row in scores)
     assert asked["approved"] == pytest.approx(exact, abs=3)
     approved = [row for row in scores if row["pd"] < 0.08]
@@ -98,7 +98,7 @@ def test_what_if_adds_up_the_expected_loss(look, done, scores) -> None:
     def loss(bound: float) -> float:
         return sum(0.61 * row["pd"] * lent[row["loan_id"]] for row in scores if row["pd"] < bound)
 
-    # Its own cut-off parts no cell; another may part one.
+    # Its own cut-off parts no score bin; another may part one.
     assert own["expected_loss"] == pytest.approx(loss(0.12), rel=1e-9)
     assert asked["expected_loss"] == pytest.approx(loss(0.08), rel=0.002)
     assert f"{own['expected_loss']:,.0f}" in look("what-if").out
@@ -109,14 +109,16 @@ def test_what_if_adds_up_the_expected_loss(look, done, scores) -> None:
 
 
 def test_a_cutoff_of_no_loan_is_undefined_and_a_curve_has_every_loan_once() -> None:
-    cells = [Cell(nth * 10 - 3000, 600, 3, 1, 1) for nth in range(400)]
+    score_bins = [ScoreBin(nth * 10 - 3000, 600, 3, 1, 1) for nth in range(400)]
 
-    assert cutoff(cells, 1e-9)[1:] == (0, 0.0, None, None, None)
-    assert cutoff(cells, 1e-9, {-3000: 5.0}).expected_loss == 0
-    assert cutoff(cells, 1.0, {-3000: 5.0, -2990: 0.5}).expected_loss == 5.5
-    assert cutoff(cells, 1.0).approved == 2000
-    assert cutoff(cells, 1.0).observed_rate == 0.25
-    assert [round(each.share, 2) for each in curve(cells)] == [nth / 20 for nth in range(1, 20)]
+    assert cutoff(score_bins, 1e-9)[1:] == (0, 0.0, None, None, None)
+    assert cutoff(score_bins, 1e-9, {-3000: 5.0}).expected_loss == 0
+    assert cutoff(score_bins, 1.0, {-3000: 5.0, -2990: 0.5}).expected_loss == 5.5
+    assert cutoff(score_bins, 1.0).approved == 2000
+    assert cutoff(score_bins, 1.0).observed_rate == 0.25
+    assert [round(each.share, 2) for each in curve(score_bins)] == [
+        nth / 20 for nth in range(1, 20)
+    ]
     assert curve([]) == []
 
 
@@ -133,7 +135,7 @@ def test_an_export_is_run_as_it_is_printed(look, done, scores) -> None:
     assert look("export", "--dialect", "postgres").out.count("DOUBLE PRECISION") > 10
 
 
-def test_a_model_as_pmml_gives_the_nights_scores(look, done, scores, evaluated) -> None:
+def test_a_model_as_pmml_gives_the_batches_scores(look, done, scores, evaluated) -> None:
     told, loans = look("export", "--dialect", "pmml"), arrow(done / "loans")
 
     found = dict(zip(loans["loan_id"].to_pylist(), evaluated(told.out, loans), strict=True))
@@ -146,12 +148,12 @@ def test_a_model_as_pmml_gives_the_nights_scores(look, done, scores, evaluated) 
         ]
 
 
-def test_the_last_nights_are_told_a_line_each(look, done) -> None:
+def test_the_last_batches_are_told_a_line_each(look, done) -> None:
     (row,) = arrow(done / "runs").to_pylist()
     figures = {
         each["metric"]: each["value"]
         for each in arrow(done / "metrics").to_pylist()
-        if each["dataset"] == "night" and each["label"] == each["segment"] == "all"
+        if each["dataset"] == "batch" and each["label"] == each["segment"] == "all"
     }
 
     (told,) = look("status", "--json").summary
@@ -168,7 +170,7 @@ def test_the_last_nights_are_told_a_line_each(look, done) -> None:
     assert "complete" in look("status").out
 
 
-def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
+def test_a_batches_bands_and_metrics_are_shown(look, scores, done) -> None:
     bands = look("show", "bands", "--json").summary
 
     assert [each["band"] for each in bands] == ["A", "B", "C", "D", "E"]
@@ -187,10 +189,13 @@ def test_a_nights_bands_and_metrics_are_shown(look, scores, done) -> None:
 
 def test_the_evidence_of_the_dates_model_is_shown(look, done) -> None:
     rows = look("show", "evidence", "--json").summary
-    profiles = [row for row in arrow(done / "profiles").to_pylist() if row["role"] == "feature"]
+    distributions = [
+        row for row in arrow(done / "feature_distribution").to_pylist() if row["role"] == "feature"
+    ]
 
     assert {(row["feature"], row["bin"]): (row["loans"], row["bad"]) for row in rows} == {
-        (row["subject"], row["label"]): (row["reference"], row["reference_bad"]) for row in profiles
+        (row["subject"], row["label"]): (row["baseline"], row["baseline_bad"])
+        for row in distributions
     }
     values = {}
     for row in rows:
@@ -210,13 +215,13 @@ def test_the_evidence_of_the_dates_model_is_shown(look, done) -> None:
     ("words", "said"),
     [
         (("explain", "nobody"), "there is no loan 'nobody' among the scores of 2012-01-31"),
-        (("explain", "1", "--as-of", "2011-01-31"), "the night of 2011-01-31 is not complete"),
+        (("explain", "1", "--as-of", "2011-01-31"), "the batch of 2011-01-31 is not complete"),
         (("scorecard", "--model", "abc"), "there is no model 'abc'"),
         (("scorecard", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
         (("what-if", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
-        (("show", "metrics", "--as-of", "2011-01-31"), "the night of 2011-01-31 has no metrics"),
+        (("show", "metrics", "--as-of", "2011-01-31"), "the batch of 2011-01-31 has no metrics"),
         (("show", "evidence", "--as-of", "2011-01-31"), "there are no scores of 2011-01-31"),
-        (("show", "bands", "--as-of", "2011-01-31"), "the night of 2011-01-31 has no bands"),
+        (("show", "bands", "--as-of", "2011-01-31"), "the batch of 2011-01-31 has no bands"),
         (("serve", "--host", "nowhere.invalid", "--token", "x"), "nowhere.invalid:8000 cannot be served on"),
         (("serve", "--host", "0.0.0.0"), "0.0.0.0 can be reached by others: give a --token"),
         (("serve", "--host", "192.0.2.1", "--token", "x"), "192.0.2.1:8000 cannot be served on"),

@@ -14,9 +14,9 @@ from credit_spark.storage.tables import Tables
 DECISION = Decision("a head of risk", "it is better")
 
 
-def fit(day: int, intercept: float, treatment: str = "class_weight") -> ModelDocument:
+def fit(day: int, intercept: float, imbalance: str = "class_weight") -> ModelDocument:
     facts = Facts(
-        as_of=date(2026, 3, day), treatment=treatment, rows=2, good=1, bad=1,
+        as_of=date(2026, 3, day), imbalance=imbalance, rows=2, good=1, bad=1,
         out_of_time_from=None, folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(

@@ -9,6 +9,7 @@ from credit_spark.scoring.document import Category, Level, ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.policy import Policy, Reasons, Refusal
 from credit_spark.scoring.scorecard import BOUND, apportioned, parts
+from tests.batches import arrow
 from tests.engines import (
     Scores,
     by_arithmetic,
@@ -19,7 +20,6 @@ from tests.engines import (
     parity,
     with_strange,
 )
-from tests.nights import arrow
 from tests.projects import PROJECT
 
 
@@ -72,15 +72,15 @@ def policy(made) -> Policy:
 
 
 @pytest.fixture(scope="module")
-def book(done) -> pa.Table:
-    """Loans of the night, and generated ones with nulls, unseen texts, extremes and infinities."""
+def data(done) -> pa.Table:
+    """Loans of the batch, and generated ones with nulls, unseen texts, extremes and infinities."""
     return with_strange(arrow(done / "loans"), 300)
 
 
 @pytest.fixture(scope="module")
-def scores(spark, book, model, policy, contract, tmp_path_factory) -> Scores:
+def scores(spark, data, model, policy, contract, tmp_path_factory) -> Scores:
     """Every loan's score by the statement that the run executes."""
-    return by_spark(spark, tmp_path_factory.mktemp("book"), book, model, contract, policy)
+    return by_spark(spark, tmp_path_factory.mktemp("book"), data, model, contract, policy)
 
 
 def agree(ours: Scores, theirs: Scores) -> None:
@@ -94,13 +94,13 @@ def test_the_book_has_all_that_is_strange(scores) -> None:
     assert {row["decision"] for row in scores.values()} == {"approve", "review", "decline"}
 
 
-def test_the_best_leaves_more_to_say_than_the_mean(book, model, policy, contract) -> None:
+def test_the_best_leaves_more_to_say_than_the_mean(data, model, policy, contract) -> None:
     """Few loans are at their best in all but three features; many are better than the mean."""
 
     def silent(reference: str) -> int:
         plan = policy.score.model_copy(update={"reference": reference})
         against = policy.model_copy(update={"score": plan})
-        scores = by_duckdb(book, model, contract, against)
+        scores = by_duckdb(data, model, contract, against)
         return sum(row["reason_4"] is None for row in scores.values())
 
     assert silent("best") < silent("mean")
@@ -117,21 +117,21 @@ def test_a_hard_rule_declines_whatever_the_score(scores, policy) -> None:
     assert all(row["reason_1"] == "The credit history is under five years" for row in both)
 
 
-def test_plain_arithmetic_agrees(scores, book, model, policy, contract) -> None:
-    agree(scores, by_arithmetic(book, model, contract, policy))
+def test_plain_arithmetic_agrees(scores, data, model, policy, contract) -> None:
+    agree(scores, by_arithmetic(data, model, contract, policy))
 
 
-def test_the_page_agrees(scores, book, model, policy, contract) -> None:
-    agree(scores, by_record(book, model, contract, policy))
+def test_the_page_agrees(scores, data, model, policy, contract) -> None:
+    agree(scores, by_record(data, model, contract, policy))
 
 
 A_UNIT = -28.85390081777927  # 20 / ln 2
 
 
-def test_every_part_adds_up_to_the_points_exactly(book, model, policy, contract) -> None:
+def test_every_part_adds_up_to_the_points_exactly(data, model, policy, contract) -> None:
     scorer = RecordScorer(model, policy, contract.kinds)
 
-    for loan in book.slice(0, 50).to_pylist():
+    for loan in data.slice(0, 50).to_pylist():
         score = scorer.score(loan)
         told = parts(score, model, policy.score)
         assert sum(round(10 * each.points) for each in told) == 10 * score.points
@@ -141,7 +141,7 @@ def test_every_part_adds_up_to_the_points_exactly(book, model, policy, contract)
 
 @pytest.mark.parametrize("income", [1, 1000, 1e8])
 def test_each_feature_has_what_it_adds_where_the_score_is_bounded(
-    book, model, policy, contract, income
+    data, model, policy, contract, income
 ) -> None:
     """What the bound takes away is a part of its own."""
     scorer = RecordScorer(model, policy, contract.kinds)
@@ -153,7 +153,7 @@ def test_each_feature_has_what_it_adds_where_the_score_is_bounded(
         for each in model.features
     ]
     extreme = model.model_copy(update={"features": tuple(terms)})
-    loan = book.slice(0, 1).to_pylist()[0] | {"annual_income": income}
+    loan = data.slice(0, 1).to_pylist()[0] | {"annual_income": income}
 
     score = RecordScorer(extreme, policy, contract.kinds).score(loan)
     told = parts(score, extreme, policy.score)
@@ -178,9 +178,9 @@ def test_tenths_always_add_up(exact, whole) -> None:
     assert sum(apportioned(exact, whole)) == 10 * whole
 
 
-def test_duckdb_agrees(scores, book, model, policy, contract) -> None:
-    agree(scores, by_duckdb(book, model, contract, policy))
+def test_duckdb_agrees(scores, data, model, policy, contract) -> None:
+    agree(scores, by_duckdb(data, model, contract, policy))
 
 
-def test_postgresql_agrees(scores, book, model, policy, contract, postgres) -> None:
-    agree(scores, by_postgres(postgres, book, model, contract, policy))
+def test_postgresql_agrees(scores, data, model, policy, contract, postgres) -> None:
+    agree(scores, by_postgres(postgres, data, model, contract, policy))

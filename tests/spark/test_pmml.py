@@ -14,7 +14,7 @@ import pytest
 from credit_spark.config.dialects import translated
 from credit_spark.config.expressions import expression, valued
 from credit_spark.config.loading import load_contract
-from credit_spark.config.models import Contract, Loss, Promise
+from credit_spark.config.models import Contract, ContractColumn, Loss
 from credit_spark.config.tables import TYPES
 from credit_spark.features.columns import ABSENT, Definition, definitions
 from credit_spark.scoring.document import Category, Level, ModelDocument, Number
@@ -46,7 +46,7 @@ SCORE = ("log_odds", "pd", "points", "band", "decision")
 # Beside the features' own SQL, what it may say of two dates and of truth values.
 KINDS_OF_SQL = {
     "a": "number", "b": "count", "c": "number", "f": "flag", "word": "category", "day": "date",
-    "since": "date",
+    "previous_as_of": "date",
 }  # fmt: skip
 MORE = [
     "year(least(day, since))", "month(greatest(since, day, day))", "year(coalesce(day, since))",
@@ -182,8 +182,7 @@ def loans_of(contract: Contract) -> pa.Table:
     """Loans with nulls, zeros, the ends of ranges, and texts that the contract does not name."""
     draw = Random(7)
     rows = [
-        {name: value_of(promise, draw) for name, promise in contract.columns.items()}
-        for _ in range(250)
+        {name: value_of(spec, draw) for name, spec in contract.columns.items()} for _ in range(250)
     ]
     return pa.Table.from_pylist(
         [{"loan_id": f"{nth:03}", **row} for nth, row in enumerate(rows)],
@@ -191,17 +190,17 @@ def loans_of(contract: Contract) -> pa.Table:
     )
 
 
-def value_of(promise: Promise, draw: Random) -> Any:
-    low, high = promise.range or (0.0, 100.0)
+def value_of(spec: ContractColumn, draw: Random) -> Any:
+    low, high = spec.range or (0.0, 100.0)
     numbers = [0.0, 1.0, low, high, *(low + (high - low) * draw.random() ** 4 for _ in range(4))]
     choices: dict[str, list[Any]] = {
-        "string": [*promise.codes.values(), *(promise.one_of or "ab"), "", "it's"],
+        "string": [*spec.codes.values(), *(spec.one_of or "ab"), "", "it's"],
         "date": [date(2012, 2, 29), date(1985, 1, 1) + timedelta(days=draw.randrange(12_000))],
         "boolean": [True, False],
         "int": [36, 60, *map(int, numbers)],
         "double": numbers,
     }
-    return draw.choice([*choices[TYPES[promise.kind]], None])
+    return draw.choice([*choices[TYPES[spec.kind]], None])
 
 
 def model_of(contract: Contract, loans: pa.Table, form: str) -> ModelDocument:

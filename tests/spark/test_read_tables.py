@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.nights import arrow
+from tests.batches import arrow
 from tests.projects import PROJECT
 
 BLOCK = re.compile(r"^```(python|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

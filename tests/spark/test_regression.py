@@ -18,7 +18,7 @@ from credit_spark.config.models import Feature, Penalty
 from credit_spark.features.columns import ABSENT, Definition, column_of, feature_stage, featured
 from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
 from credit_spark.scoring.frames import terms_of
-from credit_spark.training.imbalance import Classes, classes, offset, treated, weights
+from credit_spark.training.imbalance import Classes, balanced, classes, offset, weights
 from credit_spark.training.regression import (
     Columns,
     Equation,
@@ -93,18 +93,18 @@ def designed(training, indicated=(), indexed=None, **expected):
     return linear(training, columns, SimpleNamespace(features=features), {})
 
 
-def fit_on(training, treatment, regularisation: float = 0.01, seen=None, **about) -> Fitted:
+def fit_on(training, imbalance, regularisation: float = 0.01, seen=None, **about) -> Fitted:
     design = designed(training, **about)
     untreated = vectors(design, training.rows, "loan_id", "label")
     model = fit(
-        design, treated(untreated, treatment, seen or training.classes, 1), Penalty(regularisation)
+        design, balanced(untreated, imbalance, seen or training.classes, 1), Penalty(regularisation)
     )
     return Fitted(design.equation(slopes_of(design, model), model.intercept), model, design)
 
 
 def document(equation, shift: float = 0.0, **about) -> ModelDocument:
     facts = Facts(
-        as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
+        as_of="2026-03-02", imbalance="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
@@ -122,11 +122,11 @@ def pds(loans, model: ModelDocument) -> dict[str, float]:
     return {loan_id: 1 / (1 + exp(-each)) for loan_id, each in found.collect()}
 
 
-@pytest.mark.parametrize("treatment", ["none", "class_weight", "oversample"])
-def test_coefficients_are_those_of_scikit_learn(training, treatment) -> None:
+@pytest.mark.parametrize("imbalance", ["none", "class_weight", "oversample"])
+def test_coefficients_are_those_of_scikit_learn(training, imbalance) -> None:
     """On columns scaled by the deviations of the rows that are fitted, weights included."""
-    ours = fit_on(training, treatment, indicated=["x"])
-    features, label, weight = matrix(ours.design, training, treatment)
+    ours = fit_on(training, imbalance, indicated=["x"])
+    features, label, weight = matrix(ours.design, training, imbalance)
     deviations = np.sqrt(np.diag(np.cov(features.T, aweights=weight)))
 
     theirs = LogisticRegression(C=1 / (0.01 * weight.sum()), solver="newton-cholesky", tol=1e-10)
@@ -136,9 +136,9 @@ def test_coefficients_are_those_of_scikit_learn(training, treatment) -> None:
     assert ours.model.intercept == pytest.approx(theirs.intercept_[0], abs=1e-3)
 
 
-def matrix(design, training, treatment) -> list[np.ndarray]:
+def matrix(design, training, imbalance) -> list[np.ndarray]:
     """Vectors that are not scaled, labels and weights of treated rows."""
-    rows_ = treated(design.stages.transform(training.rows), treatment, training.classes, 1)
+    rows_ = balanced(design.stages.transform(training.rows), imbalance, training.classes, 1)
     columns = rows_.select(vector_to_array("assembled"), "label", "weight")
     return [np.array(each) for each in zip(*columns.collect(), strict=True)]
 
@@ -257,7 +257,7 @@ def test_a_hundred_thousand_draws_of_a_large_mean_are_poissons(spark) -> None:
         F.col("id").cast("string").alias("loan_id"), F.lit(1.0).alias("label")
     )
 
-    copies = treated(given, "oversample", Classes(801, 1), 1).groupBy("loan_id").count()
+    copies = balanced(given, "oversample", Classes(801, 1), 1).groupBy("loan_id").count()
     mean, variance = copies.agg(F.avg("count"), F.var_samp("count")).first()
 
     assert mean == pytest.approx(801, abs=0.5)
@@ -271,35 +271,35 @@ def test_a_null_text_is_a_category_and_an_infinite_number_is_null(spark) -> None
     assert column_of("x") == "feature_x"
 
 
-@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
-def test_a_treatment_makes_both_classes_weigh_the_same(training, treatment) -> None:
-    weighed = weights(treated(training.rows, treatment, training.classes, 1))
+@pytest.mark.parametrize("imbalance", ["class_weight", "oversample"])
+def test_a_strategy_makes_both_classes_weigh_the_same(training, imbalance) -> None:
+    weighed = weights(balanced(training.rows, imbalance, training.classes, 1))
 
     # Draws with replacement: 1,500 loans come within a few in a hundred.
     assert weighed.bad / weighed.good == pytest.approx(
-        1, abs=1e-9 if treatment == "class_weight" else 0.06
+        1, abs=1e-9 if imbalance == "class_weight" else 0.06
     )
 
 
 def test_oversampling_keeps_every_loan_and_repeats_only_the_smaller_class(training) -> None:
     seen, given = training.classes, training.rows
-    draw = treated(given, "oversample", seen, 1)
+    draw = balanced(given, "oversample", seen, 1)
 
     copies = dict(draw.groupBy("label").agg(F.count_distinct("loan_id")).collect())
 
     assert copies == {0.0: seen.good, 1.0: seen.bad}
     assert classes(draw).good == seen.good
     assert rows(draw, "loan_id") == rows(
-        treated(given.repartition(5), "oversample", seen, 1), "loan_id"
+        balanced(given.repartition(5), "oversample", seen, 1), "loan_id"
     )
-    assert rows(draw, "loan_id") != rows(treated(given, "oversample", seen, 2), "loan_id")
+    assert rows(draw, "loan_id") != rows(balanced(given, "oversample", seen, 2), "loan_id")
 
 
-@pytest.mark.parametrize("treatment", ["class_weight", "oversample"])
-def test_the_offset_restores_the_mean_pd(training, loans, treatment) -> None:
+@pytest.mark.parametrize("imbalance", ["class_weight", "oversample"])
+def test_the_offset_restores_the_mean_pd(training, loans, imbalance) -> None:
     seen = training.classes
-    equation = fit_on(training, treatment, 0.0001).equation
-    shift = offset(seen, weights(treated(training.rows, treatment, seen, 1)))
+    equation = fit_on(training, imbalance, 0.0001).equation
+    shift = offset(seen, weights(balanced(training.rows, imbalance, seen, 1)))
 
     def mean_pd(taken_off: float) -> float:
         return fmean(pds(loans, document(equation, taken_off)).values())

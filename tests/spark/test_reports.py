@@ -1,4 +1,4 @@
-"""The report of a night and of a training: what stands in it is what the tables say."""
+"""The report of a batch and of a training: what stands in it is what the tables say."""
 
 import json
 import os
@@ -13,20 +13,20 @@ from sklearn.metrics import roc_curve as oracle_curve
 
 from credit_spark.cli.reports import facts_of, training_facts
 from credit_spark.reporting.charts import Chart
-from credit_spark.reporting.night import report
+from credit_spark.reporting.run_report import report
 from credit_spark.reporting.training import training_report
 from credit_spark.storage.reader import TableReader
-from tests.nights import AS_OF, arrow, run
+from tests.batches import AS_OF, arrow, run
 from tests.projects import PROJECT
 
-NIGHT = date.fromisoformat(AS_OF)
+BATCH = date.fromisoformat(AS_OF)
 OUTSIDE = re.compile(r"""\b(src|href)=["'](?!#|data:)|url\(\s*["']?(?!#)|@import|<script""")
 PAPER = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True}
 
 
 @pytest.fixture(scope="module")
 def facts(done, lending_club):
-    return facts_of(lending_club, TableReader(str(done)), NIGHT)
+    return facts_of(lending_club, TableReader(str(done)), BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,15 @@ def charts(facts) -> dict[str, Chart]:
 @pytest.fixture(scope="module")
 def tables(done):
     with duckdb.connect() as connection:
-        for name in ("loans", "scores", "quarantine", "metrics", "profiles", "drift"):
+        for name in ("loans", "scores", "quarantine", "metrics", "feature_distribution", "drift"):
             connection.register(name, arrow(done / name))
         yield connection
 
 
-def test_the_night_has_written_its_report(done) -> None:
+def test_the_batch_has_written_its_report(done) -> None:
     text = (done / f"reports/{AS_OF}.html").read_text(encoding="utf-8")
 
-    for title in ("Tonight", "How good the model is", "Who is declined, and why", "The portfolio",
+    for title in ("This batch", "How good the model is", "Who is declined, and why", "The portfolio",
                   "By vintage", "Changes", "What is wrong with the data", "The model", "The run"):  # fmt: skip
         assert f"<h2>{title}</h2>" in text
     assert not OUTSIDE.search(text)
@@ -72,7 +72,7 @@ def test_every_chart_says_a_sentence_and_is_plain_data(charts) -> None:
 
 def test_loans_and_bad_rates_by_grade_are_the_tables(charts, tables) -> None:
     rows = tables.execute("""
-        select case when grade in (select label from profiles where subject = 'grade') then grade else '(other)' end, count(*), count(*) filter (old and outcome = 'bad') / nullif(count(*) filter (old and outcome in ('good', 'bad')), 0)
+        select case when grade in (select label from feature_distribution where subject = 'grade') then grade else '(other)' end, count(*), count(*) filter (old and outcome = 'bad') / nullif(count(*) filter (old and outcome in ('good', 'bad')), 0)
         from (select *, datesub('month', issued_on, as_of) >= 12 as old from loans) group by 1 order by 1
     """).fetchall()  # fmt: skip
 
@@ -127,7 +127,7 @@ def test_rules_that_lines_break_are_the_tables(charts, tables) -> None:
     )
 
 
-def test_the_balance_is_that_before_and_after_the_treatment(charts, facts) -> None:
+def test_the_balance_is_that_before_and_after_the_strategy(charts, facts) -> None:
     learnt = facts.document.facts
 
     assert charts["balance"].data["values"] == [learnt.bad / learnt.rows, 0.5]
@@ -137,7 +137,9 @@ def test_the_balance_is_that_before_and_after_the_treatment(charts, facts) -> No
 def test_the_burden_stands_against_the_amount(charts, tables) -> None:
     data = charts["payment_burden-by-loan_amount"].data
     counts = dict(
-        tables.execute("select label, good + bad from profiles where role = 'pair'").fetchall()
+        tables.execute(
+            "select label, good + bad from feature_distribution where role = 'pair'"
+        ).fetchall()
     )
 
     for row, values in zip(data["rows"], data["values"], strict=True):
@@ -224,7 +226,7 @@ def test_a_training_has_its_own_report(capfd, done, tmp_path, monkeypatch, lendi
         "--out",
         "t.html",
     )
-    found = training_report(training_facts(lending_club, TableReader(str(done)), NIGHT))
+    found = training_report(training_facts(lending_club, TableReader(str(done)), BATCH))
     metrics = arrow(done / "metrics").to_pylist()
 
     assert told.code == 0, told.err
@@ -236,7 +238,7 @@ def test_a_training_has_its_own_report(capfd, done, tmp_path, monkeypatch, lendi
         for row in metrics
         if (row["dataset"], row["metric"], row["label"]) == ("cv", "auc_mean", "all")
     )
-    (row,) = parts["Treatments side by side"].tables[0].rows
+    (row,) = parts["Imbalance strategies side by side"].tables[0].rows
     assert row[0] == "class_weight"
     assert f"{auc:.3f}" in row
     folds = {
@@ -254,17 +256,17 @@ def test_a_training_has_its_own_report(capfd, done, tmp_path, monkeypatch, lendi
 
 
 EVIDENCE = """
-    select subject, label, reference as loans, reference_bad as bad,
-        ln((reference_bad + 0.5) / (sum(reference_bad) over all_bins + 0.5 * count(*) over all_bins))
-        - ln((reference - reference_bad + 0.5)
-            / (sum(reference - reference_bad) over all_bins + 0.5 * count(*) over all_bins)) as woe
-    from profiles where role = 'feature' and reference > 0
+    select subject, label, baseline as loans, baseline_bad as bad,
+        ln((baseline_bad + 0.5) / (sum(baseline_bad) over all_bins + 0.5 * count(*) over all_bins))
+        - ln((baseline - baseline_bad + 0.5)
+            / (sum(baseline - baseline_bad) over all_bins + 0.5 * count(*) over all_bins)) as woe
+    from feature_distribution where role = 'feature' and baseline > 0
     window all_bins as (partition by subject)
 """
 
 
 def test_information_values_are_those_of_the_loans_learnt_from(done, lending_club, tables) -> None:
-    found = training_report(training_facts(lending_club, TableReader(str(done)), NIGHT))
+    found = training_report(training_facts(lending_club, TableReader(str(done)), BATCH))
     (section,) = (each for each in found.sections if each.title == "Information value")
     values, *features = section.tables
     expected = tables.execute(f"select * from ({EVIDENCE}) order by subject, label").fetchall()
@@ -284,7 +286,7 @@ def test_information_values_are_those_of_the_loans_learnt_from(done, lending_clu
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--as-of", "2001-01-01"), "the night of 2001-01-01 is not complete"),
+        (("--as-of", "2001-01-01"), "the batch of 2001-01-01 is not complete"),
         (("--as-of", "2001-01-01", "--training"), "no model was fitted on 2001-01-01"),
         (("--warehouse", "nowhere"), "there is no table"),
         (("--out", "missing/folder/x.html"), None),

@@ -12,7 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from credit_spark.storage.logs import Log, said
+from credit_spark.storage.logs import Log, message_of
 from credit_spark.storage.session import described, progress, spark_session
 
 PROJECT = Path(__file__).parents[2]
@@ -99,9 +99,9 @@ def test_violated_constraint_leaves_its_name_in_the_log_and_no_value(spark, tmp_
     with pytest.raises(RAISED) as null:
         spark.sql(f"insert into {table} values (null, 0.7777)")
 
-    assert "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES pd_is_a_share" in said(share.value)
-    assert "DELTA_NOT_NULL_CONSTRAINT_VIOLATED loan_id" in said(null.value)
-    traces = said(share.value) + said(null.value)
+    assert "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES pd_is_a_share" in message_of(share.value)
+    assert "DELTA_NOT_NULL_CONSTRAINT_VIOLATED loan_id" in message_of(null.value)
+    traces = message_of(share.value) + message_of(null.value)
     assert not any(each in traces for each in ("ANNA", "7777"))
 
 

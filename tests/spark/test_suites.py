@@ -125,7 +125,7 @@ def test_gate_keeps_every_outcome_and_lists_every_failure(
     assert f"{MEAN} (column is_bad, max_value 0.1): observed value 0.5" in told
     assert sorted(
         (row["as_of"], row["suite"], row["expectation"], row["success"], row["observed_value"])
-        for row in run.ledger.validations
+        for row in run.summary.validations
     ) == sorted([
         (AS_OF, "small.loans", ROWS, False, 2.0),
         (AS_OF, "small.loans", MEAN, False, 0.5),
@@ -137,7 +137,7 @@ def run_of(spark, contract, folder, suites) -> SimpleNamespace:
     """What the gate uses of a run."""
     tables = Tables(spark, str(folder / "tables"), AS_OF, "run-1")
     return SimpleNamespace(
-        as_of=AS_OF, contract=contract, tables=tables, suites=suites, ledger=RunSummary()
+        as_of=AS_OF, contract=contract, tables=tables, suites=suites, summary=RunSummary()
     )
 
 

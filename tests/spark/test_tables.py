@@ -25,7 +25,7 @@ SHARES = Table(
     checks={"pd_is_a_share": "pd between 0 and 1"},
 )
 NOTES = Table(
-    "notes", "a note", {"text": ColumnSpec("string", "words")}, ("text",), is_nightly=False
+    "notes", "a note", {"text": ColumnSpec("string", "words")}, ("text",), is_partitioned=False
 )
 DAY = date(2026, 3, 2)
 

@@ -1,4 +1,4 @@
-"""Loans by month, and which are old enough to judge by."""
+"""Loans by month, and which are mature."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -9,9 +9,9 @@ from dateutil.relativedelta import relativedelta
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
-from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, interval, passed
 from credit_spark.evaluation.metrics import auc, ks
+from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.monitoring.vintages import (
     VINTAGE,
     collected_vintages,
@@ -133,28 +133,30 @@ def test_each_vintage_is_measured_by_itself(spark) -> None:
     ]
 
 
-def test_coarse_cells_are_twentieths_of_log_odds_half_to_even(spark) -> None:
+def test_coarse_score_bins_are_twentieths_of_log_odds_half_to_even(spark) -> None:
     """Numpy's `rint` is the oracle: 2.5 twentieths are 2, and 3.5 are 4."""
     values = [-1.024, -0.976, 0.125, 0.175, -0.125, 24.99]
     rows = [(5, each, 1, "good") for each in values]
 
-    ((_, cells),) = collected_vintages(spark.createDataFrame(rows, SCORED)).items()
+    ((_, score_bins),) = collected_vintages(spark.createDataFrame(rows, SCORED)).items()
 
     expected = Counter(int(np.rint(each * 20)) * 50 for each in values)
-    assert {each.cell: each.good for each in cells} == expected
-    assert {each.points for each in cells} == {0}
+    assert {each.score_bin: each.good for each in score_bins} == expected
+    assert {each.points for each in score_bins} == {0}
 
 
 def test_curves_begin_at_none_and_end_at_all() -> None:
-    cells = [Cell(2 * nth, 0, int(nth % 4 != 1), int(nth % 4 == 1), 0) for nth in range(1000)]
+    score_bins = [
+        ScoreBin(2 * nth, 0, int(nth % 4 != 1), int(nth % 4 == 1), 0) for nth in range(1000)
+    ]
 
-    found = passed(cells)
+    found = passed(score_bins)
 
     assert len(found) <= 201
     assert (found[0].loans, found[-1].loans, found[-1].good, found[-1].bad) == (0.0, 1.0, 1.0, 1.0)
-    assert max(abs(each.bad - each.good) for each in found) <= ks(cells) + 1e-12
-    assert auc(cells) == pytest.approx(0.5, abs=0.01)
-    assert passed([each for each in cells if not each.bad]) == []
+    assert max(abs(each.bad - each.good) for each in found) <= ks(score_bins) + 1e-12
+    assert auc(score_bins) == pytest.approx(0.5, abs=0.01)
+    assert passed([each for each in score_bins if not each.bad]) == []
 
 
 def test_an_interval_holds_its_rate() -> None:
@@ -165,12 +167,12 @@ def test_an_interval_holds_its_rate() -> None:
 
 
 def test_of_tied_loans_the_riskiest_fifth_is_an_even_part() -> None:
-    tied = passed([Cell(-2000, 0, 60, 10, 0), Cell(-1000, 0, 20, 10, 0)])
+    tied = passed([ScoreBin(-2000, 0, 60, 10, 0), ScoreBin(-1000, 0, 20, 10, 0)])
 
-    # The riskier cell is 30 of 100 loans, with half of the bad ones.
+    # The riskier score bin is 30 of 100 loans, with half of the bad ones.
     assert bad_among(tied, 0.2) == pytest.approx(0.5 * 0.2 / 0.3)
     assert bad_among(tied, 0.3) == pytest.approx(0.5)
-    assert bad_among(passed([Cell(0, 0, 50, 50, 0)]), 0.2) == pytest.approx(0.2)
+    assert bad_among(passed([ScoreBin(0, 0, 50, 50, 0)]), 0.2) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from credit_spark.config.guards import RESERVED
 from credit_spark.config.loading import contract_hash, find_contract, load_contract
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import tables
-from tests.nights import run
+from tests.batches import run
 from tests.projects import SMALL, small_lender
 
 PORTFOLIOS = Path(__file__).parents[2] / "conf/portfolios"

@@ -24,14 +24,14 @@ from credit_spark.evaluation.figures import Figure
 from credit_spark.features.columns import ABSENT, definitions
 from credit_spark.ingest.layouts import LayoutError, key_of, shape_of
 from credit_spark.ingest.lines import grammar_of
+from credit_spark.monitoring.baselines import baselines_of, pairs
 from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts
-from credit_spark.monitoring.watching import pairs, watched_of
-from credit_spark.pipeline.book import accepted_leaks, indicated, partitions_of
 from credit_spark.pipeline.monitor import earlier_batches
 from credit_spark.pipeline.nightly import promote_or_wait
 from credit_spark.pipeline.train import gates_of
+from credit_spark.pipeline.training_data import accepted_leaks, indicated, partitions_of
 from credit_spark.reporting.portfolio import portfolio
-from credit_spark.reporting.sections import NightFacts
+from credit_spark.reporting.sections import ReportFacts
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number
 from credit_spark.scoring.inputs import inputs_of
 from credit_spark.scoring.policy import Policy
@@ -83,7 +83,7 @@ def scored(contract: Contract) -> str:
     """The SQL of a model with a term for each feature, without the hashes that stand in it."""
     terms = [_term(name, sql, is_text) for name, sql, is_text in definitions(contract)]
     facts = Facts(
-        as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
+        as_of="2026-03-02", imbalance="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     document = ModelDocument(
@@ -138,19 +138,19 @@ def split(contract: Contract) -> date | None:
     return out_of_time_from(contract, date(2026, 3, 31))
 
 
-def watched(contract: Contract) -> Any:
-    found = watched_of(contract, definitions(contract))
+def baselines(contract: Contract) -> Any:
+    found = baselines_of(contract, definitions(contract))
     return found, pairs(contract, found)
 
 
 def reported(contract: Contract) -> Any:
-    """The report's section on the loans, of a night with none."""
+    """The report's section on the loans, of a batch with none."""
     facts = SimpleNamespace(as_of=date(2026, 1, 31), facts=SimpleNamespace(
-        rows=10, bad=5, good=5, treatment="none", out_of_time_from=None))  # fmt: skip
-    night = NightFacts(
+        rows=10, bad=5, good=5, imbalance="none", out_of_time_from=None))  # fmt: skip
+    as_of = ReportFacts(
         contract, facts.as_of, facts, Policy.of(contract), {}, [], [], {}, [], [], [], {}, None, {}
     )  # fmt: skip
-    return portfolio(night)
+    return portfolio(as_of)
 
 
 def titled(contract: Contract) -> str:
@@ -161,8 +161,8 @@ def promoted(contract: Contract) -> Any:
     """Whether a fit that passes its gates becomes champion."""
     chosen: list[str] = []
     models = SimpleNamespace(gates=lambda _: [], promote=lambda version, *_: chosen.append(version))
-    ledger = SimpleNamespace(facts={}, note=lambda *_: None)
-    run = SimpleNamespace(contract=contract, models=models, ledger=ledger, as_of=None)
+    summary = SimpleNamespace(facts={}, note=lambda *_: None)
+    run = SimpleNamespace(contract=contract, models=models, summary=summary, as_of=None)
     try:
         promote_or_wait(run, "abc")
     except GateError as error:
@@ -205,7 +205,7 @@ def bins(contract: Contract) -> Any:
 
 
 def drifted(settings: Settings) -> list[str]:
-    """The status of each figure of a night that has changed a little in everything."""
+    """The status of each figure of a batch that has changed a little in everything."""
     score = [ComparedBin("score", "the score", nth, str(nth), 4500, own, 0, 1000.0, 1000.0, held, held // 10)
              for nth, (own, held) in enumerate([(600, 5000), (620, 5000)])]  # fmt: skip
     income = [ComparedBin("feature", "income", nth, label, 0, 0, own, 1.0, 0.0, held, held // 10)
@@ -214,7 +214,7 @@ def drifted(settings: Settings) -> list[str]:
     found = drifts(
         seen, Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5), settings.monitor
     )
-    return [f"{each.subject} {each.measure} {each.status} {each.chance}" for each in found]
+    return [f"{each.subject} {each.measure} {each.status} {each.critical_value}" for each in found]
 
 
 def statuses(settings: Settings) -> list[str]:
@@ -222,7 +222,7 @@ def statuses(settings: Settings) -> list[str]:
 
 
 def earlier(settings: Settings) -> int:
-    """How many of thirty earlier batches tonight's volume is held against."""
+    """How many of thirty earlier batches the current volume is held against."""
     rows = [
         {"as_of": date(2026, 1, day), "command": "nightly", "status": "complete", "rows_accepted": 9,
          "ended_at": datetime(2026, 1, day, tzinfo=UTC), "model_version": "abc"}
@@ -264,7 +264,7 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "Contract.features": acts(scored, ('  home: {sql: "owned", reason: "The home"}\n', "")),
     "Contract.decline_if": acts(scored, RULE),
     "Contract.segments": acts(declared, ("segments: [owned]\n", "")),
-    "Contract.analyses": acts(watched, ANALYSES),
+    "Contract.analyses": acts(baselines, ANALYSES),
     "Contract.performance_months": acts(reported, ("segments:", "performance_months: 6\nsegments:")),
     "Contract.promotion": acts(promoted, ("promotion: automatic", "promotion: manual")),
     "Contract.model": acts(split, ("model: {", "model: {out_of_time_from: 12 months, ")),
@@ -285,18 +285,18 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "Layout.missing": Shown("tests/spark/test_contract_keys.py::test_missing_texts_are_those_of_the_layout_and_of_the_column"),
     "Layout.units": acts(inputs_of, ("units: {rate: percent}", "units: {rate: fraction}")),
     "Layout.key": acts(record_keys, ("key: content", "key: [number, amount]")),
-    "Promise.headers": acts(shape("id,amount,rate"), ("from: [amount]", "from: [lent]")),
-    "Promise.kind": acts(declared, ("from: [amount], kind: money", "from: [amount], kind: number")),
-    "Promise.known": refused("known only at the servicing stage", ("kind: rate, known: application", "kind: rate, known: servicing")),
-    "Promise.required": acts(shape("id,rate,total_acc,amount"), ("from: [income, pay], kind: money", "from: [income, pay], required: true, kind: money")),
-    "Promise.range": Shown("tests/spark/test_ingest.py::test_an_unsound_row_lists_every_failed_rule"),
-    "Promise.one_of": Shown("tests/spark/test_ingest.py::test_an_unsound_row_lists_every_failed_rule"),
-    "Promise.missing": Shown("tests/spark/test_contract_keys.py::test_missing_texts_are_those_of_the_layout_and_of_the_column"),
-    "Promise.codes": Shown("tests/spark/test_ingest.py::test_unknown_codes_are_quarantined_or_kept_as_the_contract_says"),
-    "Promise.unknown_codes": Shown("tests/spark/test_ingest.py::test_unknown_codes_are_quarantined_or_kept_as_the_contract_says"),
-    "Promise.formats": Shown("tests/spark/test_ingest_parsers.py::test_text_is_read_or_turns_null"),
-    "Promise.pivot": Shown("tests/spark/test_ingest_parsers.py::test_text_is_read_or_turns_null"),
-    "Promise.outside": Shown("tests/spark/test_ingest.py::test_values_outside_are_clipped_or_nulled_and_counted"),
+    "ContractColumn.headers": acts(shape("id,amount,rate"), ("from: [amount]", "from: [lent]")),
+    "ContractColumn.kind": acts(declared, ("from: [amount], kind: money", "from: [amount], kind: number")),
+    "ContractColumn.known": refused("known only at the servicing stage", ("kind: rate, known: application", "kind: rate, known: servicing")),
+    "ContractColumn.required": acts(shape("id,rate,total_acc,amount"), ("from: [income, pay], kind: money", "from: [income, pay], required: true, kind: money")),
+    "ContractColumn.range": Shown("tests/spark/test_ingest.py::test_an_unsound_row_lists_every_failed_rule"),
+    "ContractColumn.one_of": Shown("tests/spark/test_ingest.py::test_an_unsound_row_lists_every_failed_rule"),
+    "ContractColumn.missing": Shown("tests/spark/test_contract_keys.py::test_missing_texts_are_those_of_the_layout_and_of_the_column"),
+    "ContractColumn.codes": Shown("tests/spark/test_ingest.py::test_unknown_codes_are_quarantined_or_kept_as_the_contract_says"),
+    "ContractColumn.unknown_codes": Shown("tests/spark/test_ingest.py::test_unknown_codes_are_quarantined_or_kept_as_the_contract_says"),
+    "ContractColumn.formats": Shown("tests/spark/test_ingest_parsers.py::test_text_is_read_or_turns_null"),
+    "ContractColumn.pivot": Shown("tests/spark/test_ingest_parsers.py::test_text_is_read_or_turns_null"),
+    "ContractColumn.outside": Shown("tests/spark/test_ingest.py::test_values_outside_are_clipped_or_nulled_and_counted"),
     "RowRule.sql": Shown("tests/spark/test_ingest.py::test_an_unsound_row_lists_every_failed_rule"),
     "OutcomePlan.column": refused("there is no column 'stat'", ("outcome: {from: status", "outcome: {from: stat")),
     "OutcomePlan.good": refused("stands in good and open", ("good: [paid]", "good: [paid, running]")),
@@ -319,7 +319,7 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "Gates.auc": acts(gates, ("folds: 3", "gates: {auc: [0.85, 0.95]}")),
     "Gates.single_feature_auc": acts(leaks, ("folds: 3", "gates: {single_feature_auc: 0.8}")),
     "ModelPlan.form": Shown("tests/e2e/test_training.py::test_a_binned_model_is_fitted_shown_and_the_same_everywhere"),
-    "ModelPlan.imbalance": Shown("tests/spark/test_contract_keys.py::test_a_training_takes_the_contracts_treatment"),
+    "ModelPlan.imbalance": Shown("tests/spark/test_contract_keys.py::test_a_training_takes_the_contracts_strategy"),
     "ModelPlan.folds": Shown("tests/spark/test_splits.py::test_folds_are_of_like_size"),
     "ModelPlan.out_of_time_from": acts(split, ("folds: 3", "out_of_time_from: 12 months")),
     "ModelPlan.regularisation": acts(lambda contract: contract.model.penalties, ("regularisation: 0.001", "regularisation: [0.001, 0.1]")),
@@ -335,15 +335,15 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "ScorePlan.bands": acts(scored, ("{low: 0.1, high: 1}", "{low: 0.2, high: 1}")),
     "ScorePlan.decisions": acts(scored, ("decline_from: 0.3", "decline_from: 0.4")),
     "ScorePlan.reference": acts(scored, ("score:\n", "score:\n  reference: best\n")),
-    "Analysis.sql": acts(watched, ("sql: amount", "sql: amount / 2"), given=(ANALYSES,)),
+    "Analysis.sql": acts(baselines, ("sql: amount", "sql: amount / 2"), given=(ANALYSES,)),
     "Analysis.title": acts(reported, ("The amount", "What is lent"), given=(ANALYSES,)),
-    "Analysis.against": acts(watched, ("The rate}", "The rate, against: a}"), given=(ANALYSES,)),
+    "Analysis.against": acts(baselines, ("The rate}", "The rate, against: a}"), given=(ANALYSES,)),
     "Loss.exposure": acts(scored, ("exposure: amount", "exposure: income"), given=(LOSS,)),
     "Loss.given_default": acts(scored, ("given_default: 0.5", "given_default: 0.6"), given=(LOSS,)),
     "Settings.storage": acts(folder, ("", "storage: {warehouse: mine}")),
     "Settings.spark": acts(options, ("", "spark: {master: yarn}")),
     "Settings.training": acts(parts, ("", "training: {rows_per_partition: 1000000}")),
-    "Settings.monitor": acts(earlier, ("", "monitor: {nights: 10}")),
+    "Settings.monitor": acts(earlier, ("", "monitor: {volume_history: 10}")),
     "Storage.landing": Shown("tests/e2e/test_commands.py::test_every_line_of_the_sample_is_accounted_for"),
     "Storage.warehouse": acts(folder, ("", "storage: {warehouse: mine}")),
     "Storage.lock": Shown("tests/spark/test_contract_keys.py::test_a_run_locks_and_logs_as_the_settings_say"),
@@ -362,7 +362,7 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "Monitor.calibration": acts(statuses, ("", "monitor: {calibration: [8, 9]}")),
     "Monitor.volume": acts(statuses, ("", "monitor: {volume: [8, 9]}")),
     "Monitor.false_alarms": acts(drifted, ("", "monitor: {false_alarms: 0.1}")),
-    "Monitor.nights": acts(earlier, ("", "monitor: {nights: 10}")),
+    "Monitor.volume_history": acts(earlier, ("", "monitor: {volume_history: 10}")),
 }  # fmt: skip
 
 

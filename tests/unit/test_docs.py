@@ -11,7 +11,9 @@ PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("document", ["docs/tables.md", "docs/metrics.md", "docs/commands.md"])
+@pytest.mark.parametrize(
+    "document", ["docs/tables.md", "docs/metrics.md", "docs/commands.md", "docs/contract.md"]
+)
 def test_what_is_generated_is_todays(document) -> None:
     text = (PROJECT / document).read_text(encoding="utf-8")
     docs = writer()

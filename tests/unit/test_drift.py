@@ -26,21 +26,21 @@ BOUNDS = Monitor(
     calibration=(1.15, 1.3),
     volume=(1.5, 3),
     false_alarms=0.02,
-    nights=20,
+    volume_history=20,
 )
 EXPECTED = Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5)
 
 
-def bins(role: str, subject: str, tonight, reference, labels=None, pds=0.1) -> list[ComparedBin]:
-    """Bins with so many open loans tonight, and so many that were learnt from."""
-    labels = labels or [str(nth) for nth in range(len(tonight))]
+def bins(role: str, subject: str, current, baseline, labels=None, pds=0.1) -> list[ComparedBin]:
+    """Bins with so many open loans this batch, and so many that were learnt from."""
+    labels = labels or [str(nth) for nth in range(len(current))]
     return [
         ComparedBin(role, subject, nth, label, 0, 0, count, pds * count, 0.0, held, held // 10)
-        for nth, (label, count, held) in enumerate(zip(labels, tonight, reference, strict=True))
+        for nth, (label, count, held) in enumerate(zip(labels, current, baseline, strict=True))
     ]  # fmt: skip
 
 
-def judged(
+def with_status(
     *found: ComparedBin, auc=None, approval_rate=None, earlier=(), fresh=(), expected=EXPECTED
 ):
     seen = Seen(by_subject(found), auc, approval_rate, earlier, fresh)
@@ -58,32 +58,34 @@ def test_psi_is_the_sum_over_bins() -> None:
 
 
 def test_a_psi_beyond_the_bound_and_beyond_chance_is_acted_on() -> None:
-    large = judged(*bins("feature", "income", [500, 300, 200], [2000, 3000, 5000]))["income", "psi"]
+    large = with_status(*bins("feature", "income", [500, 300, 200], [2000, 3000, 5000]))[
+        "income", "psi"
+    ]
     # Of thirty loans, four more than expected are chance.
-    small = judged(*bins("feature", "income", [17, 13], [5000, 5000]))["income", "psi"]
+    small = with_status(*bins("feature", "income", [17, 13], [5000, 5000]))["income", "psi"]
 
     assert (large.status, small.status) == ("act", "stable")
-    assert large.chance == pytest.approx((1 / 1000 + 1 / 10000) * chi2.isf(0.02, 2))
-    assert small.psi < small.chance
+    assert large.critical_value == pytest.approx((1 / 1000 + 1 / 10000) * chi2.isf(0.02, 2))
+    assert small.psi < small.critical_value
 
 
 def test_beyond_chance_but_below_the_bound_is_stable() -> None:
-    found = judged(*bins("feature", "income", [505_000, 495_000], [5_000_000, 5_000_000]))[
+    found = with_status(*bins("feature", "income", [505_000, 495_000], [5_000_000, 5_000_000]))[
         "income", "psi"
     ]
 
-    assert found.chance < found.psi < 0.1
+    assert found.critical_value < found.psi < 0.1
     assert found.status == "stable"
 
 
 def test_chance_is_shared_out_among_figures() -> None:
-    one = judged(*bins("feature", "a", [50, 50], [500, 500]))["a", "psi"]
-    five = judged(
+    one = with_status(*bins("feature", "a", [50, 50], [500, 500]))["a", "psi"]
+    five = with_status(
         *[each for name in "abcde" for each in bins("feature", name, [50, 50], [500, 500])]
     )["a", "psi"]
 
-    assert one.chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02, 1))
-    assert five.chance == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02 / 5, 1))
+    assert one.critical_value == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02, 1))
+    assert five.critical_value == pytest.approx((1 / 100 + 1 / 1000) * chi2.isf(0.02 / 5, 1))
 
 
 def added(p: float, q: float) -> float:
@@ -91,46 +93,48 @@ def added(p: float, q: float) -> float:
     return (p - q) * np.log(p / q)
 
 
-def of_number(subject: str, tonight, reference) -> list[ComparedBin]:
-    return bins("feature", subject, tonight, reference)
+def of_number(subject: str, current, baseline) -> list[ComparedBin]:
+    return bins("feature", subject, current, baseline)
 
 
-def of_text(subject: str, tonight, reference) -> list[ComparedBin]:
+def of_text(subject: str, current, baseline) -> list[ComparedBin]:
     """Bins of a text's levels, then that of others and that of missing ones: empty."""
-    labels = [*[f"level {nth:02}" for nth in range(len(tonight))], "(other)", "(missing)"]
-    return bins("feature", subject, [*tonight, 0, 0], [*reference, 0, 0], labels)
+    labels = [*[f"level {nth:02}" for nth in range(len(current))], "(other)", "(missing)"]
+    return bins("feature", subject, [*current, 0, 0], [*baseline, 0, 0], labels)
 
 
 def test_rare_bins_are_put_together_and_common_ones_are_not() -> None:
-    found = judged(*bins("feature", "a", [50, 6, 5, 36, 2, 1], [500, 60, 50, 360, 20, 10]))
+    found = with_status(*bins("feature", "a", [50, 6, 5, 36, 2, 1], [500, 60, 50, 360, 20, 10]))
 
     # 50 | 36 | 6 + 5 | 2 + 1: of the last, so few are expected that there may be none.
     none = added(0.5 / 102, 30.5 / 1002)
-    assert found["a", "psi"].chance == pytest.approx(
+    assert found["a", "psi"].critical_value == pytest.approx(
         (1 / 100 + 1 / 1000) * chi2.isf(0.02, 3) + none
     )
-    assert ("a", "psi") not in judged(*bins("feature", "a", [4, 5], [400, 500]))
+    assert ("a", "psi") not in with_status(*bins("feature", "a", [4, 5], [400, 500]))
 
 
 def test_a_move_into_a_rare_level_is_seen() -> None:
-    found = judged(*of_text("grade", [593, 300, 0, 107], [1172, 603, 216, 9]))["grade", "psi"]
+    found = with_status(*of_text("grade", [593, 300, 0, 107], [1172, 603, 216, 9]))["grade", "psi"]
 
     p, q = np.array([593.5, 300.5, 0.5, 107.5]) / 1002, np.array([1172.5, 603.5, 216.5, 9.5]) / 2002
     assert found.psi == pytest.approx(np.sum((p - q) * np.log(p / q)), abs=1e-12)
     assert (round(found.psi, 2), found.status) == (0.90, "act")
     # Of 1,000 loans, four or five are expected to be of the last level.
-    assert found.chance < 0.05
+    assert found.critical_value < 0.05
 
 
 def test_a_move_from_a_common_bin_into_a_rare_neighbour_is_seen() -> None:
-    found = judged(*of_number("income", [400, 5, 95, 500], [800, 184, 16, 1000]))["income", "psi"]
+    found = with_status(*of_number("income", [400, 5, 95, 500], [800, 184, 16, 1000]))[
+        "income", "psi"
+    ]
 
     assert found.psi == pytest.approx(psi([400, 5, 500, 95], [800, 184, 1000, 16]), abs=1e-12)
     assert found.status == "act"
 
 
 def test_rare_bins_of_a_number_are_put_together_across_common_ones() -> None:
-    found = judged(*of_number("a", [50, 6, 36, 5, 3], [500, 60, 360, 50, 30]))["a", "psi"]
+    found = with_status(*of_number("a", [50, 6, 36, 5, 3], [500, 60, 360, 50, 30]))["a", "psi"]
 
     # 50 | 36 | 6 + 5 | 3
     assert found.psi == pytest.approx(psi([50, 36, 11, 3], [500, 360, 110, 30]), abs=1e-12)
@@ -139,23 +143,23 @@ def test_rare_bins_of_a_number_are_put_together_across_common_ones() -> None:
 def test_few_missing_values_are_one_of_the_rare_bins() -> None:
     labels = ["low", "high", "highest", "(missing)"]
 
-    found = judged(*bins("feature", "income", [60, 40, 9, 9], [600, 400, 90, 90], labels))
+    found = with_status(*bins("feature", "income", [60, 40, 9, 9], [600, 400, 90, 90], labels))
 
-    pooled = judged(*bins("feature", "income", [60, 40, 18], [600, 400, 180]))["income", "psi"]
+    pooled = with_status(*bins("feature", "income", [60, 40, 18], [600, 400, 180]))["income", "psi"]
     assert found["income", "psi"].psi == pooled.psi
 
 
 def test_bins_without_a_loan_tell_nothing() -> None:
-    found = judged(*of_number("a", [50, 50, 0, 0], [5000, 5000, 0, 0]))["a", "psi"]
+    found = with_status(*of_number("a", [50, 50, 0, 0], [5000, 5000, 0, 0]))["a", "psi"]
 
-    assert (found.psi, found.chance) == (
+    assert (found.psi, found.critical_value) == (
         pytest.approx(0, abs=1e-12),
         pytest.approx((1 / 100 + 1 / 10_000) * chi2.isf(0.02, 1)),
     )
 
 
 def drawn_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Loans of a night and of the reference: in two common bins, and in eight rare ones."""
+    """Loans of a batch and of the reference: in two common bins, and in eight rare ones."""
     shares = [0.6, 0.35, *[0.05 / 8] * 8]
     return rng.multinomial(1000, shares), rng.multinomial(20_000, shares)
 
@@ -163,12 +167,12 @@ def drawn_levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def test_rare_levels_of_a_text_are_one_bin_in_any_order() -> None:
     rng = np.random.default_rng(7)
     for _ in range(50):
-        tonight, reference = drawn_levels(rng)
+        current, baseline = drawn_levels(rng)
         order = rng.permutation(10)
 
-        found = judged(*of_text("purpose", tonight[order], reference[order]))["purpose", "psi"]
+        found = with_status(*of_text("purpose", current[order], baseline[order]))["purpose", "psi"]
 
-        pooled = [(*each[:2], sum(each[2:])) for each in (tonight, reference)]
+        pooled = [(*each[:2], sum(each[2:])) for each in (current, baseline)]
         assert found.psi == pytest.approx(psi(*pooled), abs=1e-12)
 
 
@@ -177,26 +181,26 @@ def test_no_rare_bin_hides_what_leaves_a_common_one(of) -> None:
     """A PSI is at least what the common bin adds, wherever its loans go."""
     rng = np.random.default_rng(8)
     for _ in range(100):
-        tonight, reference = drawn_levels(rng)
+        current, baseline = drawn_levels(rng)
         left = rng.integers(100, 300)
-        tonight[1] -= left
-        tonight[rng.integers(2, 10)] += left
+        current[1] -= left
+        current[rng.integers(2, 10)] += left
         order = rng.permutation(10)
 
-        found = judged(*of("a", tonight[order], reference[order]))["a", "psi"]
+        found = with_status(*of("a", current[order], baseline[order]))["a", "psi"]
 
-        assert found.psi > added(tonight[1] / 1000, reference[1] / 20_000)
-        assert found.psi > found.chance
+        assert found.psi > added(current[1] / 1000, baseline[1] / 20_000)
+        assert found.psi > found.critical_value
 
 
 def test_missing_and_unseen_values_are_shares_of_the_loans() -> None:
     labels = ["low", "(other)", "(missing)"]
-    found = judged(*bins("feature", "a", [700, 0, 300], [9000, 0, 1000], labels))
+    found = with_status(*bins("feature", "a", [700, 0, 300], [9000, 0, 1000], labels))
 
     missing = found["a", "missing_share"]
-    assert (missing.value, missing.reference, missing.status) == (0.3, 0.1, "act")
-    spread = np.sqrt(1300 / 11000 * (1 - 1300 / 11000) * (1 / 1000 + 1 / 10000))
-    assert missing.chance == pytest.approx(norm.isf(0.02 / 3 / 2) * spread)
+    assert (missing.value, missing.baseline, missing.status) == (0.3, 0.1, "act")
+    standard_error = np.sqrt(1300 / 11000 * (1 - 1300 / 11000) * (1 / 1000 + 1 / 10000))
+    assert missing.critical_value == pytest.approx(norm.isf(0.02 / 3 / 2) * standard_error)
     assert (found["a", "unseen_share"].value, found["a", "unseen_share"].status) == (0.0, "stable")
 
 
@@ -205,13 +209,13 @@ def score(good: int, bad: int, pds: float) -> list[ComparedBin]:
 
 
 def test_a_drop_of_the_auc_counts_and_a_rise_does_not() -> None:
-    low = judged(*score(9000, 1000, 1000), auc=0.6)["outcomes", "auc"]
-    high = judged(*score(9000, 1000, 1000), auc=0.8)["outcomes", "auc"]
-    few = judged(*score(90, 21, 21), auc=0.6)["outcomes", "auc"]
+    low = with_status(*score(9000, 1000, 1000), auc=0.6)["outcomes", "auc"]
+    high = with_status(*score(9000, 1000, 1000), auc=0.8)["outcomes", "auc"]
+    few = with_status(*score(90, 21, 21), auc=0.6)["outcomes", "auc"]
 
     assert (low.status, high.status, few.status) == ("act", "stable", "stable")
-    assert ("outcomes", "auc") not in judged(*score(90, 19, 19), auc=0.1)
-    assert ("outcomes", "auc") not in judged(*score(9000, 1000, 1000), auc=None)
+    assert ("outcomes", "auc") not in with_status(*score(90, 19, 19), auc=0.1)
+    assert ("outcomes", "auc") not in with_status(*score(9000, 1000, 1000), auc=None)
 
 
 def test_the_error_of_an_auc_is_that_of_drawn_loans() -> None:
@@ -228,7 +232,7 @@ def test_the_error_of_an_auc_is_that_of_drawn_loans() -> None:
     [(1000, "stable"), (1100, "stable"), (1200, "watch"), (1400, "act"), (700, "act")],
 )
 def test_bad_loans_over_expected_ones_are_the_calibration(bad: int, status: str) -> None:
-    found = judged(*score(10_000 - bad, bad, 1000.0))["outcomes", "calibration"]
+    found = with_status(*score(10_000 - bad, bad, 1000.0))["outcomes", "calibration"]
 
     assert (found.value, found.status) == (bad / 1000, status)
 
@@ -240,7 +244,7 @@ def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
         ComparedBin("segment", "grade", 2, "C", 5, 10, 0, 2.0, 2.0, 10, 2),
     ]
 
-    found = judged(*parts)
+    found = with_status(*parts)
 
     assert {key: each.status for key, each in found.items()} == {
         ("grade=A", "calibration"): "stable",
@@ -249,11 +253,11 @@ def test_each_part_of_a_segment_is_calibrated_by_itself() -> None:
 
 
 def test_what_a_segment_was_learnt_from_bounds_what_is_known_of_it() -> None:
-    """Of a part with ten bad loans learnt from, twice as many bad ones are chance."""
+    """Of a part with ten bad training loans, twice as many bad ones are chance."""
     known = ComparedBin("segment", "grade", 0, "A", 800, 200, 0, 100.0, 100.0, 1000, 1000)
-    hardly = known._replace(subject="home", reference=100, reference_bad=10)
+    hardly = known._replace(subject="home", baseline=100, baseline_bad=10)
 
-    found = judged(known, hardly)
+    found = with_status(known, hardly)
 
     assert found["grade=A", "calibration"].status == "act"
     assert found["home=A", "calibration"].status == "stable"
@@ -265,7 +269,7 @@ def test_months_that_were_not_learnt_from_are_judged_by_themselves() -> None:
         Outcomes("vintage=2011-04", 50, 9, 5.0),
     ]
 
-    found = judged(fresh=months)
+    found = with_status(fresh=months)
 
     assert {key: each.status for key, each in found.items()} == {
         ("vintage=2011-03", "calibration"): "act",
@@ -275,59 +279,63 @@ def test_months_that_were_not_learnt_from_are_judged_by_themselves() -> None:
 def test_chance_is_told_on_the_scale_of_the_value() -> None:
     """At a value so far off, the distance is just what chance is."""
     usual = [990, 1000, 1010, 1005, 995]
-    volume = judged(*bins("score", "score", [1000], [1]), earlier=usual)["loans", "volume"]
-    ratio = judged(*score(9000, 1000, 1000.0))["outcomes", "calibration"]
+    volume = with_status(*bins("score", "score", [1000], [1]), earlier=usual)["loans", "volume"]
+    ratio = with_status(*score(9000, 1000, 1000.0))["outcomes", "calibration"]
 
-    low = judged(*score(9400, 600, 1000.0))["outcomes", "calibration"]
-    assert 2 * (1 - np.sqrt(1 - low.chance)) == pytest.approx(2 * (np.sqrt(1 + ratio.chance) - 1))
-    spread = 1.4826 * np.median(np.abs(np.log(np.array(usual) / 1000))) + np.sqrt(1 / 1000)
-    assert np.log(1 + volume.chance / 1000) == pytest.approx(norm.isf(0.01) * spread)
+    low = with_status(*score(9400, 600, 1000.0))["outcomes", "calibration"]
+    assert 2 * (1 - np.sqrt(1 - low.critical_value)) == pytest.approx(
+        2 * (np.sqrt(1 + ratio.critical_value) - 1)
+    )
+    standard_error = 1.4826 * np.median(np.abs(np.log(np.array(usual) / 1000))) + np.sqrt(1 / 1000)
+    assert np.log(1 + volume.critical_value / 1000) == pytest.approx(
+        norm.isf(0.01) * standard_error
+    )
     # Of roots of ratios.
     both = np.sqrt(0.9 / 1000 + 1 / 1000)
-    assert 2 * (np.sqrt(1 + ratio.chance) - 1) == pytest.approx(norm.isf(0.01) * both)
+    assert 2 * (np.sqrt(1 + ratio.critical_value) - 1) == pytest.approx(norm.isf(0.01) * both)
 
 
-def test_volume_is_held_against_the_median_of_earlier_nights() -> None:
-    tonight = bins("score", "score", [1000], [10_000])
+def test_volume_is_held_against_the_median_of_earlier_batches() -> None:
+    current = bins("score", "score", [1000], [10_000])
     usual = [990, 1000, 1010, 1005, 995]
 
-    assert judged(*tonight, earlier=usual)["loans", "volume"].status == "stable"
+    assert with_status(*current, earlier=usual)["loans", "volume"].status == "stable"
     assert (
-        judged(*bins("score", "score", [300], [1]), earlier=usual)["loans", "volume"].status
+        with_status(*bins("score", "score", [300], [1]), earlier=usual)["loans", "volume"].status
         == "act"
     )
     assert (
-        judged(*bins("score", "score", [1600], [1]), earlier=usual)["loans", "volume"].status
+        with_status(*bins("score", "score", [1600], [1]), earlier=usual)["loans", "volume"].status
         == "watch"
     )
-    assert ("loans", "volume") not in judged(*tonight, earlier=usual[:4])
-    # Where nights differ by much anyway, so may this one.
+    assert ("loans", "volume") not in with_status(*current, earlier=usual[:4])
+    # Where batches differ by much anyway, so may this one.
     wild = [100, 1000, 10_000, 200, 5000]
     assert (
-        judged(*bins("score", "score", [300], [1]), earlier=wild)["loans", "volume"].status
+        with_status(*bins("score", "score", [300], [1]), earlier=wild)["loans", "volume"].status
         == "stable"
     )
 
 
 def test_the_approval_rate_is_held_against_the_models_own() -> None:
-    tonight = bins("score", "score", [5000], [10_000])
+    current = bins("score", "score", [5000], [10_000])
 
-    assert judged(*tonight, approval_rate=0.35)["loans", "approval_rate"].status == "act"
-    assert judged(*tonight, approval_rate=0.44)["loans", "approval_rate"].status == "watch"
-    assert judged(*tonight, approval_rate=0.49)["loans", "approval_rate"].status == "stable"
+    assert with_status(*current, approval_rate=0.35)["loans", "approval_rate"].status == "act"
+    assert with_status(*current, approval_rate=0.44)["loans", "approval_rate"].status == "watch"
+    assert with_status(*current, approval_rate=0.49)["loans", "approval_rate"].status == "stable"
 
 
-def test_a_night_with_nothing_to_judge_by_is_stable() -> None:
-    assert judged() == {}
+def test_a_batch_with_nothing_to_judge_by_is_stable() -> None:
+    assert with_status() == {}
     assert worst([]) == "stable"
-    assert judged(*bins("score", "score", [0, 0], [10, 10])) == {}
+    assert with_status(*bins("score", "score", [0, 0], [10, 10])) == {}
 
 
 def test_advice_names_the_feed_before_the_model() -> None:
     labels = ["low", "(missing)"]
-    feed = [*judged(*bins("feature", "a", [700, 300], [9000, 1000], labels)).values()]
-    aged = [*judged(*score(8000, 2000, 1000.0)).values()]
-    moved = [*judged(*bins("feature", "a", [900, 100], [5000, 5000])).values()]
+    feed = [*with_status(*bins("feature", "a", [700, 300], [9000, 1000], labels)).values()]
+    aged = [*with_status(*score(8000, 2000, 1000.0)).values()]
+    moved = [*with_status(*bins("feature", "a", [900, 100], [5000, 5000])).values()]
 
     assert (advice(feed).retrain, advice(aged).retrain, advice(moved).retrain) == (
         False,
@@ -352,18 +360,18 @@ RARE = [1 / 12 / 30] * 30
         (of_text, [4 / 12, 4 / 12, 3 / 12, *RARE]),
     ],
 )
-def test_on_nights_without_change_hardly_any_is_called(of, shares: list[float]) -> None:
+def test_on_batches_without_change_hardly_any_is_called(of, shares: list[float]) -> None:
     rng = np.random.default_rng(5)
-    reference = [rng.multinomial(10_000, shares) for _ in range(10)]
+    baseline = [rng.multinomial(10_000, shares) for _ in range(10)]
     called = 0
     for _ in range(500):
-        found = judged(*[
+        found = with_status(*[
             each
-            for nth, held in enumerate(reference)
+            for nth, held in enumerate(baseline)
             for each in of(f"f{nth}", rng.multinomial(60, shares), held)
         ])  # fmt: skip
         assert len({subject for subject, measure in found if measure == "psi"}) == 10
         called += any(each.status != "stable" for each in found.values())
 
-    # At most a fiftieth of the nights; of 500, three standard deviations more.
+    # At most a fiftieth of the batches; of 500, three standard deviations more.
     assert called <= 500 * 0.02 + 3 * np.sqrt(500 * 0.02 * 0.98)

@@ -83,7 +83,7 @@ def test_each_value_has_its_usual_word(value, word) -> None:
 
 
 @pytest.fixture(scope="module")
-def book() -> tuple[list[int], list[int], object]:
+def data() -> tuple[list[int], list[int], object]:
     """Counts of 5,000 made-up loans in four bins, none of one outcome, and optbinning's table."""
     random = np.random.default_rng(1)
     value = random.normal(size=5000)
@@ -96,9 +96,9 @@ def book() -> tuple[list[int], list[int], object]:
     return loans, bad, binning.binning_table.build().iloc[: len(loans)]
 
 
-def test_it_is_optbinnings(book) -> None:
+def test_it_is_optbinnings(data) -> None:
     """Whose weight has the other sign, and whose counts have nothing added."""
-    loans, bad, table = book
+    loans, bad, table = data
     found = evidence(loans, bad, added=0)
 
     assert (loans, bad) == (table["Count"].tolist(), table["Event"].tolist())
@@ -107,9 +107,9 @@ def test_it_is_optbinnings(book) -> None:
     assert [each.bad_rate for each in found] == pytest.approx(table["Event rate"].tolist())
 
 
-def test_half_a_loan_moves_little_where_there_are_many(book) -> None:
+def test_half_a_loan_moves_little_where_there_are_many(data) -> None:
     """By less than half a loan of the rarest count, and of each total."""
-    loans, bad, table = book
+    loans, bad, table = data
     rarest = min(*bad, *(own - own_bad for own, own_bad in zip(loans, bad, strict=True)))
 
     moved = [each.weight for each in evidence(loans, bad)] + table["WoE"]

@@ -52,7 +52,7 @@ def test_every_module_can_be_imported(path: Path) -> None:
     assert import_module(name.removesuffix(".__init__")).__doc__
 
 
-def test_every_command_of_a_night_has_its_job() -> None:
+def test_every_command_of_a_batch_has_its_job() -> None:
     from credit_spark.cli.commands import cli
 
     steps = {"clean", "validate", "train", "promote", "rollback", "score"}

@@ -24,6 +24,8 @@ def test_months_are_judged_that_the_model_has_not_learnt_from(out_of_time_from, 
     }
     facts = SimpleNamespace(as_of=date(2012, 12, 31), out_of_time_from=out_of_time_from)
 
-    judged = [*fresh(figures, SimpleNamespace(facts=facts), 12)]
-    assert [each.of for each in judged] == [f"vintage={each}" for each in months if each >= first]
-    assert {(each.known, each.bad, each.pds) for each in judged} == {(100, 30, 10.0)}
+    validated = [*fresh(figures, SimpleNamespace(facts=facts), 12)]
+    assert [each.of for each in validated] == [
+        f"vintage={each}" for each in months if each >= first
+    ]
+    assert {(each.known, each.bad, each.pds) for each in validated} == {(100, 30, 10.0)}

@@ -63,7 +63,7 @@ def policy(model: ModelDocument, refusals=(), score=None, loss=None, reasons=Non
 
 def document(terms, intercept: float = 0.0, shift: float = 0.0) -> ModelDocument:
     facts = Facts(
-        as_of="2026-03-02", treatment="none", rows=1, good=1, bad=1, out_of_time_from=None,
+        as_of="2026-03-02", imbalance="none", rows=1, good=1, bad=1, out_of_time_from=None,
         folds=2, seed=1, regularisation=0, elastic_net=0,
     )  # fmt: skip
     return ModelDocument(
@@ -317,7 +317,7 @@ def test_columns_read_are_those_of_features_and_hard_rules() -> None:
 
 @pytest.mark.parametrize("x", [1e6, -1e6])
 def test_no_pd_is_quite_0_or_1(x) -> None:
-    """So that its log-odds can be taken again, and each loan has a cell."""
+    """So that its log-odds can be taken again, and each loan has a score bin."""
     row = score_of([number("x", 1.0)], x, 0.0, "a")
 
     assert 0 < row.pd < 1

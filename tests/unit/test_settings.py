@@ -52,7 +52,10 @@ def test_secrets_are_not_shown(mine) -> None:
             "spark: {conf: {spark.master: yarn, spark.x: y}}\n",
             "spark.conf: some of its options are settings of their own: master for spark.master",
         ),
-        ("monitor: {nights: 4}\n", "monitor.nights: input should be greater than or equal to 5"),
+        (
+            "monitor: {volume_history: 4}\n",
+            "monitor.volume_history: input should be greater than or equal to 5",
+        ),
         (
             "monitor: {share: [5, 10]}\n",
             "monitor.share: a share, or a drop of the AUC, is at most 1",

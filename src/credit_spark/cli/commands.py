@@ -19,8 +19,9 @@ from credit_spark.cli.flags import (
     PROJECT_FOLDER,
     Flags,
     Names,
-    of_a_night,
-    of_a_portfolio,
+    portfolio_options,
+    renamed,
+    run_options,
 )
 from credit_spark.cli.init import init
 from credit_spark.cli.launch import launch
@@ -31,7 +32,7 @@ from credit_spark.cli.serve import serve
 from credit_spark.config.errors import CreditSparkError, InputError, listed
 from credit_spark.config.guards import remarks
 from credit_spark.config.loading import find_contract, load_contract
-from credit_spark.config.models import Treatment
+from credit_spark.config.models import ImbalanceStrategy
 from credit_spark.config.project import PORTFOLIOS
 from credit_spark.config.settings import contract_and_settings
 from credit_spark.pipeline.benchmarks import BENCHMARKS
@@ -47,7 +48,7 @@ from credit_spark.quality.suites import Suites
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
 
-TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
+IMBALANCE_STRATEGIES: tuple[ImbalanceStrategy, ...] = get_args(ImbalanceStrategy)
 LOOKUPS = (explain, scorecard, what_if, export, serve, show, status, report)
 EXIT_CODES = """
 \b
@@ -94,10 +95,12 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
     ],
     "train": [
         click.Option(
-            ["--treatments"],
-            type=Names("treatment", TREATMENTS),
-            help=f"{', '.join(TREATMENTS)}; several with commas, or all; else the contract's.",
+            ["--imbalance"],
+            type=Names("imbalance strategy", IMBALANCE_STRATEGIES),
+            help=f"{', '.join(IMBALANCE_STRATEGIES)}; several with commas, or all; "
+            "else the contract's.",
         ),
+        renamed("--treatments", "--imbalance"),
         click.Option(
             ["--benchmarks"],
             type=Names("benchmark", tuple(BENCHMARKS)),
@@ -123,7 +126,7 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="credit-spark")
 def cli() -> None:
-    """Score a portfolio's credit risk, night by night, and account for every row."""
+    """Score a portfolio's credit risk, batch by batch, and account for every row."""
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:
@@ -139,7 +142,7 @@ def _launch(name: str, step: Callable[..., Any], **given: Any) -> None:
 
 for name, step in STEPS.items():
     command = cli.command(name, params=OWN_FLAGS.get(name), help=_first_paragraph(step))
-    command(of_a_night(partial(_launch, name, step)))
+    command(run_options(partial(_launch, name, step)))
 
 
 @cli.command()
@@ -160,7 +163,7 @@ def check(portfolio: str, project: Path) -> None:
 @cli.command("data-docs")
 @AS_OF
 @click.option("--out", type=FOLDER, default="data-docs", show_default=True, help="Of the site.")
-@of_a_portfolio
+@portfolio_options
 def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
     contract, settings = contract_and_settings(**flags)
@@ -180,7 +183,7 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     help="Landing folder; the true PDs go to _truth/ in it.",
 )
 def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
-    """Make a night of dirty loans in a real lender's layout, with known true PDs."""
+    """Make a batch of dirty loans in a real lender's layout, with known true PDs."""
     made = write_sample(out, as_of, rows, seed)
     click.echo(f"{made.lines:,} lines in {made.folder}; their true PDs in {made.truth}")
 
@@ -188,14 +191,14 @@ def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
 @cli.command()
 @click.option("--warehouse", default="warehouse", show_default=True)
 def doctor(warehouse: str) -> None:
-    """Look at what a night needs on this machine: Java, Delta's JARs, the folders."""
+    """Look at what a batch needs on this machine: Java, Delta's JARs, the folders."""
     if faults := machine_faults(warehouse):
-        raise InputError(listed("this machine lacks what a night needs", faults))
-    click.echo("sound: Java, Delta's JARs and the warehouse are as a night needs them")
+        raise InputError(listed("this machine lacks what a batch needs", faults))
+    click.echo("sound: Java, Delta's JARs and the warehouse are as a batch needs them")
 
 
 @cli.command("migrate", help=_first_paragraph(migrate))
-@of_a_portfolio
+@portfolio_options
 def _migrate(**flags: Any) -> None:
     for change in migrate(*contract_and_settings(**flags)) or ["the tables are up to date"]:
         click.echo(change)

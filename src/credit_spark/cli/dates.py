@@ -8,8 +8,8 @@ import click
 import pyarrow.compute as pc
 from rich.console import Console
 
-from credit_spark.cli.flags import of_a_portfolio, of_any_night
-from credit_spark.cli.output import Row, in_three_ways, opened, told
+from credit_spark.cli.flags import date_options, portfolio_options, renamed
+from credit_spark.cli.output import Row, in_three_ways, opened, print_rows
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, METRICS, STATUSES
@@ -18,31 +18,36 @@ from credit_spark.storage.reader import TableReader
 
 FIGURES = ("ks", "auc")
 COLUMNS = [
-    "model_version", "treatment", "dataset", "segment", "label", "threshold", "metric", "value",
+    "model_version", "imbalance", "dataset", "segment", "label", "threshold", "metric", "value",
     "rows",
 ]  # fmt: skip
-OF_DRIFT = ["status", "subject", "measure", "value", "reference", "chance", "rows"]
+OF_DRIFT = ["status", "subject", "measure", "value", "baseline", "critical_value", "rows"]
 
 
 @click.command
-@click.option("--nights", type=click.IntRange(min=1), default=14, show_default=True)
+@click.option(
+    "--dates", type=click.IntRange(min=1), default=14, show_default=True, help="How many."
+)
 @in_three_ways
-@of_a_portfolio
-def status(*, nights: int, as_csv: bool, as_json: bool, **where: Any) -> None:
+@portfolio_options
+def status(*, dates: int, as_csv: bool, as_json: bool, **where: Any) -> None:
     """Show the last batch dates, a line each: rows, model and KS of the newest complete run."""
     _, reader = opened(**where)
-    last = reader.last_runs()[-nights:]
+    last = reader.last_runs()[-dates:]
     if not last:
         raise InputError(f"there is no run at {reader.folder} yet; run 'credit-spark nightly'")
     figures, statuses = reader.date_figures(FIGURES), reader.date_statuses()
     rows = [
         _line(run, figures.get(run["as_of"], {}), statuses.get(run["as_of"], ())) for run in last
     ]
-    told(rows, as_csv=as_csv, as_json=as_json)
+    print_rows(rows, as_csv=as_csv, as_json=as_json)
     if not as_csv and not as_json:
         for run in last:
             if message := _message(run):
                 Console(highlight=False).print(f"{run['as_of']}: {message}", markup=False)
+
+
+status.params.append(renamed("--nights", "--dates"))
 
 
 def _message(run: Row) -> str | None:
@@ -50,8 +55,10 @@ def _message(run: Row) -> str | None:
     newest = run["newest"]
     if newest["run_id"] == run["run_id"]:
         return str(run["message"]) if run["message"] else None
-    said = f": {newest['message']}" if newest["message"] else ""
-    return f"the newest run ({newest['started_at']:%Y-%m-%d %H:%M} UTC) is {newest['status']}{said}"
+    message = f": {newest['message']}" if newest["message"] else ""
+    return (
+        f"the newest run ({newest['started_at']:%Y-%m-%d %H:%M} UTC) is {newest['status']}{message}"
+    )
 
 
 def _line(run: Row, figures: Mapping[str, float | None], statuses: Collection[str]) -> Row:
@@ -71,11 +78,11 @@ def _line(run: Row, figures: Mapping[str, float | None], statuses: Collection[st
     }
 
 
-def bands(contract: Contract, reader: TableReader, night: date) -> list[Row]:
-    """A night's loans, good and bad, by band, in the contract's order."""
-    sums = reader.sums(night, "band", "outcome")
+def bands(contract: Contract, reader: TableReader, as_of: date) -> list[Row]:
+    """A batch's loans, good and bad, by band, in the contract's order."""
+    sums = reader.sums(as_of, "band", "outcome")
     rows: list[Row] = []
-    for band in reader.policy_of(night, contract).score.bands if sums else ():
+    for band in reader.policy_of(as_of, contract).score.bands if sums else ():
         own = {row["outcome"]: row for row in sums if row["band"] == band}
         loans = sum(row["loans"] for row in own.values())
         mean_pd = sum(row["pd"] for row in own.values()) / loans if loans else None
@@ -85,19 +92,19 @@ def bands(contract: Contract, reader: TableReader, night: date) -> list[Row]:
     return rows
 
 
-def metrics(_: Contract, reader: TableReader, night: date) -> list[Row]:
-    """A night's figures, without those of single folds."""
-    return reader.rows(METRICS, night, pc.field("fold").is_null(), COLUMNS)
+def metrics(_: Contract, reader: TableReader, as_of: date) -> list[Row]:
+    """A batch's figures, without those of single folds."""
+    return reader.rows(METRICS, as_of, pc.field("fold").is_null(), COLUMNS)
 
 
-def drift(_: Contract, reader: TableReader, night: date) -> list[Row]:
-    """A night's figures that are watched, the gravest first."""
-    rows = reader.rows(DRIFT, night, columns=OF_DRIFT)
+def drift(_: Contract, reader: TableReader, as_of: date) -> list[Row]:
+    """A batch's figures that are watched, the gravest first."""
+    rows = reader.rows(DRIFT, as_of, columns=OF_DRIFT)
     return sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
 
 
-def evidence(_: Contract, reader: TableReader, night: date) -> list[Row]:
-    """The bins of features in the model that scored a night, the strongest feature first.
+def evidence(_: Contract, reader: TableReader, as_of: date) -> list[Row]:
+    """The bins of features in the model that scored a batch, the strongest feature first.
 
     The `iv` of a feature's bins add up to its information value.
     """
@@ -106,7 +113,7 @@ def evidence(_: Contract, reader: TableReader, night: date) -> list[Row]:
             "feature": feature.name, "bin": label, "loans": each.loans, "bad": each.bad,
             "bad_rate": each.bad_rate, "woe": each.weight, "iv": each.value,
         }
-        for feature in by_feature(reader.model_of(night))
+        for feature in by_feature(reader.model_of(as_of))
         for label, each in zip(feature.labels, feature.bins, strict=True)
     ]  # fmt: skip
 
@@ -117,16 +124,16 @@ SHOWN = {"bands": bands, "drift": drift, "evidence": evidence, "metrics": metric
 @click.command
 @click.argument("what", type=click.Choice(list(SHOWN)))
 @in_three_ways
-@of_any_night
+@date_options
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
-    """Show a night's metrics, what of it has changed, its loans by band, or its model's evidence.
+    """Show a batch's metrics, what of it has changed, its loans by band, or its model's evidence.
 
-    Evidence: of each feature's bins the loans that the model learnt from, the bad ones, weight of
+    Evidence: of each feature's bins the the model's training loans, the bad ones, weight of
     evidence (log-odds of bad) and part of the feature's information value.
     """
     contract, reader = opened(**where)
-    night = as_of or reader.latest()
-    rows = SHOWN[what](contract, reader, night)
+    as_of = as_of or reader.latest()
+    rows = SHOWN[what](contract, reader, as_of)
     if not rows:
-        raise InputError(f"the night of {night} has no {what}; run 'credit-spark nightly' for it")
-    told(rows, as_csv=as_csv, as_json=as_json)
+        raise InputError(f"the batch of {as_of} has no {what}; run 'credit-spark nightly' for it")
+    print_rows(rows, as_csv=as_csv, as_json=as_json)

@@ -70,7 +70,7 @@ class Flags(NamedTuple):
 
 AS_OF = click.option("--as-of", type=Day(), required=True, help="The batch date.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
-MODEL = click.option("--model", "version", help="Version; else the one that scored a night.")
+MODEL = click.option("--model", "version", help="Version; else the one that scored a batch.")
 PROJECT_FOLDER = click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
@@ -85,18 +85,28 @@ PORTFOLIO = click.option("--portfolio", required=True, help="Name in conf/portfo
 WAREHOUSE = click.option("--warehouse", help="Folder or URL of the tables.")
 
 
-def of_a_portfolio(command: Command) -> Command:
+def renamed(old: str, new: str) -> click.Option:
+    """A flag of an earlier version, which says what it is called now."""
+
+    def refuse(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        if value is not None:
+            raise click.UsageError(f"{old} is called {new} now", ctx)
+
+    return click.Option([old], hidden=True, expose_value=False, callback=refuse)
+
+
+def portfolio_options(command: Command) -> Command:
     """The flags of a command that reads a portfolio's tables."""
     return PORTFOLIO(WAREHOUSE(SETTINGS(PROJECT_FOLDER(command))))
 
 
-def of_a_night(command: Command) -> Command:
-    """The flags that every step of a night has."""
-    landing = click.option("--landing", help="Folder, file or URL of the night's files.")
-    return of_a_portfolio(AS_OF(landing(AS_JSON(command))))
+def run_options(command: Command) -> Command:
+    """The flags that every step of a batch has."""
+    landing = click.option("--landing", help="Folder, file or URL of the batch's files.")
+    return portfolio_options(AS_OF(landing(AS_JSON(command))))
 
 
-def of_any_night(command: Command) -> Command:
-    """The flags of a command that reads one night."""
-    words = "The night; the newest complete one if not given."
-    return of_a_portfolio(click.option("--as-of", type=Day(), help=words)(command))
+def date_options(command: Command) -> Command:
+    """The flags of a command that reads one batch."""
+    words = "The batch; the newest complete one if not given."
+    return portfolio_options(click.option("--as-of", type=Day(), help=words)(command))

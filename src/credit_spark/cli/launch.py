@@ -65,7 +65,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
     is_quiet = flags.as_json and is_submitted()
     log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=False if is_quiet else None)
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
-    ledger = RunSummary()
+    summary = RunSummary()
     if command in VALIDATING:
         # The import takes as long as Spark takes to start.
         import_in_background()
@@ -77,7 +77,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
     }
     lock = only_run(folder, str(flags.as_of), is_locked=settings.storage.lock)
     with _logged_errors(log), lock, ExitStack() as listening:
-        listening.enter_context(_followed(flags, command, about, log, ledger))
+        listening.enter_context(_followed(flags, command, about, log, summary))
         with spark_session(settings.spark.options(), log.file.with_name("java.log")) as spark:
             run = RunContext(
                 spark=spark,
@@ -89,7 +89,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
                 models=ModelRegistry(tables),
                 suites=Suites(flags.project / "expectations" / contract.portfolio),
                 log=log,
-                ledger=ledger,
+                summary=summary,
             )
             change = _attempted(run, command, action, about["tables"])
             # The run has ended: its report is made from its tables.
@@ -98,9 +98,9 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
                 _write_report(run, step, about["tables"])
     log.event("end", command=command)
     if flags.as_json:
-        print(json.dumps({"command": command, **about, **ledger.summary}))
+        print(json.dumps({"command": command, **about, **summary.steps}))
     else:
-        for_person(Console(highlight=False), about, ledger.summary)
+        for_person(Console(highlight=False), about, summary.steps)
     if change:
         raise change
 
@@ -119,13 +119,13 @@ def _attempted(
     try:
         return attempt(run, command, action)
     except GateError as error:
-        file = _write_report(run, "train", tables) if REFUSED in run.ledger.summary else None
+        file = _write_report(run, "train", tables) if REFUSED in run.summary.steps else None
         raise GateError(listed(str(error), [f"see {file}"] if file else [])) from error
 
 
 def _write_report(run: RunContext, step: str, tables: str) -> str | None:
     """Write the report of a step that has run; where that fails, the run stays as it is."""
-    if step not in run.ledger.summary:
+    if step not in run.summary.steps:
         return None
     began, file = monotonic(), None
     try:
@@ -134,20 +134,20 @@ def _write_report(run: RunContext, step: str, tables: str) -> str | None:
         run.log.event("report failed", error=type(error).__name__)
         run.log.trace(error)
     run.log.event("step", step=f"report of {step}", seconds=round(monotonic() - began, 1))
-    run.ledger.note(f"report of {step}", {"file": file})
+    run.summary.note(f"report of {step}", {"file": file})
     return file
 
 
 @contextmanager
 def _followed(
-    flags: Flags, command: str, about: Mapping[str, str], log: Log, ledger: RunSummary
+    flags: Flags, command: str, about: Mapping[str, str], log: Log, summary: RunSummary
 ) -> Iterator[None]:
     """Tell by `--metrics-file` and `--lineage` how a command goes; they may fail without it.
 
     Raises:
         InputError: their files cannot be written.
     """
-    tried = partial(_tried, log, ledger)
+    attempt = partial(_reported, log, summary)
     # Both adapters take a while to import, and are seldom asked for.
     if flags.metrics_file:
         from credit_spark.reporting.openmetrics import write_metrics
@@ -159,7 +159,7 @@ def _followed(
 
         events = Lineage(flags.lineage, portfolio, command, log.run_id, flags.as_of, tables)
         events.check()
-        tried(events.tell, "START", {})
+        attempt(events.tell, "START", {})
     began = monotonic()
     why: str | None = "interrupted"
     try:
@@ -171,19 +171,19 @@ def _followed(
         raise
     finally:
         if flags.metrics_file:
-            facts = (portfolio, flags.as_of, ledger.summary, why is None, monotonic() - began)
-            tried(write_metrics, flags.metrics_file, *facts)
+            facts = (portfolio, flags.as_of, summary.steps, why is None, monotonic() - began)
+            attempt(write_metrics, flags.metrics_file, *facts)
         if flags.lineage:
-            tried(events.tell, "FAIL" if why else "COMPLETE", ledger.facts, why)
+            attempt(events.tell, "FAIL" if why else "COMPLETE", summary.facts, why)
 
 
-def _tried(log: Log, ledger: RunSummary, tell: Callable[..., None], *facts: object) -> None:
+def _reported(log: Log, summary: RunSummary, tell: Callable[..., None], *facts: object) -> None:
     try:
         tell(*facts)
     except Exception as error:
-        log.event("not told", error=type(error).__name__)
+        log.event("not reported", error=type(error).__name__)
         log.trace(error)
-        ledger.note("told", {"failed": type(error).__name__})
+        summary.note("metrics_file", {"failed": type(error).__name__})
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from credit_spark.cli.flags import AS_JSON, MODEL, of_any_night
-from credit_spark.cli.output import in_three_ways, opened, told
+from credit_spark.cli.flags import AS_JSON, MODEL, date_options
+from credit_spark.cli.output import in_three_ways, opened, print_rows
 from credit_spark.config.dialects import Dialect
 from credit_spark.config.errors import InputError
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
@@ -31,7 +31,7 @@ PD = click.FloatRange(0, 1, min_open=True)
 @click.command
 @MODEL
 @in_three_ways
-@of_any_night
+@date_options
 def scorecard(
     *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
 ) -> None:
@@ -39,7 +39,7 @@ def scorecard(
     contract, reader = opened(**where)
     document = _document(reader, version, as_of)
     rows = [row._asdict() for row in rows_of(document, contract.score)]
-    told(rows, as_csv=as_csv, as_json=as_json)
+    print_rows(rows, as_csv=as_csv, as_json=as_json)
 
 
 def _document(reader: TableReader, version: str | None, as_of: date | None) -> ModelDocument:
@@ -51,7 +51,7 @@ def _document(reader: TableReader, version: str | None, as_of: date | None) -> M
     "--dialect", type=click.Choice(DIALECTS), required=True, help="Of SQL, or pmml (PMML 4.4)."
 )
 @MODEL
-@of_any_night
+@date_options
 def export(
     *, dialect: Dialect | Literal["pmml"], version: str | None, as_of: date | None, **where: Any
 ) -> None:
@@ -70,22 +70,22 @@ def export(
 @click.command
 @click.argument("loan_id")
 @AS_JSON
-@of_any_night
+@date_options
 def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
     """Say why a loan has its points: what each feature adds to them, and the reasons."""
     contract, reader = opened(**where)
-    night = as_of or reader.latest()
-    if night not in reader.complete_dates():
-        raise InputError(f"the night of {night} is not complete; see 'credit-spark status'")
-    answer = Answers(contract, reader).loan(loan_id, night)
+    as_of = as_of or reader.latest()
+    if as_of not in reader.complete_dates():
+        raise InputError(f"the batch of {as_of} is not complete; see 'credit-spark status'")
+    answer = Answers(contract, reader).loan(loan_id, as_of)
     if answer is None:
-        raise InputError(f"there is no loan '{loan_id}' among the scores of {night}")
+        raise InputError(f"there is no loan '{loan_id}' among the scores of {as_of}")
     if as_json:
         print(json.dumps(answer))
         return
     console = Console(highlight=False)
     console.print(
-        f"loan {loan_id}, night of {night}: {answer['points']} points, band {answer['band']}, "
+        f"loan {loan_id}, batch of {as_of}: {answer['points']} points, band {answer['band']}, "
         f"PD {answer['pd']:.4f}, decision {answer['decision']}; outcome {answer['outcome']}",
         markup=False,
     )
@@ -118,29 +118,29 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
     "--approve-below", "cutoffs", type=PD, multiple=True, help="Another cut-off; may be repeated."
 )
 @AS_JSON
-@of_any_night
+@date_options
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
     """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
 
     First stands the cut-off that was in force, "last", then the contract's, which acts on the
-    next run. The loss is told where the contract names an exposure.
+    next run. The loss is given where the contract names an exposure.
     """
     contract, reader = opened(**where)
-    night = as_of or reader.latest()
-    reader.model_of(night)
-    decisions = reader.policy_of(night, contract).score.decisions
-    cells, losses = reader.cells_and_losses(night, decisions)
+    as_of = as_of or reader.latest()
+    reader.model_of(as_of)
+    decisions = reader.policy_of(as_of, contract).score.decisions
+    score_bins, losses = reader.score_bins_and_losses(as_of, decisions)
     of_contract = contract.score.decisions.approve_below
     named = {of_contract: "next", decisions.approve_below: "last"}
     wanted = dict.fromkeys([decisions.approve_below, of_contract, *cutoffs])
-    asked = [cutoff(cells, each, losses) for each in wanted]
-    steps = curve(cells, losses)
+    requested = [cutoff(score_bins, each, losses) for each in wanted]
+    steps = curve(score_bins, losses)
     if as_json:
-        found = {"cutoffs": asked, "curve": steps}
+        found = {"cutoffs": requested, "curve": steps}
         print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
         return
     loss = [] if losses is None else ["expected loss"]
-    own = [[*_row(each), named.get(each.approve_below, "asked")] for each in asked]
+    own = [[*_row(each), named.get(each.approve_below, "requested")] for each in requested]
     others = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
     headings = ["approve below", "approved", "share", "expected bad", "observed bad", *loss]
     # However narrow the terminal is: of a number too wide, a part would be another number.
@@ -157,6 +157,12 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
 
 def _row(found: Cutoff) -> list[str]:
     rates = [found.expected_rate, found.observed_rate]
-    said = ["unknown" if each is None else f"{each:.2%}" for each in rates]
+    shares = ["unknown" if each is None else f"{each:.2%}" for each in rates]
     loss = [] if found.expected_loss is None else [f"{found.expected_loss:,.0f}"]
-    return [f"{found.approve_below:.4f}", f"{found.approved:,}", f"{found.share:.1%}", *said, *loss]
+    return [
+        f"{found.approve_below:.4f}",
+        f"{found.approved:,}",
+        f"{found.share:.1%}",
+        *shares,
+        *loss,
+    ]

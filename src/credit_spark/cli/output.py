@@ -26,7 +26,7 @@ MANY, WIDE = 8, 160
 
 
 def opened(**flags: Any) -> tuple[Contract, TableReader]:
-    """The portfolio's contract and its tables, of the flags of `of_a_portfolio`."""
+    """The portfolio's contract and its tables, of the flags of `portfolio_options`."""
     contract, settings = contract_and_settings(**flags)
     return contract, TableReader(settings.storage.folder_of(contract))
 
@@ -37,11 +37,11 @@ def in_three_ways(command: Command) -> Command:
     return as_csv(AS_JSON(command))
 
 
-def told(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
+def print_rows(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
     """Print rows that have the same columns, at least one; of JSON, infinite numbers are null.
 
     Raises:
-        click.UsageError: two ways are asked for.
+        click.UsageError: two ways are requested.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: ask for one of them")

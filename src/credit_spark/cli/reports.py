@@ -1,4 +1,4 @@
-"""A night's report, made from its tables, and written beside them: with no Spark but to draw."""
+"""A batch's report, made from its tables, and written beside them: with no Spark but to draw."""
 
 import json
 from collections.abc import Iterable
@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from credit_spark.cli.flags import FILE, FOLDER, of_any_night
+from credit_spark.cli.flags import FILE, FOLDER, date_options
 from credit_spark.cli.output import opened
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
-from credit_spark.config.tables import DRIFT, METRICS, MOVEMENTS, PROFILES
-from credit_spark.evaluation.cells import by_risk
+from credit_spark.config.tables import DRIFT, FEATURE_DISTRIBUTION, METRICS, SCORE_CHANGES
+from credit_spark.evaluation.score_bins import by_risk
 from credit_spark.monitoring.drift import ComparedBin, by_subject
-from credit_spark.reporting.night import report as report_of
-from credit_spark.reporting.sections import NightFacts, Report, Row
+from credit_spark.reporting.run_report import report as report_of
+from credit_spark.reporting.sections import Report, ReportFacts, Row
 from credit_spark.reporting.training import CV, Fitted, TrainingFacts, training_report
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.storage.paths import put, writable
@@ -26,20 +26,20 @@ FIGURES = ("ks", "auc", "mean_pd", "observed_rate", "approval_rate")
 
 
 @click.command
-@click.option("--training", is_flag=True, help="Of a night's training instead.")
+@click.option("--training", is_flag=True, help="Of a batch's training instead.")
 @click.option("--out", type=FILE, help="File to write.")
 @click.option("--charts", type=FOLDER, help="Folder for each chart as SVG, PNG and JSON.")
-@of_any_night
+@date_options
 def report(
     *, training: bool, out: Path | None, charts: Path | None, as_of: date | None, **where: Any
 ) -> None:
-    """Write a night's report: one file of HTML, to be opened with no network.
+    """Write a batch's report: one file of HTML, to be opened with no network.
 
     Where --out is not given, it stands in the folder 'reports' beside the tables.
     """
     contract, reader = opened(**where)
-    night = as_of or reader.latest()
-    place, found = publish(contract, reader, night, training=training, out=out)
+    as_of = as_of or reader.latest()
+    place, found = publish(contract, reader, as_of, training=training, out=out)
     click.echo(place)
     if charts:
         writable(str(charts), "--charts")
@@ -47,9 +47,9 @@ def report(
 
 
 def publish(
-    contract: Contract, reader: TableReader, night: date, *, training: bool, out: Path | None = None
+    contract: Contract, reader: TableReader, as_of: date, *, training: bool, out: Path | None = None
 ) -> tuple[str, Report]:
-    """Write the report of a night, or of its training, to `out` or beside its tables.
+    """Write the report of a batch, or of its training, to `out` or beside its tables.
 
     The result is where it is, and the report.
     """
@@ -57,74 +57,76 @@ def publish(
     from credit_spark.reporting.drawing import page
 
     if training:
-        found = training_report(training_facts(contract, reader, night))
+        found = training_report(training_facts(contract, reader, as_of))
     else:
-        found = report_of(facts_of(contract, reader, night))
+        found = report_of(facts_of(contract, reader, as_of))
     if out:
         writable(str(out.parent), "--out")
         out.write_text(page(found), encoding="utf-8")
         return str(out), found
-    name = f"train-{night}.html" if training else f"{night}.html"
+    name = f"train-{as_of}.html" if training else f"{as_of}.html"
     return put(f"{reader.folder}/reports", name, page(found).encode()), found
 
 
-def training_facts(contract: Contract, reader: TableReader, night: date) -> TrainingFacts:
-    """What the report of a night's training is made from.
+def training_facts(contract: Contract, reader: TableReader, as_of: date) -> TrainingFacts:
+    """What the report of a batch's training is made from.
 
     Raises:
-        InputError: no model was fitted that night.
+        InputError: no model was fitted on that date.
     """
-    metrics = reader.rows(METRICS, night)
+    metrics = reader.rows(METRICS, as_of)
     tested = {row["model_version"] for row in metrics if row["dataset"] == CV}
     fits = [
         Fitted(
             ModelDocument.of(row["document"]),
             json.loads(row["gates"]),
-            by_risk(reader.cells_of(night, row["model_version"], CV)),
+            by_risk(reader.score_bins_of(as_of, row["model_version"], CV)),
         )
-        for row in reader.fits(night)
+        for row in reader.fits(as_of)
         if row["model_version"] in tested
     ]
     if not fits:
-        raise InputError(f"no model was fitted on {night}; run 'credit-spark train'")
+        raise InputError(f"no model was fitted on {as_of}; run 'credit-spark train'")
     own = contract.model.imbalance
-    ordered = sorted(fits, key=lambda each: (each.treatment != own, each.treatment))
-    return TrainingFacts(contract, night, ordered, metrics)
+    ordered = sorted(fits, key=lambda each: (each.imbalance != own, each.imbalance))
+    return TrainingFacts(contract, as_of, ordered, metrics)
 
 
-def facts_of(contract: Contract, reader: TableReader, night: date) -> NightFacts:
-    """What the report of a night is made from.
+def facts_of(contract: Contract, reader: TableReader, as_of: date) -> ReportFacts:
+    """What the report of a batch is made from.
 
     Raises:
-        InputError: the night is not complete, or was not measured.
+        InputError: the batch is not complete, or was not measured.
     """
     runs = reader.complete_dates()
-    if night not in runs:
-        raise InputError(f"the night of {night} is not complete; run 'credit-spark nightly' for it")
-    document = reader.model_of(night)
+    if as_of not in runs:
+        raise InputError(f"the batch of {as_of} is not complete; run 'credit-spark nightly' for it")
+    document = reader.model_of(as_of)
 
     def own(rows: Iterable[Row]) -> list[Row]:
-        """Those of the model that scored the night: another may have been there before it."""
+        """Those of the model that scored the batch: another may have been there before it."""
         return [row for row in rows if row["model_version"] == document.version]
 
-    metrics = [row for row in own(reader.rows(METRICS, night)) if row["dataset"] == "night"]
+    metrics = [row for row in own(reader.rows(METRICS, as_of)) if row["dataset"] == "batch"]
     if not metrics:
-        raise InputError(f"the night of {night} was not measured; run 'credit-spark measure'")
-    scored = [each for each, run in runs.items() if each < night and run["model_version"]]
+        raise InputError(f"the batch of {as_of} was not measured; run 'credit-spark measure'")
+    scored = [each for each, run in runs.items() if each < as_of and run["model_version"]]
     earlier = max(scored, default=None)
-    return NightFacts(
+    return ReportFacts(
         contract=contract,
-        as_of=night,
+        as_of=as_of,
         document=document,
-        policy=reader.policy_of(night, contract),
-        run=runs[night],
-        cells=by_risk(reader.cells_of(night, document.version, "night")),
+        policy=reader.policy_of(as_of, contract),
+        run=runs[as_of],
+        score_bins=by_risk(reader.score_bins_of(as_of, document.version, "batch")),
         metrics=metrics,
-        profiles=by_subject(ComparedBin.of(row) for row in own(reader.rows(PROFILES, night))),
-        drift=own(reader.rows(DRIFT, night)),
-        movements=own(reader.rows(MOVEMENTS, night)),
-        decided=reader.sums(night, "decision", "band", "reason_1"),
-        broken=reader.broken_rules(night),
+        distributions=by_subject(
+            ComparedBin.of(row) for row in own(reader.rows(FEATURE_DISTRIBUTION, as_of))
+        ),
+        drift=own(reader.rows(DRIFT, as_of)),
+        score_changes=own(reader.rows(SCORE_CHANGES, as_of)),
+        decided=reader.sums(as_of, "decision", "band", "reason_1"),
+        broken=reader.broken_rules(as_of),
         last_run=runs[earlier] if earlier else None,
         last_figures=reader.date_figures(FIGURES).get(earlier, {}) if earlier else {},
     )

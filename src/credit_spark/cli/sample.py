@@ -1,4 +1,4 @@
-"""A night of made-up loans in the LendingClub layout: known true PDs, and every kind of dirt.
+"""A batch of made-up loans in the LendingClub layout: known true PDs, and every kind of dirt.
 
 Loans are drawn in blocks, each from its own seed, so any number of rows takes little memory. What
 the real files have wrong with them, these have too; see `_dirtied` and `_write_file`.
@@ -54,7 +54,7 @@ Values = npt.NDArray[Any]
 
 
 class Sample(NamedTuple):
-    """What was written: the night's folder, the lines in it, and the file of the truth."""
+    """What was written: the batch's folder, the lines in it, and the file of the truth."""
 
     folder: Path
     lines: int
@@ -62,7 +62,7 @@ class Sample(NamedTuple):
 
 
 def write_sample(landing: Path, as_of: date, rows: int, seed: int) -> Sample:
-    """Write a night's files and, apart from them, each loan's true PD (Parquet: id, true_pd).
+    """Write a batch's files and, apart from them, each loan's true PD (Parquet: id, true_pd).
 
     Raises:
         InputError: the folder cannot be written, or holds files that are no sample's.
@@ -129,7 +129,7 @@ def _loans(
     limits = income * draw.gamma(2, 0.18, size)
     monthly = rate / 12
     instalment = amount * monthly / (1 - (1 + monthly) ** -term)
-    # In the five years before the night; the book grows.
+    # In the five years before the batch date; the book grows.
     issued = _month(as_of) - 1 - (60 * (1 - np.sqrt(draw.random(size)))).astype(int)
     age = _month(as_of) - issued
     status = _status(draw, true_pd, age)

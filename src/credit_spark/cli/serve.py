@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from credit_spark.cli.flags import of_a_portfolio
+from credit_spark.cli.flags import portfolio_options
 from credit_spark.cli.output import opened
 from credit_spark.config.errors import InputError
 from credit_spark.serving.answers import Answers
@@ -18,9 +18,9 @@ LOOPBACK = "127.0.0.1"
 @click.option("--host", default=LOOPBACK, show_default=True, help="Address to serve on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--token", envvar="CREDIT_SPARK_TOKEN", help="Needed beyond loopback.")
-@of_a_portfolio
+@portfolio_options
 def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
-    """Serve a page: the newest night, a loan, an applicant; and the same as JSON."""
+    """Serve a page: the newest batch, a loan, an applicant; and the same as JSON."""
     contract, reader = opened(**where)
     # Flask takes half a second to import.
     import waitress

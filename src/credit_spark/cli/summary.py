@@ -19,7 +19,7 @@ SAID: Mapping[str, Sequence[Line]] = {
         ("quarantined", "{quarantined:>9,}"),
     ],
     "train": [
-        ("model", "{model_version}, {treatment}"),
+        ("model", "{model_version}, {imbalance}"),
         ("trained on", "{rows:,} loans, {bad:,} of them bad"),
     ],
     "promote": [("champion", "{model_version}")],
@@ -28,7 +28,9 @@ SAID: Mapping[str, Sequence[Line]] = {
         ("scored", "{rows:>9,}  by model {model_version}"),
         ("decisions", "{approve:.1%} approve, {review:.1%} review, {decline:.1%} decline"),
     ],
-    "told": [("not told", "--metrics-file or --lineage ({failed}; the log has the trace)")],
+    "metrics_file": [
+        ("not written", "--metrics-file or --lineage ({failed}; the log has the trace)")
+    ],
 }
 
 
@@ -46,7 +48,7 @@ def say(words: str, facts: Facts) -> str:
 
 def for_person(console: Console, about: Facts, summary: Mapping[str, Facts]) -> None:
     """Print a command's summary."""
-    console.print(f"{about['portfolio']}, night of {about['as_of']}", style="bold")
+    console.print(f"{about['portfolio']}, batch of {about['as_of']}", style="bold")
     lines: list[Line] = []
     for step, facts in summary.items():
         lines += [(name, say(words, facts)) for name, words in SAID.get(step, ())]
@@ -70,7 +72,7 @@ def _expectations(facts: Facts) -> list[Line]:
 def _train(facts: Facts) -> list[Line]:
     lines = []
     if facts["too_young"]:
-        words = "{too_young:,} more with a known outcome, neither learnt from nor tested on"
+        words = "{too_young:,} more with a known outcome, in neither training nor test"
         lines.append(("too young", say(words, facts)))
     lines.append(("cross-validation", say(IN_FOLDS, facts["cv"])))
     if facts["elastic_net"]:
@@ -83,16 +85,16 @@ def _train(facts: Facts) -> list[Line]:
         lines.append(("left out", f"{names} (why stands in the training's report)"))
     lines += [("gate failed", gate) for gate in facts["failed_gates"]]
     lines += _under("look at", facts["remarks"])
-    fits, others = facts["treatments"], facts["benchmarks"]
+    fits, others = facts["strategies"], facts["benchmarks"]
     lines += _side_by_side([*fits, *others]) if len(fits) + len(others) > 1 else []
-    alone = "{treatment}: KS {random_split[ks]:.3f}, AUC {random_split[auc]:.3f}"
+    alone = "{imbalance}: KS {random_split[ks]:.3f}, AUC {random_split[auc]:.3f}"
     folds = "KS {cv[ks_mean]:.3f}, AUC {cv[auc_mean]:.3f}"
     words = f"{alone} on a random quarter; in the folds {folds}"
     lines += [("random split", say(words, fit)) for fit in fits if "random_split" in fit]
     for fit in fits:
         for report in fit.get("reports", ()):
             text = "{threshold}\n{report}\n{confusion}\n\n".format(**report)
-            lines += _under(fit["treatment"], text.splitlines())
+            lines += _under(fit["imbalance"], text.splitlines())
     return lines
 
 
@@ -109,13 +111,13 @@ COLUMNS: Mapping[str, str] = {
 
 
 def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
-    """A line a treatment or benchmark: all were tested on the same loans.
+    """A line an imbalance strategy or benchmark: all were tested on the same loans.
 
     ECE is that before and after calibration, accuracy that of the fit's own loans and in the folds.
     """
     lines = [" " * 14 + "".join(f"{name:>16}" for name in COLUMNS)]
     for fit in fits:
-        name, later = fit.get("name", fit.get("treatment", "")), fit.get("out_of_time")
+        name, later = fit.get("name", fit.get("imbalance", "")), fit.get("out_of_time")
         known = {**fit, "later": later or {"ks": None, "auc": None}, "latest": later or fit["cv"]}
         figures = "".join(f"{say(words, known):>16}" for words in COLUMNS.values())
         lines.append(f"{name:<14}{figures}  {fit.get('model_version', '')}")
@@ -124,12 +126,12 @@ def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
 
 def _measure(facts: Facts) -> list[Line]:
     if facts["ks"] is None:
-        return [("tonight", "not enough known outcomes to measure")]
+        return [("this batch", "not enough known outcomes to measure")]
     months = facts["old_enough"]
     old = f" of loans {months} months old at least" if months else ""
     known = f"{{known_outcomes:,}} known outcomes{old}, the model's training loans among them"
     lines = [
-        ("tonight", say(f"{RANKED} on {known}", facts)),
+        ("this batch", say(f"{RANKED} on {known}", facts)),
         ("", say("mean PD {mean_pd:.3f}, observed {observed_rate:.3f}", facts)),
     ]
     if shadow := facts.get("shadow"):
@@ -145,7 +147,7 @@ def _measure(facts: Facts) -> list[Line]:
 def _monitor(facts: Facts) -> list[Line]:
     calm = "{figures} figures are as the model expects"
     if not facts["figures"]:
-        calm = "not enough data to hold the night against what the model learnt from"
+        calm = "not enough data to compare the batch with the training data"
     words = calm if facts["status"] == "stable" else "{status}: {act} to act on, {watch} to watch"
     lines = [("drift", say(words, facts)), *[("", each) for each in facts["changed"]]]
     if facts["act"]:
@@ -153,7 +155,7 @@ def _monitor(facts: Facts) -> list[Line]:
     if facts["moved"]:
         words = (
             "{by_inputs:+.1f} by their data, {by_model:+.1f} by the model, on average, on "
-            "{loans:,} loans of {since}"
+            "{loans:,} loans of {previous_as_of}"
         )
         lines.append(("points moved", say(words, facts["moved"])))
     return lines

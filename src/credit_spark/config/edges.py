@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from credit_spark.config.dialects import quoted, translated
 from credit_spark.config.expressions import Expression
-from credit_spark.config.models import TEXT_KINDS, Contract, Kind, Promise
+from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, Kind
 from credit_spark.config.tables import TYPES
 
 DATES = ("2000-01-31", "2020-02-29")
@@ -62,25 +62,25 @@ def _edges(name: str, kind: Kind, ends: Sequence[Any]) -> str:
     return f"(values {rows}) as {quoted(f'_{name}', 'duckdb')}({quoted(name, 'duckdb')})"
 
 
-def _ends(promise: Promise) -> Iterator[Any]:
+def _ends(spec: ContractColumn) -> Iterator[Any]:
     """The ends of what a column may hold, and zero where that lies between; every text."""
-    if promise.kind == "date":
+    if spec.kind == "date":
         yield from DATES
-    elif promise.kind == "flag":
+    elif spec.kind == "flag":
         yield from (True, False)
-    elif promise.kind in TEXT_KINDS:
-        yield from (str(each) for each in promise.one_of or [*promise.codes.values()] or ["a text"])
+    elif spec.kind in TEXT_KINDS:
+        yield from (str(each) for each in spec.one_of or [*spec.codes.values()] or ["a text"])
     else:
-        yield from _ends_of_number(promise)
+        yield from _ends_of_number(spec)
 
 
-def _ends_of_number(promise: Promise) -> list[float]:
+def _ends_of_number(spec: ContractColumn) -> list[float]:
     """Of a number: finite, and such as its type can hold."""
-    known = sorted(float(each) for each in promise.one_of or () if not isinstance(each, str))
-    low, high = promise.range or ((known[0], known[-1]) if known else ANYTHING)
+    known = sorted(float(each) for each in spec.one_of or () if not isinstance(each, str))
+    low, high = spec.range or ((known[0], known[-1]) if known else ANYTHING)
     low = low if isfinite(low) else min(ANYTHING[0], high)
     high = high if isfinite(high) else max(ANYTHING[1], low)
-    largest = LARGEST_INT if TYPES[promise.kind] == "int" else inf
+    largest = LARGEST_INT if TYPES[spec.kind] == "int" else inf
     low, high = (min(max(each, -largest), largest) for each in (low, high))
     return sorted({float(low), float(high), *([0.0] if low <= 0 <= high else [])})
 

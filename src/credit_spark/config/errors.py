@@ -16,6 +16,16 @@ class InputError(CreditSparkError):
     exit_code = 2
 
 
+class NotMigratedError(InputError):
+    """The tables in a folder have the names of an earlier version."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"an earlier version of credit-spark wrote the tables in {folder}; run 'credit-spark "
+            "migrate' once, with the same --portfolio and --warehouse"
+        )
+
+
 class LandingError(CreditSparkError):
     """The landing files of a batch date break the contract as a whole."""
 

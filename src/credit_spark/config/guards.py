@@ -18,9 +18,9 @@ from credit_spark.config.models import (
     TEXT_KINDS,
     UNITS,
     Contract,
+    ContractColumn,
     Feature,
     Kind,
-    Promise,
 )
 from credit_spark.config.tables import REASONS
 
@@ -79,21 +79,21 @@ def _encoding(name: str) -> Iterator[str]:
 
 def headless(contract: Contract) -> Iterator[str]:
     """Files with no header can be told from each other, and have what the contract requires."""
-    told: dict[tuple[str, int], str] = {}
+    seen: dict[tuple[str, int], str] = {}
     for name, layout in contract.source.layouts.items():
         names, path = layout.no_header, f"source.layouts.{name}.no_header"
         if not names:
             continue
         for twice in sorted({each for each in names if names.count(each) > 1}):
             yield f"{path}: '{twice}' stands there more than once"
-        for column, promise in contract.columns.items():
-            if promise.required and not set(promise.headers) & set(names):
-                known = " or ".join(promise.headers)
+        for column, spec in contract.columns.items():
+            if spec.required and not set(spec.headers) & set(names):
+                known = " or ".join(spec.headers)
                 yield f"{path}: it lacks the required '{column}', named {known}"
         key = (contract.source.delimiter_of(layout), len(names))
-        if key in told:
-            yield f"{path}: its files have as many fields as those of '{told[key]}', and no header"
-        told.setdefault(key, name)
+        if key in seen:
+            yield f"{path}: its files have as many fields as those of '{seen[key]}', and no header"
+        seen.setdefault(key, name)
 
 
 def placeholders(text: str) -> list[str]:
@@ -118,32 +118,32 @@ def names(contract: Contract) -> Iterator[str]:
 
 def columns(contract: Contract) -> Iterator[str]:
     """No column has a reserved name, and each promise fits its column's kind."""
-    for name, promise in contract.columns.items():
+    for name, spec in contract.columns.items():
         path = f"columns.{name}"
         if name in RESERVED:
             yield f"{path}: this name is reserved, as are {', '.join(sorted(RESERVED))}"
-        if promise.range and promise.kind not in NUMBER_KINDS - {"flag"}:
-            yield f"{path}.range: a {promise.kind} has no range"
-        yield from _date_formats(path, promise)
-        if promise.unknown_codes == "keep" and not promise.codes:
+        if spec.range and spec.kind not in NUMBER_KINDS - {"flag"}:
+            yield f"{path}.range: a {spec.kind} has no range"
+        yield from _date_formats(path, spec)
+        if spec.unknown_codes == "keep" and not spec.codes:
             yield f"{path}.unknown_codes: the column has no codes; take it out"
-        if promise.outside == "clip" and (promise.one_of or not promise.range):
+        if spec.outside == "clip" and (spec.one_of or not spec.range):
             yield f"{path}.outside: only a column with a range, and no one_of, can be clipped"
 
 
-def _date_formats(path: str, promise: Promise) -> Iterator[str]:
-    if promise.kind == "date" and not promise.formats:
+def _date_formats(path: str, spec: ContractColumn) -> Iterator[str]:
+    if spec.kind == "date" and not spec.formats:
         yield f"{path}.formats: a date needs its formats, such as [yyyy-MM-dd]"
-    for pattern in promise.formats:
+    for pattern in spec.formats:
         if not DATE_FORMAT.fullmatch(pattern):
             yield (
                 f"{path}.formats: '{pattern}' is no format of a fixed width; it is made of "
                 "yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
             )
-    has_short_years = any(TWO_DIGIT_YEAR.search(each) for each in promise.formats)
-    if has_short_years and promise.pivot is None:
+    has_short_years = any(TWO_DIGIT_YEAR.search(each) for each in spec.formats)
+    if has_short_years and spec.pivot is None:
         yield f"{path}.formats: a year of two digits needs a pivot; 70 makes 1970 of 70, 2069 of 69"
-    if promise.pivot is not None and not has_short_years:
+    if spec.pivot is not None and not has_short_years:
         yield f"{path}.pivot: no format of the column has a year of two digits (yy); take it out"
 
 
@@ -201,15 +201,15 @@ def units(contract: Contract) -> Iterator[str]:
                 yield f"{path}: '{unit}' is a unit of a {UNITS[unit]}, and this is a {kind}"
 
 
-def judged_kinds(contract: Contract) -> dict[str, Kind]:
-    """What a row rule may speak of: the columns, and the night as `as_of`."""
+def rule_kinds(contract: Contract) -> dict[str, Kind]:
+    """What a row rule may speak of: the columns, and the batch date `as_of`."""
     return contract.kinds | {"as_of": "date"}
 
 
 def rules(contract: Contract) -> Iterator[str]:
     """Row rules can be compiled."""
     for name, rule in contract.rules.items():
-        yield from _compiled(f"rules.{name}", condition, rule.sql, judged_kinds(contract))
+        yield from _compiled(f"rules.{name}", condition, rule.sql, rule_kinds(contract))
 
 
 def features(contract: Contract) -> Iterator[str]:

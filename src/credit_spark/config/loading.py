@@ -32,8 +32,8 @@ def load_contract(path: Path) -> Contract:
                 "one name, since tables and suites stand under it"
             )
     except ValidationError as error:
-        told = [sentence(fault, Contract) for fault in error.errors()]
-        faults = [*told, *_faults_beside(error, given)]
+        found = [sentence(fault, Contract) for fault in error.errors()]
+        faults = [*found, *_faults_beside(error, given)]
     if faults:
         raise InputError(
             listed(f"{path.name}: this contract cannot be used; nothing was touched", faults)
@@ -44,7 +44,7 @@ def load_contract(path: Path) -> Contract:
 def _faults_beside(error: ValidationError, given: Any) -> list[str]:
     """What is wrong between the parts, where the contract can be read without its bad keys.
 
-    What is said about the surroundings of a bad key is left out: it may be its consequence.
+    What is message about the surroundings of a bad key is left out: it may be its consequence.
     """
     rest = deepcopy(given)
     places = [fault["loc"] for fault in error.errors()]
@@ -111,14 +111,14 @@ def contract_hash(contract: BaseModel) -> str:
 
 def sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
     """A fault that pydantic has found in a model's text, by its path."""
-    loc, said = fault["loc"], fault["msg"].removeprefix("Value error, ")
+    loc, message = fault["loc"], fault["msg"].removeprefix("Value error, ")
     path = ".".join(map(str, loc)) or "the file"
     if fault["type"] == "extra_forbidden":
         key, right = str(loc[-1]), _keys_at(loc[:-1], model)
         return f"{path}: unknown key '{key}'; {instead_of(key, right)}"
     if fault["type"] == "missing":
         return f"{path}: this key is missing"
-    return f"{path}: {said[:1].lower()}{said[1:]}"
+    return f"{path}: {message[:1].lower()}{message[1:]}"
 
 
 def _keys_at(path: Sequence[str | int], model: type[BaseModel]) -> list[str]:

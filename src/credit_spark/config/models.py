@@ -29,7 +29,7 @@ Form = Literal["linear", "binned"]
 Known = Literal["application", "servicing", "outcome"]
 Unit = Literal["fraction", "percent", "yearly", "monthly"]
 DecimalMark = Literal[".", ","]
-Treatment = Literal["none", "class_weight", "oversample", "smote"]
+ImbalanceStrategy = Literal["none", "class_weight", "oversample", "smote"]
 Expectation = Literal["increases_risk", "lowers_risk"]
 Reference = Literal["mean", "best"]
 
@@ -79,7 +79,7 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Promise(FrozenModel):
+class ContractColumn(FrozenModel):
     """What one column promises: its headers, how to read its text, what it may hold.
 
     `range` is inclusive, in the column's unit (a rate is a fraction, an income is yearly). A value
@@ -222,7 +222,7 @@ class ModelPlan(FrozenModel):
     """
 
     form: Form = "linear"
-    imbalance: Treatment = "class_weight"
+    imbalance: ImbalanceStrategy = "class_weight"
     folds: int = Field(default=5, ge=2, le=50)
     out_of_time_from: Annotated[date | str | None, AfterValidator(_month_span)] = None
     regularisation: Annotated[tuple[Annotated[float, Field(ge=0)], ...], *Several] = (1e-4,)
@@ -250,7 +250,7 @@ class ScorePlan(FrozenModel):
 
     A loan at odds of `odds_at` good to one bad has `points_at` points. `reference` is what the
     reasons hold a loan against: the portfolio's mean, or the best that a feature attains (the
-    better end of the middle nine tenths of the loans learnt from; of a text, its best level).
+    better end of the middle nine tenths of the training loans; of a text, its best level).
     """
 
     points_at: float = 600
@@ -286,8 +286,8 @@ class Contract(FrozenModel):
     `promotion` says who makes a model champion that passes its gates: the nightly run, or someone
     by name (`credit-spark promote`).
 
-    A loan younger than `performance_months` at the night is not mature: no model learns from it or
-    is judged by it, since those that turn bad do so first.
+    A loan younger than `performance_months` at the batch date is not mature: it neither trains nor
+    tests a model, since the loans that turn bad early are known first.
     """
 
     portfolio: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -295,7 +295,7 @@ class Contract(FrozenModel):
     source: Source
     key: Literal["content"] | tuple[str, ...] = CONTENT
     newest_by: tuple[str, ...] = ()
-    columns: dict[str, Promise] = Field(min_length=1)
+    columns: dict[str, ContractColumn] = Field(min_length=1)
     rules: dict[str, RowRule] = {}
     outcome: OutcomePlan | None = None
     observed_on: str | None = None
@@ -312,4 +312,4 @@ class Contract(FrozenModel):
     @property
     def kinds(self) -> dict[str, Kind]:
         """The kind of each column."""
-        return {name: promise.kind for name, promise in self.columns.items()}
+        return {name: spec.kind for name, spec in self.columns.items()}

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -42,7 +43,7 @@ OPTIONS: Mapping[str, str] = {
 }
 Layer = Mapping[str, Any]
 # With fewer earlier batches, nobody can say how many loans are usual.
-FEWEST_NIGHTS = 5
+FEWEST_DATES = 5
 
 
 def _can_be_filled_in(landing: str) -> str:
@@ -117,7 +118,14 @@ class Monitor(FrozenModel):
     calibration: Pair
     volume: Pair
     false_alarms: float = Field(gt=0, lt=1)
-    nights: int = Field(ge=FEWEST_NIGHTS)
+    volume_history: int = Field(ge=FEWEST_DATES)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "nights" in given:
+            raise ValueError("'nights' is called 'volume_history' now")
+        return given
 
     @field_validator("psi", "share", "auc", "calibration", "volume")
     @classmethod

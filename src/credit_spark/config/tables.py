@@ -39,10 +39,22 @@ class ColumnSpec(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
-    """One Delta table: what a row stands for, its columns, what always holds.
+class Renames:
+    """What an earlier version called a table, its columns and some of its texts: old to new.
 
-    Every column of `keys` is never null. Where `is_nightly`, a rerun replaces the night's rows.
+    `texts` are by the column's new name. `credit-spark migrate` renames them.
+    """
+
+    table: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table: what a row is, its columns, the constraints that Delta keeps.
+
+    Every column of `keys` is never null. Where `is_partitioned`, a rerun replaces the batch's rows.
     Delta keeps the bounds of the columns of `filtered_by` for each file, so that a reader who
     filters by them skips files; where it is empty, those of the keys.
     """
@@ -52,11 +64,12 @@ class Table:
     columns: Mapping[str, ColumnSpec]
     keys: tuple[str, ...]
     checks: Mapping[str, str] = field(default_factory=dict)
-    is_nightly: bool = True
+    is_partitioned: bool = True
     filtered_by: tuple[str, ...] = ()
+    renames: Renames = Renames()
 
 
-AS_OF = ColumnSpec("date", "the night: the logical date that the rows belong to")
+AS_OF = ColumnSpec("date", "the batch date")
 RUN_ID = ColumnSpec("string", "the attempt that wrote the row, as in `runs`")
 LOAN_ID = ColumnSpec("string", "the lender's key, or a hash of the row's content and its ordinal")
 SOURCE_FILE = ColumnSpec("string", "name of the landing file that the line stood in")
@@ -64,12 +77,14 @@ OUTCOME = ColumnSpec("string", "'good', 'bad', 'open' (not known yet), null: the
 MODEL_VERSION = ColumnSpec("string", "hash of the model's document, as in `models`; or a benchmark")
 POLICY_HASH = ColumnSpec("string", "hash of the policy by which it was scored, as in `runs`")
 DATASETS = (
-    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "night", "shadow"
+    "cv", "train", "out_of_time", "random_split", "validation", "penalties", "batch", "shadow"
 )  # fmt: skip
 DATASET = ColumnSpec("string", f"one of {', '.join(map(repr, DATASETS))}")
-TREATMENT = ColumnSpec(
-    "string", "of the imbalance: 'none', 'class_weight', 'oversample' or 'smote'"
+IMBALANCE = ColumnSpec(
+    "string", "imbalance strategy: 'none', 'class_weight', 'oversample' or 'smote'"
 )
+RENAMED_IMBALANCE: Mapping[str, str] = {"treatment": "imbalance"}
+RENAMED_DATASET: Mapping[str, Mapping[str, str]] = {"dataset": {"night": "batch"}}
 FOLD = ColumnSpec("int", "fold of the cross-validation; null: all folds, or not of folds")
 REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 ROLES = ("score", "feature", "segment", "analysis", "pair")
@@ -87,14 +102,14 @@ OUTCOME_IS_KNOWN = "outcome is null or outcome in ('good', 'bad', 'open')"
 
 def loans(contract: Contract) -> Table:
     """The table of a portfolio's accepted loans, with the contract's columns."""
-    promised = {
+    specs = {
         name: _field(each.kind, f"{each.kind}, known at the {each.known} stage")
         for name, each in contract.columns.items()
     }
     return Table(
         name="loans",
-        grain="an accepted loan of a night",
-        columns={"loan_id": LOAN_ID, **promised, "outcome": OUTCOME, "source_file": SOURCE_FILE},
+        grain="an accepted loan of a batch",
+        columns={"loan_id": LOAN_ID, **specs, "outcome": OUTCOME, "source_file": SOURCE_FILE},
         keys=("loan_id",),
         checks={"outcome_is_known": OUTCOME_IS_KNOWN},
         filtered_by=("loan_id", "outcome", "source_file"),
@@ -111,7 +126,7 @@ def scores(contract: Contract) -> Table:
     against = "the mean" if contract.score.reference == "mean" else "the best attainable"
     return Table(
         name="scores",
-        grain="a loan scored that night, once",
+        grain="a scored loan of a batch",
         columns={
             "loan_id": LOAN_ID,
             "pd": ColumnSpec("double", "calibrated probability of default, 0 to 1"),
@@ -169,7 +184,7 @@ METRICS = Table(
         "model_version": MODEL_VERSION,
         "dataset": DATASET,
         "fold": FOLD,
-        "treatment": TREATMENT,
+        "imbalance": IMBALANCE,
         "segment": ColumnSpec("string", "'all', or a part of the loans, such as 'pd_tenth=3'"),
         "label": ColumnSpec(
             "string", "'all', or the outcome that counts as positive: 'good', 'bad'"
@@ -179,33 +194,40 @@ METRICS = Table(
         "value": ColumnSpec("double", "the figure; null: undefined, as with one outcome only"),
         "rows": ColumnSpec("bigint", "loans with a known outcome behind it"),
     },
-    keys=("model_version", "dataset", "treatment", "segment", "label", "metric", "rows"),
+    keys=("model_version", "dataset", "imbalance", "segment", "label", "metric", "rows"),
     checks={
         "dataset_is_known": f"dataset in {DATASETS}",
         "label_is_known": "label in ('all', 'good', 'bad')",
     },
+    renames=Renames(
+        columns=RENAMED_IMBALANCE,
+        texts={**RENAMED_DATASET, "metric": {"treated_even_odds": "balanced_even_odds"}},
+    ),
 )
 
-SCORE_COUNTS = Table(
-    name="score_counts",
-    grain="a score cell",
+SCORE_DISTRIBUTION = Table(
+    name="score_distribution",
+    grain="a score bin",
     columns={
         "model_version": MODEL_VERSION,
         "dataset": DATASET,
         "fold": FOLD,
-        "treatment": TREATMENT,
-        "cell": ColumnSpec("int", "log-odds of bad in thousandths, rounded"),
-        "points": ColumnSpec("int", "points of the loans in the cell"),
+        "imbalance": IMBALANCE,
+        "score_bin": ColumnSpec("int", "log-odds of bad in thousandths, rounded"),
+        "points": ColumnSpec("int", "points of the loans in the score bin"),
         "good": ColumnSpec("bigint", "loans that turned out good"),
         "bad": ColumnSpec("bigint", "loans that turned out bad"),
         "open": ColumnSpec("bigint", "loans with no outcome yet, or none in the file"),
     },
-    keys=("model_version", "dataset", "treatment", "cell", "points", "good", "bad", "open"),
+    keys=("model_version", "dataset", "imbalance", "score_bin", "points", "good", "bad", "open"),
+    renames=Renames(
+        "score_counts", {**RENAMED_IMBALANCE, "cell": "score_bin"}, texts=RENAMED_DATASET
+    ),
 )
 
-PROFILES = Table(
-    name="profiles",
-    grain="a bin of what is watched",
+FEATURE_DISTRIBUTION = Table(
+    name="feature_distribution",
+    grain="a bin of a monitored feature, segment or score",
     columns={
         "model_version": MODEL_VERSION,
         "role": ColumnSpec("string", f"one of {', '.join(map(repr, ROLES))}"),
@@ -218,23 +240,22 @@ PROFILES = Table(
             "its range or text; '(missing)': null; '(other)': a text without a bin of its own; a "
             "text that reads like one of these stands in double quotes",
         ),
-        "good": ColumnSpec("bigint", "loans that turned out good, old enough to judge by"),
-        "bad": ColumnSpec("bigint", "loans that turned out bad, old enough to judge by"),
+        "good": ColumnSpec("bigint", "loans that turned out good, mature"),
+        "bad": ColumnSpec("bigint", "loans that turned out bad, mature"),
         "open": ColumnSpec("bigint", "all other loans"),
         "pd_sum": ColumnSpec("double", "PDs of all loans, added up"),
         "known_pd_sum": ColumnSpec("double", "PDs of the good and the bad ones, added up"),
-        "reference": ColumnSpec(
-            "bigint", "of the loans that the model learnt from, those in the bin"
-        ),
-        "reference_bad": ColumnSpec("bigint", "of those, the bad ones"),
+        "baseline": ColumnSpec("bigint", "training loans in the bin"),
+        "baseline_bad": ColumnSpec("bigint", "bad training loans in the bin"),
     },
     keys=("model_version", "role", "subject", "bin", "label", "good", "bad", "open"),
     checks={"role_is_known": f"role in {ROLES}"},
+    renames=Renames("profiles", {"reference": "baseline", "reference_bad": "baseline_bad"}),
 )
 
 DRIFT = Table(
     name="drift",
-    grain="a figure that is watched, that night",
+    grain="a monitored figure of a batch",
     columns={
         "model_version": MODEL_VERSION,
         "subject": ColumnSpec(
@@ -246,25 +267,31 @@ DRIFT = Table(
             "'calibration'",
         ),
         "psi": ColumnSpec("double", "population stability index; null: another measure"),
-        "value": ColumnSpec("double", "what was seen"),
-        "reference": ColumnSpec("double", "what it is held against"),
-        "chance": ColumnSpec("double", "how far from the reference it may be by chance"),
+        "value": ColumnSpec("double", "the batch's figure"),
+        "baseline": ColumnSpec(
+            "double",
+            "what it is compared with, such as the training data's figure",
+        ),
+        "critical_value": ColumnSpec("double", "how far from the baseline it may be by chance"),
         "rows": ColumnSpec("bigint", "loans behind it"),
         "status": ColumnSpec("string", "'stable', 'watch' or 'act'"),
     },
     keys=("model_version", "subject", "measure", "rows", "status"),
     checks={"status_is_known": f"status in {STATUSES}"},
+    renames=Renames(columns={"reference": "baseline", "chance": "critical_value"}),
 )
 
-MOVEMENTS = Table(
-    name="movements",
-    grain="a part of what moved the points of loans that stood in the last night, too",
+SCORE_CHANGES = Table(
+    name="score_changes",
+    grain="a part of what changed the points of loans that the previous batch has",
     columns={
         "model_version": MODEL_VERSION,
-        "since": ColumnSpec("date", "the last night"),
-        "last_model_version": ColumnSpec("string", "the model that scored them then"),
+        "previous_as_of": ColumnSpec("date", "the previous batch"),
+        "previous_model_version": ColumnSpec("string", "the model that scored them then"),
         "part": ColumnSpec("string", "'all', a feature ('feature=income'), part of a segment"),
-        "loans": ColumnSpec("bigint", "loans of both nights looked at, half a million at most"),
+        "loans": ColumnSpec(
+            "bigint", "loans of both batches that are compared, half a million at most"
+        ),
         "by_inputs": ColumnSpec(
             "double", "mean change of points, by their data under the old model"
         ),
@@ -272,7 +299,19 @@ MOVEMENTS = Table(
             "double", "mean change of points, by the new model on the same data"
         ),
     },
-    keys=("model_version", "since", "last_model_version", "part", "loans", "by_inputs", "by_model"),
+    keys=(
+        "model_version",
+        "previous_as_of",
+        "previous_model_version",
+        "part",
+        "loans",
+        "by_inputs",
+        "by_model",
+    ),
+    renames=Renames(
+        "movements",
+        {"since": "previous_as_of", "last_model_version": "previous_model_version"},
+    ),
 )
 
 MODELS = Table(
@@ -280,10 +319,10 @@ MODELS = Table(
     grain="a fit",
     columns={
         "model_version": MODEL_VERSION,
-        "fitted_as_of": ColumnSpec("date", "the night whose loans it was fitted on"),
-        "treatment": TREATMENT,
+        "fitted_as_of": ColumnSpec("date", "the batch whose loans it is fitted on"),
+        "imbalance": IMBALANCE,
         "status": ColumnSpec("string", "'challenger', 'champion' or 'retired'"),
-        "champion_from": ColumnSpec("array<date>", "the nights from which it was made champion"),
+        "champion_from": ColumnSpec("array<date>", "the batch dates from which it is champion"),
         "document": ColumnSpec("string", "the model as JSON: all that scoring needs"),
         "gates": ColumnSpec(
             "string", "each gate: bounds, what was seen, passed, overruled, why, as JSON"
@@ -296,8 +335,9 @@ MODELS = Table(
     },
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),
     checks={"status_is_known": "status in ('challenger', 'champion', 'retired')"},
-    is_nightly=False,
+    is_partitioned=False,
     filtered_by=("model_version", "fitted_as_of", "status"),
+    renames=Renames(columns=RENAMED_IMBALANCE),
 )
 
 RUNS = Table(
@@ -313,7 +353,7 @@ RUNS = Table(
         ),
         "started_at": ColumnSpec("timestamp", "UTC"),
         "ended_at": ColumnSpec("timestamp", "UTC; null: the run is under way or was abandoned"),
-        "rows_read": ColumnSpec("bigint", "lines of loans in the night's files"),
+        "rows_read": ColumnSpec("bigint", "lines of loans in the batch's files"),
         "rows_accepted": ColumnSpec("bigint", "lines that became loans"),
         "rows_quarantined": ColumnSpec("bigint", "lines set aside"),
         "rows_superseded": ColumnSpec(
@@ -341,7 +381,7 @@ RUNS = Table(
     },
     keys=("as_of", "command", "status", "started_at"),
     checks={"status_is_known": f"status in {RUN_STATUSES}"},
-    is_nightly=False,
+    is_partitioned=False,
 )
 
 
@@ -359,25 +399,31 @@ VALIDATIONS = Table(
         "kwargs": ColumnSpec(
             "string", "the expectation's kwargs as its suite states them, as JSON"
         ),
-        "success": ColumnSpec("boolean", "whether it holds; null: not judged, no row has a value"),
+        "success": ColumnSpec(
+            "boolean", "whether it holds; null: not evaluated, no row has a value"
+        ),
         "observed_value": ColumnSpec(
             "double",
-            "the figure that was computed; null: it judges each row, or is one row's, as a minimum",
+            "the figure that was computed; null: it is of each row, or is one row's, as a minimum",
         ),
         "element_count": ColumnSpec(
-            "bigint", "rows that were judged; null: it holds, or has no rows"
+            "bigint", "rows that were evaluated; null: it holds, or has no rows"
         ),
         "unexpected_count": ColumnSpec("bigint", "of those, the rows that fail it"),
         "error": ColumnSpec("string", "Spark's error condition where it could not be computed"),
     },
     keys=("as_of", "suite", "table_name", "expectation", "kwargs"),
-    is_nightly=False,
+    is_partitioned=False,
 )
 
 
 def tables(contract: Contract) -> tuple[Table, ...]:
-    """Every table of a portfolio, in the order in which a night writes them."""
+    """Every table of a portfolio, in the order in which a batch writes them."""
     return (
-        loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_COUNTS,
-        PROFILES, DRIFT, MOVEMENTS, MODELS, RUNS,
+        loans(contract), QUARANTINE, VALIDATIONS, scores(contract), METRICS, SCORE_DISTRIBUTION,
+        FEATURE_DISTRIBUTION, DRIFT, SCORE_CHANGES, MODELS, RUNS,
     )  # fmt: skip
+
+
+# Those that an earlier version called something else.
+RENAMED_TABLES = (SCORE_DISTRIBUTION, FEATURE_DISTRIBUTION, SCORE_CHANGES)

@@ -12,8 +12,8 @@ from credit_spark.config.models import (
     NUMBER_KINDS,
     TEXT_KINDS,
     Contract,
+    ContractColumn,
     Layout,
-    Promise,
 )
 
 # They are taken off a field before it is looked at.
@@ -57,8 +57,8 @@ def _of_no_header(path: str, layout: Layout, contract: Contract) -> Iterator[str
     if layout.preamble == "detect":
         yield f"{path}.preamble: the lines above a header are found by it; take it out"
     for column in layout.units:
-        promise = contract.columns.get(column)
-        if promise and not set(promise.headers) & set(layout.no_header):
+        spec = contract.columns.get(column)
+        if spec and not set(spec.headers) & set(layout.no_header):
             yield f"{path}.units.{column}: its files have no such column; take it out"
 
 
@@ -77,35 +77,35 @@ def _hides(first: Layout, second: Layout, contract: Contract) -> bool:
 def columns(contract: Contract) -> Iterator[str]:
     """Each key of a column is one that its kind and its other keys make use of."""
     missing = _always_missing(contract)
-    for name, promise in contract.columns.items():
+    for name, spec in contract.columns.items():
         path = f"columns.{name}"
-        yield from _padded(f"{path}.missing", promise.missing)
-        yield from _bounds(path, promise)
-        yield from _codes(path, promise, missing | {*promise.missing})
-        if promise.formats and promise.kind != "date":
-            yield f"{path}.formats: a {promise.kind} has none; take it out"
+        yield from _padded(f"{path}.missing", spec.missing)
+        yield from _bounds(path, spec)
+        yield from _codes(path, spec, missing | {*spec.missing})
+        if spec.formats and spec.kind != "date":
+            yield f"{path}.formats: a {spec.kind} has none; take it out"
 
 
-def _bounds(path: str, promise: Promise) -> Iterator[str]:
-    if promise.one_of == ():
+def _bounds(path: str, spec: ContractColumn) -> Iterator[str]:
+    if spec.one_of == ():
         yield f"{path}.one_of: it is empty, and would forbid nothing; take it out"
-    if promise.outside == "null" and not promise.range and not promise.one_of:
+    if spec.outside == "null" and not spec.range and not spec.one_of:
         yield f"{path}.outside: the column has no range and no one_of; take it out"
-    for each in promise.one_of or ():
+    for each in spec.one_of or ():
         is_text = isinstance(each, str)
-        if promise.kind in TEXT_KINDS and not is_text:
+        if spec.kind in TEXT_KINDS and not is_text:
             yield f"{path}.one_of: {each:g} is a number, and no text; put it in quotes"
-        if promise.kind in NUMBER_KINDS - {"flag"} and is_text:
-            yield f"{path}.one_of: '{each}' is a text, and the column a {promise.kind}; take it out"
+        if spec.kind in NUMBER_KINDS - {"flag"} and is_text:
+            yield f"{path}.one_of: '{each}' is a text, and the column a {spec.kind}; take it out"
 
 
-def _codes(path: str, promise: Promise, missing: set[str]) -> Iterator[str]:
-    yield from _padded(f"{path}.codes", promise.codes)
-    for code in promise.codes:
+def _codes(path: str, spec: ContractColumn, missing: set[str]) -> Iterator[str]:
+    yield from _padded(f"{path}.codes", spec.codes)
+    for code in spec.codes:
         if code in missing:
             yield f"{path}.codes: '{code}' means missing before it is looked up; take it out"
-    if promise.codes and promise.unknown_codes == "keep" and promise.kind not in TEXT_KINDS:
-        yield f"{path}.unknown_codes: a {promise.kind} may have other texts than codes; take it out"
+    if spec.codes and spec.unknown_codes == "keep" and spec.kind not in TEXT_KINDS:
+        yield f"{path}.unknown_codes: a {spec.kind} may have other texts than codes; take it out"
 
 
 def _padded(path: str, texts: Iterable[str]) -> Iterator[str]:
@@ -137,43 +137,43 @@ def keys(contract: Contract) -> Iterator[str]:
 def outcome(contract: Contract) -> Iterator[str]:
     """Each text of the outcome is one that its column can have."""
     told_by = contract.outcome
-    promise = contract.columns.get(told_by.column) if told_by else None
+    spec = contract.columns.get(told_by.column) if told_by else None
     if told_by is None:
         if contract.performance_months:
             yield "performance_months: it is about outcomes, and there is no outcome; take it out"
         return
-    if promise is None or promise.kind not in TEXT_KINDS:
+    if spec is None or spec.kind not in TEXT_KINDS:
         return
-    texts, missing = _texts_of(promise), _always_missing(contract) | {*promise.missing}
+    texts, missing = _texts_of(spec), _always_missing(contract) | {*spec.missing}
     for name in ("good", "bad", "open"):
         own = getattr(told_by, name)
-        if not promise.codes:
+        if not spec.codes:
             yield from _padded(f"outcome.{name}", own)
         for each in own:
             if texts is not None and each not in texts:
                 known = instead_of(each, texts)
                 yield f"outcome.{name}: '{told_by.column}' is never '{each}'; {known}"
-            elif each in missing and not promise.codes:
+            elif each in missing and not spec.codes:
                 yield f"outcome.{name}: '{each}' means missing in '{told_by.column}'; take it out"
 
 
-def _texts_of(promise: Promise) -> set[str] | None:
+def _texts_of(spec: ContractColumn) -> set[str] | None:
     """The texts that a column can have; None: any."""
     sets = []
-    if promise.one_of:
-        sets.append({str(each) for each in promise.one_of})
-    if promise.codes and promise.unknown_codes == "quarantine":
-        sets.append({*promise.codes.values()})
+    if spec.one_of:
+        sets.append({str(each) for each in spec.one_of})
+    if spec.codes and spec.unknown_codes == "quarantine":
+        sets.append({*spec.codes.values()})
     return set.intersection(*sets) if sets else None
 
 
 def features(contract: Contract) -> Iterator[str]:
     """Bins of a feature that is a column lie in the column's range."""
     for name, feature in contract.features.items():
-        promise = contract.columns.get(feature.sql.strip())
-        if promise is None or promise.range is None:
+        spec = contract.columns.get(feature.sql.strip())
+        if spec is None or spec.range is None:
             continue
-        low, high = promise.range
+        low, high = spec.range
         for key in ("special", "breaks"):
             for each in getattr(feature, key):
                 # A bin begins at a break: at the lowest value, none would lie below it.

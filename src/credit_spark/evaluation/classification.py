@@ -1,4 +1,4 @@
-"""The imbalanced classification report at one threshold, from cells.
+"""The imbalanced classification report at one threshold, from score bins.
 
 A loan is called bad where its PD is at or above the threshold. Each figure has a label that counts
 as positive; 'all' is the mean of both labels, weighted by their support. As in imbalanced-learn's
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
 
-from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.score_bins import ScoreBin
 
 # Weight of dominance (recall - specificity) in IBA.
 # Source: Garcia, Sanchez, Mollineda (2012), On the effectiveness of preprocessing methods.
@@ -34,10 +34,10 @@ class Confusion(NamedTuple):
     false_negative: int
 
 
-def confusion(cells: Sequence[Cell], threshold: float) -> Confusion:
+def confusion(score_bins: Sequence[ScoreBin], threshold: float) -> Confusion:
     """Known outcomes against calls."""
-    called_bad = [each for each in cells if each.pd >= threshold]
-    called_good = [each for each in cells if each.pd < threshold]
+    called_bad = [each for each in score_bins if each.pd >= threshold]
+    called_good = [each for each in score_bins if each.pd < threshold]
     return Confusion(
         true_positive=sum(each.bad for each in called_bad),
         false_positive=sum(each.good for each in called_bad),
@@ -46,9 +46,9 @@ def confusion(cells: Sequence[Cell], threshold: float) -> Confusion:
     )
 
 
-def report(cells: Sequence[Cell], threshold: float) -> dict[tuple[str, str], float]:
+def report(score_bins: Sequence[ScoreBin], threshold: float) -> dict[tuple[str, str], float]:
     """Every figure by its label ('good', 'bad' or 'all') and name; none with no known outcome."""
-    bad = confusion(cells, threshold)
+    bad = confusion(score_bins, threshold)
     tp, fp, tn, fn = bad
     total = sum(bad)
     if not total:
@@ -81,9 +81,9 @@ def _figures(tp: int, fp: int, tn: int, fn: int) -> dict[str, float]:
     }
 
 
-def printed(cells: Sequence[Cell], threshold: float) -> str:
+def printed(score_bins: Sequence[ScoreBin], threshold: float) -> str:
     """The report at a threshold as imbalanced-learn prints it: a line a label, and the averages."""
-    found = report(cells, threshold)
+    found = report(score_bins, threshold)
     if not found:
         return "no outcome is known\n"
     good, bad, averages = (
@@ -96,10 +96,10 @@ def printed(cells: Sequence[Cell], threshold: float) -> str:
     return "\n".join([head, "", good, bad, "", averages, ""])
 
 
-def counted_calls(cells: Sequence[Cell], threshold: float) -> str:
+def counted_calls(score_bins: Sequence[ScoreBin], threshold: float) -> str:
     """The confusion matrix at a threshold, a line a label, with accuracy and balanced accuracy."""
-    tp, fp, tn, fn = confusion(cells, threshold)
-    found = report(cells, threshold)
+    tp, fp, tn, fn = confusion(score_bins, threshold)
+    found = report(score_bins, threshold)
     right, balanced = (found.get(("all", name), 0) for name in ("accuracy", "balanced_accuracy"))
     return "\n".join([
         f"{'':>11}{'called good':>14}{'called bad':>14}",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from credit_spark.evaluation.cells import Cell, by_risk, cumulative_shares
+from credit_spark.evaluation.score_bins import ScoreBin, by_risk, cumulative_shares
 
 # As many as an eye can tell apart.
 POINTS = 200
@@ -21,15 +21,15 @@ class Passed(NamedTuple):
     bad: float
 
 
-def passed(cells: Sequence[Cell]) -> list[Passed]:
+def passed(score_bins: Sequence[ScoreBin]) -> list[Passed]:
     """The riskiest loans with a known outcome, more of them step by step: POINTS steps at most.
 
     Empty where there is no good or no bad.
     """
-    shares = cumulative_shares(cells)
+    shares = cumulative_shares(score_bins)
     if not shares:
         return []
-    counts = list(accumulate(each.known for each in cells[::-1]))
+    counts = list(accumulate(each.known for each in score_bins[::-1]))
     both = zip(counts, shares, strict=True)
     found = [Passed(0.0, 0.0, 0.0), *[Passed(count / counts[-1], *own) for count, own in both]]
     step = max(1, -(-len(found) // POINTS))
@@ -69,15 +69,15 @@ class Cutoff(NamedTuple):
 
 
 def cutoff(
-    cells: Iterable[Cell], approve_below: float, losses: Mapping[int, float] | None = None
+    score_bins: Iterable[ScoreBin], approve_below: float, losses: Mapping[int, float] | None = None
 ) -> Cutoff:
     """What a cut-off does to loans that are counted by score.
 
-    `losses` are expected ones, by cell, where they are known.
-    A cell is approved where its own PD lies below; those of single loans differ from it by a
+    `losses` are expected ones, by score bin, where they are known.
+    A score bin is approved where its own PD lies below; those of single loans differ from it by a
     thousandth of the log-odds at most.
     """
-    ordered = by_risk(cells)
+    ordered = by_risk(score_bins)
     approved = [each for each in ordered if each.pd < approve_below]
     loans, everyone = sum(each.loans for each in approved), sum(each.loans for each in ordered)
     known = sum(each.known for each in approved)
@@ -87,13 +87,15 @@ def cutoff(
         loans / everyone if everyone else 0.0,
         sum(each.loans * each.pd for each in approved) / loans if loans else None,
         sum(each.bad for each in approved) / known if known else None,
-        None if losses is None else sum(losses.get(each.cell, 0.0) for each in approved),
+        None if losses is None else sum(losses.get(each.score_bin, 0.0) for each in approved),
     )
 
 
-def curve(cells: Sequence[Cell], losses: Mapping[int, float] | None = None) -> list[Cutoff]:
+def curve(
+    score_bins: Sequence[ScoreBin], losses: Mapping[int, float] | None = None
+) -> list[Cutoff]:
     """Cut-offs that approve a twentieth more of the loans each, to all but the riskiest."""
-    ordered = by_risk(cells)
+    ordered = by_risk(score_bins)
     everyone = sum(each.loans for each in ordered)
     found: list[Cutoff] = []
     passed = 0

@@ -1,19 +1,19 @@
-"""Cells to the rows of `metrics`: one data set, its folds, their mean and spread."""
+"""Score bins to the rows of `metrics`: one data set, its folds, their mean and spread."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from credit_spark.evaluation.cells import Cell, by_risk
 from credit_spark.evaluation.classification import report
 from credit_spark.evaluation.metrics import CALIBRATION, METRICS, ks_threshold, tenths
+from credit_spark.evaluation.score_bins import ScoreBin, by_risk
 
 ALL = "all"
 
 
 class Figure(NamedTuple):
-    """A row of `metrics`, but for what it is about (model, data set, treatment)."""
+    """A row of `metrics`, but for what it is about (model, data set, imbalance strategy)."""
 
     metric: str
     value: float | None
@@ -25,33 +25,33 @@ class Figure(NamedTuple):
 
 
 def figures(
-    cells: Iterable[Cell], thresholds: Sequence[float], fold: int | None = None
+    score_bins: Iterable[ScoreBin], thresholds: Sequence[float], fold: int | None = None
 ) -> list[Figure]:
-    """Every metric of one set of cells, at the thresholds and where KS is reached."""
-    ordered = by_risk(cells)
+    """Every metric of one set of score bins, at the thresholds and where KS is reached."""
+    ordered = by_risk(score_bins)
     rows = sum(each.known for each in ordered)
     whole = [Figure(name, metric(ordered), rows, fold=fold) for name, metric in METRICS.items()]
     at_ks = ks_threshold(ordered)
-    asked = {*thresholds, *([] if at_ks is None else [at_ks])}
+    wanted = {*thresholds, *([] if at_ks is None else [at_ks])}
     return whole + [
         Figure(name, value, rows, ALL, fold, label, threshold)
-        for threshold in sorted(asked)
+        for threshold in sorted(wanted)
         for (label, name), value in report(ordered, threshold).items()
     ]
 
 
-def before(cells: Iterable[Cell]) -> list[Figure]:
+def before(score_bins: Iterable[ScoreBin]) -> list[Figure]:
     """Every metric of calibration of the same loans before they were calibrated."""
-    ordered = by_risk(cells)
+    ordered = by_risk(score_bins)
     rows = sum(each.known for each in ordered)
     return [Figure(f"{name}_before", metric(ordered), rows) for name, metric in CALIBRATION.items()]
 
 
-def reliability(cells: Iterable[Cell]) -> list[Figure]:
+def reliability(score_bins: Iterable[ScoreBin]) -> list[Figure]:
     """Mean PD and observed rate of each tenth of the loans, from the least risk up."""
     return [
         Figure(metric, value, tenth.known, f"pd_tenth={tenth.nth}")
-        for tenth in tenths(by_risk(cells))
+        for tenth in tenths(by_risk(score_bins))
         for metric, value in (
             ("mean_pd", tenth.expected / tenth.known),
             ("observed_rate", tenth.bad / tenth.known),
@@ -60,7 +60,7 @@ def reliability(cells: Iterable[Cell]) -> list[Figure]:
 
 
 def fold_figures(
-    folds: Mapping[int | None, Sequence[Cell]], thresholds: Sequence[float]
+    folds: Mapping[int | None, Sequence[ScoreBin]], thresholds: Sequence[float]
 ) -> list[Figure]:
     """Every metric of each fold, of all folds pooled, and its `_mean` and `_sd` over the folds.
 
@@ -68,14 +68,18 @@ def fold_figures(
     """
     ordered = sorted(folds, key=str)
     each = [figure for fold in ordered for figure in figures(folds[fold], thresholds, fold)]
-    pooled = figures([cell for cells in folds.values() for cell in cells], thresholds)
-    return each + pooled + _spread(each, thresholds)
+    pooled = figures(
+        [score_bin for score_bins in folds.values() for score_bin in score_bins], thresholds
+    )
+    return each + pooled + _deviations(each, thresholds)
 
 
-def segment_figures(segment: str, cells: Sequence[Cell], names: Sequence[str]) -> list[Figure]:
+def segment_figures(
+    segment: str, score_bins: Sequence[ScoreBin], names: Sequence[str]
+) -> list[Figure]:
     """Of a part of the loans: how many `loans`, open ones too, and metrics by their names."""
-    loans, known = sum(each.loans for each in cells), sum(each.known for each in cells)
-    values = {"loans": float(loans)} | {name: METRICS[name](cells) for name in names}
+    loans, known = sum(each.loans for each in score_bins), sum(each.known for each in score_bins)
+    values = {"loans": float(loans)} | {name: METRICS[name](score_bins) for name in names}
     return [Figure(name, value, known, segment) for name, value in values.items()]
 
 
@@ -93,7 +97,7 @@ class Swap(NamedTuple):
 
     champion_approves: bool
     challenger_approves: bool
-    cell: Cell
+    score_bin: ScoreBin
 
 
 def swap_figures(swaps: Iterable[Swap]) -> list[Figure]:
@@ -102,33 +106,37 @@ def swap_figures(swaps: Iterable[Swap]) -> list[Figure]:
     Of each quarter of this swap set: `loans`, open ones too, `observed_rate`, and `mean_pd`. The
     PD is the challenger's, of loans with a known outcome, as the observed rate is.
     """
-    quarters: dict[str, list[Cell]] = {name: [] for name in APPROVED_BY.values()}
+    quarters: dict[str, list[ScoreBin]] = {name: [] for name in APPROVED_BY.values()}
     for each in swaps:
-        quarters[APPROVED_BY[each.champion_approves, each.challenger_approves]].append(each.cell)
+        quarters[APPROVED_BY[each.champion_approves, each.challenger_approves]].append(
+            each.score_bin
+        )
     return [
         figure
-        for name, cells in quarters.items()
-        for figure in segment_figures(name, by_risk(cells), ("observed_rate", "mean_pd"))
+        for name, score_bins in quarters.items()
+        for figure in segment_figures(name, by_risk(score_bins), ("observed_rate", "mean_pd"))
     ]
 
 
 def pooled(measured: Iterable[Figure], metric: str, threshold: float | None = None) -> float | None:
     """The value of a metric over all folds, or of a data set that has none, for all loans."""
-    asked = (each for each in measured if each.metric == metric and each.threshold == threshold)
-    whole = (each for each in asked if each.fold is None and each.segment == each.label == ALL)
+    wanted = (each for each in measured if each.metric == metric and each.threshold == threshold)
+    whole = (each for each in wanted if each.fold is None and each.segment == each.label == ALL)
     return next((each.value for each in whole), None)
 
 
-def _spread(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]:
+def _deviations(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]:
     by_name = defaultdict(list)
     for figure in each:
         if figure.threshold is None or figure.threshold in thresholds:
             by_name[figure.metric, figure.label, figure.threshold].append(figure)
-    spread: list[Figure] = []
+    deviations: list[Figure] = []
     for (metric, label, threshold), same in by_name.items():
         values = [figure.value for figure in same if figure.value is not None]
         if len(values) == len(same) > 1:
             rows = sum(figure.rows for figure in same)
             for name, value in (("mean", fmean(values)), ("sd", stdev(values))):
-                spread.append(Figure(f"{metric}_{name}", value, rows, ALL, None, label, threshold))
-    return spread
+                deviations.append(
+                    Figure(f"{metric}_{name}", value, rows, ALL, None, label, threshold)
+                )
+    return deviations

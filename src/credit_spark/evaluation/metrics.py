@@ -1,6 +1,6 @@
-"""How well scores rank and how true PDs are: formulas over cells, from the least risk up.
+"""How well scores rank and how true PDs are: formulas over score bins, from the least risk up.
 
-Each takes cells one a score (see cells.by_risk), looks only at known outcomes, and gives None
+Each takes score bins, one a score (score_bins.by_risk), looks at known outcomes, and gives None
 where it is undefined.
 """
 
@@ -11,100 +11,100 @@ from typing import NamedTuple
 
 import numpy as np
 
-from credit_spark.evaluation.cells import Cell, cumulative_shares
+from credit_spark.evaluation.score_bins import ScoreBin, cumulative_shares
 
-Metric = Callable[[Sequence[Cell]], float | None]
+Metric = Callable[[Sequence[ScoreBin]], float | None]
 TENTHS = 10
 NEWTON_STEPS = 50
 NEGLIGIBLE = 1e-10
 
 
-def ks(cells: Sequence[Cell]) -> float | None:
+def ks(score_bins: Sequence[ScoreBin]) -> float | None:
     """Kolmogorov-Smirnov: the widest gap between cumulative shares of bad and good, 0 to 1.
 
     Source: the two-sample Kolmogorov-Smirnov statistic.
 
-    >>> ks([Cell(-1, 0, 3, 1, 0), Cell(1, 0, 1, 3, 0)])
+    >>> ks([ScoreBin(-1, 0, 3, 1, 0), ScoreBin(1, 0, 1, 3, 0)])
     0.5
-    >>> ks([Cell(0, 0, 50, 50, 0)])
+    >>> ks([ScoreBin(0, 0, 50, 50, 0)])
     0.0
     """
-    return max((abs(bad - good) for good, bad in cumulative_shares(cells)), default=None)
+    return max((abs(bad - good) for good, bad in cumulative_shares(score_bins)), default=None)
 
 
-def ks_threshold(cells: Sequence[Cell]) -> float | None:
+def ks_threshold(score_bins: Sequence[ScoreBin]) -> float | None:
     """The PD from which a loan is called bad where KS is reached; the highest of several."""
-    gaps = [abs(bad - good) for good, bad in cumulative_shares(cells)]
-    return cells[::-1][gaps.index(max(gaps))].pd if gaps else None
+    gaps = [abs(bad - good) for good, bad in cumulative_shares(score_bins)]
+    return score_bins[::-1][gaps.index(max(gaps))].pd if gaps else None
 
 
-def auc(cells: Sequence[Cell]) -> float | None:
+def auc(score_bins: Sequence[ScoreBin]) -> float | None:
     """Area under the ROC curve: a bad loan's chance of the higher risk, a tie counts a half.
 
     Source: the Mann-Whitney statistic.
     """
-    shares = cumulative_shares(cells)
+    shares = cumulative_shares(score_bins)
     steps = pairwise([(0.0, 0.0), *shares])
     area = sum((g1 - g0) * (b1 + b0) / 2 for (g0, b0), (g1, b1) in steps)
     return area if shares else None
 
 
-def gini(cells: Sequence[Cell]) -> float | None:
+def gini(score_bins: Sequence[ScoreBin]) -> float | None:
     """Gini coefficient: 2 AUC - 1, from -1 to 1."""
-    area = auc(cells)
+    area = auc(score_bins)
     return None if area is None else 2 * area - 1
 
 
-def brier(cells: Sequence[Cell]) -> float | None:
+def brier(score_bins: Sequence[ScoreBin]) -> float | None:
     """Mean squared distance of PD and outcome (1 bad, 0 good), 0 to 1."""
-    return _mean(cells, lambda each: each.bad * (1 - each.pd) ** 2 + each.good * each.pd**2)
+    return _mean(score_bins, lambda each: each.bad * (1 - each.pd) ** 2 + each.good * each.pd**2)
 
 
-def log_loss(cells: Sequence[Cell]) -> float | None:
+def log_loss(score_bins: Sequence[ScoreBin]) -> float | None:
     """Mean negative logarithm of the probability given to what came true."""
-    return _mean(cells, lambda each: -each.bad * log(each.pd) - each.good * log(1 - each.pd))
+    return _mean(score_bins, lambda each: -each.bad * log(each.pd) - each.good * log(1 - each.pd))
 
 
-def mean_pd(cells: Sequence[Cell]) -> float | None:
+def mean_pd(score_bins: Sequence[ScoreBin]) -> float | None:
     """Mean PD of the loans with a known outcome."""
-    return _mean(cells, lambda each: each.known * each.pd)
+    return _mean(score_bins, lambda each: each.known * each.pd)
 
 
-def observed_rate(cells: Sequence[Cell]) -> float | None:
+def observed_rate(score_bins: Sequence[ScoreBin]) -> float | None:
     """Share of bad among the known outcomes."""
-    return _mean(cells, lambda each: each.bad)
+    return _mean(score_bins, lambda each: each.bad)
 
 
-def mean_pd_over_observed(cells: Sequence[Cell]) -> float | None:
+def mean_pd_over_observed(score_bins: Sequence[ScoreBin]) -> float | None:
     """Mean PD over the observed rate: 1 where the book as a whole is calibrated."""
-    expected, seen = mean_pd(cells), observed_rate(cells)
+    expected, seen = mean_pd(score_bins), observed_rate(score_bins)
     return expected / seen if expected is not None and seen else None
 
 
-def calibration_slope(cells: Sequence[Cell]) -> float | None:
+def calibration_slope(score_bins: Sequence[ScoreBin]) -> float | None:
     """Slope b of logit P(bad) = a + b * log-odds: 1 where PDs spread as outcomes do.
 
     Source: Cox (1958), Two further applications of a model for binary regression.
     """
-    line = cox(cells)
+    line = cox(score_bins)
     return line and line.slope
 
 
-def calibration_slope_error(cells: Sequence[Cell]) -> float | None:
+def calibration_slope_error(score_bins: Sequence[ScoreBin]) -> float | None:
     """Standard error of that slope."""
-    line = cox(cells)
+    line = cox(score_bins)
     return line and line.slope_error
 
 
-def calibration_intercept(cells: Sequence[Cell]) -> float | None:
+def calibration_intercept(score_bins: Sequence[ScoreBin]) -> float | None:
     """Intercept a of the same fit: 0, beside a slope of 1, where PDs are true."""
-    line = cox(cells)
+    line = cox(score_bins)
     return line and line.intercept
 
 
-def ece(cells: Sequence[Cell]) -> float | None:
+def ece(score_bins: Sequence[ScoreBin]) -> float | None:
     """Expected calibration error: mean distance of mean PD and observed rate, over tenths."""
-    each = tenths(cells)
+    each = tenths(score_bins)
     known = sum(tenth.known for tenth in each)
     return sum(abs(tenth.expected - tenth.bad) for tenth in each) / known if known else None
 
@@ -129,15 +129,15 @@ class Tenth(NamedTuple):
     expected: float
 
 
-def tenths(cells: Sequence[Cell]) -> list[Tenth]:
+def tenths(score_bins: Sequence[ScoreBin]) -> list[Tenth]:
     """Loans with a known outcome in tenths, from the least risk up; empty ones are left out.
 
-    A cell belongs whole to the tenth that its middle loan falls into.
+    A score bin belongs whole to the tenth that its middle loan falls into.
     """
-    total = sum(each.known for each in cells)
+    total = sum(each.known for each in score_bins)
     found: dict[int, Tenth] = {}
     passed = 0
-    for each in cells:
+    for each in score_bins:
         if each.known:
             nth = 1 + min(int((passed + each.known / 2) / total * TENTHS), TENTHS - 1)
             _, known, bad, pds = found.get(nth, Tenth(nth, 0, 0, 0))
@@ -159,16 +159,16 @@ class Line(NamedTuple):
     distance: float
 
 
-def cox(cells: Sequence[Cell]) -> Line | None:
+def cox(score_bins: Sequence[ScoreBin]) -> Line | None:
     """The logistic regression of the outcome on log-odds, by Newton; None: no line fits best.
 
     Source: Cox (1958), Two further applications of a model for binary regression.
     """
-    if not cumulative_shares(cells) or len(cells) < 2:
+    if not cumulative_shares(score_bins) or len(score_bins) < 2:
         return None
-    design = np.array([(1.0, each.log_odds) for each in cells])
-    known = np.array([each.known for each in cells], dtype=float)
-    bad = np.array([each.bad for each in cells], dtype=float)
+    design = np.array([(1.0, each.log_odds) for each in score_bins])
+    known = np.array([each.known for each in score_bins], dtype=float)
+    bad = np.array([each.bad for each in score_bins], dtype=float)
 
     def loss(line: np.ndarray) -> float:
         log_odds = design @ line
@@ -193,6 +193,6 @@ def cox(cells: Sequence[Cell]) -> Line | None:
     return None
 
 
-def _mean(cells: Sequence[Cell], amount: Callable[[Cell], float]) -> float | None:
-    known = sum(each.known for each in cells)
-    return sum(map(amount, cells)) / known if known else None
+def _mean(score_bins: Sequence[ScoreBin], amount: Callable[[ScoreBin], float]) -> float | None:
+    known = sum(each.known for each in score_bins)
+    return sum(map(amount, score_bins)) / known if known else None

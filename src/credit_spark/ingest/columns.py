@@ -1,6 +1,6 @@
 """Records of one file shape to the contract's typed columns, each with its row status.
 
-In come parsed records (lines.py); out go as many rows, with the columns of `JUDGED`.
+In come parsed records (lines.py); out go as many rows, with the columns of `VALIDATED`.
 """
 
 from datetime import date
@@ -8,7 +8,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.config.models import Contract, Layout, Promise
+from credit_spark.config.models import Contract, ContractColumn, Layout
 from credit_spark.config.tables import TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
@@ -42,7 +42,7 @@ HALVES = (1, 2)
 FIELDS = "_fields"
 
 
-def judged(
+def validated(
     records: DataFrame, shape: Shape, contract: Contract, as_of: date, number: int
 ) -> DataFrame:
     """The contract's columns of records, and what becomes of each row.
@@ -89,8 +89,8 @@ def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
     content = _content(shape) if key is None else F.lit(None).cast("string")
     fields = [_field(each, shape).alias(name) for name, each in contract.columns.items()]
     texts = [
-        _text(F.col(f"{FIELDS}.{name}"), promise, layout).alias(name)
-        for name, promise in contract.columns.items()
+        _text(F.col(f"{FIELDS}.{name}"), spec, layout).alias(name)
+        for name, spec in contract.columns.items()
     ]
     # Two projections: what the second one reads more than once is computed once. A struct is copied
     # as one value by each projection that follows; other lines than loans have none.
@@ -111,16 +111,16 @@ def _carried(records: DataFrame) -> list[str]:
     return [each for each in records.columns if each not in (PARTS, QUOTED)]
 
 
-def _field(promise: Promise, shape: Shape) -> Column:
-    at = column_at(shape.header, promise)
+def _field(spec: ContractColumn, shape: Shape) -> Column:
+    at = column_at(shape.header, spec)
     return F.lit(None).cast("string") if at is None else trimmed(field(at))
 
 
-def _text(trimmed_field: Column, promise: Promise, layout: Layout) -> Column:
-    text = given(trimmed_field, (*layout.missing, *promise.missing))
-    if not promise.codes:
+def _text(trimmed_field: Column, spec: ContractColumn, layout: Layout) -> Column:
+    text = given(trimmed_field, (*layout.missing, *spec.missing))
+    if not spec.codes:
         return text
-    codes = F.create_map(*[F.lit(each) for pair in promise.codes.items() for each in pair])
+    codes = F.create_map(*[F.lit(each) for pair in spec.codes.items() for each in pair])
     return F.coalesce(codes[text], text)
 
 
@@ -144,49 +144,47 @@ def _content(shape: Shape) -> Column:
 def _values(texts: DataFrame, contract: Contract, layout: Layout) -> DataFrame:
     decimal = contract.source.decimal_of(layout)
     return texts.withColumns({
-        name: PARSERS[promise.kind](
-            F.col(text_of(name)), promise, Notation(layout.units.get(name), decimal)
-        ).cast(TYPES[promise.kind])
-        for name, promise in contract.columns.items()
+        name: PARSERS[spec.kind](
+            F.col(text_of(name)), spec, Notation(layout.units.get(name), decimal)
+        ).cast(TYPES[spec.kind])
+        for name, spec in contract.columns.items()
     })  # fmt: skip
 
 
 def _bounded(values: DataFrame, contract: Contract) -> DataFrame:
     """Values as the contract bounds them, and where that has changed them, if it can have."""
     bounded = {
-        name: promise
-        for name, promise in contract.columns.items()
-        if promise.outside != "quarantine"
+        name: spec for name, spec in contract.columns.items() if spec.outside != "quarantine"
     }
     if not bounded:
         return values
     outside = {outside_of(name): _is_outside(name, each) for name, each in bounded.items()}
     return values.withColumns(outside).withColumns(
-        {name: _bound(name, promise) for name, promise in bounded.items()}
+        {name: _bound(name, spec) for name, spec in bounded.items()}
     )
 
 
-def _is_outside(name: str, promise: Promise) -> Column:
+def _is_outside(name: str, spec: ContractColumn) -> Column:
     value, inside = F.col(name), F.lit(True)
-    if promise.range:
-        inside = inside & value.between(*promise.range)
-    if promise.one_of:
-        inside = inside & value.isin(*allowed(promise))
+    if spec.range:
+        inside = inside & value.between(*spec.range)
+    if spec.one_of:
+        inside = inside & value.isin(*allowed(spec))
     return F.coalesce(value.isNotNull() & ~inside, F.lit(False))
 
 
-def _bound(name: str, promise: Promise) -> Column:
+def _bound(name: str, spec: ContractColumn) -> Column:
     value, is_outside = F.col(name), F.col(outside_of(name))
-    if promise.outside == "null" or promise.range is None:
+    if spec.outside == "null" or spec.range is None:
         return F.when(~is_outside, value)
-    low, high = (F.lit(each).cast(TYPES[promise.kind]) for each in promise.range)
+    low, high = (F.lit(each).cast(TYPES[spec.kind]) for each in spec.range)
     return F.when(value < low, low).when(value > high, high).otherwise(value)
 
 
 def _replaced(contract: Contract) -> Column:
     flags = [
         F.when(F.col(outside_of(name)), F.lit(name))
-        for name, promise in contract.columns.items()
-        if promise.outside != "quarantine"
+        for name, spec in contract.columns.items()
+        if spec.outside != "quarantine"
     ]
     return F.concat_ws(",", *flags) if flags else F.lit("")

@@ -19,19 +19,19 @@ ORDINAL = "_ordinal"
 MOST_BROADCAST = 500_000
 
 
-def deduplicated(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
+def deduplicated(validated: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     """Rows with their `loan_id` and last STATUS: of accepted rows with one key, the newest stays.
 
     The newest is the greatest by `newest_by`, then by file name, then by its place in the file.
     """
-    duplicates = _duplicates(judged, newest_by).localCheckpoint()
+    duplicates = _duplicates(validated, newest_by).localCheckpoint()
     if duplicates.count() <= MOST_BROADCAST:
         # Nothing is shuffled, so the join need not be kept.
-        return _with_final_status(judged, F.broadcast(duplicates))
-    return checkpointed(_with_final_status(judged, duplicates))
+        return _with_final_status(validated, F.broadcast(duplicates))
+    return checkpointed(_with_final_status(validated, duplicates))
 
 
-def _duplicates(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
+def _duplicates(validated: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     """PLACE and ORDINAL of the rows that are not the newest with their key or content.
 
     Accepted rows and quarantined ones with no lender's key are numbered apart.
@@ -39,7 +39,7 @@ def _duplicates(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     is_numbered = (F.col(STATUS) == ACCEPTED) | (
         (F.col(STATUS) == QUARANTINED) & F.col(CONTENT).isNotNull()
     )
-    numbered = judged.where(is_numbered).withColumn("_identity", _identity())
+    numbered = validated.where(is_numbered).withColumn("_identity", _identity())
     counts = numbered.groupBy("_identity").count().where(F.col("count") > 1)
     repeated = counts.select("_identity").localCheckpoint()
     few = F.broadcast(repeated) if repeated.count() <= MOST_BROADCAST else repeated
@@ -52,11 +52,11 @@ def _duplicates(judged: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     return of_repeated_keys.select(*PLACE, nth.alias(ORDINAL)).where(F.col(ORDINAL) > 1)
 
 
-def _with_final_status(judged: DataFrame, duplicates: DataFrame) -> DataFrame:
+def _with_final_status(validated: DataFrame, duplicates: DataFrame) -> DataFrame:
     ordinal = F.coalesce(F.col(ORDINAL), F.lit(1))
     gives_way = (F.col(STATUS) == ACCEPTED) & F.col(CONTENT).isNull() & (ordinal > 1)
     status = F.when(gives_way, SUPERSEDED).otherwise(F.col(STATUS))
-    joined = judged.join(duplicates, on=list(PLACE), how="left")
+    joined = validated.join(duplicates, on=list(PLACE), how="left")
     return joined.withColumns({"loan_id": _loan_id(ordinal), STATUS: status}).drop(ORDINAL)
 
 

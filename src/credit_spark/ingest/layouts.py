@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from credit_spark.config.errors import instead_of
-from credit_spark.config.models import CONTENT, Contract, Layout, Promise, Source
+from credit_spark.config.models import CONTENT, Contract, ContractColumn, Layout, Source
 
 ABOVE_THE_HEADER = 9
 # What bytes of another encoding are read as.
@@ -112,9 +112,9 @@ def parts_of(line: str, delimiter: str) -> list[str]:
     return [part for row in rows for part in row]
 
 
-def column_at(header: Sequence[str], promise: Promise) -> int | None:
+def column_at(header: Sequence[str], spec: ContractColumn) -> int | None:
     """Where a column stands in a header; of several names, the first that the contract lists."""
-    return next((header.index(name) for name in promise.headers if name in header), None)
+    return next((header.index(name) for name in spec.headers if name in header), None)
 
 
 def key_of(layout: Layout, contract: Contract) -> tuple[str, ...] | None:
@@ -148,9 +148,9 @@ def _check(shape: Shape, contract: Contract) -> None:
     if twice:
         raise LayoutError(f"its header has {_quoted(twice)} more than once")
     lacking = [
-        f"'{name}' (a header named {_or(promise.headers)})"
-        for name, promise in contract.columns.items()
-        if promise.required and column_at(shape.header, promise) is None
+        f"'{name}' (a header named {_or(spec.headers)})"
+        for name, spec in contract.columns.items()
+        if spec.required and column_at(shape.header, spec) is None
     ]
     if lacking:
         raise LayoutError(f"it lacks what the contract requires: {', '.join(lacking)}")

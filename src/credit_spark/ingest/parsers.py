@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from credit_spark.config.models import DecimalMark, Kind, Promise, Unit
+from credit_spark.config.models import ContractColumn, DecimalMark, Kind, Unit
 
 # No more digits and no larger exponent than a double holds: no text becomes infinite.
 PLAIN = r"^[+-]?\d{1,200}(?:\.\d{0,200})?\z"
@@ -189,7 +189,7 @@ def _month(part: Callable[[str], Column], parts: Mapping[str, int]) -> Column:
     return F.substr(F.lit(MONTH_NUMBERS), F.instr(F.lit(MONTHS), part("MMM")) + 1, F.lit(2))
 
 
-PARSERS: Mapping[Kind, Callable[[Column, Promise, Notation], Column]] = MappingProxyType(
+PARSERS: Mapping[Kind, Callable[[Column, ContractColumn, Notation], Column]] = MappingProxyType(
     {
         "text": lambda text, _, __: text,
         "category": lambda text, _, __: text,
@@ -199,7 +199,7 @@ PARSERS: Mapping[Kind, Callable[[Column, Promise, Notation], Column]] = MappingP
         "rate": lambda text, _, notation: rate(text, notation),
         "months": lambda text, _, notation: months(text, notation),
         "years": lambda text, _, notation: years(text, notation),
-        "date": lambda text, promise, _: date(text, promise.formats, promise.pivot),
+        "date": lambda text, spec, _: date(text, spec.formats, spec.pivot),
         "range": lambda text, _, notation: lower_bound(text, notation),
         "flag": lambda text, _, __: flag(text),
     }

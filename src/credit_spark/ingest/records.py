@@ -1,6 +1,6 @@
 """Landing files to records with a status: every physical line of every file in exactly one record.
 
-Files of one shape and encoding are one frame. Lines are read, parsed and judged once, and the
+Files of one shape and encoding are one frame. Lines are read, parsed and validated once, and the
 result is persisted; partial lines are put together from there, and only where there are any.
 """
 
@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import LandingError, listed
 from credit_spark.config.models import Contract
-from credit_spark.ingest.columns import SHAPE, STATUS, judged, raw
+from credit_spark.ingest.columns import SHAPE, STATUS, raw, validated
 from credit_spark.ingest.files import BROKEN, SPARK_ERRORS, broken_files
 from credit_spark.ingest.islands import (
     IS_SUSPECT,
@@ -94,7 +94,7 @@ class Records:
 def read_records(
     spark: SparkSession, files: Sequence[LandingFile], contract: Contract, as_of: date
 ) -> Records:
-    """The records of landing files, judged.
+    """The records of landing files, validated.
 
     Raises:
         LandingError: files cannot be read to their end, are cut off, or are in another encoding.
@@ -103,7 +103,7 @@ def read_records(
     counted = [Observation(f"lines of shape {group.number}") for group in groups]
     with _broken_files_named(spark, files):
         by_itself = checkpointed(_union([
-            _judged_lines(spark, group, contract, as_of, each)
+            _validated_lines(spark, group, contract, as_of, each)
             for group, each in zip(groups, counted, strict=True)
         ]))  # fmt: skip
     counts = _counted(by_itself)
@@ -128,14 +128,14 @@ def _put_together(
     """The records that partial lines make; suspect islands, where there are any, line by line."""
     lines = [(group, _numbered(by_itself, group)) for group in groups]
     sound = checkpointed(_union([
-        _judged_records(records_of(own, group.grammar), group, contract, as_of)
+        _validated_records(records_of(own, group.grammar), group, contract, as_of)
         for group, own in lines
     ]))  # fmt: skip
     suspect = sound.where(IS_SUSPECT).select(*OF_AN_ISLAND).distinct().localCheckpoint()
     if suspect.isEmpty():
         return [sound]
     read_again = checkpointed(_union([
-        _judged_records(_mended(own, suspect, group), group, contract, as_of)
+        _validated_records(_mended(own, suspect, group), group, contract, as_of)
         for group, own in lines
     ]))  # fmt: skip
     _check_ends(read_again)
@@ -153,12 +153,12 @@ def _groups(files: Sequence[LandingFile], contract: Contract) -> Iterator[Group]
         yield Group(number, shape, encoding, grammar, list(own))
 
 
-def _judged_lines(
+def _validated_lines(
     spark: SparkSession, group: Group, contract: Contract, as_of: date, counted: Observation
 ) -> DataFrame:
     lines = classified(physical_lines(spark, group.files, counted), group.files, group.grammar)
     counted_lines = lines.withColumn(LINE_COUNT, F.lit(1))
-    return judged(counted_lines, group.shape, contract, as_of, group.number)
+    return validated(counted_lines, group.shape, contract, as_of, group.number)
 
 
 def _numbered(by_itself: DataFrame, group: Group) -> DataFrame:
@@ -171,9 +171,11 @@ def _mended(lines: DataFrame, suspect: DataFrame, group: Group) -> DataFrame:
     return mended(lines.join(suspect, on=[*OF_AN_ISLAND], how="left_semi"), group.grammar)
 
 
-def _judged_records(records: DataFrame, group: Group, contract: Contract, as_of: date) -> DataFrame:
+def _validated_records(
+    records: DataFrame, group: Group, contract: Contract, as_of: date
+) -> DataFrame:
     fields = parsed(records, group.grammar)
-    return judged(fields, group.shape, contract, as_of, group.number)
+    return validated(fields, group.shape, contract, as_of, group.number)
 
 
 def _with_raw(rows: DataFrame, group: Group) -> DataFrame:

@@ -13,8 +13,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from credit_spark.config.expressions import condition
-from credit_spark.config.guards import judged_kinds
-from credit_spark.config.models import TEXT_KINDS, Contract, OutcomePlan, Promise
+from credit_spark.config.guards import rule_kinds
+from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, OutcomePlan
 from credit_spark.config.tables import TYPES
 
 BLAMED_LETTERS = 80
@@ -49,7 +49,7 @@ def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
     They read typed columns, their texts and flags (`text_of`, `outside_of`), `as_of`, and KEY,
     IS_WELL_FORMED and IS_TEXT.
     """
-    kinds = judged_kinds(contract)
+    kinds = rule_kinds(contract)
     implied = [rule for name, each in contract.columns.items() for rule in column_rules(name, each)]
     stated = [
         Rule(name, F.expr(condition(rule.sql, kinds).sql)) for name, rule in contract.rules.items()
@@ -64,36 +64,36 @@ def rules_of(contract: Contract, *, is_keyed: bool) -> list[Rule]:
     ]
 
 
-def column_rules(name: str, promise: Promise) -> Iterator[Rule]:
+def column_rules(name: str, spec: ContractColumn) -> Iterator[Rule]:
     """The rules of one column; null is unknown, and each rule decides whether that passes."""
     value, text = F.col(name), F.col(text_of(name))
     is_read = value.isNotNull() | text.isNull()
-    if promise.outside != "quarantine":
+    if spec.outside != "quarantine":
         # Text that was read and then turned null by the contract was readable all the same.
         is_read = is_read | F.col(outside_of(name))
-    if promise.kind not in TEXT_KINDS:
+    if spec.kind not in TEXT_KINDS:
         yield Rule(f"{name}_is_readable", is_read, text)
-    elif promise.codes and promise.unknown_codes == "quarantine":
-        meanings = dict.fromkeys(promise.codes.values())
+    elif spec.codes and spec.unknown_codes == "quarantine":
+        meanings = dict.fromkeys(spec.codes.values())
         yield Rule(f"{name}_is_one_of_its_codes", text.isNull() | text.isin(*meanings), text)
-    if promise.required:
+    if spec.required:
         yield Rule(f"{name}_is_present", text.isNotNull(), text)
-    if promise.outside == "quarantine":
-        yield from _bounds(name, promise, value, text)
+    if spec.outside == "quarantine":
+        yield from _bounds(name, spec, value, text)
 
 
-def _bounds(name: str, promise: Promise, value: Column, text: Column) -> Iterator[Rule]:
-    if promise.range:
-        is_within = value.isNull() | value.between(*promise.range)
+def _bounds(name: str, spec: ContractColumn, value: Column, text: Column) -> Iterator[Rule]:
+    if spec.range:
+        is_within = value.isNull() | value.between(*spec.range)
         yield Rule(f"{name}_is_within_range", is_within, text)
-    if promise.one_of:
-        is_known = value.isNull() | value.isin(*allowed(promise))
+    if spec.one_of:
+        is_known = value.isNull() | value.isin(*allowed(spec))
         yield Rule(f"{name}_is_one_of_its_set", is_known, text)
 
 
-def allowed(promise: Promise) -> list[Column]:
+def allowed(spec: ContractColumn) -> list[Column]:
     """The values of `one_of`, in the column's own type."""
-    return [F.lit(each).cast(TYPES[promise.kind]) for each in promise.one_of or ()]
+    return [F.lit(each).cast(TYPES[spec.kind]) for each in spec.one_of or ()]
 
 
 def outcome_rule(outcome: OutcomePlan) -> Rule:

@@ -1,7 +1,7 @@
-"""What has changed, and whether by more than chance: a night's figures against what they should be.
+"""What has changed, and whether by more than chance: a batch's figures against what they should be.
 
 A figure is called changed where it is further from its reference than a bound and than chance
-takes it. Chance is shared out: of nights on which nothing changed, at most a share of
+takes it. Chance is shared out: of batches in which nothing changed, at most a share of
 `false_alarms` has any figure beyond chance (Bonferroni's inequality).
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from scipy.special import chdtri, ndtri
 
-from credit_spark.config.settings import FEWEST_NIGHTS, Monitor
+from credit_spark.config.settings import FEWEST_DATES, Monitor
 from credit_spark.config.tables import MISSING, OTHER, STATUSES
 
 Status = Literal["stable", "watch", "act"]
@@ -28,16 +28,16 @@ FEED = {"missing_share": MISSING, "unseen_share": OTHER}
 CAUSES = {
     "look at the lender's files first: values are missing or new": tuple(FEED),
     "outcomes are not what the model says": ("auc", "calibration"),
-    "loans are not those that it learnt from": ("psi", "approval_rate"),
+    "loans differ from the training data": ("psi", "approval_rate"),
     "many more or fewer loans came than usual": ("volume",),
 }
 
 
 class ComparedBin(NamedTuple):
-    """A bin of a subject, as it stands in the table `profiles`, and a night's loans in it.
+    """A bin of a subject, a row of `feature_distribution`, and a batch's loans in it.
 
-    `reference` are loans that the model learnt from, `reference_bad` the bad ones. Good and bad
-    are only those loans that are old enough to judge by.
+    `baseline` are the model's training loans, `baseline_bad` the bad ones. Good and bad
+    are only those loans that are mature.
     """
 
     role: str
@@ -49,8 +49,8 @@ class ComparedBin(NamedTuple):
     open: int
     pd_sum: float
     known_pd_sum: float
-    reference: int | None
-    reference_bad: int | None
+    baseline: int | None
+    baseline_bad: int | None
 
     @property
     def loans(self) -> int:
@@ -59,7 +59,7 @@ class ComparedBin(NamedTuple):
 
     @property
     def known(self) -> int:
-        """Loans with an outcome that may be judged by."""
+        """Mature loans with a known outcome."""
         return self.good + self.bad
 
     @classmethod
@@ -68,7 +68,7 @@ class ComparedBin(NamedTuple):
         return cls(*[row[name] for name in cls._fields])
 
 
-Profiles = Mapping[tuple[str, str], list[ComparedBin]]
+Distributions = Mapping[tuple[str, str], list[ComparedBin]]
 
 
 class Expected(NamedTuple):
@@ -81,7 +81,7 @@ class Expected(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """Loans to judge by, `of` a month or another part: all, the bad ones, PDs added up."""
+    """Mature loans, `of` a month or another part: all, the bad ones, PDs added up."""
 
     of: str
     known: int
@@ -90,12 +90,12 @@ class Outcomes(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A night: its bins, AUC of the loans to judge by, approval rate, and earlier nights' loans.
+    """A batch: its bins, AUC of the mature loans, approval rate, and earlier batches' loans.
 
-    `fresh` are months of loans that the model has not learnt from.
+    `fresh` are months of loans that are not among the model's training loans.
     """
 
-    profiles: Profiles
+    distributions: Distributions
     auc: float | None
     approval_rate: float | None
     earlier: Sequence[int] = ()
@@ -104,11 +104,11 @@ class Seen(NamedTuple):
     @property
     def score(self) -> Sequence[ComparedBin]:
         """The bins of the score; none where nothing was scored."""
-        return next((own for (role, _), own in self.profiles.items() if role == "score"), [])
+        return next((own for (role, _), own in self.distributions.items() if role == "score"), [])
 
     @property
     def loans(self) -> int:
-        """The loans of the night."""
+        """The loans of the batch."""
         return sum(each.loans for each in self.score)
 
 
@@ -120,14 +120,14 @@ class Advice(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """A row of `drift`; `chance` is how far `value` may lie from `reference` by chance."""
+    """A row of `drift`; `critical_value` is how far `value` may lie from `baseline` by chance."""
 
     subject: str
     measure: str
     psi: float | None
     value: float
-    reference: float
-    chance: float
+    baseline: float
+    critical_value: float
     rows: int
     status: Status
 
@@ -135,53 +135,53 @@ class Drift(NamedTuple):
 class Change(NamedTuple):
     """A figure before chance is shared out.
 
-    `spread` is the standard error of the distance; of a PSI, what a chi-squared of `freedom`
-    degrees is multiplied by; `added` is chance beside it. `off` says what a distance is on the
+    `standard_error` is that of the distance; of a PSI, what a chi-squared of `freedom` degrees is
+    multiplied by; `added` is chance beside it. `off` says what a distance is on the
     value's own scale.
     """
 
     subject: str
     measure: str
     value: float
-    reference: float
+    baseline: float
     distance: float
     bounds: Bounds
-    spread: float
+    standard_error: float
     rows: int
     freedom: int | None = None
     added: float = 0.0
     off: Callable[[float], float] = float
 
-    def judged(self, level: float) -> Drift:
+    def with_status(self, level: float) -> Drift:
         """The figure with its status, where chance goes beyond it as seldom as `level`."""
         critical = -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
-        chance = self.spread * float(critical) + self.added
+        critical_value = self.standard_error * float(critical) + self.added
         watch, act = self.bounds
-        is_changed = self.distance > chance and self.distance >= watch
+        is_changed = self.distance > critical_value and self.distance >= watch
         psi = None if self.freedom is None else self.value
         return Drift(
-            self.subject, self.measure, psi, self.value, self.reference, self.off(chance),
+            self.subject, self.measure, psi, self.value, self.baseline, self.off(critical_value),
             self.rows, "stable" if not is_changed else "act" if self.distance >= act else "watch",
         )  # fmt: skip
 
 
-def by_subject(bins: Iterable[ComparedBin]) -> Profiles:
+def by_subject(bins: Iterable[ComparedBin]) -> Distributions:
     """The bins of each role's subjects, in order; subjects by their names."""
     ordered = sorted(bins, key=lambda each: each[:3])
     return {key: list(own) for key, own in groupby(ordered, key=lambda each: each[:2])}
 
 
 def drifts(seen: Seen, expected: Expected, bounds: Monitor) -> list[Drift]:
-    """Every figure of a night that can be judged; what there is too little of is left out."""
+    """Every figure of a batch that can be computed; what there is too little of is left out."""
     changes = [
-        *_distributions(seen.profiles, bounds),
+        *_distributions(seen.distributions, bounds),
         *_approval(seen, expected, bounds.share),
         *_volume(seen, bounds),
         *_ranking(seen, expected, bounds.auc),
         *_calibrations(seen, expected, bounds.calibration),
     ]
     level = bounds.false_alarms / max(len(changes), 1)
-    return [each.judged(level) for each in changes]
+    return [each.with_status(level) for each in changes]
 
 
 def worst(found: Sequence[Drift]) -> Status:
@@ -189,7 +189,7 @@ def worst(found: Sequence[Drift]) -> Status:
     return max((each.status for each in found), key=STATUSES.index, default="stable")
 
 
-def psi(tonight: Sequence[int], reference: Sequence[int]) -> float:
+def psi(current: Sequence[int], baseline: Sequence[int]) -> float:
     """Population stability index of counts in the same bins, half a loan added to each.
 
     The sum of (p - q) ln(p / q) over bins, p and q being the shares. Source: Kullback's
@@ -198,14 +198,14 @@ def psi(tonight: Sequence[int], reference: Sequence[int]) -> float:
     >>> round(psi([10, 90], [50, 50]), 3)
     0.853
     """
-    return sum(_parts(tonight, reference))
+    return sum(_parts(current, baseline))
 
 
-def _parts(tonight: Sequence[int], reference: Sequence[int]) -> list[float]:
+def _parts(current: Sequence[int], baseline: Sequence[int]) -> list[float]:
     """What each bin adds to a PSI."""
-    size = len(tonight)
-    p = [(each + 0.5) / (sum(tonight) + 0.5 * size) for each in tonight]
-    q = [(each + 0.5) / (sum(reference) + 0.5 * size) for each in reference]
+    size = len(current)
+    p = [(each + 0.5) / (sum(current) + 0.5 * size) for each in current]
+    q = [(each + 0.5) / (sum(baseline) + 0.5 * size) for each in baseline]
     return [(a - b) * log(a / b) for a, b in zip(p, q, strict=True)]
 
 
@@ -216,12 +216,12 @@ def auc_error(auc: float, good: int, bad: int) -> float:
     0.0303
     """
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = auc * (1 - auc) + (bad - 1) * (q1 - auc**2) + (good - 1) * (q2 - auc**2)
-    return sqrt(spread / (good * bad))
+    standard_error = auc * (1 - auc) + (bad - 1) * (q1 - auc**2) + (good - 1) * (q2 - auc**2)
+    return sqrt(standard_error / (good * bad))
 
 
-def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
-    for (role, subject), bins in profiles.items():
+def _distributions(distributions: Distributions, bounds: Monitor) -> Iterator[Change]:
+    for (role, subject), bins in distributions.items():
         loans = sum(each.loans for each in bins), sum(map(_learnt, bins))
         if role in ("score", "feature") and all(loans):
             yield from _stability(subject, bins, loans, bounds.psi)
@@ -231,24 +231,24 @@ def _distributions(profiles: Profiles, bounds: Monitor) -> Iterator[Change]:
 def _stability(
     subject: str, bins: Sequence[ComparedBin], loans: tuple[int, int], bounds: Bounds
 ) -> Iterator[Change]:
-    """The PSI of bins with so many loans tonight and in the reference, if there are two to compare.
+    """The PSI of bins with so many loans now and in the baseline, if there are two to compare.
 
     Where nothing changed, it is about so many times a chi-squared (Yurdakul, 2018). That an
     expected few did not come is likelier than a chi-squared tells: what it adds is chance, too.
     """
-    tonight, reference = loans
-    times = tonight / reference
+    current, baseline = loans
+    times = current / baseline
     pairs = _compared(bins, times)
     if len(pairs) < 2:
         return
     value = psi(*zip(*pairs, strict=True))
     added = _if_empty(pairs) if pairs[-1][1] * times < FEWEST_EXPECTED else 0.0
-    spread, freedom = 1 / tonight + 1 / reference, len(pairs) - 1
-    yield Change(subject, "psi", value, 0.0, value, bounds, spread, tonight, freedom, added)
+    standard_error, freedom = 1 / current + 1 / baseline, len(pairs) - 1
+    yield Change(subject, "psi", value, 0.0, value, bounds, standard_error, current, freedom, added)
 
 
 def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]]:
-    """Loans of tonight and of the reference in each bin, rare ones in pools, which come last.
+    """Loans of this batch and of the baseline in each bin, rare ones in pools, which come last.
 
     A common bin stays by itself, so that no pool hides what moves into it or out of it. All rare
     levels of a text are one pool: their order says nothing. Those of a number are put together in
@@ -264,20 +264,20 @@ def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]
 
 def _pools(pairs: Iterable[tuple[int, int]], enough: float) -> Iterator[tuple[int, int]]:
     """Pairs added up in order until the reference has enough; the last sum is what is left."""
-    tonight = reference = 0
+    current = baseline = 0
     for more, learnt in pairs:
-        tonight, reference = tonight + more, reference + learnt
-        if reference >= enough:
-            yield tonight, reference
-            tonight = reference = 0
-    if tonight or reference:
-        yield tonight, reference
+        current, baseline = current + more, baseline + learnt
+        if baseline >= enough:
+            yield current, baseline
+            current = baseline = 0
+    if current or baseline:
+        yield current, baseline
 
 
 def _if_empty(pairs: Sequence[tuple[int, int]]) -> float:
     """What the last bin adds to a PSI where none of its loans come, but to another bin."""
-    (first, *others, last), reference = zip(*pairs, strict=True)
-    return _parts([first + last, *others, 0], reference)[-1]
+    (first, *others, last), baseline = zip(*pairs, strict=True)
+    return _parts([first + last, *others, 0], baseline)[-1]
 
 
 def _feed(
@@ -292,17 +292,17 @@ def _feed(
 
 
 def _learnt(each: ComparedBin) -> int:
-    return each.reference or 0
+    return each.baseline or 0
 
 
 def _share(
     subject: str, measure: str, shares: Bounds, loans: tuple[int, int], bounds: Bounds
 ) -> Change:
-    """A share tonight and in the reference, of so many loans each."""
+    """A share in this batch and in the baseline, of so many loans each."""
     together = sum(share * each for share, each in zip(shares, loans, strict=True)) / sum(loans)
-    spread = sqrt(together * (1 - together) * sum(1 / each for each in loans))
+    standard_error = sqrt(together * (1 - together) * sum(1 / each for each in loans))
     distance = abs(shares[0] - shares[1])
-    return Change(subject, measure, *shares, distance, bounds, spread, loans[0])
+    return Change(subject, measure, *shares, distance, bounds, standard_error, loans[0])
 
 
 def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
@@ -312,16 +312,16 @@ def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change
 
 
 def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
-    """Tonight's loans against the median of earlier nights: on a scale of logarithms."""
+    """The current loans against the median of earlier batches: on a scale of logarithms."""
     loans = seen.loans
-    if len(seen.earlier) < FEWEST_NIGHTS or not loans or not all(seen.earlier):
+    if len(seen.earlier) < FEWEST_DATES or not loans or not all(seen.earlier):
         return
     usual = median(seen.earlier)
     off = [abs(log(each / usual)) for each in seen.earlier]
-    spread = NORMAL * median(off) + sqrt(1 / usual)
+    standard_error = NORMAL * median(off) + sqrt(1 / usual)
     ratios = (log(bounds.volume[0]), log(bounds.volume[1]))
     yield Change(
-        "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, spread, loans,
+        "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, standard_error, loans,
         off=lambda distance: usual * abs(exp(distance if loans >= usual else -distance) - 1),
     )  # fmt: skip
 
@@ -331,19 +331,21 @@ def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]
     if seen.auc is None or expected.auc is None or min(good, bad) < FEWEST_OF_A_CLASS:
         return
     held_out_error = auc_error(expected.auc, expected.good, expected.bad)
-    spread = hypot(auc_error(seen.auc, good, bad), held_out_error)
+    standard_error = hypot(auc_error(seen.auc, good, bad), held_out_error)
     drop = max(expected.auc - seen.auc, 0.0)
-    yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds, spread, good + bad)
+    yield Change(
+        "outcomes", "auc", seen.auc, expected.auc, drop, bounds, standard_error, good + bad
+    )
 
 
 def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
-    """Observed bads over expected ones, of all loans to judge by and of each part of them.
+    """Observed bads over expected ones, of all mature loans and of each part of them.
 
-    The model's own PDs rest on the bads that it has learnt from: all of them, or a part's.
+    The model's own PDs rest on the bad loans that it was trained on: all of them, or a part's.
     """
     parts = [
-        (_outcomes(f"{name}={each.label}", [each]), each.reference_bad or 0)
-        for (role, name), bins in seen.profiles.items()
+        (_outcomes(f"{name}={each.label}", [each]), each.baseline_bad or 0)
+        for (role, name), bins in seen.distributions.items()
         if role == "segment"
         for each in bins
     ]
@@ -362,7 +364,7 @@ def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Change:
     """Roots of counts are about normal, however few; counts and their logarithms are skewed."""
     ratio = found.bad / found.pds
     # Of bads given their PDs, and of the PDs.
-    spread = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
+    standard_error = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
     watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds)
 
     def off(distance: float) -> float:
@@ -370,7 +372,7 @@ def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Change:
         return abs(max(0.0, root) ** 2 - 1)
 
     about = (found.of, "calibration", ratio, 1.0, abs(_root(ratio)))
-    return Change(*about, (watch, act), spread, found.known, off=off)
+    return Change(*about, (watch, act), standard_error, found.known, off=off)
 
 
 def _root(ratio: float) -> float:
@@ -387,7 +389,7 @@ def advice(found: Sequence[Drift]) -> Advice:
         )
         for words, own in CAUSES.items()
     }
-    said = [f"{words} ({subjects})" for words, subjects in named.items() if subjects]
+    causes = [f"{words} ({subjects})" for words, subjects in named.items() if subjects]
     measures = {each.measure for each in acting}
     retrain = measures.isdisjoint(FEED) and bool(measures - {"volume"})
-    return Advice(retrain, "; ".join(said) or "nothing is to be acted on")
+    return Advice(retrain, "; ".join(causes) or "nothing is to be acted on")

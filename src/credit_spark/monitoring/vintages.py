@@ -12,16 +12,16 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.evaluation.cells import Cell, by_risk, counted
 from credit_spark.evaluation.figures import Figure, segment_figures
+from credit_spark.evaluation.score_bins import ScoreBin, by_risk, counted
 
 # The underscore keeps it apart from any column of a contract.
 VINTAGE = "_vintage"
 OF_A_VINTAGE = "vintage="
-# Cells of vintages are twentieths of log-odds: AUC is within a few thousandths all the same.
+# Score bins of vintages are twentieths of log-odds: AUC is within a few thousandths all the same.
 STEPS = 20
 SHOWN = ("ks", "auc", "gini", "mean_pd", "observed_rate")
-Vintages = Mapping[int | None, Sequence[Cell]]
+Vintages = Mapping[int | None, Sequence[ScoreBin]]
 
 
 def with_vintage(loans: DataFrame, observed_on: str | None, as_of: date, months: int) -> DataFrame:
@@ -80,13 +80,13 @@ def month_of(vintage: int) -> str:
 
 
 def collected_vintages(scored: DataFrame) -> Vintages:
-    """The coarse cells of each VINTAGE, in order; those of loans with no date last."""
-    # Half to even, where cells of thousandths are rounded half away from zero.
+    """The coarse score bins of each VINTAGE, in order; those of loans with no date last."""
+    # Half to even, where score bins of thousandths are rounded half away from zero.
     coarse = F.rint(F.col("log_odds") * STEPS) / STEPS
     counts = counted(scored.withColumns({"log_odds": coarse, "points": F.lit(0)}), [VINTAGE])
-    found: dict[int | None, list[Cell]] = defaultdict(list)
-    for vintage, *cell in counts.collect():
-        found[vintage].append(Cell(*cell))
+    found: dict[int | None, list[ScoreBin]] = defaultdict(list)
+    for vintage, *score_bin in counts.collect():
+        found[vintage].append(ScoreBin(*score_bin))
     ordered = sorted(found, key=lambda each: (each is None, each or 0))
     return {each: by_risk(found[each]) for each in ordered}
 
@@ -95,7 +95,7 @@ def vintage_figures(by_month: Vintages) -> list[Figure]:
     """Of each vintage: `loans`, and how well they were ranked and calibrated."""
     return [
         figure
-        for each, cells in by_month.items()
+        for each, score_bins in by_month.items()
         if each is not None
-        for figure in segment_figures(f"{OF_A_VINTAGE}{month_of(each)}", cells, SHOWN)
+        for figure in segment_figures(f"{OF_A_VINTAGE}{month_of(each)}", score_bins, SHOWN)
     ]

@@ -29,7 +29,7 @@ def attempt(
     """
     added = run.tables.evolve(*tables(run.contract))
     if added:
-        run.ledger.note("schema changes", {"changes": added})
+        run.summary.note("schema changes", {"changes": added})
     claim(run.tables, command, _facts(run))
     try:
         change = _drift(run, action)
@@ -56,10 +56,10 @@ def _drift(run: RunContext, action: Callable[[RunContext], object]) -> DriftErro
 
 def _finish(run: RunContext, status: str, message: str | None) -> None:
     run.tables.discard()
-    if run.ledger.validations:
-        run.tables.append(VALIDATIONS, run.ledger.validations)
-    run.ledger.facts["table_versions"] = json.dumps(run.tables.versions, sort_keys=True)
-    finish(run.tables, status, {**run.ledger.facts, "message": message})
+    if run.summary.validations:
+        run.tables.append(VALIDATIONS, run.summary.validations)
+    run.summary.facts["table_versions"] = json.dumps(run.tables.versions, sort_keys=True)
+    finish(run.tables, status, {**run.summary.facts, "message": message})
 
 
 def _facts(run: RunContext) -> dict[str, str]:

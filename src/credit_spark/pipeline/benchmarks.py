@@ -1,6 +1,6 @@
 """Models beside the champion, on its features and folds: what it leaves on the table.
 
-Each is fitted with no treatment and recalibrated as the logistic regression is.
+Each is fitted with no imbalance strategy and recalibrated as the logistic regression is.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,12 +18,18 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Form
-from credit_spark.evaluation.cells import WIDEST_LOG_ODDS, Cell, collected, counted, plainly_counted
+from credit_spark.evaluation.score_bins import (
+    WIDEST_LOG_ODDS,
+    ScoreBin,
+    collected,
+    counted,
+    plainly_counted,
+)
 from credit_spark.features.columns import featured, numbers_and_texts
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
-from credit_spark.pipeline.book import Book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
+from credit_spark.pipeline.training_data import TrainingData
 from credit_spark.scoring.scale import scale_of
 from credit_spark.training.binning import optbinning
 from credit_spark.training.lstm import Lstm, Rows, keras
@@ -48,27 +54,27 @@ FEWEST_A_LEAF = 20
 CUTS = 32
 
 
-def benchmarked(run: RunContext, book: Book, name: Benchmark) -> Measured:
-    """A benchmark's cells and figures, held-out folds first."""
-    _, cells, figures = assessed(BENCHMARKS[name](run, book), run.contract.score)
-    return Measured(name, "none", cells, figures)
+def benchmarked(run: RunContext, data: TrainingData, name: Benchmark) -> Measured:
+    """A benchmark's score bins and figures, held-out folds first."""
+    _, score_bins, figures = assessed(BENCHMARKS[name](run, data), run.contract.score)
+    return Measured(name, "none", score_bins, figures)
 
 
-def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) -> None:
+def check_benchmarks(run: RunContext, data: TrainingData, names: Collection[Benchmark]) -> None:
     """Raise InputError where one cannot be fitted: not installed, or a book too large or small."""
     if "binned" in (*names, run.contract.model.form):
         optbinning()
     if "lstm" not in names:
         return
     folds, own = run.contract.model.folds, "the LSTM is trained and tested on folds of its own"
-    if book.training.classes.rows > MOST_ROWS_OF_LSTM:
+    if data.training.classes.rows > MOST_ROWS_OF_LSTM:
         raise InputError(
             f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
-            f"loans; this book has {book.training.classes.rows:,}. Train without it"
+            f"loans; this book has {data.training.classes.rows:,}. Train without it"
         )
     if folds < FEWEST_FOLDS_OF_LSTM:
         raise InputError(f"{own}: model.folds must be {FEWEST_FOLDS_OF_LSTM} at least")
-    if len(book.training.counts[FOLD].unique()) < folds:
+    if len(data.training.counts[FOLD].unique()) < folds:
         raise InputError(
             f"{own}, and a fold has no loan: too few borrowers, or too few loans that differ. "
             "Train without it"
@@ -76,50 +82,50 @@ def check_benchmarks(run: RunContext, book: Book, names: Collection[Benchmark]) 
     keras()
 
 
-def of_form(run: RunContext, book: Book, form: Form) -> DataSets:
-    """Cells of a logistic regression of another form: along lines, or on evidence of bins."""
+def of_form(run: RunContext, data: TrainingData, form: Form) -> DataSets:
+    """Score bins of a logistic regression of another form: along lines, or on evidence of bins."""
     plan = run.contract.model.model_copy(update={"form": form})
-    return _of_contract(run, book, {"model": plan})
+    return _of_contract(run, data, {"model": plan})
 
 
-def free(run: RunContext, book: Book) -> DataSets:
-    """Cells of a fit that does not keep to what the contract expects of features."""
+def free(run: RunContext, data: TrainingData) -> DataSets:
+    """Score bins of a fit that does not keep to what the contract expects of features."""
     features = {
         name: each.model_copy(update={"expect": None})
         for name, each in run.contract.features.items()
     }
-    return _of_contract(run, book, {"features": features})
+    return _of_contract(run, data, {"features": features})
 
 
-def _of_contract(run: RunContext, book: Book, changes: Mapping[str, object]) -> DataSets:
+def _of_contract(run: RunContext, data: TrainingData, changes: Mapping[str, object]) -> DataSets:
     other = replace(run, contract=run.contract.model_copy(update=changes))
-    _, _, (found,) = fitted_and_counted(other, book, [("none", chosen_penalty(other, book)[0])])
+    _, _, (found,) = fitted_and_counted(other, data, [("none", chosen_penalty(other, data)[0])])
     return found
 
 
-def boosted_trees(run: RunContext, book: Book) -> DataSets:
-    """Cells of gradient-boosted trees: in the folds, of their own training rows, out of time."""
-    rows = book.training.rows.withColumn("outcome", F.col("loan.outcome"))
-    training, features = book.training._replace(rows=rows), book.columns.features
+def boosted_trees(run: RunContext, data: TrainingData) -> DataSets:
+    """Score bins of gradient-boosted trees: in the folds, of their training rows, out of time."""
+    rows = data.training.rows.withColumn("outcome", F.col("loan.outcome"))
+    training, features = data.training._replace(rows=rows), data.columns.features
     # Spark's trees vote for half of the log-odds.
     exact = 2 * vector_to_array(F.col("rawPrediction"))[1]
     log_odds = F.greatest(F.least(exact, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
     columns = ("outcome", log_odds.alias("log_odds"), F.lit(0).alias("points"))
 
-    def cells(learnt: TrainingRows, *others: DataFrame) -> list[list[Cell]]:
-        trees = boosted(learnt, book.columns, run.contract.model.seed)
+    def score_bins(learnt: TrainingRows, *others: DataFrame) -> list[list[ScoreBin]]:
+        trees = boosted(learnt, data.columns, run.contract.model.seed)
         return [collected(counted(trees.transform(each).select(*columns))) for each in others]
 
-    def held_out(number: int) -> list[Cell]:
+    def held_out(number: int) -> list[ScoreBin]:
         tested = Holdout(FOLD, number)
-        return cells(training.without(tested), training.only(tested))[0]
+        return score_bins(training.without(tested), training.only(tested))[0]
 
-    folds = in_each_fold(run, book, held_out)
+    folds = in_each_fold(run, data, held_out)
     sets = {"train": rows}
-    if book.out_of_time is not None:
+    if data.out_of_time is not None:
         outcome = {"outcome": F.col("outcome")}
-        sets["out_of_time"] = featured(book.out_of_time, features, outcome)
-    whole = zip(sets, cells(training, *sets.values()), strict=True)
+        sets["out_of_time"] = featured(data.out_of_time, features, outcome)
+    whole = zip(sets, score_bins(training, *sets.values()), strict=True)
     return {CV: folds, **{name: {None: own} for name, own in whole}}
 
 
@@ -147,21 +153,21 @@ def boosted(training: TrainingRows, columns: Columns, seed: int) -> PipelineMode
     return Pipeline(stages=stages).fit(training.rows)
 
 
-def lstm(run: RunContext, book: Book) -> DataSets:
-    """Cells of a stacked LSTM: of the folds it is tested on, trained on, and validated on.
+def lstm(run: RunContext, data: TrainingData) -> DataSets:
+    """Score bins of a stacked LSTM: of the folds it is tested on, trained on, and validated on.
 
     A fold's network is tested on the fold, validated on the next one and trained on the others;
-    each set's cells are those of all networks together.
+    each set's score bins are those of all networks together.
     """
     plan = run.contract.model
     points = scale_of(run.contract.score).points
-    found: dict[str, dict[int | None, list[Cell]]] = {CV: {}, "train": {}, "validation": {}}
+    found: dict[str, dict[int | None, list[ScoreBin]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
-        learnt = book.training.without(Holdout(FOLD, tested)).without(Holdout(FOLD, validated))
-        design = linear(learnt, book.columns._replace(indicated=frozenset()), run.contract, {})
+        learnt = data.training.without(Holdout(FOLD, tested)).without(Holdout(FOLD, validated))
+        design = linear(learnt, data.columns._replace(indicated=frozenset()), run.contract, {})
         x = vector_to_array(F.col(SCALED)).alias("x")
-        ordered = book.training.rows.orderBy("loan_id")
+        ordered = data.training.rows.orderBy("loan_id")
         table = design.stages.transform(ordered).select(x, "label", FOLD).toPandas()
         is_tested, is_validated = table[FOLD] == tested, table[FOLD] == validated
         sets = {"train": ~(is_tested | is_validated), "validation": is_validated, CV: is_tested}
@@ -178,7 +184,7 @@ def lstm(run: RunContext, book: Book) -> DataSets:
     return found
 
 
-BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, Book], DataSets]] = {
+BENCHMARKS: Mapping[Benchmark, Callable[[RunContext, TrainingData], DataSets]] = {
     "linear": partial(of_form, form="linear"),
     "binned": partial(of_form, form="binned"),
     "free": free,

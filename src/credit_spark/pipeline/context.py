@@ -30,11 +30,11 @@ class RunSummary:
 
     facts: dict[str, Any] = field(default_factory=dict)
     validations: list[dict[str, Any]] = field(default_factory=list)
-    summary: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, Any] = field(default_factory=dict)
 
     def note(self, step: str, summary: Mapping[str, Any]) -> None:
         """Keep the summary of a step."""
-        self.summary[step] = dict(summary)
+        self.steps[step] = dict(summary)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RunContext:
     models: ModelRegistry
     suites: Suites
     log: Log
-    ledger: RunSummary
+    summary: RunSummary
 
     @cached_property
     def policy(self) -> Policy:
@@ -73,6 +73,6 @@ class RunContext:
         done, tasks = task_progress(self.spark)
         if not tasks:
             return ""
-        rows = self.ledger.facts.get("rows_accepted", 0)
+        rows = self.summary.facts.get("rows_accepted", 0)
         share = f"{done} of {tasks} tasks"
         return f"{share}, about {rows * done // tasks:,} of {rows:,} loans" if rows else share

@@ -39,8 +39,8 @@ def data_docs(
     """
     check_suites(suites, contract)
     tables = (loans(contract), scores(contract))
-    judged = [each for each in tables if suites.path(each.name).is_file()]
-    if not judged:
+    validated = [each for each in tables if suites.path(each.name).is_file()]
+    if not validated:
         raise InputError(f"there is no suite: {suites.path('loans')} is not a file")
     writable(str(out), "--out")
     folder = settings.storage.folder_of(contract)
@@ -50,7 +50,7 @@ def data_docs(
         read = Tables(spark, folder, as_of, run_id="").read
         seen = {
             each.name: seen_by_suites(read(each, WRITTEN_BY[each.name]), each, contract, as_of)
-            for each in judged
+            for each in validated
         }
         return build_site(suites, seen, out)
 

@@ -60,7 +60,7 @@ def ingest(run: RunContext) -> None:
     failed = rows_by_rule(records.frame)
     rows = deduplicated(records.frame, run.contract.newest_by)
     account = account_of(rows)
-    run.ledger.facts |= facts(account, files, records.lines)
+    run.summary.facts |= facts(account, files, records.lines)
     check_accepted(run.contract, total(account, ACCEPTED), total(account, QUARANTINED), failed)
     check_lines(account, records)
     # Without a shuffle, so that each block of a landing file is no file of the table.
@@ -71,8 +71,8 @@ def ingest(run: RunContext) -> None:
     aside = records.quarantined(rows.where(F.col(STATUS) == QUARANTINED))
     written = run.tables.replace(QUARANTINE, aside.withColumn("status", F.lit("open")))
     counts = counted(account, written)
-    run.ledger.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
-    run.ledger.note("clean", {**counts._asdict(), "reasons": failed, "files": len(files)})
+    run.summary.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
+    run.summary.note("clean", {**counts._asdict(), "reasons": failed, "files": len(files)})
 
 
 def account_of(rows: DataFrame) -> list[Entry]:

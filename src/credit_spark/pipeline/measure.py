@@ -1,4 +1,4 @@
-"""Scores -> score_counts, metrics, profiles; and the challenger in the shadow of the champion."""
+"""Scores -> score_distribution, metrics, feature_distribution; and the challenger in shadow."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,8 +8,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
-from credit_spark.config.tables import DECISIONS, METRICS, PROFILES, RUNS, loans, scores
-from credit_spark.evaluation.cells import Cell, by_risk, collected, counted
+from credit_spark.config.tables import DECISIONS, FEATURE_DISTRIBUTION, METRICS, RUNS, loans, scores
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.figures import (
     APPROVED_BY,
@@ -20,13 +19,14 @@ from credit_spark.evaluation.figures import (
     reliability,
     swap_figures,
 )
-from credit_spark.monitoring.drift import ComparedBin, Profiles, by_subject
+from credit_spark.evaluation.score_bins import ScoreBin, by_risk, collected, counted
+from credit_spark.monitoring.baselines import named_bins, pairs, profiled
+from credit_spark.monitoring.drift import ComparedBin, Distributions, by_subject
 from credit_spark.monitoring.vintages import (
     collected_vintages,
     vintage_figures,
     with_vintage,
 )
-from credit_spark.monitoring.watching import named_bins, pairs, profiled
 from credit_spark.pipeline.assessment import Measured, thresholds_of, write_measured
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
@@ -40,8 +40,8 @@ from credit_spark.training.diagnostics import correlations
 if TYPE_CHECKING:
     from credit_spark.pipeline.score import Scored
 
-NIGHT, SHADOW = "night", "shadow"
-OF_A_BATCH = f"dataset in ('{NIGHT}', '{SHADOW}')"
+BATCH, SHADOW = "batch", "shadow"
+OF_A_BATCH = f"dataset in ('{BATCH}', '{SHADOW}')"
 APPROVE = DECISIONS[0]
 CHAMPIONS = "champions"
 RANKING = ("ks", "auc", "mean_pd", "observed_rate")
@@ -50,7 +50,7 @@ RANKING = ("ks", "auc", "mean_pd", "observed_rate")
 class Measurements(NamedTuple):
     """What monitoring compares: loans by bin of each subject, and figures by segment and name."""
 
-    profiles: Profiles
+    distributions: Distributions
     figures: Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -78,19 +78,19 @@ def measure(run: RunContext, scored: "Scored | None" = None) -> Measurements:
     challenger = challenger_of(run, champion)
     in_shadow = [_in_shadow(run, policy, by_age, challenger)] if challenger else []
     write_measured(run, [measured, *in_shadow], OF_A_BATCH)
-    paired = pairs(contract, champion.watched)
-    profile = profiled(by_age, champion.watched, paired)
-    bins = [*named_bins(champion, paired, profile)]
-    run.tables.write(PROFILES, bins, "true")
-    shown = {"old_enough": contract.performance_months, **_summary(measured, NIGHT)}
+    paired = pairs(contract, champion.baselines)
+    distribution = profiled(by_age, champion.baselines, paired)
+    bins = [*named_bins(champion, paired, distribution)]
+    run.tables.write(FEATURE_DISTRIBUTION, bins, "true")
+    shown = {"old_enough": contract.performance_months, **_summary(measured, BATCH)}
     if in_shadow:
         shown["shadow"] = _summary(in_shadow[0], SHADOW)
-    run.ledger.note("measure", shown)
+    run.summary.note("measure", shown)
     return Measurements(
         by_subject(map(ComparedBin.of, bins)),
         {
             (each.segment, each.metric): each._asdict()
-            for each in measured.figures[NIGHT]
+            for each in measured.figures[BATCH]
             if each.threshold is None
         },
     )
@@ -103,12 +103,12 @@ def measured_before(run: RunContext, document: ModelDocument) -> Measurements:
         InputError: The date was not measured.
     """
     own = f"as_of = date '{run.as_of}' and model_version = '{document.version}'"
-    bins = run.tables.rows(PROFILES, ComparedBin._fields, own)
+    bins = run.tables.rows(FEATURE_DISTRIBUTION, ComparedBin._fields, own)
     if not bins:
         raise InputError(f"{run.as_of} is not measured yet; run 'measure' for it")
     columns = ("segment", "metric", "value", "rows")
     figures_ = run.tables.rows(
-        METRICS, columns, f"{own} and dataset = '{NIGHT}' and threshold is null"
+        METRICS, columns, f"{own} and dataset = '{BATCH}' and threshold is null"
     )
     return Measurements(
         by_subject(map(ComparedBin.of, bins)),
@@ -122,7 +122,7 @@ def scored_by(run: RunContext) -> str:
     Raises:
         InputError: There are none.
     """
-    known = run.ledger.facts.get("model_version")
+    known = run.summary.facts.get("model_version")
     return str(known) if known else version_of(run.tables, run.contract)
 
 
@@ -153,17 +153,17 @@ def scored_again(run: RunContext, document: ModelDocument, policy: Policy) -> Da
 
 
 def _of_batch(champion: ModelDocument, policy: Policy, by_age: DataFrame) -> Measured:
-    """The champion's cells and every figure of them, of vintages and of correlations."""
-    measured = _measured(champion, policy, NIGHT, collected(counted(by_age)))
-    cells = measured.cells[NIGHT][None]
-    rows = sum(each.loans for each in cells)
-    approved = cutoff(cells, policy.score.decisions.approve_below).share
+    """The champion's score bins and every figure of them, of vintages and of correlations."""
+    measured = _measured(champion, policy, BATCH, collected(counted(by_age)))
+    score_bins = measured.score_bins[BATCH][None]
+    rows = sum(each.loans for each in score_bins)
+    approved = cutoff(score_bins, policy.score.decisions.approve_below).share
     return measured._replace(
-        figures={NIGHT: [
-            *measured.figures[NIGHT],
+        figures={BATCH: [
+            *measured.figures[BATCH],
             Figure("approval_rate", approved, rows),
             *vintage_figures(collected_vintages(by_age)),
-            *_correlation_figures(correlations(by_age, rows, champion.watched), rows),
+            *_correlation_figures(correlations(by_age, rows, champion.baselines), rows),
         ]}
     )  # fmt: skip
 
@@ -174,12 +174,12 @@ def _correlation_figures(found: Iterable[tuple[str, str, float]], rows: int) -> 
 
 
 def _measured(
-    document: ModelDocument, policy: Policy, dataset: str, cells: Sequence[Cell]
+    document: ModelDocument, policy: Policy, dataset: str, score_bins: Sequence[ScoreBin]
 ) -> Measured:
-    thresholds = sorted({document.treated_even_odds, *thresholds_of(policy.score)})
-    figures_ = [*figures(cells, thresholds), *reliability(cells)]
-    treatment = document.facts.treatment
-    return Measured(document.version, treatment, {dataset: {None: cells}}, {dataset: figures_})
+    thresholds = sorted({document.balanced_even_odds, *thresholds_of(policy.score)})
+    figures_ = [*figures(score_bins, thresholds), *reliability(score_bins)]
+    imbalance = document.facts.imbalance
+    return Measured(document.version, imbalance, {dataset: {None: score_bins}}, {dataset: figures_})
 
 
 def challenger_of(run: RunContext, champion: ModelDocument) -> ModelDocument | None:
@@ -197,9 +197,9 @@ def _in_shadow(
     rows = by_age.select(*read, "outcome", F.col("decision").alias(CHAMPIONS))
     by_challenger = scores_of(rows, challenger, policy, run.contract.kinds, ["outcome", CHAMPIONS])
     by_both = (CHAMPIONS, "decision")
-    counts = counted(by_challenger, by_both).orderBy(*by_both, "cell", "points").collect()
-    swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, Cell(*row[2:])) for row in counts]
-    measured = _measured(challenger, policy, SHADOW, by_risk(each.cell for each in swaps))
+    counts = counted(by_challenger, by_both).orderBy(*by_both, "score_bin", "points").collect()
+    swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, ScoreBin(*row[2:])) for row in counts]
+    measured = _measured(challenger, policy, SHADOW, by_risk(each.score_bin for each in swaps))
     with_swaps = [*measured.figures[SHADOW], *swap_figures(swaps)]
     return measured._replace(figures={SHADOW: with_swaps})
 
@@ -209,7 +209,7 @@ def _summary(measured: Measured, dataset: str) -> Mapping[str, Any]:
     rows = measured.figures[dataset]
     return {
         "model_version": measured.model_version,
-        "known_outcomes": sum(cell.known for cell in measured.cells[dataset][None]),
+        "known_outcomes": sum(score_bin.known for score_bin in measured.score_bins[dataset][None]),
         **{name: pooled(rows, name) for name in RANKING},
         **{
             each.segment: {"loans": int(each.value or 0)}

@@ -1,4 +1,4 @@
-"""This batch date against the training data, and against the earlier date -> drift, movements."""
+"""This batch against the training data, and against the earlier date -> drift, score_changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -10,10 +10,17 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.config.errors import DriftError, InputError, listed
-from credit_spark.config.tables import DRIFT, MOVEMENTS, RUNS, SCORE_COUNTS, STATUSES, loans
-from credit_spark.evaluation.cells import Cell, by_risk
+from credit_spark.config.tables import (
+    DRIFT,
+    RUNS,
+    SCORE_CHANGES,
+    SCORE_DISTRIBUTION,
+    STATUSES,
+    loans,
+)
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.figures import ALL
+from credit_spark.evaluation.score_bins import ScoreBin, by_risk
 from credit_spark.monitoring.drift import (
     Drift,
     Expected,
@@ -24,7 +31,7 @@ from credit_spark.monitoring.drift import (
     drifts,
     worst,
 )
-from credit_spark.monitoring.movement import WHOLE, ModelPair, moved
+from credit_spark.monitoring.score_changes import WHOLE, ModelPair, moved
 from credit_spark.monitoring.vintages import OF_A_VINTAGE, month_of, newest_mature, number_of
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.measure import (
@@ -85,8 +92,8 @@ def monitor(
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
     run.tables.write(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []
-    run.tables.write(MOVEMENTS, changes, "true")
-    run.ledger.note("monitor", summary(found, changes))
+    run.tables.write(SCORE_CHANGES, changes, "true")
+    run.summary.note("monitor", summary(found, changes))
     if fail_on and worst(found) in ("act", fail_on):
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
         headline = "the run is complete, and monitored figures have changed"
@@ -94,17 +101,17 @@ def monitor(
 
 
 def approval_rate_of(run: RunContext, document: ModelDocument, policy: Policy) -> float | None:
-    """The share of the loans learnt from that a policy approves; None: no longer known."""
+    """The share of the training loans that a policy approves; None: no longer known."""
     fitted_as_of = document.facts.as_of
     is_own = fitted_as_of == run.as_of
     tables = run.tables if is_own else run.tables.of_date(fitted_as_of)
     try:
-        rows = tables.read(SCORE_COUNTS, "train")
+        rows = tables.read(SCORE_DISTRIBUTION, "train")
     except InputError:
         return None
     own = rows.where((F.col("model_version") == document.version) & (F.col("dataset") == "train"))
-    cells = by_risk(Cell(*row) for row in own.select(*Cell._fields).collect())
-    return cutoff(cells, policy.score.decisions.approve_below).share if cells else None
+    score_bins = by_risk(ScoreBin(*row) for row in own.select(*ScoreBin._fields).collect())
+    return cutoff(score_bins, policy.score.decisions.approve_below).share if score_bins else None
 
 
 def observed(
@@ -113,7 +120,7 @@ def observed(
     """The profile and the figures of the batch date."""
     figures = measured.figures
     return Seen(
-        measured.profiles,
+        measured.distributions,
         figures.get((ALL, "auc"), {}).get("value"),
         figures.get((ALL, "approval_rate"), {}).get("value"),
         [each.accepted for each in earlier],
@@ -122,21 +129,21 @@ def observed(
 
 
 def fresh(figures: Figures, document: ModelDocument, months: int) -> Iterator[Outcomes]:
-    """Loans to judge by of each of the last months that the model has not learnt from.
+    """Mature loans of each of the last months that the model was not trained on.
 
-    It has learnt from no loan that was younger than `months` then.
+    It was trained on no loan that was younger than `months` then.
     """
     facts = document.facts
-    # Of the month that it ends in, a model may have learnt from a part.
+    # Of the month that it ends in, a model may have been trained on a part.
     until = facts.out_of_time_from
     end = number_of(newest_mature(facts.as_of, months))
     last = number_of(until) - (until.day == 1) if until else end
-    judged = sorted(
+    validated = sorted(
         segment.removeprefix(OF_A_VINTAGE)
         for segment, metric in figures
         if metric == "mean_pd" and segment.startswith(OF_A_VINTAGE)
     )
-    for month in [each for each in judged if each > month_of(last)][-MOST_MONTHS:]:
+    for month in [each for each in validated if each > month_of(last)][-MOST_MONTHS:]:
         of = f"{OF_A_VINTAGE}{month}"
         pd, bad = (figures[of, name] for name in ("mean_pd", "observed_rate"))
         if known := pd["rows"]:
@@ -156,7 +163,7 @@ def earlier_batches(run: RunContext) -> list[Earlier]:
         for as_of, each in known.items()
         if each["rows_accepted"] and each["model_version"]
     ]
-    return scored[-run.settings.monitor.nights :]
+    return scored[-run.settings.monitor.volume_history :]
 
 
 def score_changes(
@@ -167,7 +174,7 @@ def score_changes(
     None where the earlier date's rows or its model are gone, or it has lost a file.
     """
     before, now = run.tables.of_date(last.as_of), _compared(run, run.tables, last)
-    segments = [each for each in document.watched if each.role == "segment"]
+    segments = [each for each in document.baselines if each.role == "segment"]
     try:
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
@@ -181,11 +188,11 @@ def score_changes(
         run.log.event("earlier date not read", error=type(error).__name__)
         run.log.trace(error)
         return []
-    versions = {"model_version": document.version, "last_model_version": old.version}
+    versions = {"model_version": document.version, "previous_model_version": old.version}
     return [
         {
             **versions,
-            "since": last.as_of,
+            "previous_as_of": last.as_of,
             "part": each.part,
             "loans": each.loans,
             "by_inputs": each.inputs / each.loans,
@@ -208,7 +215,7 @@ def summary(found: Sequence[Drift], changes: Sequence[Mapping[str, Any]]) -> Map
     gravest = sorted(found, key=lambda each: -STATUSES.index(each.status))
     changed = [sentence(each) for each in gravest if each.status != "stable"]
     whole = next((each for each in changes if each["part"] == WHOLE), None)
-    since = {"since": str(whole["since"])} if whole else {}
+    since = {"previous_as_of": str(whole["previous_as_of"])} if whole else {}
     moved = {name: whole[name] for name in ("loans", "by_inputs", "by_model")} if whole else {}
     return {
         "status": worst(found), "figures": len(found), **counts, "changed": changed,
@@ -218,8 +225,8 @@ def summary(found: Sequence[Drift], changes: Sequence[Mapping[str, Any]]) -> Map
 
 def sentence(each: Drift) -> str:
     """A change in words."""
-    value, reference = (f"{value:,.4g}" for value in (each.value, each.reference))
+    value, baseline = (f"{value:,.4g}" for value in (each.value, each.baseline))
     return (
         f"{each.status}: {each.measure.replace('_', ' ')} of {each.subject} is {value}, expected "
-        f"{reference}; by chance it would be off by {each.chance:.2g} at most"
+        f"{baseline}; by chance it would be off by {each.critical_value:.2g} at most"
     )

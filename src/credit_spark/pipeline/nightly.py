@@ -8,7 +8,7 @@ deduplication.py; pipeline/score.py; scoring/frames.py and sql.py. storage/table
 from functools import partial
 
 from credit_spark.config.errors import GateError
-from credit_spark.config.tables import METRICS, SCORE_COUNTS, scores
+from credit_spark.config.tables import METRICS, SCORE_DISTRIBUTION, scores
 from credit_spark.monitoring.drift import Status
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
@@ -55,10 +55,10 @@ def renew(run: RunContext) -> None:
     except GateError as error:
         if champion is None:
             # Nothing scores the date. The fit can be promoted; its figures say why it was not.
-            run.tables.publish_alone(METRICS, SCORE_COUNTS)
-            run.ledger.note(REFUSED, {})
+            run.tables.publish_alone(METRICS, SCORE_DISTRIBUTION)
+            run.summary.note(REFUSED, {})
             raise
-        run.ledger.note("kept", {"model_version": champion.version, "why": str(error)})
+        run.summary.note("kept", {"model_version": champion.version, "why": str(error)})
 
 
 def promote_or_wait(run: RunContext, version: str) -> None:

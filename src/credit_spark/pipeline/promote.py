@@ -35,8 +35,8 @@ def rollback(run: RunContext, by: str = "", reason: str = "") -> None:
     decision = _decided(by, reason)
     chosen = run.models.earlier_champion(run.as_of)
     run.models.promote(chosen, run.as_of, decision, is_rollback=True)
-    run.ledger.facts["model_version"] = chosen
-    run.ledger.note("promote", {"model_version": chosen, "overruled": []})
+    run.summary.facts["model_version"] = chosen
+    run.summary.note("promote", {"model_version": chosen, "overruled": []})
 
 
 def make_champion(
@@ -49,8 +49,8 @@ def make_champion(
     """
     failed = check_gates(run, version, overruled)
     run.models.promote(version, run.as_of, decision, failed)
-    run.ledger.facts["model_version"] = version
-    run.ledger.note("promote", {"model_version": version, "overruled": failed})
+    run.summary.facts["model_version"] = version
+    run.summary.note("promote", {"model_version": version, "overruled": failed})
 
 
 def check_gates(run: RunContext, version: str, overruled: Sequence[str] = ()) -> list[str]:

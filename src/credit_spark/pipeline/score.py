@@ -68,17 +68,17 @@ def score(run: RunContext) -> Scored:
     scored = checkpointed(scores_of(accepted, champion, policy, contract.kinds, keep))
     decided = decisions_of(scored)
     rows = sum(decided.values())
-    expected = run.ledger.facts.get("rows_accepted", rows)
+    expected = run.summary.facts.get("rows_accepted", rows)
     if rows != expected:
         raise RuntimeError(f"{expected} loans were accepted, and {rows} were scored")
     run.tables.stage(scores(contract), scored)
     shares = {name: decided.get(name, 0) / rows if rows else 0.0 for name in DECISIONS}
-    run.ledger.facts |= {
+    run.summary.facts |= {
         "model_version": champion.version,
         "policy_hash": policy.hash,
         "policy": policy.as_json(),
     }
-    run.ledger.note("score", {"rows": rows, "model_version": champion.version, **shares})
+    run.summary.note("score", {"rows": rows, "model_version": champion.version, **shares})
     return Scored(scored, rows)
 
 
@@ -94,8 +94,8 @@ def check_champion(contract: Contract, champion: ModelDocument) -> None:
             "put them back, or train a model on the new ones (nightly --retrain)"
         )
         raise InputError(listed(headline, changed))
-    watched = frozenset[str]().union(*[columns_of(each.sql) for each in champion.watched])
-    needed = {*columns_read(champion), *watched} - {LOG_ODDS}
+    baselines = frozenset[str]().union(*[columns_of(each.sql) for each in champion.baselines])
+    needed = {*columns_read(champion), *baselines} - {LOG_ODDS}
     if lacking := sorted(needed - {*contract.columns, "loan_id", "outcome"}):
         headline = (
             f"the contract lacks columns that the champion {champion.version} reads; put them "
@@ -121,7 +121,7 @@ def columns_needed(
     models = [champion, *([challenger] if challenger else [])]
     return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(
         *[columns_read(each, policy) for each in models],
-        *[columns_of(each.sql) for each in champion.watched],
+        *[columns_of(each.sql) for each in champion.baselines],
         *[expression(each.sql, kinds).columns for each in contract.analyses.values()],
     )
 

@@ -4,16 +4,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from credit_spark.config.loading import contract_hash
-from credit_spark.config.models import Decisions, Treatment
+from credit_spark.config.models import Decisions, ImbalanceStrategy
 from credit_spark.config.tables import METRICS
 from credit_spark.evaluation.classification import counted_calls, printed
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import ks_threshold
-from credit_spark.pipeline.assessment import ANY_BAD_AT, CV, Measured, pooled_cells, write_measured
+from credit_spark.pipeline.assessment import (
+    ANY_BAD_AT,
+    CV,
+    Measured,
+    pooled_score_bins,
+    write_measured,
+)
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
-from credit_spark.pipeline.book import Book, read_book
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import Trial, chosen_penalty, tried
+from credit_spark.pipeline.fitting import Candidate, chosen_penalty, fitted_candidates
+from credit_spark.pipeline.training_data import TrainingData, read_training_data
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.scorecard import at_bound
 from credit_spark.storage.models import Gate
@@ -33,7 +39,7 @@ SHOWN = {
 
 def train(
     run: RunContext,
-    treatments: Sequence[Treatment] = (),
+    strategies: Sequence[ImbalanceStrategy] = (),
     benchmarks: Sequence[Benchmark] = (),
     *,
     random_split: bool = False,
@@ -41,39 +47,39 @@ def train(
 ) -> ModelDocument:
     """Fit models on the date's mature loans, and test them on folds and out of time.
 
-    The first treatment's document is returned.
+    The first imbalance strategy's document is returned.
 
     Args:
         run: The run, which publishes what is fitted.
-        treatments: Those of the imbalance, each fitted on the same features and folds; the
+        strategies: Imbalance strategies, each fitted on the same features and folds; the
             contract's where none is named.
         benchmarks: Models that can't become champion, to show what is left on the table.
         random_split: Test on a random quarter, too.
         report: Add the imbalanced classification reports of the held-out folds to the summary.
     """
-    book = read_book(run)
+    data = read_training_data(run)
     plan = run.contract.model
     # Beside a binned model always the linear one.
     always: list[Benchmark] = ["linear"] if plan.form == "binned" else []
     benchmarks = list(dict.fromkeys([*benchmarks, *always]))
-    check_benchmarks(run, book, benchmarks)
-    penalty, of_penalties = chosen_penalty(run, book)
-    variants = [(each, penalty) for each in treatments or [plan.imbalance]]
-    trials = tried(run, book, variants, random_split=random_split)
-    others = [benchmarked(run, book, each) for each in benchmarks]
-    _write(run, book, of_penalties, [each.measured for each in trials], others)
+    check_benchmarks(run, data, benchmarks)
+    penalty, of_penalties = chosen_penalty(run, data)
+    variants = [(each, penalty) for each in strategies or [plan.imbalance]]
+    candidates = fitted_candidates(run, data, variants, random_split=random_split)
+    others = [benchmarked(run, data, each) for each in benchmarks]
+    _write(run, data, of_penalties, [each.measured for each in candidates], others)
     summaries = []
-    for each in trials:
+    for each in candidates:
         gates = gates_of(run, each.measured.figures)
         run.models.save(each.document, gates)
         path = f"{run.tables.folder}/pipelines/{each.document.version}"
         each.pipeline().write().overwrite().save(path)
         more = {"reports": reports(each, run.contract.score.decisions)} if report else {}
-        summaries.append({**summary(run, book, each, gates), **more})
-    first = trials[0].document
-    run.ledger.facts["model_version"] = first.version
+        summaries.append({**summary(run, data, each, gates), **more})
+    first = candidates[0].document
+    run.summary.facts["model_version"] = first.version
     shown = [{"name": each.model_version, **_shown(each)} for each in others]
-    run.ledger.note("train", {**summaries[0], "treatments": summaries, "benchmarks": shown})
+    run.summary.note("train", {**summaries[0], "strategies": summaries, "benchmarks": shown})
     return first
 
 
@@ -97,37 +103,39 @@ def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[
     ]
 
 
-def summary(run: RunContext, book: Book, trial: Trial, gates: Sequence[Gate]) -> dict[str, Any]:
+def summary(
+    run: RunContext, data: TrainingData, candidate: Candidate, gates: Sequence[Gate]
+) -> dict[str, Any]:
     """What the user is shown of a fit."""
-    document = trial.document
-    shown = {"treatment", "rows", "bad", "regularisation", "elastic_net"}
+    document = candidate.document
+    shown = {"imbalance", "rows", "bad", "regularisation", "elastic_net"}
     return {
         "model_version": document.version,
         **document.facts.model_dump(include=shown),
-        "too_young": book.too_young,
+        "too_young": data.too_young,
         "left_out": [each.name for each in document.left_out],
-        **_shown(trial.measured),
+        **_shown(candidate.measured),
         "failed_gates": [str(each) for each in gates if not each.is_passed],
-        "remarks": [*book.remarks, *at_bound(document, run.contract)],
+        "remarks": [*data.remarks, *at_bound(document, run.contract)],
     }
 
 
-def reports(trial: Trial, decisions: Decisions) -> list[dict[str, str]]:
+def reports(candidate: Candidate, decisions: Decisions) -> list[dict[str, str]]:
     """The imbalanced classification report of the held-out folds, at each threshold of PD."""
-    cells, document = pooled_cells(trial.measured.cells[CV]), trial.document
+    score_bins, document = pooled_score_bins(candidate.measured.score_bins[CV]), candidate.document
 
     thresholds = {
         "even odds": ANY_BAD_AT,
-        "even odds before calibration, as the treated fit has them": document.treated_even_odds,
-        "the widest gap of good and bad (KS)": ks_threshold(cells),
+        "even odds before calibration, as the treated fit has them": document.balanced_even_odds,
+        "the widest gap of good and bad (KS)": ks_threshold(score_bins),
         "approve_below": decisions.approve_below,
         "decline_from": decisions.decline_from,
     }
     return [
         {
             "threshold": f"called bad from a PD of {at:.4f} on: {why}",
-            "report": printed(cells, at),
-            "confusion": counted_calls(cells, at),
+            "report": printed(score_bins, at),
+            "confusion": counted_calls(score_bins, at),
         }
         for why, at in thresholds.items()
         if at is not None
@@ -136,23 +144,23 @@ def reports(trial: Trial, decisions: Decisions) -> list[dict[str, str]]:
 
 def _write(
     run: RunContext,
-    book: Book,
+    data: TrainingData,
     of_penalties: Sequence[Figure],
-    trials: Sequence[Measured],
+    candidates: Sequence[Measured],
     others: Sequence[Measured],
 ) -> None:
     """Replace the figures of what was fitted now; those of another contract's fits go, too."""
-    first, *rest = trials
+    first, *rest = candidates
     inflations = [
-        Figure("variance_inflation", value, book.training.classes.rows, f"feature={name}")
-        for name, value in book.inflations.items()
+        Figure("variance_inflation", value, data.training.classes.rows, f"feature={name}")
+        for name, value in data.inflations.items()
     ]
     train = [*first.figures["train"], *inflations]
     first = first._replace(figures={**first.figures, PENALTIES: of_penalties, "train": train})
-    treatments = _quoted(each.treatment for each in trials)
+    strategies = _quoted(each.imbalance for each in candidates)
     made = _quoted(each.model_version for each in others) or "''"
     fitted_now = (
-        f"(treatment in ({treatments}) and model_version not in ({_quoted(BENCHMARKS)})) "
+        f"(imbalance in ({strategies}) and model_version not in ({_quoted(BENCHMARKS)})) "
         f"or model_version in ({made})"
     )
     replaced = "true" if measured_by_another_contract(run) else fitted_now

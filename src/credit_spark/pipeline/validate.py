@@ -29,15 +29,15 @@ def ingest_and_validate(run: RunContext) -> None:
 
 
 def validate(run: RunContext) -> None:
-    """Let Great Expectations judge this run's loans; what fails its suite is not scored."""
+    """Let Great Expectations validate this run's loans; what fails its suite is not scored."""
     validate_table(run, loans(run.contract))
 
 
 def validate_table(run: RunContext, table: Table) -> None:
-    """Judge the rows of a table that this run wrote or staged, where the table has a suite.
+    """Validate the rows of a table that this run wrote or staged, where the table has a suite.
 
-    Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not judged where
-    it is null in all rows) and, where the table has the contract's observed_on, `age_days`: the
+    Suites see `is_bad` beside the table's columns (1 bad, 0 good, null not known; not evaluated
+    where every row has null) and, where the table has the contract's observed_on, `age_days`: the
     days from it to the batch date.
 
     Raises:
@@ -45,9 +45,9 @@ def validate_table(run: RunContext, table: Table) -> None:
     """
     suite = run.suites.path(table.name)
     if not suite.is_file():
-        run.ledger.note(f"validate {table.name}", {"missing": str(suite)})
+        run.summary.note(f"validate {table.name}", {"missing": str(suite)})
         return
-    run.ledger.facts["suite_hash"] = run.suites.digest()
+    run.summary.facts["suite_hash"] = run.suites.digest()
     rows = run.tables.read(table, WRITTEN_BY[table.name])
     seen = seen_by_suites(rows, table, run.contract, run.as_of)
     outcomes = run.suites.outcomes(table.name, seen, where_known={IS_BAD})
@@ -84,7 +84,7 @@ def _beside(table: Table, contract: Contract) -> dict[str, str]:
 
 def _keep(run: RunContext, table: Table, outcomes: Sequence[SuiteResult]) -> None:
     suite = run.suites.read(table.name).name
-    run.ledger.validations += [
+    run.summary.validations += [
         {
             "as_of": run.as_of,
             "suite": suite,
@@ -104,7 +104,7 @@ def _keep(run: RunContext, table: Table, outcomes: Sequence[SuiteResult]) -> Non
 
 def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[SuiteResult]) -> None:
     failures = [str(each) for each in outcomes if each.success is False]
-    run.ledger.note(f"validate {table.name}", {"failed": failures})
+    run.summary.note(f"validate {table.name}", {"failed": failures})
     if failures:
         headline = (
             f"the {table.name} of {run.as_of} fail {len(failures)} expectation(s); this run has "

@@ -25,9 +25,9 @@ def condition_faults(kwargs: Mapping[str, Any], columns: Columns) -> Iterator[st
     elif parser == "spark":
         yield from _of_sql(given, columns)
     else:
-        said = "has no 'condition_parser'" if parser is None else f"is for '{parser}'"
+        found = "has no 'condition_parser'" if parser is None else f"is for '{parser}'"
         yield (
-            f"'row_condition' {said}; give 'spark' where it is Spark SQL (amount > 1), "
+            f"'row_condition' {found}; give 'spark' where it is Spark SQL (amount > 1), "
             "'great_expectations' where it is as in col(\"amount\") > 1"
         )
 

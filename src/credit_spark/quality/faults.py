@@ -82,9 +82,9 @@ def _shape(type_: str, kwargs: Kwargs, *, missing_is_known: bool) -> Iterator[st
             if "cannot both be None" in fault["msg"]:
                 continue
             messages.setdefault(str(fault["loc"][0]), []).append(fault["msg"])
-        for key, said in messages.items():
-            if said != ["field required"] or not missing_is_known:
-                yield _sentence(model, key, said)
+        for key, texts in messages.items():
+            if texts != ["field required"] or not missing_is_known:
+                yield _sentence(model, key, texts)
 
 
 def _sentence(model: Any, key: str, messages: list[str]) -> str:

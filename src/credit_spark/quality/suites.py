@@ -1,7 +1,7 @@
 """Great Expectations on Spark: a suite in its own JSON format, run on a DataFrame.
 
 Expectations that compute one figure of all rows (a mean, a row count) report it whether they hold
-or not. Those that judge each row are first asked only whether they hold; the failed ones are run
+or not. Those of each row are first evaluated only for whether they hold; the failed ones are run
 again for their counts. Rows that fail are never listed: they hold borrowers' values.
 """
 
@@ -40,7 +40,7 @@ class Suite(NamedTuple):
 class SuiteResult:
     """What came of one expectation: figures and counts, no row's values.
 
-    `success` is None where it was not judged, since no row has a value. `observed` is None where
+    `success` is None where it was not evaluated, since no row has a value. `observed` is None where
     it has no single number, or one row's (a minimum); `rows` and `unexpected` are None where
     nothing was counted. `error` is Spark's error condition.
     """
@@ -116,14 +116,16 @@ class Suites:
     ) -> list[SuiteResult]:
         """What comes of each expectation of the table's suite on these rows, in its order.
 
-        An expectation on a column of `where_known` is not judged where no row has a value.
+        An expectation on a column of `where_known` is not evaluated where no row has a value.
         """
         batch = rows_of(_context(), table).get_batch(batch_parameters={"dataframe": frame})
         with described(frame.sparkSession, f"validate {table}"):
-            found = _judged(batch, self.read(table))
+            found = _validated(batch, self.read(table))
         failed = {each.kwargs.get("column") for each in found if not each.success}
         unknown = {each for each in where_known if each in failed and _is_empty(frame, each)}
-        return [_unjudged(each) if each.kwargs.get("column") in unknown else each for each in found]
+        return [
+            _not_evaluated(each) if each.kwargs.get("column") in unknown else each for each in found
+        ]
 
     def _faults(self, table: str, columns: Mapping[str, str]) -> Iterator[str]:
         library()
@@ -176,7 +178,7 @@ def rows_of(context: Any, table: str) -> Any:
     return source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
 
 
-def _judged(batch: Any, suite: Suite) -> list[SuiteResult]:
+def _validated(batch: Any, suite: Suite) -> list[SuiteResult]:
     """Two passes over the rows, and a third for the counts of what fails."""
     places = range(len(suite.expectations))
     of_rows = [nth for nth in places if _is_of_rows(suite.expectations[nth]["type"])]
@@ -203,7 +205,7 @@ def _run(
 
 
 def _is_of_rows(type_: str) -> bool:
-    """Whether the expectation judges each row by itself."""
+    """Whether the expectation is of each row by itself."""
     from great_expectations.expectations import expectation, registry
 
     of_rows = (
@@ -247,5 +249,5 @@ def _is_empty(frame: DataFrame, column: str) -> bool:
     return frame.where(frame[column].isNotNull()).isEmpty()
 
 
-def _unjudged(outcome: SuiteResult) -> SuiteResult:
+def _not_evaluated(outcome: SuiteResult) -> SuiteResult:
     return SuiteResult(outcome.expectation, outcome.kwargs, success=None)

@@ -101,7 +101,7 @@ def _in_column(column: Any, values: list[Any], columns: Columns) -> Iterator[str
         return
     family = family_of_column(column, columns)
     if None in values:
-        yield f"null is a value of no set; a null of '{column}' is not judged anyway"
+        yield f"null is a value of no set; a null of '{column}' is not evaluated anyway"
     wrong = [each for each in values if each is not None and not suits(each, family)]
     if wrong:
         shown = ", ".join(map(repr, wrong[:3]))

@@ -1,29 +1,29 @@
-"""What has changed against the loans learnt from, and what moved the scores since last night."""
+"""What has changed against the training loans, and what moved the scores since last batch."""
 
 from credit_spark.monitoring.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
-from credit_spark.reporting.sections import NightFacts, ReportTable, Row, Section, counted, plain
+from credit_spark.reporting.sections import ReportFacts, ReportTable, Row, Section, counted, plain
 
 # What is below is nothing to see: of points, and of a chart of PSIs.
 SHOWN, LEAST_PSI = 0.001, 0.1
 
 
-def changes(facts: NightFacts) -> Section:
-    """What has changed against the loans learnt from, and what moved the scores."""
+def changes(facts: ReportFacts) -> Section:
+    """What has changed against the training loans, and what moved the scores."""
     graver = [row for row in facts.drift if row["status"] != "stable"]
     rows = [
         (
             row["status"], row["subject"], row["measure"].replace("_", " "), plain(row["value"]),
-            plain(row["reference"]), plain(row["chance"]), counted(row["rows"]),
+            plain(row["baseline"]), plain(row["critical_value"]), counted(row["rows"]),
         )
         for row in sorted(graver, key=lambda row: (row["status"], row["subject"]))
     ]  # fmt: skip
-    head = ("status", "what", "measure", "tonight", "expected", "by chance", "loans")
+    head = ("status", "what", "measure", "this batch", "expected", "by chance", "loans")
     says = (
-        f"{len(facts.drift)} figures were held against what the model learnt from; {len(graver)} "
+        f"{len(facts.drift)} figures were compared with the training data; {len(graver)} "
         f"have changed beyond a bound and beyond chance. {_advice(facts)}"
         if facts.drift
-        else "Not enough data: the night was not monitored."
+        else "Not enough data: the batch was not monitored."
     )
     return Section(
         "Changes",
@@ -33,17 +33,17 @@ def changes(facts: NightFacts) -> Section:
     )
 
 
-def _advice(facts: NightFacts) -> str:
+def _advice(facts: ReportFacts) -> str:
     rows = [Drift(*[row[name] for name in Drift._fields]) for row in facts.drift]
     found = advice(rows)
     if facts.document.facts.as_of == facts.as_of:
-        return "The model learnt from this very night, so hardly anything can have changed."
+        return "The model was trained on this batch, so hardly anything can have changed."
     word = "Retrain" if found.retrain else "No reason to retrain"
     return f"{word}: {found.why}."
 
 
-def _psi(facts: NightFacts) -> Chart:
-    title = "Population stability index, against the loans learnt from"
+def _psi(facts: ReportFacts) -> Chart:
+    title = "Population stability index, against the training loans"
     found = {row["subject"]: row["psi"] for row in facts.drift if row["psi"] is not None}
     if not found:
         return nothing("psi", title, "bars", "the model tells no distributions to hold against")
@@ -52,33 +52,33 @@ def _psi(facts: NightFacts) -> Chart:
     row = next(row for row in facts.drift if row["subject"] == first and row["psi"] is not None)
     word = {"stable": "no more than may be", "watch": "to be watched", "act": "to be acted on"}
     says = (
-        f"{first} has changed most (PSI {most:.3f}; by chance it would be {row['chance']:.3f} at "
+        f"{first} has changed most (PSI {most:.3f}; by chance it would be {row['critical_value']:.3f} at "
         f"most): {word[row['status']]}."
     )
     return bars("psi", title, says, ordered, "PSI", least=LEAST_PSI)
 
 
-def _all_moved(facts: NightFacts) -> list[Chart]:
+def _all_moved(facts: ReportFacts) -> list[Chart]:
     """What moved the points: features, and where any loan was there before, each segment."""
-    whole = next((row for row in facts.movements if row["part"] == "all"), None)
+    whole = next((row for row in facts.score_changes if row["part"] == "all"), None)
     parts = ["feature", *(facts.contract.segments if whole else ())]
     return [_moved(facts, part, whole) for part in parts]
 
 
-def _moved(facts: NightFacts, part: str, whole: Row | None) -> Chart:
+def _moved(facts: ReportFacts, part: str, whole: Row | None) -> Chart:
     name, words = f"moved-{part}", part.replace("_", " ")
-    title = f"What moved the points of the same loans since the last night: by {words}"
+    title = f"What moved the points of the same loans since the last batch: by {words}"
     if whole is None:
-        return nothing(name, title, "bars", "no loan stood in an earlier night, too")
+        return nothing(name, title, "bars", "no loan stood in an earlier batch, too")
     values = {
         f"{row['part'].removeprefix(f'{part}=')}, {cause}": row[column]
-        for row in facts.movements
+        for row in facts.score_changes
         if row["part"].startswith(f"{part}=")
         for cause, column in (("its data", "by_inputs"), ("the model", "by_model"))
         if abs(row[column]) >= SHOWN
     }
     says = (
-        f"Of loans that stood in the last night, too, {whole['loans']:,} were looked at: their "
+        f"Of loans that stood in the last batch, too, {whole['loans']:,} were looked at: their "
         f"points moved by {whole['by_inputs']:+.2f} for their data and by "
         f"{whole['by_model']:+.2f} for the model, on average."
     )

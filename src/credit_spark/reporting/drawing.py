@@ -121,7 +121,7 @@ def _rates(axes: Axes, data: Data) -> None:
 def _bars(axes: Axes, data: Data) -> None:
     places = range(len(data["labels"]))
     drawn_bars = axes.barh(places, data["values"], color=BLUE)
-    axes.bar_label(drawn_bars, [_told(each) for each in data["values"]], padding=2, fontsize=7)
+    axes.bar_label(drawn_bars, [_label(each) for each in data["values"]], padding=2, fontsize=7)
     axes.margins(x=0.12)
     if data["least"]:
         axes.set_xlim(right=max(data["least"], 1.12 * max(data["values"])))
@@ -154,7 +154,7 @@ def _turned(labels: Sequence[str]) -> dict[str, Any]:
     return {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_wide else {}
 
 
-def _told(value: float) -> str:
+def _label(value: float) -> str:
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 

@@ -1,6 +1,6 @@
 """Information value of a model's features, and the weight of evidence of their bins.
 
-Bins are those that are watched batch by batch, with the loans that the model learnt from.
+Bins are those that are watched batch by batch, with the the model's training loans.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def by_feature(document: ModelDocument) -> list[FeatureEvidence]:
     """The features of a model, the highest information value first, of equals in their order."""
     found = [
         FeatureEvidence(each.name, each.labels, evidence(each.counts, each.bads))
-        for each in document.watched
+        for each in document.baselines
         if each.role == "feature"
     ]
     return sorted(found, key=lambda each: -each.value)
@@ -40,7 +40,7 @@ def information(document: ModelDocument) -> Section:
     values = [(each.name, plain(each.value), strength(each.value)) for each in features]
     says = (
         "How far the bins of each feature, by itself, part good from bad among the "
-        f"{document.facts.rows:,} loans that were learnt from. Weight of evidence (WoE) is "
+        f"{document.facts.rows:,} training loans. Weight of evidence (WoE) is "
         "log-odds of bad: above zero, a bin has more than its share of the bad loans. Many bins "
         "and few bad loans raise the information value by chance."
     )

@@ -22,7 +22,7 @@ from credit_spark.config.errors import InputError
 from credit_spark.storage.paths import writable
 
 PRODUCER = f"urn:credit-spark:{release('credit-spark')}"
-# Rows of a table, by what the ledger calls them.
+# Rows of a table, by the name of the fact.
 ROWS = {"loans": "rows_accepted", "quarantine": "rows_quarantined", "scores": "rows_accepted"}
 
 
@@ -57,7 +57,7 @@ class Lineage(NamedTuple):
         return self.target.startswith(("http://", "https://"))
 
     def tell(self, state: str, facts: Mapping[str, Any], why: str | None = None) -> None:
-        """Send one event: START, COMPLETE or FAIL; `facts` are those of the ledger.
+        """Send one event: START, COMPLETE or FAIL; `facts` are those of the run.
 
         Raises:
             Exception: nobody takes it.
@@ -75,7 +75,7 @@ class Lineage(NamedTuple):
             inputs=_inputs(facts),
             outputs=list(self._outputs(facts)),
         )
-        # The night does not wait for those who listen.
+        # The batch does not wait for those who listen.
         transport = (
             HttpTransport(HttpConfig(self.target, timeout=2.0, retry={"total": 1}))
             if self.is_url

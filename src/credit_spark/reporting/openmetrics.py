@@ -1,4 +1,4 @@
-"""A night's figures as OpenMetrics' text, for Prometheus to collect from a file."""
+"""A batch's figures as OpenMetrics' text, for Prometheus to collect from a file."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -18,7 +18,7 @@ CHANGED = ("watch", "act")
 def write_metrics(
     file: Path, portfolio: str, as_of: date, summary: Summary, is_complete: bool, seconds: float
 ) -> None:
-    """Put a night's figures into a file, in the place of what was there."""
+    """Put a batch's figures into a file, in the place of what was there."""
     registry = CollectorRegistry()
 
     def show(name: str, says: str, value: float) -> None:
@@ -35,12 +35,12 @@ def write_metrics(
                 gauge.labels(portfolio, fact).set(value)
 
     epoch = datetime.combine(as_of, time(), UTC).timestamp()
-    show("night_complete", "1: the last run came to its end; 0: it did not", is_complete)
-    show("night_seconds", "How long the last run took", seconds)
-    show("night", "The night that the last run was for: seconds since 1970", epoch)
-    show_each("lines", "Lines of the night's files", "verdict", "clean", LINES)
+    show("run_complete", "1: the last run is complete; 0: it is not", is_complete)
+    show("run_duration_seconds", "How long the last run took", seconds)
+    show("batch_date_timestamp_seconds", "Batch date of the last run: seconds since 1970", epoch)
+    show_each("lines", "Lines of the batch's files", "status", "clean", LINES)
     show_each("decision_share", "Loans decided so", "decision", "score", DECIDED)
-    show_each("figure", "On tonight's known outcomes", "metric", "measure", FIGURES)
+    show_each("figure", "Of this batch's known outcomes", "metric", "measure", FIGURES)
     show_each("changes", "Figures that have changed", "status", "monitor", CHANGED)
     beside = file.with_name(f".{file.name}")
     beside.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]

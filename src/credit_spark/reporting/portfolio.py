@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from operator import attrgetter
 
 from credit_spark.config.tables import DECISIONS, MISSING
-from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import mean_pd
+from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates
-from credit_spark.reporting.sections import NightFacts, ReportTable, Section, counted, percent
+from credit_spark.reporting.sections import ReportFacts, ReportTable, Section, counted, percent
 from credit_spark.scoring.scale import band_of
 
 MOST_REASONS = 12
@@ -16,7 +16,7 @@ MOST_LEVELS = 15
 SURE = 20
 
 
-def decisions(facts: NightFacts) -> Section:
+def decisions(facts: ReportFacts) -> Section:
     """Who is approved and declined, and why."""
     found = facts.loans_by("decision")
     rows = [
@@ -49,20 +49,20 @@ def _reasons(reasons: Mapping[str, float]) -> Chart:
     return bars("reasons", title, says, reasons, "loans")
 
 
-def _bands(facts: NightFacts) -> Chart:
+def _bands(facts: ReportFacts) -> Chart:
     plan = facts.policy.score
-    cells: dict[str, list[Cell]] = {name: [] for name in plan.bands}
-    for cell in facts.cells:
-        cells[band_of(cell.pd, plan)].append(cell)
+    score_bins: dict[str, list[ScoreBin]] = {name: [] for name in plan.bands}
+    for score_bin in facts.score_bins:
+        score_bins[band_of(score_bin.pd, plan)].append(score_bin)
     shown = []
-    for name, own in cells.items():
+    for name, own in score_bins.items():
         loans, known, bad = (sum(map(attrgetter(of), own)) for of in ("loans", "known", "bad"))
         shown.append(Rate(name, loans, known, bad, mean_pd(own)))
-    title = "Bands, and the bad rate of loans to judge by in them"
+    title = "Bands, and the bad rate of mature loans in them"
     return rates("bands", title, shown, "The band")
 
 
-def portfolio(facts: NightFacts) -> Section:
+def portfolio(facts: ReportFacts) -> Section:
     """The loans by what the contract asks for: segments and analyses."""
     segments, analyses = facts.contract.segments, facts.contract.analyses
     charts = [
@@ -79,12 +79,12 @@ def portfolio(facts: NightFacts) -> Section:
         "the ranges were found when the model was fitted."
     )
     if months:
-        says += f" Loans younger than {months} months are counted, and not judged by."
+        says += f" Loans younger than {months} months are counted, and their outcome is not used."
     return Section("The portfolio", says, charts)
 
 
-def _by(facts: NightFacts, role: str, name: str, title: str) -> Chart:
-    bins, chart = facts.profiles.get((role, name)), f"{role}-{name}"
+def _by(facts: ReportFacts, role: str, name: str, title: str) -> Chart:
+    bins, chart = facts.distributions.get((role, name)), f"{role}-{name}"
     if not bins:
         why = "the model was fitted before the contract asked for it; it is shown after a training"
         return nothing(chart, title, "rates", why)
@@ -100,15 +100,15 @@ def _by(facts: NightFacts, role: str, name: str, title: str) -> Chart:
     return rates(chart, title, found, title, loans)
 
 
-def _against(facts: NightFacts, name: str, other: str) -> Chart:
+def _against(facts: ReportFacts, name: str, other: str) -> Chart:
     titles = [facts.contract.analyses[each].title for each in (name, other)]
     title = f"{titles[0]} against {titles[1].lower()}: the bad rate"
-    chart, bins = f"{name}-by-{other}", facts.profiles.get(("pair", f"{name} | {other}"), [])
+    chart, bins = f"{name}-by-{other}", facts.distributions.get(("pair", f"{name} | {other}"), [])
     known = sum(each.known for each in bins)
     if not known:
         return nothing(chart, title, "heat", "no outcome is known of them")
     rows, columns = (
-        [each.label for each in facts.profiles["analysis", by]] for by in (name, other)
+        [each.label for each in facts.distributions["analysis", by]] for by in (name, other)
     )
     across = len(columns)
     fields = [(row, bins[nth * across : (nth + 1) * across]) for nth, row in enumerate(rows)]
@@ -129,36 +129,36 @@ def _against(facts: NightFacts, name: str, other: str) -> Chart:
     return heat(chart, title, says + blank, shown, values)
 
 
-def _outcomes(facts: NightFacts) -> Chart:
-    """Tonight's loans by the bad flag."""
-    title = "Tonight's loans by their outcome"
+def _outcomes(facts: ReportFacts) -> Chart:
+    """The current loans by the bad flag."""
+    title = "The current loans by their outcome"
     names = ("good", "bad", "open")
-    found = {name: float(sum(getattr(each, name) for each in facts.cells)) for name in names}
+    found = {name: float(sum(getattr(each, name) for each in facts.score_bins)) for name in names}
     loans = sum(found.values())
     if not loans:
         return nothing("outcomes", title, "bars", "there are no loans")
     good, bad, still_open = (each / loans for each in found.values())
     says = f"{bad:.1%} of the loans are known to be bad, {good:.1%} good."
     if still_open:
-        says += f" Of {still_open:.1%} the outcome is open, or they are too young to judge by."
+        says += f" Of {still_open:.1%} the outcome is open, or they are not mature."
     return bars("outcomes", title, says, found, "loans")
 
 
-def _balance(facts: NightFacts) -> Chart:
-    """Good and bad loans that the model learnt from, before and after their treatment."""
+def _balance(facts: ReportFacts) -> Chart:
+    """Good and bad the model's training loans, before and after their imbalance strategy."""
     learnt = facts.document.facts
     before = learnt.bad / learnt.rows
-    # Every treatment makes good and bad weigh the same, oversampling but for chance.
-    after = 0.5 if learnt.treatment != "none" else before
+    # Every imbalance strategy makes good and bad weigh the same, oversampling but for chance.
+    after = 0.5 if learnt.imbalance != "none" else before
     says = (
-        f"{before:.1%} of the {learnt.rows:,} loans learnt from are bad; after the treatment "
-        f"({learnt.treatment}) they weigh {after:.0%}."
+        f"{before:.1%} of the {learnt.rows:,} training loans are bad; after the strategy "
+        f"({learnt.imbalance}) they weigh {after:.0%}."
     )
-    values = {"bad, as they are": before, "bad, after the treatment": after}
+    values = {"bad, as they are": before, "bad, after the imbalance strategy": after}
     return bars("balance", "The balance of good and bad", says, values, "share")
 
 
-def _correlations(facts: NightFacts) -> Chart:
+def _correlations(facts: ReportFacts) -> Chart:
     title = "Correlation of the numeric features"
     found = {
         tuple(name.split(",")): figures["correlation"]["value"]

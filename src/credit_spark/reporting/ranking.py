@@ -6,13 +6,13 @@ from datetime import date
 from operator import mul
 from typing import Any
 
-from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.curves import bad_among, passed
 from credit_spark.evaluation.metrics import auc, ks, ks_threshold, tenths
+from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.monitoring.vintages import OF_A_VINTAGE, number_of
 from credit_spark.reporting.charts import Chart, Rate, lines, nothing, rates
 from credit_spark.reporting.sections import (
-    NightFacts,
+    ReportFacts,
     ReportTable,
     Section,
     counted,
@@ -26,20 +26,20 @@ FEWEST_RANKED = 100
 Months = Mapping[str, tuple[int, Mapping[str, Any]]]
 
 
-def ranking(facts: NightFacts) -> Section:
+def ranking(facts: ReportFacts) -> Section:
     """How good the model is on the outcomes that are known."""
     months = facts.contract.performance_months
     old = f" and that are {months} months old at least" if months else ""
     return Section(
         "How good the model is",
         f"On loans whose outcome is known by now{old}, the model's own training loans among them.",
-        charts=[*curves(facts.cells), calibration(facts.cells), _by_outcome(facts)],
+        charts=[*curves(facts.score_bins), calibration(facts.score_bins), _by_outcome(facts)],
     )
 
 
-def curves(cells: Sequence[Cell]) -> Iterator[Chart]:
+def curves(score_bins: Sequence[ScoreBin]) -> Iterator[Chart]:
     """KS, ROC and gains."""
-    steps = passed(cells)
+    steps = passed(score_bins)
     names = {
         "ks": "KS: good and bad loans, the riskiest first",
         "roc": "ROC",
@@ -50,15 +50,15 @@ def curves(cells: Sequence[Cell]) -> Iterator[Chart]:
         yield from (nothing(name, title, "lines", why) for name, title in names.items())
         return
     loans, good, bad = zip(*steps, strict=True)
-    at = ks_threshold(cells)
+    at = ks_threshold(score_bins)
     yield lines(
         "ks", names["ks"],
-        f"KS is {ks(cells):.3f}: the widest gap between both curves, at a PD of {at:.3f}.",
+        f"KS is {ks(score_bins):.3f}: the widest gap between both curves, at a PD of {at:.3f}.",
         loans, {"bad": bad, "good": good}, ("share of loans, the riskiest first", "share found"),
     )  # fmt: skip
     yield lines(
         "roc", names["roc"],
-        f"The area under the curve (AUC) is {auc(cells):.3f}; 0.5 is chance.",
+        f"The area under the curve (AUC) is {auc(score_bins):.3f}; 0.5 is chance.",
         good, {"model": bad, "chance": good}, ("share of good loans", "share of bad loans"),
     )  # fmt: skip
     yield lines(
@@ -69,12 +69,12 @@ def curves(cells: Sequence[Cell]) -> Iterator[Chart]:
     )  # fmt: skip
 
 
-def calibration(cells: Sequence[Cell]) -> Chart:
+def calibration(score_bins: Sequence[ScoreBin]) -> Chart:
     """Mean PD and observed rate of each tenth."""
     title = "Calibration: tenths of the loans, from the least risk up"
     found = [
         Rate(f"{each.nth}", each.known, each.known, each.bad, each.expected / each.known)
-        for each in tenths(cells)
+        for each in tenths(score_bins)
     ]
     if not any(each.bad for each in found):
         return nothing("calibration", title, "rates", "there are no known outcomes of both kinds")
@@ -87,24 +87,24 @@ def calibration(cells: Sequence[Cell]) -> Chart:
     return rates("calibration", title, found, "The tenth")._replace(says=says)
 
 
-def _by_outcome(facts: NightFacts) -> Chart:
+def _by_outcome(facts: ReportFacts) -> Chart:
     title = "Points of loans by their outcome"
     counts = {name: Counter[int]() for name in ("good", "bad", "open")}
-    for cell in facts.cells:
+    for score_bin in facts.score_bins:
         for name, own in counts.items():
-            own[round(cell.points / 10) * 10] += getattr(cell, name)
+            own[round(score_bin.points / 10) * 10] += getattr(score_bin, name)
     found = {name: own for name, own in counts.items() if own.total()}
     if not found:
         return nothing("points", title, "lines", "there are no scores")
     points = list(range(min(counts["bad"]), max(counts["bad"]) + 10, 10))
     series = {name: [own[each] / own.total() for each in points] for name, own in found.items()}
     means = {name: sum(map(mul, own, own.values())) / own.total() for name, own in found.items()}
-    told = ", ".join(f"{mean:.0f} ({name})" for name, mean in means.items())
-    says = f"On average, loans have these points: {told}."
+    shown = ", ".join(f"{mean:.0f} ({name})" for name, mean in means.items())
+    says = f"On average, loans have these points: {shown}."
     return lines("points", title, says, points, series, ("points, by tens", "share of loans"))
 
 
-def vintages(facts: NightFacts) -> Section:
+def vintages(facts: ReportFacts) -> Section:
     """The model by vintage and by months on book."""
     months = {
         name: (own["loans"]["rows"], {metric: row["value"] for metric, row in own.items()})

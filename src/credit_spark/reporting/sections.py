@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from credit_spark.config.models import Contract
-from credit_spark.evaluation.cells import Cell
-from credit_spark.monitoring.drift import Profiles
+from credit_spark.evaluation.score_bins import ScoreBin
+from credit_spark.monitoring.drift import Distributions
 from credit_spark.reporting.charts import Chart
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy
@@ -15,12 +15,12 @@ from credit_spark.scoring.policy import Policy
 Row = Mapping[str, Any]
 
 
-class NightFacts(NamedTuple):
-    """A night, and what the one before it came to.
+class ReportFacts(NamedTuple):
+    """A batch, and what the one before it came to.
 
-    `metrics`, `drift` and `movements` are rows of their tables, `cells` those of tonight's scores,
+    `metrics`, `drift` and `score_changes` are rows of their tables, `score_bins` of these scores,
     by risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined
-    lines by rule. `last_run` and `last_figures`, by metric, are the last night's.
+    lines by rule. `last_run` and `last_figures`, by metric, are the last batch's.
     """
 
     contract: Contract
@@ -28,25 +28,25 @@ class NightFacts(NamedTuple):
     document: ModelDocument
     policy: Policy
     run: Row
-    cells: Sequence[Cell]
+    score_bins: Sequence[ScoreBin]
     metrics: Sequence[Row]
-    profiles: Profiles
+    distributions: Distributions
     drift: Sequence[Row]
-    movements: Sequence[Row]
+    score_changes: Sequence[Row]
     decided: Sequence[Row]
     broken: Mapping[str, int]
     last_run: Row | None
     last_figures: Mapping[str, float | None]
 
     def figure(self, metric: str, segment: str = "all") -> float | None:
-        """A figure of tonight that needs no threshold."""
+        """A figure of this batch that needs no threshold."""
         wanted = (metric, segment, "all", None)
         columns = ("metric", "segment", "label", "threshold")
         found = (row for row in self.metrics if tuple(row[name] for name in columns) == wanted)
         return next((row["value"] for row in found), None)
 
     def segments(self, prefix: str) -> dict[str, dict[str, Row]]:
-        """Rows of tonight whose segment begins so: by the rest of its name, then by metric."""
+        """Rows of this batch whose segment begins so: by the rest of its name, then by metric."""
         found: dict[str, dict[str, Row]] = {}
         for row in self.metrics:
             if row["segment"].startswith(prefix):
@@ -54,7 +54,7 @@ class NightFacts(NamedTuple):
         return found
 
     def loans_by(self, *columns: str) -> Counter[tuple[Any, ...]]:
-        """Tonight's loans by some of decision, band and first reason."""
+        """The current loans by some of decision, band and first reason."""
         found: Counter[tuple[Any, ...]] = Counter()
         for row in self.decided:
             found[tuple(row[column] for column in columns)] += row["loans"]

@@ -1,11 +1,11 @@
-"""What a night was made of: its data, its model, its run."""
+"""What a batch was made of: its data, its model, its run."""
 
 import json
 from collections.abc import Iterator
 
 from credit_spark.config.tables import MISSING
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
-from credit_spark.reporting.sections import NightFacts, ReportTable, Section, counted
+from credit_spark.reporting.sections import ReportFacts, ReportTable, Section, counted
 from credit_spark.scoring.scorecard import scorecard
 
 MOST_ROWS = 300
@@ -16,7 +16,7 @@ OF_A_RUN = (
 )  # fmt: skip
 
 
-def data(facts: NightFacts) -> Section:
+def data(facts: ReportFacts) -> Section:
     """What is wrong with the data."""
     read, aside = facts.run["rows_read"], facts.run["rows_quarantined"]
     says, charts, tables = "No line was set aside.", [], []
@@ -38,11 +38,11 @@ def data(facts: NightFacts) -> Section:
     return Section(title, says, [*charts, _gaps(facts)], tables)
 
 
-def _gaps(facts: NightFacts) -> Chart:
+def _gaps(facts: ReportFacts) -> Chart:
     title = "Missing values of the features"
     shares = {
         subject: missing / loans
-        for (role, subject), bins in facts.profiles.items()
+        for (role, subject), bins in facts.distributions.items()
         if role == "feature" and (loans := sum(each.loans for each in bins))
         if (missing := sum(each.loans for each in bins if each.label == MISSING))
     }
@@ -54,14 +54,14 @@ def _gaps(facts: NightFacts) -> Chart:
     return bars("missing", title, says, ordered, "share of loans")
 
 
-def model(facts: NightFacts) -> Section:
-    """The model that scored the night: its facts and its scorecard."""
+def model(facts: ReportFacts) -> Section:
+    """The model that scored the batch: its facts and its scorecard."""
     learnt = facts.document.facts
     lines = scorecard(facts.document, facts.policy.score)
     rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in lines]
     says = (
-        f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the night of "
-        f"{learnt.as_of}, {learnt.bad:,} of them bad, with the treatment {learnt.treatment}. "
+        f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the batch of "
+        f"{learnt.as_of}, {learnt.bad:,} of them bad, strategy {learnt.imbalance}. "
         "Its scorecard: what each feature adds to the points."
     )
     if len(rows) > MOST_ROWS:
@@ -70,15 +70,15 @@ def model(facts: NightFacts) -> Section:
     return Section("The model", says, tables=[table])
 
 
-def run(facts: NightFacts) -> Section:
-    """How the night was made."""
+def run(facts: ReportFacts) -> Section:
+    """How the batch was made."""
     rows = [(name.replace("_", " "), f"{facts.run.get(name) or ''}") for name in OF_A_RUN]
     took = facts.run["ended_at"] - facts.run["started_at"]
     says = f"The last run took {took.total_seconds():,.0f} seconds."
     return Section("The run", says, tables=[ReportTable(("", ""), rows), *_files(facts)])
 
 
-def _replaced(facts: NightFacts) -> Iterator[ReportTable]:
+def _replaced(facts: ReportFacts) -> Iterator[ReportTable]:
     """Values that the contract turned null or clipped."""
     found = json.loads(facts.run.get("replaced") or "{}")
     rows = [(name, counted(count)) for name, count in sorted(found.items()) if count]
@@ -86,7 +86,7 @@ def _replaced(facts: NightFacts) -> Iterator[ReportTable]:
         yield ReportTable(("column", "values replaced, as the contract says"), rows)
 
 
-def _files(facts: NightFacts) -> Iterator[ReportTable]:
+def _files(facts: ReportFacts) -> Iterator[ReportTable]:
     files = json.loads(facts.run.get("files") or "[]")
     rows = [
         (

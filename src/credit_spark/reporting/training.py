@@ -1,4 +1,4 @@
-"""A training's report: treatments side by side, folds, coefficients, information value, gates."""
+"""A training's report: strategies side by side, folds, coefficients, information value, gates."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from credit_spark.config.loading import contract_hash
 from credit_spark.config.models import Contract
-from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.features.columns import label_of
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
 from credit_spark.reporting.evidence import information
@@ -28,20 +28,20 @@ SIDE_BY_SIDE = (
 
 
 class Fitted(NamedTuple):
-    """A treatment's model: its document, its gates, its held-out cells."""
+    """An imbalance strategy's model: its document, its gates, its held-out score bins."""
 
     document: ModelDocument
     gates: Sequence[Row]
-    cells: Sequence[Cell]
+    score_bins: Sequence[ScoreBin]
 
     @property
-    def treatment(self) -> str:
+    def imbalance(self) -> str:
         """What was done about the imbalance."""
-        return self.document.facts.treatment
+        return self.document.facts.imbalance
 
 
 class TrainingFacts(NamedTuple):
-    """A night's training: its models, the contract's own first, and rows of `metrics`."""
+    """A batch's training: its models, the contract's own first, and rows of `metrics`."""
 
     contract: Contract
     as_of: date
@@ -49,12 +49,12 @@ class TrainingFacts(NamedTuple):
     metrics: Sequence[Row]
 
     def figure(self, name: str, dataset: str, metric: str) -> float | None:
-        """A figure of all folds, or of a data set that has none, by treatment or benchmark."""
+        """A figure of all folds, or of a data set that has none, by strategy or benchmark."""
         return self.by_fold(name, dataset, metric).get(None)
 
     def by_fold(self, name: str, dataset: str, metric: str) -> dict[int | None, float | None]:
         """A figure of each fold; by None, that of all."""
-        versions = {each.treatment: each.document.version for each in self.fits}
+        versions = {each.imbalance: each.document.version for each in self.fits}
         wanted = (versions.get(name, name), dataset, metric, "all", "all", None)
         columns = ("model_version", "dataset", "metric", "segment", "label", "threshold")
         rows = [row for row in self.metrics if tuple(row[each] for each in columns) == wanted]
@@ -62,24 +62,24 @@ class TrainingFacts(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """Treatments, then benchmarks."""
+        """Imbalance strategies, then benchmarks."""
         tested = {row["model_version"] for row in self.metrics if row["dataset"] == CV}
         # Benchmarks have names; models, hexadecimal digits.
         others = [name for name in tested if not re.fullmatch("[0-9a-f]{12}", name)]
-        return [*(each.treatment for each in self.fits), *sorted(others)]
+        return [*(each.imbalance for each in self.fits), *sorted(others)]
 
 
 def training_report(facts: TrainingFacts) -> Report:
     """A training's report."""
     return Report(
         facts.contract.title,
-        f"The training of the night of {facts.as_of}",
-        [make(facts) for make in (treatments, folds, ranking, coefficients, evidence, gates)],
+        f"Training, {facts.as_of}",
+        [make(facts) for make in (strategies, folds, ranking, coefficients, evidence, gates)],
     )
 
 
-def treatments(facts: TrainingFacts) -> Section:
-    """Every treatment and benchmark, on the same features and folds."""
+def strategies(facts: TrainingFacts) -> Section:
+    """Every imbalance strategy and benchmark, on the same features and folds."""
     shown = [
         column
         for column in SIDE_BY_SIDE
@@ -95,7 +95,7 @@ def treatments(facts: TrainingFacts) -> Section:
         f"in {learnt.folds} folds. {_best(facts)}"
     )
     head = ("", *(name for name, *_ in shown))
-    return Section("Treatments side by side", says, tables=[ReportTable(head, rows)])
+    return Section("Imbalance strategies side by side", says, tables=[ReportTable(head, rows)])
 
 
 def _best(facts: TrainingFacts) -> str:
@@ -133,8 +133,10 @@ def _by_fold(facts: TrainingFacts, metric: str) -> Chart:
 def ranking(facts: TrainingFacts) -> Section:
     """The first model on its held-out folds."""
     first = facts.fits[0]
-    says = f"The model with the treatment {first.treatment}, on loans that it has not learnt from."
-    return Section("How good the model is", says, [*curves(first.cells), calibration(first.cells)])
+    says = f"The model ({first.imbalance}), on loans that it was not trained on."
+    return Section(
+        "How good the model is", says, [*curves(first.score_bins), calibration(first.score_bins)]
+    )
 
 
 def coefficients(facts: TrainingFacts) -> Section:
@@ -147,7 +149,7 @@ def coefficients(facts: TrainingFacts) -> Section:
     # What a later contract expects is no expectation of this fit.
     is_same = first.contract_hash == contract_hash(facts.contract)
     signs = [(each,) for each in at_bound(first, facts.contract)] if is_same else []
-    tables = [ReportTable((f"look at ({first.facts.treatment})",), signs)] if signs else []
+    tables = [ReportTable((f"look at ({first.facts.imbalance})",), signs)] if signs else []
     return Section("Coefficients", says, [_coefficients(each) for each in facts.fits], tables)
 
 
@@ -160,12 +162,12 @@ def _coefficients(fitted: Fitted) -> Chart:
     ordered = largest_first(found)
     first, most = next(iter(ordered.items()))
     says = f"{first} weighs most ({most:+.3f})."
-    name, title = f"coefficients-{fitted.treatment}", f"Treatment {fitted.treatment}"
+    name, title = f"coefficients-{fitted.imbalance}", f"Imbalance strategy {fitted.imbalance}"
     return bars(name, title, says, ordered, "log-odds of bad")
 
 
 def evidence(facts: TrainingFacts) -> Section:
-    """How far each feature parts good from bad by itself: of the loans, whatever the treatment."""
+    """How far each feature parts good from bad by itself: of the loans, whatever the strategy."""
     return information(facts.fits[0].document)
 
 
@@ -173,7 +175,7 @@ def gates(facts: TrainingFacts) -> Section:
     """What each model must reach before it goes live."""
     rows = [
         (
-            each.treatment, each.document.version, gate["name"], plain(gate["seen"]),
+            each.imbalance, each.document.version, gate["name"], plain(gate["seen"]),
             f"{plain(gate['lowest'])} to {plain(gate['highest'])}", _end(gate),
         )
         for each in facts.fits
@@ -181,7 +183,7 @@ def gates(facts: TrainingFacts) -> Section:
     ]  # fmt: skip
     failed = sum(row[-1] == "failed" for row in rows)
     says = f"{counted(failed)} of {len(rows)} gates failed; what fails one is not promoted."
-    head = ("treatment", "model", "gate", "seen", "bounds", "")
+    head = ("imbalance", "model", "gate", "seen", "bounds", "")
     return Section("Gates", says, tables=[ReportTable(head, rows)])
 
 

@@ -11,15 +11,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from credit_spark.config.errors import InputError
-from credit_spark.config.models import FrozenModel, Reference, Treatment
+from credit_spark.config.models import FrozenModel, ImbalanceStrategy, Reference
 from credit_spark.config.tables import MISSING, OTHER
 from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.inputs import Inputs
 
-# 5: policy apart from the model, missing indicators, places of bins, inputs.
-FORMAT = 5
-# The format before it, which is read, too.
-WITH_POLICY = 4
+# 6: `imbalance` and `baselines`, which were `treatment` and `watched`.
+FORMAT = 6
+# Formats before it, which are read, too: that with the old names, and that with a policy.
+WITH_OLD_NAMES, WITH_POLICY = 5, 4
+
+
+RENAMED = {"treatment": "imbalance", "watched": "baselines"}
 
 
 class Level(FrozenModel):
@@ -150,7 +153,7 @@ class Facts(FrozenModel):
     """What the model was fitted on."""
 
     as_of: date
-    treatment: Treatment
+    imbalance: ImbalanceStrategy
     rows: int
     good: int
     bad: int
@@ -181,8 +184,8 @@ class Recalibration(FrozenModel):
 Role = Literal["score", "feature", "segment", "analysis"]
 
 
-class Watched(FrozenModel):
-    """What is counted night by night: where its bins lie, and the loans learnt from in each.
+class Baseline(FrozenModel):
+    """What is counted batch by batch: where its bins lie, and the training loans in each.
 
     The bins of a number begin at its `edges`, but the first; those of a text are its `levels`, then
     all other texts. Last comes the bin of what is missing. `bads` are those of `counts` that are.
@@ -229,7 +232,7 @@ class ModelDocument(FrozenModel):
     offset: float
     recalibration: Recalibration = Recalibration()
     inputs: Inputs | None = None
-    watched: tuple[Watched, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
     held_out: HeldOut | None = None
     facts: Facts
     known_as: str | None = None
@@ -255,7 +258,7 @@ class ModelDocument(FrozenModel):
         return tuple(multiplied(each, slope) for each in self.features)
 
     @property
-    def treated_even_odds(self) -> float:
+    def balanced_even_odds(self) -> float:
         """The PD of a loan that the treated fit, not yet calibrated, gives even odds."""
         return self.recalibration.pd(-self.offset)
 
@@ -267,9 +270,11 @@ class ModelDocument(FrozenModel):
             InputError: another version of credit-spark wrote it.
         """
         given = json.loads(text)
+        version = given.get("known_as") or hashlib.sha256(text.encode()).hexdigest()[:12]
         if given["format"] == WITH_POLICY and not any(map(_is_binned, given["features"])):
-            version = hashlib.sha256(text.encode()).hexdigest()[:12]
-            return cls.model_validate({**_without_policy(given), "known_as": version})
+            given = {**_without_policy(given), "known_as": version}
+        if given["format"] == WITH_OLD_NAMES:
+            given = {**_renamed(given), "known_as": version}
         if given["format"] != FORMAT:
             raise InputError(
                 f"a model in this warehouse was fitted by another version of credit-spark (its "
@@ -292,7 +297,19 @@ def _without_policy(given: Mapping[str, Any]) -> dict[str, Any]:
     """A document of the format before: its policy is the contract's now, its inputs are unknown."""
     kept = {name: value for name, value in given.items() if name not in ("score", "refusals")}
     kept["held_out"] = {"auc": given["held_out"]["auc"]} if given["held_out"] else None
-    return {**kept, "format": FORMAT, "features": [*map(_without_reason, given["features"])]}
+    return {
+        **kept,
+        "format": WITH_OLD_NAMES,
+        "features": [*map(_without_reason, given["features"])],
+    }
+
+
+def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with the names of today."""
+    facts = {RENAMED.get(name, name): value for name, value in given["facts"].items()}
+    return {RENAMED.get(name, name): value for name, value in given.items()} | {
+        "format": FORMAT, "facts": facts,
+    }  # fmt: skip
 
 
 def _without_reason(term: Mapping[str, Any]) -> dict[str, Any]:

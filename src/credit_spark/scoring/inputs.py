@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from credit_spark.config.expressions import expression
-from credit_spark.config.models import Contract, FrozenModel, Layout, Promise, Unit
+from credit_spark.config.models import Contract, ContractColumn, FrozenModel, Layout, Unit
 
 # What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
 MEANING = {"kind", "range", "one_of", "missing", "codes", "unknown_codes", "outside"}
@@ -77,12 +77,12 @@ def _changed(path: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iter
             yield f"{path}.{name}: it was {then[name]}, now it is {now[name]}"
 
 
-def _meaning(promise: Promise) -> dict[str, Any]:
-    found = promise.model_dump(mode="json", include=MEANING)
-    if promise.range:
+def _meaning(spec: ContractColumn) -> dict[str, Any]:
+    found = spec.model_dump(mode="json", include=MEANING)
+    if spec.range:
         # JSON has no infinity.
-        found["range"] = [each if isfinite(each) else str(each) for each in promise.range]
-    return {**found, "missing": sorted(promise.missing)}
+        found["range"] = [each if isfinite(each) else str(each) for each in spec.range]
+    return {**found, "missing": sorted(spec.missing)}
 
 
 def _unit(contract: Contract, name: str, layout: Layout) -> str:

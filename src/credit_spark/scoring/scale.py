@@ -1,4 +1,4 @@
-"""The points scale: log-odds of bad to points, for a loan, a cell, or a column of loans.
+"""The points scale: log-odds of bad to points, for a loan, a score bin, or a column of loans.
 
 points_at + points_to_double_odds / ln 2 * (ln odds of good - ln odds_at), rounded half up
 Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
@@ -8,7 +8,7 @@ from math import exp, floor, log
 from typing import NamedTuple
 
 from credit_spark.config.models import ScorePlan
-from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
+from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
 
 
 class Scale(NamedTuple):

@@ -16,7 +16,7 @@ from credit_spark.config.dialects import Dialect, quoted, translated
 from credit_spark.config.expressions import columns_of
 from credit_spark.config.models import Kind
 from credit_spark.config.tables import EXPECTED_LOSS, REASONS
-from credit_spark.evaluation.cells import WIDEST_LOG_ODDS
+from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.policy import Policy

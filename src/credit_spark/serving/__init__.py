@@ -1,1 +1,1 @@
-"""The page: a night at a glance, and one borrower's score with its reasons. No Spark, no JVM."""
+"""The page: a batch at a glance, and one borrower's score with its reasons. No Spark, no JVM."""

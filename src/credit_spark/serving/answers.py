@@ -1,4 +1,4 @@
-"""What the page and its JSON say of a loan, an applicant and a night: one answer for both."""
+"""What the page and its JSON say of a loan, an applicant and a batch: one answer for both."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -31,15 +31,15 @@ class Ready(NamedTuple):
 
 
 class Answers:
-    """Answers on the newest complete night of one portfolio."""
+    """Answers on the newest complete batch of one portfolio."""
 
     def __init__(self, contract: Contract, reader: TableReader) -> None:
         self.title, self._contract, self._reader = contract.title, contract, reader
         self._ready = lru_cache(maxsize=1)(self._made_ready)
         self._glance = lru_cache(maxsize=1)(self._read_glance)
 
-    def night(self) -> dict[str, Any]:
-        """The newest night at a glance; counted once a run."""
+    def batch(self) -> dict[str, Any]:
+        """The newest batch at a glance; counted once a run."""
         as_of = self._reader.latest()
         return self._glance(as_of, self._reader.complete_dates()[as_of]["run_id"])
 
@@ -61,9 +61,9 @@ class Answers:
             "metrics": {name: figures.get(name) for name in HEADLINES},
         }
 
-    def loan(self, loan_id: str, night: date | None = None) -> dict[str, Any] | None:
-        """A loan's score of a night, the newest by default, as it was written, with its parts."""
-        as_of = night or self._reader.latest()
+    def loan(self, loan_id: str, as_of: date | None = None) -> dict[str, Any] | None:
+        """A loan's score of a batch, the newest by default, as it was written, with its parts."""
+        as_of = as_of or self._reader.latest()
         row = self._reader.score(loan_id, as_of)
         if row is None:
             return None
@@ -78,7 +78,7 @@ class Answers:
         return {**about, **_answer(score, model)}
 
     def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The score that the newest night's model gives to an applicant."""
+        """The score that the newest batch's model gives to an applicant."""
         model = self._tonights()
         return _answer(model.scorer.score(values), model)
 

@@ -5,7 +5,7 @@ Nothing that is typed is kept or logged, and no page needs anything from elsewhe
 
 import hmac
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -37,7 +37,7 @@ def application(answers: Answers, token: str | None = None) -> Flask:
     _guard(app, token)
     _pages(app, answers)
     _programs(app, answers)
-    app.register_error_handler(Exception, _told)
+    app.register_error_handler(Exception, _error_response)
     return app
 
 
@@ -49,8 +49,8 @@ def _guard(app: Flask, token: str | None) -> None:
             is_ours = request.host.rsplit(":", 1)[0] in OURS
             return None if is_ours else ({"error": "ask for this page as localhost"}, 403)
         given = request.authorization
-        said = (given.token or given.password or "") if given else ""
-        if hmac.compare_digest(said.encode(), token.encode()):
+        sent = (given.token or given.password or "") if given else ""
+        if hmac.compare_digest(sent.encode(), token.encode()):
             return None
         realm = {"WWW-Authenticate": 'Basic realm="credit-spark", charset="UTF-8"'}
         return {"error": "this needs the token that the server was started with"}, 401, realm
@@ -63,8 +63,8 @@ def _guard(app: Flask, token: str | None) -> None:
 
 def _pages(app: Flask, answers: Answers) -> None:
     @app.get("/")
-    def night() -> str:
-        return render_template("night.html", title=answers.title, night=answers.night())
+    def batch() -> str:
+        return render_template("batch.html", title=answers.title, batch=answers.batch())
 
     @app.get("/loan")
     def loan() -> tuple[str, int]:
@@ -86,14 +86,19 @@ def _pages(app: Flask, answers: Answers) -> None:
 
 
 def _programs(app: Flask, answers: Answers) -> None:
+    @app.get(f"{API}/batch")
+    def batch_as_json() -> ResponseReturnValue:
+        return answers.batch()
+
     @app.get(f"{API}/night")
     def night_as_json() -> ResponseReturnValue:
-        return answers.night()
+        # What an earlier version called it.
+        return redirect(f"{API}/batch", 301)
 
     @app.get(f"{API}/loans/<path:loan_id>")
     def loan_as_json(loan_id: str) -> ResponseReturnValue:
         answer = answers.loan(loan_id) if len(loan_id) <= LONGEST_ID else None
-        return answer or ({"error": "there is no such loan that night"}, 404)
+        return answer or ({"error": "there is no such loan on that date"}, 404)
 
     @app.post(f"{API}/applicants")
     def applicant_as_json() -> ResponseReturnValue:
@@ -111,15 +116,15 @@ def _programs(app: Flask, answers: Answers) -> None:
         applicant = {
             "type": "object",
             "properties": {field.name: field.schema for field in fields},
-            "required": [field.name for field in fields if field.promise.required],
+            "required": [field.name for field in fields if field.spec.required],
             "additionalProperties": False,
         }
         text = render_template("openapi.json", title=answers.title, root=API, applicant=applicant)
         return Response(text, mimetype="application/json")
 
 
-def _told(error: Exception) -> ResponseReturnValue:
-    """A fault as a sentence and a status: 503 where there is no night yet, 500 where it is ours."""
+def _error_response(error: Exception) -> ResponseReturnValue:
+    """A fault as a sentence and a status: 503 where there is no batch yet, 500 where it is ours."""
     if isinstance(error, InputError):
         sentence, status = str(error), 503
     elif isinstance(error, HTTPException):

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from credit_spark.config.expressions import columns_of
-from credit_spark.config.models import TEXT_KINDS, Contract, Promise
+from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
 from credit_spark.scoring.policy import Policy
@@ -35,12 +35,12 @@ class FormField(NamedTuple):
     name: str
     hint: str
     choices: tuple[str, ...]
-    promise: Promise
+    spec: ContractColumn
 
     @property
     def schema(self) -> dict[str, Any]:
         """The values as JSON schema, as they are typed: a rate in percent."""
-        kind, bounds = self.promise.kind, self.promise.range
+        kind, bounds = self.spec.kind, self.spec.range
         described = {"description": self.hint} if self.hint else {}
         if kind == "flag":
             return {"type": "boolean", **described}
@@ -58,8 +58,8 @@ def fields_of(contract: Contract, document: ModelDocument, policy: Policy) -> li
     """A field for each column that a feature or hard rule reads, in the contract's order."""
     used = columns_read(document, policy)
     return [
-        FormField(name, _hint(promise), _choices(name, promise, document), promise)
-        for name, promise in contract.columns.items()
+        FormField(name, _hint(spec), _choices(name, spec, document), spec)
+        for name, spec in contract.columns.items()
         if name in used
     ]
 
@@ -80,49 +80,49 @@ def read(
         except ValueError as error:
             faults[field.name] = str(error)
     for name in typed.keys() - {field.name for field in fields}:
-        # A name that could be no field's is not said again.
-        said = name if NAME.fullmatch(str(name)) else "(another field)"
-        faults[said] = "there is no such field"
+        # A name that could be no field's is not shown again.
+        shown = name if NAME.fullmatch(str(name)) else "(another field)"
+        faults[shown] = "there is no such field"
     return values, faults
 
 
-def _choices(name: str, promise: Promise, document: ModelDocument) -> tuple[str, ...]:
+def _choices(name: str, spec: ContractColumn, document: ModelDocument) -> tuple[str, ...]:
     """The texts that a category may have: the contract's, or those that the model knows."""
-    if promise.kind == "flag":
+    if spec.kind == "flag":
         return tuple(YES_NO)
-    if promise.kind not in TEXT_KINDS:
+    if spec.kind not in TEXT_KINDS:
         return ()
-    told = [str(each) for each in promise.one_of or ()] or list(promise.codes.values())
+    texts = [str(each) for each in spec.one_of or ()] or list(spec.codes.values())
     for feature in document.features:
-        if told or not isinstance(feature, Category):
+        if texts or not isinstance(feature, Category):
             continue
         # A feature that is the column, or bins of its texts.
         if feature.sql == name:
-            told = [level.text for level in feature.levels]
+            texts = [level.text for level in feature.levels]
         elif columns_of(feature.sql) == {name}:
-            told = sorted(text for level in feature.levels for text in level.members)
-    return tuple(dict.fromkeys(text for text in told if text != ABSENT))
+            texts = sorted(text for level in feature.levels for text in level.members)
+    return tuple(dict.fromkeys(text for text in texts if text != ABSENT))
 
 
-def _hint(promise: Promise) -> str:
-    unit = UNITS.get(promise.kind, "")
-    if promise.kind == "date":
+def _hint(spec: ContractColumn) -> str:
+    unit = UNITS.get(spec.kind, "")
+    if spec.kind == "date":
         return "as in 2012-01-31"
-    if promise.range is None:
+    if spec.range is None:
         return unit
-    return f"{unit}, {_between(promise.range, promise, 'to')}".removeprefix(", ")
+    return f"{unit}, {_between(spec.range, spec, 'to')}".removeprefix(", ")
 
 
-def _between(bounds: tuple[float, float], promise: Promise, word: str) -> str:
-    shown = (f"{x * 100:,g}" if promise.kind == "rate" else f"{x:,.10g}" for x in bounds)
+def _between(bounds: tuple[float, float], spec: ContractColumn, word: str) -> str:
+    shown = (f"{x * 100:,g}" if spec.kind == "rate" else f"{x:,.10g}" for x in bounds)
     return f" {word} ".join(shown)
 
 
 def _value(field: FormField, text: str) -> Any:
     """The value of a text; ValueError: it cannot be used, and why."""
-    kind = field.promise.kind
+    kind = field.spec.kind
     if not text:
-        if field.promise.required:
+        if field.spec.required:
             raise ValueError("this field is needed")
         return None
     if len(text) > LONGEST:
@@ -137,24 +137,24 @@ def _value(field: FormField, text: str) -> Any:
         except ValueError:
             raise ValueError("write a day as 2012-01-31") from None
     if kind not in TEXT_KINDS:
-        return _number(field.promise, text)
+        return _number(field.spec, text)
     if field.choices and text not in field.choices:
         raise ValueError(f"choose one of: {', '.join(field.choices)}")
     return text
 
 
-def _number(promise: Promise, text: str) -> float:
-    is_rate = promise.kind == "rate"
+def _number(spec: ContractColumn, text: str) -> float:
+    is_rate = spec.kind == "rate"
     plain = text.removesuffix("%").strip() if is_rate else text
     plain = plain.replace(",", "") if THOUSANDS.fullmatch(plain) else plain
     if not NUMBER.fullmatch(plain) or not math.isfinite(float(plain)):
         raise ValueError("write a number, such as 1234.5")
     value = float(plain) / 100 if is_rate else float(plain)
-    if promise.kind in WHOLE and value != int(value):
+    if spec.kind in WHOLE and value != int(value):
         raise ValueError("write a whole number")
-    if promise.range and not promise.range[0] <= value <= promise.range[1]:
-        raise ValueError(f"it must lie between {_between(promise.range, promise, 'and')}")
-    if promise.one_of and value not in promise.one_of:
-        choices = ", ".join(f"{float(each):g}" for each in promise.one_of)
+    if spec.range and not spec.range[0] <= value <= spec.range[1]:
+        raise ValueError(f"it must lie between {_between(spec.range, spec, 'and')}")
+    if spec.one_of and value not in spec.one_of:
+        choices = ", ".join(f"{float(each):g}" for each in spec.one_of)
         raise ValueError(f"choose one of: {choices}")
     return value

@@ -1,6 +1,6 @@
 """The log: JSON lines, each with a time and an event, and no borrower's values.
 
-Lines go to stderr where it is no terminal, and to the day's file always; traces go to the file.
+Lines go to stderr where it is no terminal, and always to the file; traces go to the file alone.
 """
 
 import json
@@ -61,11 +61,11 @@ class Log:
 
     def trace(self, error: BaseException) -> None:
         """Keep an error's trace, and those of its causes, in the file alone."""
-        told = []
+        lines = []
         for each in _chain(error):
             frames = "".join(traceback.format_tb(each.__traceback__))
-            told.append(f"{frames}{type(each).__name__}: {said(each)}")
-        self._keep(self._line("error", {"trace": told}))
+            lines.append(f"{frames}{type(each).__name__}: {message_of(each)}")
+        self._keep(self._line("error", {"trace": lines}))
 
     def _line(self, name: str, facts: dict[str, object]) -> str:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -101,7 +101,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def said(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """What an error says; what Spark and Delta say can hold rows' values, so of it only names.
 
     Of Spark: each exception's class, condition, violated constraint or column, and first frames.

@@ -1,4 +1,4 @@
-"""What a night needs on this machine, and what is wrong with it."""
+"""What a batch needs on this machine, and what is wrong with it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from credit_spark.storage.paths import writable
 
 
 def machine_faults(warehouse: str) -> list[str]:
-    """Every fault, as a sentence that says what to do; none where a night can run."""
+    """Every fault, as a sentence that says what to do; none where a batch can run."""
     faults = [fault for fault in (_java(), _spark(), _jars()) if fault]
     try:
         writable(warehouse, "--warehouse")

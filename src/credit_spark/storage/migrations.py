@@ -1,12 +1,19 @@
 """The migration of a warehouse that an earlier version has written."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.settings import Settings
+from credit_spark.config.tables import Table
 from credit_spark.config.tables import tables as declared_tables
+from credit_spark.storage import schema
+from credit_spark.storage.commits import delta_errors
 from credit_spark.storage.paths import url_of
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
@@ -15,16 +22,49 @@ from credit_spark.storage.tables import Tables
 def migrate(contract: Contract, settings: Settings) -> list[str]:
     """Bring the existing tables of a portfolio to the current schema, and say what was changed.
 
-    A run does the same, comments apart. No row is rewritten.
+    A run adds columns and constraints, too; names are changed here alone. Each table is replaced
+    in one commit, so that a migration that is stopped goes on when it is run again.
 
     Raises:
-        InputError: there are no tables, or one cannot take the contract: nothing was changed.
+        InputError: there are no tables, or one cannot take the contract.
     """
     folder = url_of(settings.storage.folder_of(contract))
     options, java_log = settings.spark.options(), Path(settings.storage.logs) / "java.log"
     with spark_session(options, java_log) as spark:
         tables = Tables(spark, folder, date.min, "migration")
         declared = declared_tables(contract)
+        renamed = [change for each in declared for change in _rename(tables, each)]
         if not any(map(tables.exists, declared)):
             raise InputError(f"there are no tables in {folder}; name the right --warehouse")
-        return tables.evolve(*declared, comments=True)
+        return [*renamed, *tables.evolve(*declared, comments=True)]
+
+
+def _rename(tables: Tables, table: Table) -> Iterator[str]:
+    """Replace a table that has old names by one that has the new ones, with the same rows."""
+    renames, old_name = table.renames, tables.former_name(table)
+    if old_name is None:
+        return
+    rows = tables.spark.read.format("delta").load(f"{tables.folder}/{old_name}")
+    columns = {old: new for old, new in renames.columns.items() if old in rows.columns}
+    renamed = rows.withColumnsRenamed(columns)
+    for column, texts in renames.texts.items():
+        renamed = renamed.replace([*texts], [*texts.values()], subset=[column])
+    _replace(tables, table, renamed)
+    for old, new in columns.items():
+        yield f"{table.name}: column '{old}' is '{new}' now"
+    if old_name != table.name:
+        yield (
+            f"{table.name}: has the rows of '{old_name}'; delete that folder when nobody reads it"
+        )
+
+
+def _replace(tables: Tables, table: Table, rows: DataFrame) -> None:
+    """Create a table from rows, or replace it, with its properties, in one commit."""
+    path = tables.path(table)
+    writer = rows.writeTo(f"delta.`{path.replace('`', '``')}`").using("delta")
+    for key, value in schema.properties(table).items():
+        writer = writer.tableProperty(key, value)
+    if table.is_partitioned:
+        writer = writer.partitionedBy(F.col("as_of"))
+    with delta_errors(path):
+        writer.createOrReplace()

@@ -16,7 +16,7 @@ ModelRow = dict[str, Any]
 FACTS = (
     "model_version",
     "fitted_as_of",
-    "treatment",
+    "imbalance",
     "status",
     "champion_from",
     "gates",
@@ -109,7 +109,7 @@ class ModelRegistry:
         ]
         newest = max((row["fitted_as_of"] for row in waiting), default=None)
         fits = [row for row in waiting if row["fitted_as_of"] == newest]
-        ordered = sorted((row["treatment"], row["model_version"]) for row in fits)
+        ordered = sorted((row["imbalance"], row["model_version"]) for row in fits)
         return self.document(ordered[0][1]) if ordered else None
 
     def fitted_by(self, contract: str, as_of: date) -> set[str]:
@@ -142,7 +142,7 @@ class ModelRegistry:
         last = max(row["fitted_as_of"] for row in fits)
         newest = {row["model_version"]: row for row in fits if row["fitted_as_of"] == last}
         if len(newest) > 1:
-            named = ", ".join(f"{each} ({newest[each]['treatment']})" for each in sorted(newest))
+            named = ", ".join(f"{each} ({newest[each]['imbalance']})" for each in sorted(newest))
             raise InputError(
                 f"several challengers were fitted on {last}: {named}; name one with --model"
             )
@@ -156,7 +156,7 @@ class ModelRegistry:
         self._saved[document.version] = {
             "model_version": document.version,
             "fitted_as_of": document.facts.as_of,
-            "treatment": document.facts.treatment,
+            "imbalance": document.facts.imbalance,
             "status": "challenger",
             "champion_from": [],
             "promotions": "[]",

@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from credit_spark.config.errors import InputError
+from credit_spark.config.errors import InputError, NotMigratedError
 from credit_spark.config.models import Contract, Decisions
 from credit_spark.config.tables import (
     DECISIONS,
@@ -27,12 +27,13 @@ from credit_spark.config.tables import (
     METRICS,
     MODELS,
     QUARANTINE,
+    RENAMED_TABLES,
     RUNS,
-    SCORE_COUNTS,
+    SCORE_DISTRIBUTION,
     Table,
 )
-from credit_spark.evaluation.cells import PER_LOG_ODDS, WIDEST_LOG_ODDS, Cell
 from credit_spark.evaluation.figures import ALL
+from credit_spark.evaluation.score_bins import PER_LOG_ODDS, WIDEST_LOG_ODDS, ScoreBin
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy
 from credit_spark.storage.paths import local_folder, url_of_tables
@@ -42,9 +43,9 @@ SCORES, LOANS = "scores", "loans"
 # All but the settings, which are long.
 RUN_FACTS = (*(name for name in RUNS.columns if name != "settings"), "run_id")
 FIRST_ABOVE = f"ceil(ln($approve_below / (1 - $approve_below)) * {PER_LOG_ODDS})"
-# A score's cell, the log-odds in thousandths. Hard rules decline loans whatever their PD: those
-# stand in the riskiest cell. A cell lies on one side of the cut-off with all its loans.
-CELL = f"""
+# A score bin is the log-odds in thousandths. Hard rules decline loans whatever their PD: those
+# stand in the riskiest score bin. A score bin lies on one side of the cut-off with all its loans.
+SCORE_BIN = f"""
 case
     when decision = '{DECISIONS[-1]}' and pd < $decline_from
     then {WIDEST_LOG_ODDS * PER_LOG_ODDS}
@@ -141,10 +142,13 @@ class TableReader:
         """The models that were fitted on a date, with all columns."""
         return self.rows(MODELS, where=pc.field("fitted_as_of") == fitted_as_of)
 
-    def cells_of(self, as_of: date, model_version: str, dataset: str) -> list[Cell]:
+    def score_bins_of(self, as_of: date, model_version: str, dataset: str) -> list[ScoreBin]:
         """Loans of a data set, counted by a model's score, in no order."""
         own = (pc.field("dataset") == dataset) & (pc.field("model_version") == model_version)
-        return [Cell(**row) for row in self.rows(SCORE_COUNTS, as_of, own, list(Cell._fields))]
+        return [
+            ScoreBin(**row)
+            for row in self.rows(SCORE_DISTRIBUTION, as_of, own, list(ScoreBin._fields))
+        ]
 
     def broken_rules(self, as_of: date) -> dict[str, int]:
         """The quarantined lines of a date by the rule that they break; a line can break several."""
@@ -164,40 +168,40 @@ class TableReader:
 
     def date_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
         """Metrics of all loans of every date, by its champion; none where it was not measured."""
-        wanted = {"dataset": ["night"], "metric": [*names], "segment": [ALL], "label": [ALL]}
+        wanted = {"dataset": ["batch"], "metric": [*names], "segment": [ALL], "label": [ALL]}
         is_overall = [pc.field(column).isin(values) for column, values in wanted.items()]
         found: dict[date, dict[str, float | None]] = defaultdict(dict)
         for row in self.rows(METRICS, where=reduce(and_, is_overall)):
             found[row["as_of"]][row["metric"]] = row["value"]
         return found
 
-    def cells_and_losses(
+    def score_bins_and_losses(
         self, as_of: date, decisions: Decisions
-    ) -> tuple[list[Cell], dict[int, float] | None]:
-        """The loans of a date, counted by score, and their expected loss by cell.
+    ) -> tuple[list[ScoreBin], dict[int, float] | None]:
+        """The loans of a date, counted by score, and their expected loss by score bin.
 
-        The least risky cell comes first. A loan that a hard rule declined, whatever its PD, is in
-        the riskiest cell. A cell lies on one side of `approve_below` with all its loans. Losses are
+        The least risky bin comes first. A loan that a hard rule declined, whatever its PD, is in
+        the riskiest one. A bin lies on one side of `approve_below` with all its loans. Losses are
         None where the contract named no exposure when the loans were scored.
         """
         scores = self._dataset(SCORES, as_of)
         has_loss = EXPECTED_LOSS in scores.schema.names
         rows = _query(
-            f"select {CELL} as cell, points, "  # noqa: S608 - our own words
+            f"select {SCORE_BIN} as score_bin, points, "  # noqa: S608 - our own words
             "count(*) filter (where outcome = 'good') as good, "
             "count(*) filter (where outcome = 'bad') as bad, "
             "count(*) filter (where coalesce(outcome, 'open') = 'open') as open, "
             f"sum({EXPECTED_LOSS if has_loss else 0}) as loss "
-            "from rows group by all order by cell, points",
+            "from rows group by all order by score_bin, points",
             scores,
             approve_below=decisions.approve_below,
             decline_from=decisions.decline_from,
         )
         losses: dict[int, float] = defaultdict(float)
         for row in rows:
-            losses[row["cell"]] += row["loss"] or 0.0
-        cells = [Cell(*[row[name] for name in Cell._fields]) for row in rows]
-        return cells, losses if has_loss else None
+            losses[row["score_bin"]] += row["loss"] or 0.0
+        score_bins = [ScoreBin(*[row[name] for name in ScoreBin._fields]) for row in rows]
+        return score_bins, losses if has_loss else None
 
     def _row(
         self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
@@ -225,9 +229,15 @@ class TableReader:
         return self._runs(self._table(RUNS.name).version())
 
     def _read_runs(self, _: int) -> list[Row]:
+        if any(self._has_former_name(table) for table in RENAMED_TABLES):
+            raise NotMigratedError(self.folder)
         runs = self.rows(RUNS, columns=list(RUN_FACTS))
         # A run that is under way has no end; that of an abandoned one is not known.
         return sorted(runs, key=lambda run: run["ended_at"] or run["started_at"])
+
+    def _has_former_name(self, table: Table) -> bool:
+        former, now = map(self._url, (table.renames.table, table.name))
+        return DeltaTable.is_deltatable(former) and not DeltaTable.is_deltatable(now)
 
     def _url(self, table: str) -> str:
         return f"{url_of_tables(self.folder)}/{table}"

@@ -42,7 +42,7 @@ WITHOUT_BOUNDS = ("array", "map", "struct")
 
 def all_columns(table: Table) -> dict[str, ColumnSpec]:
     """The declared columns, and those that are added to every row: `as_of` and `run_id`."""
-    added = {"as_of": AS_OF} if table.is_nightly else {}
+    added = {"as_of": AS_OF} if table.is_partitioned else {}
     return {**table.columns, **added, "run_id": RUN_ID}
 
 
@@ -61,10 +61,9 @@ def create(spark: SparkSession, path: str, table: Table) -> None:
     for name, field in all_columns(table).items():
         nullable = name not in required
         builder = builder.addColumn(name, field.type, nullable=nullable, comment=field.meaning)
-    constraints = {f"{CONSTRAINT}{name}": check for name, check in table.checks.items()}
-    for key, value in (_properties(table) | constraints).items():
+    for key, value in properties(table).items():
         builder = builder.property(key, value)
-    if table.is_nightly:
+    if table.is_partitioned:
         builder = builder.partitionedBy("as_of")
     builder.execute()
 
@@ -207,7 +206,13 @@ class ExistingTable:
 
 def _required(table: Table) -> set[str]:
     """The columns that are NOT NULL in a new table."""
-    return {*table.keys, "run_id"} | ({"as_of"} if table.is_nightly else set())
+    return {*table.keys, "run_id"} | ({"as_of"} if table.is_partitioned else set())
+
+
+def properties(table: Table) -> dict[str, str]:
+    """The properties of a new table, its constraints among them."""
+    constraints = {f"{CONSTRAINT}{name}": check for name, check in table.checks.items()}
+    return _properties(table) | constraints
 
 
 def _properties(table: Table) -> dict[str, str]:

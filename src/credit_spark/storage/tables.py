@@ -19,7 +19,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from credit_spark.config.errors import InputError, TryAgainError
+from credit_spark.config.errors import InputError, NotMigratedError, TryAgainError
 from credit_spark.config.tables import RUNS, ColumnSpec, Table
 from credit_spark.storage import commits, schema
 from credit_spark.storage.commits import delta_errors, retried, taken_over
@@ -68,6 +68,17 @@ class Tables:
         """Whether the table has been created."""
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
+    def former_name(self, table: Table) -> str | None:
+        """The name of the table where it, or a column of it, has that of an earlier version."""
+        renames = table.renames
+        if self.exists(table):
+            columns = self._load(table).columns if renames.columns else ()
+            return table.name if renames.columns.keys() & {*columns} else None
+        is_there = renames.table and DeltaTable.isDeltaTable(
+            self.spark, f"{self.folder}/{renames.table}"
+        )
+        return renames.table if is_there else None
+
     def create(self, table: Table) -> None:
         """Create a table that does not exist yet, with its comments and constraints.
 
@@ -88,10 +99,13 @@ class Tables:
         A table that does not exist is left out. The result says what has changed, a sentence each.
 
         Raises:
-            InputError: a type or meaning has changed, or rows break a constraint: none is changed.
+            InputError: a name, type or meaning has changed, or rows break a constraint: none is
+                changed.
         """
         with ThreadPoolExecutor(schema.PARALLEL_LOOKS) as threads:
             found = [each for each in threads.map(self._existing, tables) if each]
+            if any(threads.map(self.former_name, tables)):
+                raise NotMigratedError(self.folder)
         schema.check(found)
         with delta_errors(self.folder):
             return [change for each in found for change in each.evolve(comments=comments)]
@@ -251,7 +265,7 @@ class Tables:
         return self._load(table).where(self._is_of_date).select(*table.columns)
 
     def _stamped(self, table: Table, frame: DataFrame) -> DataFrame:
-        stamps = {"as_of": F.lit(self.as_of)} if table.is_nightly else {}
+        stamps = {"as_of": F.lit(self.as_of)} if table.is_partitioned else {}
         return _declared(table, frame).withColumns({**stamps, "run_id": F.lit(self.run_id)})
 
     def _fence(self) -> Mapping[str, str]:
@@ -269,7 +283,7 @@ class Tables:
         name = json.dumps({"run_id": self.run_id, "commit": next(self._numbers)})
         made = commits.commit(path, rows, name, where, fence)
         if made is None and fence:
-            raise taken_over(self.as_of) if table.is_nightly else commits.conflict(path)
+            raise taken_over(self.as_of) if table.is_partitioned else commits.conflict(path)
         if made is None:
             return 0
         self.versions[table.name] = made.version

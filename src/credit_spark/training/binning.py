@@ -23,7 +23,7 @@ from credit_spark.config.errors import InputError
 from credit_spark.config.expressions import expression, valued
 from credit_spark.config.models import Contract, Expectation, Feature
 from credit_spark.features.columns import ABSENT, LARGEST, Definition, column_of, feature_of
-from credit_spark.monitoring.watching import bucketed
+from credit_spark.monitoring.baselines import bucketed
 from credit_spark.scoring.document import Category, Level
 from credit_spark.training.imbalance import Classes
 from credit_spark.training.regression import SIGNS, Design, Equation, assembled, sql_columns

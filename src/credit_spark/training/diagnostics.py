@@ -11,11 +11,11 @@ from pyspark.ml.stat import Correlation
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.evaluation.cells import Cell
 from credit_spark.evaluation.metrics import auc
+from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.features.columns import ABSENT, Definition
-from credit_spark.monitoring.watching import number
-from credit_spark.scoring.document import Category, Term, Watched, slots_of
+from credit_spark.monitoring.baselines import number
+from credit_spark.scoring.document import Baseline, Category, Term, slots_of
 from credit_spark.training.binning import pre_counted
 from credit_spark.training.imbalance import HALF, Classes
 from credit_spark.training.regression import SCALED
@@ -38,7 +38,7 @@ def counted_bins(
 ) -> Mapping[str, Mapping[str, Classes]]:
     """Good and bad rows of twentieths of each number, and of each text; ABSENT where null."""
     found = training.quantiles(features, [nth / BUCKETS for nth in range(1, BUCKETS)])
-    # A cell begins above its quantile: what is mostly zero has a cell of zeros alone.
+    # A score bin begins above its quantile: what is mostly zero has a score bin of zeros alone.
     edges = {name: np.nextafter(sorted(set(own)), inf).tolist() for name, own in found.items()}
     return pre_counted(training.rows, features, edges, {})
 
@@ -46,8 +46,10 @@ def counted_bins(
 def single_auc(bins: Mapping[str, Classes]) -> float:
     """The AUC that a feature reaches alone, its bins ordered by their rate of bad."""
     ordered = sorted(bins.values(), key=lambda each: each.bad / each.rows)
-    cells = [Cell(nth, 0, int(each.good), int(each.bad), 0) for nth, each in enumerate(ordered)]
-    return auc(cells) or 0.5
+    score_bins = [
+        ScoreBin(nth, 0, int(each.good), int(each.bad), 0) for nth, each in enumerate(ordered)
+    ]
+    return auc(score_bins) or 0.5
 
 
 def presence(bins: Mapping[str, Classes]) -> tuple[Classes, Classes]:
@@ -115,14 +117,14 @@ def _inflation(correlation: Numbers, own: Sequence[int], every: Sequence[int]) -
 
 
 def correlations(
-    loans: DataFrame, rows: int, watched: Sequence[Watched]
+    loans: DataFrame, rows: int, baselines: Sequence[Baseline]
 ) -> list[tuple[str, str, float]]:
     """Pearson's correlation of each two numeric features that vary.
 
     In come `loan_id` and the columns that the features read; of many `rows`, a sample by `loan_id`
     represents them. A missing value counts as about the median.
     """
-    numbers = [each for each in watched if each.role == "feature" and not each.is_text]
+    numbers = [each for each in baselines if each.role == "feature" and not each.is_text]
     if rows < 2 or len(numbers) < 2:
         return []
     # Dense vectors: of sparse ones, Spark takes the covariance as a difference of large sums.
@@ -143,7 +145,7 @@ def _correlation(rows: DataFrame, vector: str) -> Numbers:
     return found
 
 
-def _centred(watched: Watched) -> Column:
+def _centred(baseline: Baseline) -> Column:
     """A number less its middle edge, which also stands for what is missing."""
-    edges = watched.edges or (0.0,)
-    return F.coalesce(number(watched.sql) - edges[len(edges) // 2], F.lit(0.0))
+    edges = baseline.edges or (0.0,)
+    return F.coalesce(number(baseline.sql) - edges[len(edges) // 2], F.lit(0.0))

@@ -1,6 +1,6 @@
-"""Treatments of the imbalance, inside training rows only, and what each does to the odds.
+"""Imbalance strategies, inside training rows only, and what each does to the odds.
 
-A treatment makes good and bad weigh the same. It shifts the log-odds of a fit by a constant
+A strategy makes good and bad weigh the same. It shifts the log-odds of a fit by a constant
 that is known, and calibration takes away again.
 """
 
@@ -12,8 +12,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from scipy.special import pdtr
 
-from credit_spark.config.models import Treatment
-from credit_spark.monitoring.watching import bucketed
+from credit_spark.config.models import ImbalanceStrategy
+from credit_spark.monitoring.baselines import bucketed
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
@@ -43,22 +43,24 @@ def classes(rows: DataFrame) -> Classes:
     return weights(rows.withColumn(WEIGHT, F.lit(1)))
 
 
-def treated(training: DataFrame, treatment: Treatment, seen: Classes, seed: int) -> DataFrame:
+def balanced(
+    training: DataFrame, strategy: ImbalanceStrategy, seen: Classes, seed: int
+) -> DataFrame:
     """Training rows with a `weight`, some of them repeated. SMOTE is in smote.smoted.
 
     `training` has `loan_id` and `label`; `seen` are its classes.
     """
     weight: Column = F.lit(1.0)
-    if treatment == "oversample":
+    if strategy == "oversample":
         training = _oversampled(training, seen, seed)
-    if treatment == "class_weight":
+    if strategy == "class_weight":
         bad, good = (F.lit(sum(seen) / (2 * each)) for each in (seen.bad, seen.good))
         weight = F.when(F.col("label") == 1, bad).otherwise(good)
     return training.withColumn(WEIGHT, weight)
 
 
 def offset(before: Classes, after: Classes) -> float:
-    """What a treatment added to the log-odds of bad: to be taken off a fit's intercept.
+    """What an imbalance strategy added to the log-odds of bad: to be taken off a fit's intercept.
 
     Source: King and Zeng (2001), Logistic Regression in Rare Events Data, prior correction.
     """

@@ -50,8 +50,8 @@ class Lstm:
 
     def log_odds(self, rows: Rows) -> Numbers:
         """Log-odds of bad of each row."""
-        said = self._network.predict(_sequences(rows), batch_size=1024, verbose=0)
-        return np.asarray(said, dtype=float).ravel()
+        predicted = self._network.predict(_sequences(rows), batch_size=1024, verbose=0)
+        return np.asarray(predicted, dtype=float).ravel()
 
 
 def _sequences(rows: Rows) -> npt.NDArray[np.float32]:

@@ -83,7 +83,7 @@ def made_up(
     flags = {f"absent_{each}": each for each in indicated}
     absent = rows[list(indicated)].isna().astype(str).set_axis(list(flags), axis=1)
     given = pd.concat([known / deviations, rows[list(texts)].astype(object), absent], axis=1)
-    # Takes a second to import, and most nights do not train.
+    # Takes a second to import, and most batches do not train.
     from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 
     about: dict[str, Any] = {"random_state": seed, "k_neighbors": min(NEIGHBOURS, fewest - 1)}

@@ -1,4 +1,4 @@
-"""Who is learnt from and who is tested on: decided before any resampling.
+"""Training and test rows: decided before any resampling.
 
 Folds go by a hash of the borrower or, where none is known, of all that was known at
 application, so that equal rows never stand on both sides of a split.
@@ -18,7 +18,7 @@ NULL_MARK = "\u0000"
 
 
 def fold(contract: Contract) -> Column:
-    """The fold of a loan, 0 to folds - 1: the same from night to night and for every treatment.
+    """The fold of a loan, 0 to folds - 1: the same for every batch and strategy.
 
     Content is every column that is known at application, but keys, which tell equal loans apart,
     and the outcome's: equal loans end differently.
@@ -30,8 +30,8 @@ def fold(contract: Contract) -> Column:
         apart.add(contract.outcome.column)
     hashed = _hashed(plan.seed, [
         name
-        for name, promise in contract.columns.items()
-        if promise.known == "application" and name not in apart
+        for name, spec in contract.columns.items()
+        if spec.known == "application" and name not in apart
     ])  # fmt: skip
     if plan.borrower:
         # A loan whose borrower is not known goes by its content.

@@ -52,7 +52,7 @@ class TrainingRows(NamedTuple):
         return cls(rows, counts, sample.select(FOLD, QUARTER, *columns).toArrow())
 
     def without(self, held_out: Holdout) -> Self:
-        """The rows that are learnt from while some are held out."""
+        """The training rows while some are held out."""
         column, value = held_out
         rest = self.rows.where(F.col(column) != value)
         counts, numbers = (

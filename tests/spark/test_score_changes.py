@@ -5,12 +5,12 @@ from datetime import date
 import pytest
 
 from credit_spark.config.models import ScorePlan
-from credit_spark.monitoring.movement import ModelPair, moved
-from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number, Watched
+from credit_spark.monitoring.score_changes import ModelPair, moved
+from credit_spark.scoring.document import Baseline, Category, Facts, Level, ModelDocument, Number
 from credit_spark.scoring.frames import terms_of
 from credit_spark.scoring.scale import scale_of
 
-FACTS = Facts(as_of=date(2026, 1, 1), treatment="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
+FACTS = Facts(as_of=date(2026, 1, 1), imbalance="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
 PLAN = ScorePlan(bands={"A": 1.0}, decisions={"approve_below": 0.1, "decline_from": 0.2})
 SCALE = scale_of(PLAN)
 COLUMNS = "loan_id string, income double, debt double, home string"
@@ -28,7 +28,7 @@ def model(intercept: float, *features) -> ModelDocument:
 HOME = Category(name="home", sql="home", levels=(Level(text="RENT", mean=0.5, deviation=0.5, coefficient=0.4),))  # fmt: skip
 OLD = model(-2.0, number("income", -0.5), HOME)
 NEW = model(-1.5, number("income", -0.8), number("debt", 0.3))
-SEGMENT = Watched(role="segment", name="home", sql="home", levels=("OWN", "RENT"))
+SEGMENT = Baseline(role="segment", name="home", sql="home", levels=("OWN", "RENT"))
 # Loans "gone" and "new" are in one frame only.
 THEN = [("a", 1.0, 7.0, "RENT"), ("b", 5.0, 1.0, "RENT"), ("c", 9.0, 2.0, "OWN"), ("gone", 1.0, 1.0, "OWN")]  # fmt: skip
 NOW = [("a", 3.0, 1.0, "RENT"), ("b", 5.0, 4.0, "OWN"), ("c", None, 2.0, None), ("new", 2.0, 2.0, "OWN")]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A night's report: its sections, in the order in which they are read; tonight at a glance first.
+"""A batch's report: its sections, in the order in which they are read; a glance first.
 
 Everything comes from counts that are bounded by the scale and the contract, never by the book.
 """
@@ -10,8 +10,8 @@ from credit_spark.reporting.changes import changes
 from credit_spark.reporting.portfolio import decisions, portfolio
 from credit_spark.reporting.ranking import ranking, vintages
 from credit_spark.reporting.sections import (
-    NightFacts,
     Report,
+    ReportFacts,
     ReportTable,
     Section,
     counted,
@@ -21,7 +21,7 @@ from credit_spark.reporting.sections import (
 from credit_spark.reporting.sources import data, model, run
 
 Say = Callable[[float | None], str]
-# What the gravest status of drift means; None: the night was not monitored.
+# What the gravest status of drift means; None: the batch was not monitored.
 CHANGED = {
     "act": "something has changed that calls for action (see Changes)",
     "watch": "something has changed and should be watched (see Changes)",
@@ -43,24 +43,24 @@ COUNTS = (
 )
 
 
-def headline(facts: NightFacts) -> Section:
-    """Tonight at a glance, beside the night before."""
+def headline(facts: ReportFacts) -> Section:
+    """This batch at a glance, beside the batch before."""
     last = facts.last_run or {}
     figure, before = facts.figure, facts.last_figures
-    told = [
+    shown = [
         *((name, facts.run[fact], last.get(fact), counted) for name, fact in COUNTS),
         *((name, figure(metric), before.get(metric), say) for name, metric, say in FIGURES),
     ]
-    head = ["", "tonight"]
-    rows = [[name, say(now)] for name, now, _, say in told]
+    head = ["", "this batch"]
+    rows = [[name, say(now)] for name, now, _, say in shown]
     if last:
-        head += [f"night of {last['as_of']}", "change"]
-        for row, (_, now, then, say) in zip(rows, told, strict=True):
+        head += [f"batch of {last['as_of']}", "change"]
+        for row, (_, now, then, say) in zip(rows, shown, strict=True):
             row += [say(then), _change(now, then, say)]
-    return Section("Tonight", _at_a_glance(facts), tables=[ReportTable(head, rows)])
+    return Section("This batch", _at_a_glance(facts), tables=[ReportTable(head, rows)])
 
 
-def _at_a_glance(facts: NightFacts) -> str:
+def _at_a_glance(facts: ReportFacts) -> str:
     by_decision = facts.loans_by("decision")
     loans = by_decision.total()
     shares = ", ".join(f"{by_decision[(name,)] / loans:.0%} {name}" for name in DECISIONS if loans)
@@ -69,8 +69,8 @@ def _at_a_glance(facts: NightFacts) -> str:
     return f"{loans:,} loans were scored: {shares}. {_how_good(facts)} On the whole, {changed}."
 
 
-def _how_good(facts: NightFacts) -> str:
-    value, known = facts.figure("auc"), sum(each.known for each in facts.cells)
+def _how_good(facts: ReportFacts) -> str:
+    value, known = facts.figure("auc"), sum(each.known for each in facts.score_bins)
     if value is None:
         return "Too few outcomes are known to say how good the model is."
     word = "well" if value >= 0.75 else "fairly" if value >= 0.65 else "poorly"
@@ -90,13 +90,13 @@ def _change(now: float | None, before: float | None, say: Say) -> str:
     return f"{sign}{say(abs(now - before)).replace('%', ' points')}"
 
 
-SECTIONS: Sequence[Callable[[NightFacts], Section]] = (
+SECTIONS: Sequence[Callable[[ReportFacts], Section]] = (
     headline, ranking, decisions, portfolio, vintages, changes, data, model, run,
 )  # fmt: skip
 
 
-def report(facts: NightFacts) -> Report:
-    """A night's report."""
+def report(facts: ReportFacts) -> Report:
+    """A batch's report."""
     return Report(
-        facts.contract.title, f"The night of {facts.as_of}", [make(facts) for make in SECTIONS]
+        facts.contract.title, f"The batch of {facts.as_of}", [make(facts) for make in SECTIONS]
     )

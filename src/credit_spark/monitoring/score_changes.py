@@ -13,8 +13,8 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.monitoring.watching import bin_column, binned
-from credit_spark.scoring.document import ModelDocument, Watched
+from credit_spark.monitoring.baselines import bin_column, binned
+from credit_spark.scoring.document import Baseline, ModelDocument
 from credit_spark.scoring.frames import Kinds, terms_of
 from credit_spark.scoring.scale import Scale
 from credit_spark.scoring.sql import column_of
@@ -49,7 +49,7 @@ class ModelPair(NamedTuple):
 
 
 def moved(
-    earlier: DataFrame, later: DataFrame, models: ModelPair, segments: Sequence[Watched]
+    earlier: DataFrame, later: DataFrame, models: ModelPair, segments: Sequence[Baseline]
 ) -> list[Moved]:
     """What moved the loans that are in both frames, by feature, by segment, and in all.
 
@@ -89,7 +89,7 @@ def _changes(
     later: DataFrame,
     models: ModelPair,
     names: Sequence[str],
-    segments: Sequence[Watched],
+    segments: Sequence[Baseline],
 ) -> DataFrame:
     """Each loan's bins, and its changes of points by each name, then in all: arrays.
 

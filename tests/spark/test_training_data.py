@@ -9,11 +9,11 @@ from dateutil.relativedelta import relativedelta
 
 from credit_spark.config.errors import GateError
 from credit_spark.config.models import Contract
-from credit_spark.pipeline.book import read_book
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import train
-from tests.nights import arrow, night_of
+from credit_spark.pipeline.training_data import read_training_data
+from tests.batches import arrow, batch_of
 
 AS_OF = date(2026, 2, 28)
 CUTOFF = date(2025, 6, 1)
@@ -26,7 +26,7 @@ def opened(draw: Random) -> date | None:
     return None if draw.random() < 0.05 else day + relativedelta(day=draw.choice([1, 28, 29, 31]))
 
 
-def book(count: int = 900) -> list[tuple[str, date | None, bool]]:
+def data(count: int = 900) -> list[tuple[str, date | None, bool]]:
     """Key, date and whether it turned bad: of the young ones, nearly all have."""
     draw, rows = Random(4), []
     for nth in range(count):
@@ -36,11 +36,11 @@ def book(count: int = 900) -> list[tuple[str, date | None, bool]]:
     return rows
 
 
-def night(spark, contract: Contract, folder: Path, months: int, span: str | None) -> RunContext:
-    """A cleaned night of the book; bad loans have the higher rates."""
+def run_of(spark, contract: Contract, folder: Path, months: int, span: str | None) -> RunContext:
+    """A cleaned batch of the book; bad loans have the higher rates."""
     draw = Random(5)
     lines = ["id,amount,rate,income,home,opened,status"]
-    for key, day, is_bad in book():
+    for key, day, is_bad in data():
         rate, income = draw.uniform(4, 20) + 4 * is_bad, draw.randint(20_000, 90_000)
         status, home = "lost" if is_bad else "paid", draw.choice(["OWN", "RENT"])
         lines.append(
@@ -49,17 +49,17 @@ def night(spark, contract: Contract, folder: Path, months: int, span: str | None
     (folder / "loans.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     plan = contract.model.model_copy(update={"out_of_time_from": span})
     asked = contract.model_copy(update={"performance_months": months, "model": plan})
-    run = night_of(spark, asked, folder / "loans.csv", folder / "tables", AS_OF)
+    run = batch_of(spark, asked, folder / "loans.csv", folder / "tables", AS_OF)
     ingest(run)
     return run
 
 
 def by_age(months: int) -> tuple[set[str], set[str], int]:
-    """Keys of loans to learn from and to test on, and how many are too young."""
+    """Keys of training loans and to test on, and how many are too young."""
     grown = relativedelta(months=months)
-    mature = {key: day for key, day, _ in book() if day and day + grown <= AS_OF}
+    mature = {key: day for key, day, _ in data() if day and day + grown <= AS_OF}
     learnt = {key for key, day in mature.items() if day < CUTOFF}
-    return learnt, mature.keys() - learnt, len(book()) - len(mature)
+    return learnt, mature.keys() - learnt, len(data()) - len(mature)
 
 
 def keys(rows) -> set[str]:
@@ -67,29 +67,29 @@ def keys(rows) -> set[str]:
 
 
 def test_only_mature_loans_teach_and_test(spark, contract, tmp_path) -> None:
-    run = night(spark, contract, tmp_path, 6, SPAN)
+    run = run_of(spark, contract, tmp_path, 6, SPAN)
     learnt, tested, too_young = by_age(6)
-    bad = sum(is_bad for key, _, is_bad in book() if key in learnt)
+    bad = sum(is_bad for key, _, is_bad in data() if key in learnt)
 
-    found = read_book(run)
+    found = read_training_data(run)
 
     assert found.cutoff == CUTOFF
     assert keys(found.training.rows.select("loan.*")) == learnt
     assert keys(found.out_of_time) == tested
     assert found.too_young == too_young > 100
     assert (found.training.classes.bad, found.training.classes.good) == (bad, len(learnt) - bad)
-    for each in found.watched:
+    for each in found.baselines:
         assert (sum(each.counts), sum(each.bads)) == (len(learnt), bad), each.name
 
 
 @pytest.mark.release
 def test_a_training_counts_and_judges_mature_loans_alone(spark, contract, tmp_path) -> None:
-    run = night(spark, contract, tmp_path, 6, SPAN)
+    run = run_of(spark, contract, tmp_path, 6, SPAN)
     learnt, tested, too_young = by_age(6)
 
     train(run, benchmarks=["boosted_trees"])
 
-    told = run.ledger.summary["train"]
+    told = run.summary.steps["train"]
     assert (told["rows"], told["too_young"]) == (len(learnt), too_young)
     run.tables.publish()
     rows = arrow(tmp_path / "tables/metrics").to_pylist()
@@ -106,22 +106,22 @@ def test_a_training_counts_and_judges_mature_loans_alone(spark, contract, tmp_pa
 
 
 def test_with_no_age_asked_for_every_known_outcome_teaches(spark, contract, tmp_path) -> None:
-    found = read_book(night(spark, contract, tmp_path, 0, None))
+    found = read_training_data(run_of(spark, contract, tmp_path, 0, None))
 
-    assert keys(found.training.rows.select("loan.*")) == {key for key, *_ in book()}
+    assert keys(found.training.rows.select("loan.*")) == {key for key, *_ in data()}
     assert (found.out_of_time, found.too_young) == (None, 0)
 
 
 def test_too_few_mature_loans_are_told_with_how_many_are_too_young(
     spark, contract, tmp_path
 ) -> None:
-    run = night(spark, contract, tmp_path, 24, None)
+    run = run_of(spark, contract, tmp_path, 24, None)
     learnt, tested, too_young = by_age(24)
-    bad = sum(is_bad for key, _, is_bad in book() if key in learnt | tested)
+    bad = sum(is_bad for key, _, is_bad in data() if key in learnt | tested)
     good = len(learnt | tested) - bad
 
     with pytest.raises(GateError) as error:
-        read_book(run)
+        read_training_data(run)
 
     assert (
         f"{good} good and {bad} bad loans in the book, and {too_young} more are too young"

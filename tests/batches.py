@@ -22,16 +22,16 @@ from credit_spark.storage.tables import Tables
 
 PROJECT = Path(__file__).parents[1]
 
-# The sample's night, and how many loans it has.
+# The sample's batch, and how many loans it has.
 AS_OF = "2012-01-31"
 ROWS = 6800
-# What differs between two runs of one night: who ran it, and when.
+# What differs between two runs of one batch: who ran it, and when.
 OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions", "promotions"}
 
 # Tables with rows of every run, a stopped one, too.
 OF_EVERY_RUN = {"runs", "validations"}
 
-# Of each portfolio its real book, a path below the folder of real files, and its night.
+# Of each portfolio its real book, a path below the folder of real files, and its batch.
 REAL_BOOKS = {
     # A year after the last loans: all of 2011 is old enough to be tested on.
     "lending_club": ("lendingclub_2007_2011/loans.csv", "2012-12-31"),
@@ -41,8 +41,8 @@ REAL_BOOKS = {
 }
 
 
-class RealNight(NamedTuple):
-    """The night of a real book: what it told as JSON, and the folder of its tables."""
+class RealBatch(NamedTuple):
+    """The batch of a real book: what it told as JSON, and the folder of its tables."""
 
     summary: dict
     tables: Path
@@ -93,10 +93,10 @@ def arrow(table: Path) -> pa.Table:
     return DeltaTable(table).to_pyarrow_table()
 
 
-def night_of(
+def batch_of(
     spark: SparkSession, contract: Contract, place: Path, folder: Path, as_of: date
 ) -> RunContext:
-    """A night whose files stand in `place` and whose tables stand in `folder`."""
+    """A batch whose files stand in `place` and whose tables stand in `folder`."""
     tables = Tables(spark, str(folder), as_of, "run")
     return RunContext(
         spark=spark,
@@ -108,5 +108,5 @@ def night_of(
         models=ModelRegistry(tables),
         suites=Suites(PROJECT / "expectations" / contract.portfolio),
         log=Log(folder / "logs", "run"),
-        ledger=RunSummary(),
+        summary=RunSummary(),
     )

@@ -18,9 +18,9 @@ from sqlglot import exp
 
 from credit_spark.config.expressions import expression
 from credit_spark.config.models import Contract
-from credit_spark.evaluation.cells import Cell
+from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.features.columns import LARGEST, Definition
-from credit_spark.scoring.document import ModelDocument, Role, Watched
+from credit_spark.scoring.document import Baseline, ModelDocument, Role
 
 RANGES = 10
 SHARES = [nth / RANGES for nth in range(1, RANGES)]
@@ -36,38 +36,38 @@ COUNTS = 5
 # PDs are added as whole numbers of such a unit: the sum is the same in any order of the rows. There
 # is room for the PDs of 2**27 loans that are certain to default, in one bin.
 PD_UNITS = 2**36
-Profile = NDArray[np.float64]
+Distribution = NDArray[np.float64]
 
 
-def watched_of(contract: Contract, features: Sequence[Definition]) -> list[Watched]:
+def baselines_of(contract: Contract, features: Sequence[Definition]) -> list[Baseline]:
     """What a contract's model is to watch but its score: features, segments, analyses; no bins."""
     # Quoted: a column may be named as a word of SQL is.
     segments = [Definition(name, f"`{name}`", is_text=True) for name in contract.segments]
-    asked, kinds = contract.analyses.items(), contract.kinds
-    analyses = [(name, expression(each.sql, kinds)) for name, each in asked]
+    plans, kinds = contract.analyses.items(), contract.kinds
+    analyses = [(name, expression(each.sql, kinds)) for name, each in plans]
     analysed = [Definition(name, each.sql, each.is_text) for name, each in analyses]
     roles: Mapping[Role, Sequence[Definition]]
     roles = {"feature": features, "segment": segments, "analysis": analysed}
     return [
-        Watched(role=role, name=each.name, sql=each.sql, edges=None if each.is_text else ())
+        Baseline(role=role, name=each.name, sql=each.sql, edges=None if each.is_text else ())
         for role, own in roles.items()
         for each in own
     ]
 
 
-def with_bins(watched: Sequence[Watched], sample: DataFrame) -> list[Watched]:
+def with_bins(baselines: Sequence[Baseline], sample: DataFrame) -> list[Baseline]:
     """What is watched, with bins found in a sample of loans that fits in the driver's memory.
 
     Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
     between them, or its values where they are few; of a text, its most frequent levels.
     """
-    numbers = [number(each.sql) for each in watched if not each.is_text]
+    numbers = [number(each.sql) for each in baselines if not each.is_text]
     named = [each.alias(f"{nth}") for nth, each in enumerate(numbers)]
     edges = (edges_of(each.drop_null().to_numpy()) for each in sample.select(*named).toArrow())
-    levels = iter(_frequent([each for each in watched if each.is_text], sample))
+    levels = iter(_frequent([each for each in baselines if each.is_text], sample))
     return [
         each.model_copy(update={"levels": next(levels)} if each.is_text else {"edges": next(edges)})
-        for each in watched
+        for each in baselines
     ]
 
 
@@ -82,7 +82,7 @@ def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(each for each in rounded if each > distinct[0])
 
 
-def _frequent(texts: Sequence[Watched], sample: DataFrame) -> list[tuple[str, ...]]:
+def _frequent(texts: Sequence[Baseline], sample: DataFrame) -> list[tuple[str, ...]]:
     """The most frequent levels of each text, in order; of equally frequent ones the first."""
     columns = {f"text_{nth}": F.expr(each.sql).cast("string") for nth, each in enumerate(texts)}
     if not columns:
@@ -92,27 +92,27 @@ def _frequent(texts: Sequence[Watched], sample: DataFrame) -> list[tuple[str, ..
     return [tuple(sorted(levels[:MOST_LEVELS])) for levels in indexer.fit(rows).labelsArray]
 
 
-def watched_score(cells: Sequence[Cell]) -> Watched:
-    """The score as what is watched: tenths of the loans learnt from, by their log-odds of bad.
+def score_baseline(score_bins: Sequence[ScoreBin]) -> Baseline:
+    """The score as what is watched: tenths of the training loans, by their log-odds of bad.
 
-    A bin begins midway between two cells: a loan's own log-odds lie to either side of its cell's.
+    A bin begins midway between two score bins: a loan's own log-odds lie to either side of its own.
     """
-    log_odds = np.array([each.log_odds for each in cells])
-    until = np.cumsum([each.known for each in cells])
+    log_odds = np.array([each.log_odds for each in score_bins])
+    until = np.cumsum([each.known for each in score_bins])
     places_ = np.searchsorted(until, [share * until[-1] for share in SHARES], "right")
-    begins = [place for place in np.unique(places_) if 0 < place < len(cells)]
+    begins = [place for place in np.unique(places_) if 0 < place < len(score_bins)]
     edges = tuple(float(log_odds[place - 1] + log_odds[place]) / 2 for place in begins)
     bins = np.searchsorted(edges, log_odds, "right")
     counts, bads = (
         tuple(int(each) for each in np.bincount(bins, weights, minlength=len(edges) + 2))
-        for weights in ([each.known for each in cells], [each.bad for each in cells])
+        for weights in ([each.known for each in score_bins], [each.bad for each in score_bins])
     )
-    return Watched(role="score", name=SCORE, sql="log_odds", edges=edges, counts=counts, bads=bads)
+    return Baseline(role="score", name=SCORE, sql="log_odds", edges=edges, counts=counts, bads=bads)
 
 
-def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int]]:
+def pairs(contract: Contract, baselines: Sequence[Baseline]) -> list[tuple[int, int]]:
     """The places of analyses that are shown against each other."""
-    places = {each.name: nth for nth, each in enumerate(watched) if each.role == "analysis"}
+    places = {each.name: nth for nth, each in enumerate(baselines) if each.role == "analysis"}
     return [
         (places[name], places[analysis.against])
         for name, analysis in contract.analyses.items()
@@ -121,21 +121,21 @@ def pairs(contract: Contract, watched: Sequence[Watched]) -> list[tuple[int, int
 
 
 def profiled(
-    loans: DataFrame, watched: Sequence[Watched], paired: Sequence[tuple[int, int]] = ()
-) -> Profile:
+    loans: DataFrame, baselines: Sequence[Baseline], paired: Sequence[tuple[int, int]] = ()
+) -> Distribution:
     """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.
 
     Args:
         loans: The columns that the subjects read, `pd`, and `outcome`, which is open where it is
             neither good nor bad.
-        watched: The subjects, with their bins.
+        baselines: The subjects, with their bins.
         paired: The places of two subjects each.
 
     Returns:
         A row a bin, subjects and pairs one after the other, and COUNTS columns.
     """
-    sizes = [len(each.labels) for each in watched]
-    bins = [F.col(bin_column(nth)) for nth in range(len(watched))]
+    sizes = [len(each.labels) for each in baselines]
+    bins = [F.col(bin_column(nth)) for nth in range(len(baselines))]
     for one, other in paired:
         bins.append(bins[one] * sizes[other] + bins[other])
         sizes.append(sizes[one] * sizes[other])
@@ -144,7 +144,7 @@ def profiled(
     outcome = F.when(F.col("outcome") == "good", 0).when(F.col("outcome") == "bad", 1).otherwise(2)
     units = (F.col("pd") * PD_UNITS).cast("bigint")
     counts = (
-        binned(loans, watched, [outcome.alias("outcome"), units.alias("pd")])
+        binned(loans, baselines, [outcome.alias("outcome"), units.alias("pd")])
         .select("outcome", "pd", F.explode(F.array(*places)).alias("place"))
         .groupBy("place", "outcome")
         .agg(F.count("*").alias("loans"), F.sum("pd").alias("pds"))
@@ -158,13 +158,13 @@ def profiled(
     return found / [1, 1, 1, PD_UNITS, PD_UNITS]
 
 
-def binned(loans: DataFrame, watched: Sequence[Watched], beside: Sequence[Column]) -> DataFrame:
+def binned(loans: DataFrame, baselines: Sequence[Baseline], beside: Sequence[Column]) -> DataFrame:
     """The columns `beside`, then each loan's bin of each subject, by `bin_column`.
 
     The bin of a number is how many edges it has reached, that of a text its level's place, then
     that of all others; last comes the bin of what is missing.
     """
-    named = {bin_column(nth): each for nth, each in enumerate(watched)}
+    named = {bin_column(nth): each for nth, each in enumerate(baselines)}
     values = [
         (_text(each) if each.is_text else number(each.sql)).alias(name)
         for name, each in named.items()
@@ -200,13 +200,13 @@ def bucketed(rows: DataFrame, edges: Mapping[str, Sequence[float]]) -> DataFrame
     return rows.withColumns({**bins, **whole}).drop(*buckets) if edges else rows
 
 
-def _text(watched: Watched) -> Column:
+def _text(baseline: Baseline) -> Column:
     """The bin of a text. As one SQL text: a call to Spark for each level takes longer."""
-    others = len(watched.levels)
-    value = f"cast({watched.sql} as string)"
+    others = len(baseline.levels)
+    value = f"cast({baseline.sql} as string)"
     whens = "".join(
         f" when {exp.Literal.string(level).sql(dialect='spark')} then {nth}"
-        for nth, level in enumerate(watched.levels)
+        for nth, level in enumerate(baseline.levels)
     )
     known = f"case {value}{whens} else {others} end" if whens else f"{others}"
     return F.expr(f"case when {value} is null then {others + 1} else {known} end")
@@ -218,11 +218,11 @@ def number(sql: str) -> Column:
     return F.when(value.between(-LARGEST, LARGEST), value)
 
 
-def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
+def with_counts(baselines: Sequence[Baseline], distribution: Distribution) -> list[Baseline]:
     """What is watched, with the loans that a profile has in each bin."""
-    rows = iter(profile[:, :3].astype(int).tolist())
+    rows = iter(distribution[:, :3].astype(int).tolist())
     found = []
-    for each in watched:
+    for each in baselines:
         own = [next(rows) for _ in each.labels]
         counts, bads = tuple(map(sum, own)), tuple(bad for _, bad, _ in own)
         found.append(each.model_copy(update={"counts": counts, "bads": bads}))
@@ -230,24 +230,24 @@ def with_counts(watched: Sequence[Watched], profile: Profile) -> list[Watched]:
 
 
 def named_bins(
-    document: ModelDocument, paired: Sequence[tuple[int, int]], profile: Profile
+    document: ModelDocument, paired: Sequence[tuple[int, int]], distribution: Distribution
 ) -> Iterator[dict[str, Any]]:
-    """A profile as rows of the table `profiles`."""
-    watched, version = document.watched, document.version
+    """A profile as rows of the table `feature_distribution`."""
+    baselines, version = document.baselines, document.version
     bins: list[tuple[Any, ...]] = [
         (each.role, each.name, *own)
-        for each in watched
+        for each in baselines
         for own in zip(count(), each.labels, each.counts, each.bads)
     ]
-    for one, other in ((watched[one], watched[other]) for one, other in paired):
+    for one, other in ((baselines[one], baselines[other]) for one, other in paired):
         labels = [f"{a} | {b}" for a in one.labels for b in other.labels]
         name = f"{one.name} | {other.name}"
         bins += [("pair", name, nth, label, None, None) for nth, label in enumerate(labels)]
-    for own, row in zip(bins, profile.tolist(), strict=True):
-        role, name, nth, label, reference, reference_bad = own
+    for own, row in zip(bins, distribution.tolist(), strict=True):
+        role, name, nth, label, baseline, baseline_bad = own
         good, bad, open_ = map(int, row[:3])
         yield {
             "model_version": version, "role": role, "subject": name, "bin": nth, "label": label,
             "good": good, "bad": bad, "open": open_, "pd_sum": row[3], "known_pd_sum": row[4],
-            "reference": reference, "reference_bad": reference_bad,
+            "baseline": baseline, "baseline_bad": baseline_bad,
         }  # fmt: skip

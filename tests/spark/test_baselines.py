@@ -8,25 +8,25 @@ import pyarrow as pa
 import pytest
 
 from credit_spark.config.settings import resolve
-from credit_spark.evaluation.cells import Cell, collected, counted
-from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts, psi
-from credit_spark.monitoring.watching import (
+from credit_spark.evaluation.score_bins import ScoreBin, collected, counted
+from credit_spark.monitoring.baselines import (
     MOST_LEVELS,
+    baselines_of,
     binned,
     edges_of,
     named_bins,
     profiled,
-    watched_of,
-    watched_score,
+    score_baseline,
     with_bins,
     with_counts,
 )
-from credit_spark.scoring.document import Facts, ModelDocument, Watched
+from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts, psi
+from credit_spark.scoring.document import Baseline, Facts, ModelDocument
 from credit_spark.training.diagnostics import correlations
 
 PROJECT = Path(__file__).parents[2]
-AMOUNT = Watched(role="feature", name="amount", sql="amount", edges=())
-HOME = Watched(role="segment", name="home", sql="home")
+AMOUNT = Baseline(role="feature", name="amount", sql="amount", edges=())
+HOME = Baseline(role="segment", name="home", sql="home")
 SIZE = 2000
 
 
@@ -48,16 +48,16 @@ def loans(spark):
 
 
 @pytest.fixture(scope="module")
-def watched(loans) -> list[Watched]:
+def baselines(loans) -> list[Baseline]:
     return with_bins([AMOUNT, HOME], loans)
 
 
-def places(loans, *watched: Watched) -> list[tuple[int, ...]]:
-    return [tuple(row) for row in binned(loans, watched, []).collect()]
+def places(loans, *baselines: Baseline) -> list[tuple[int, ...]]:
+    return [tuple(row) for row in binned(loans, baselines, []).collect()]
 
 
-def test_a_numbers_bins_are_tenths_of_it_rounded(watched, loans) -> None:
-    found = watched[0]
+def test_a_numbers_bins_are_tenths_of_it_rounded(baselines, loans) -> None:
+    found = baselines[0]
 
     assert len(found.edges) == 9
     between = found.edges[-1] - found.edges[0]
@@ -84,8 +84,8 @@ def test_few_values_are_bins_of_their_own(values, edges) -> None:
     assert edges_of(np.array(values, float)) == edges
 
 
-def test_a_texts_bins_are_its_levels_then_the_others_then_the_missing(spark, watched) -> None:
-    home = watched[1]
+def test_a_texts_bins_are_its_levels_then_the_others_then_the_missing(spark, baselines) -> None:
+    home = baselines[1]
     texts = spark.createDataFrame([("RENT",), ("CASTLE",), (None,), ("OWN",)], "home string")
 
     assert home.labels == ["OWN", "RENT", "(other)", "(missing)"]
@@ -110,27 +110,27 @@ def test_a_text_that_reads_as_a_label_has_a_label_of_its_own() -> None:
 
 
 def test_a_text_that_reads_missing_is_not_taken_for_a_missing_one(spark) -> None:
-    """A tenth of the loans learnt from have no home told; of half as many tonight a text says so."""
+    """A tenth of the training loans have no home told; of half as many this batch a text says so."""
     learnt = ["OWN"] * 700 + ["(missing)"] * 100 + ["(other)"] * 100 + [None] * 100
-    tonight = ["OWN"] * 700 + ["(missing)"] * 150 + ["(other)"] * 100 + [None] * 50
+    current = ["OWN"] * 700 + ["(missing)"] * 150 + ["(other)"] * 100 + [None] * 50
     before, after = (
         spark.createDataFrame([(home, 0.1, "open") for home in homes], "home string, pd double, outcome string")
-        for homes in (learnt, tonight)
+        for homes in (learnt, current)
     )  # fmt: skip
     home = HOME.model_copy(update={"role": "feature"})
     (found,) = with_bins([home], before)
     model = document(*with_counts([found], profiled(before, [found])))
 
-    bins = by_subject(map(ComparedBin.of, named_bins(model, [], profiled(after, model.watched))))
+    bins = by_subject(map(ComparedBin.of, named_bins(model, [], profiled(after, model.baselines))))
     seen, expected = Seen(bins, None, None), Expected(None, 900, 100, None)
     bounds = resolve(PROJECT / "conf/base.yml", None, {}).monitor
     figures = {each.measure: each for each in drifts(seen, expected, bounds)}
 
     own = bins["feature", "home"]
-    assert {each.label: (each.loans, each.reference) for each in own} == {
+    assert {each.label: (each.loans, each.baseline) for each in own} == {
         '"(missing)"': (150, 100), '"(other)"': (100, 100), "OWN": (700, 700), "(other)": (0, 0), "(missing)": (50, 100),
     }  # fmt: skip
-    assert {name: (each.value, each.reference) for name, each in figures.items() if name != "psi"} == {
+    assert {name: (each.value, each.baseline) for name, each in figures.items() if name != "psi"} == {
         "missing_share": (0.05, 0.1), "unseen_share": (0.0, 0.0),
     }  # fmt: skip
     assert figures["psi"].value == pytest.approx(psi([700, 150, 100, 50], [700, 100, 100, 100]))
@@ -146,7 +146,7 @@ def test_of_very_many_texts_the_most_frequent_have_bins(spark) -> None:
 
 
 def test_what_is_not_finite_is_missing(spark) -> None:
-    ratio = Watched(role="feature", name="ratio", sql="ratio", edges=())
+    ratio = Baseline(role="feature", name="ratio", sql="ratio", edges=())
     values = [0.5, 1.0, float("inf"), float("nan"), None, float("-inf")]
     ratios = spark.createDataFrame([(each,) for each in values], "ratio double")
 
@@ -157,8 +157,8 @@ def test_what_is_not_finite_is_missing(spark) -> None:
 
 
 def test_a_flag_is_a_text_and_a_whole_number_a_number(spark) -> None:
-    owned = Watched(role="segment", name="owned", sql="owned", levels=("false", "true"))
-    age = Watched(role="feature", name="age", sql="age", edges=(30.0, 40.0))
+    owned = Baseline(role="segment", name="owned", sql="owned", levels=("false", "true"))
+    age = Baseline(role="feature", name="age", sql="age", edges=(30.0, 40.0))
     rows = [(True, 30), (False, 29), (None, None), (True, 41)]
 
     found = places(spark.createDataFrame(rows, "owned boolean, age int"), owned, age)
@@ -166,9 +166,9 @@ def test_a_flag_is_a_text_and_a_whole_number_a_number(spark) -> None:
     assert found == [(1, 1), (0, 0), (3, 3), (1, 2)]
 
 
-def test_a_profile_is_what_duckdb_counts(duck, loans, watched) -> None:
-    profile = profiled(loans, watched, [(1, 0)])
-    amounts, homes = zip(*places(loans, *watched), strict=True)
+def test_a_distribution_is_what_duckdb_counts(duck, loans, baselines) -> None:
+    distribution = profiled(loans, baselines, [(1, 0)])
+    amounts, homes = zip(*places(loans, *baselines), strict=True)
     duck.register("frame", drawn().append_column("amounts", [amounts]).append_column("homes", [homes]))  # fmt: skip
 
     def counted_by(by: str) -> dict:
@@ -180,47 +180,48 @@ def test_a_profile_is_what_duckdb_counts(duck, loans, watched) -> None:
         """).fetchall()  # fmt: skip
         return {row[0]: row[1:] for row in rows}
 
-    assert profile.shape == (11 + 4 + 44, 5)
+    assert distribution.shape == (11 + 4 + 44, 5)
     for begin, size, by in ((0, 11, "amounts"), (11, 4, "homes"), (15, 44, "homes * 11 + amounts")):
         found = counted_by(by)
         for nth in range(size):
             # PDs are added as whole numbers of 2**-36.
             expected = pytest.approx(list(found.get(nth, (0,) * 5)), abs=SIZE * 2**-36)
-            assert profile[begin + nth].tolist() == expected
+            assert distribution[begin + nth].tolist() == expected
 
 
-def test_a_profile_is_the_same_in_any_order_of_the_loans(loans, watched) -> None:
+def test_a_distribution_is_the_same_in_any_order_of_the_loans(loans, baselines) -> None:
     shuffled = loans.repartition(5, "pd").sortWithinPartitions("pd")
 
-    assert profiled(shuffled, watched).tolist() == profiled(loans, watched).tolist()
+    assert profiled(shuffled, baselines).tolist() == profiled(loans, baselines).tolist()
 
 
-def document(*watched: Watched) -> ModelDocument:
-    facts = Facts(as_of=date(2026, 1, 1), treatment="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
-    return ModelDocument(portfolio="p", contract_hash="", features=(), left_out=(), intercept=0, offset=0, watched=watched, facts=facts)  # fmt: skip
+def document(*baselines: Baseline) -> ModelDocument:
+    facts = Facts(as_of=date(2026, 1, 1), imbalance="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
+    return ModelDocument(portfolio="p", contract_hash="", features=(), left_out=(), intercept=0, offset=0, baselines=baselines, facts=facts)  # fmt: skip
 
 
-def test_a_profile_becomes_rows_by_subject(loans, watched) -> None:
-    model = document(*with_counts(watched, profiled(loans, watched)))
+def test_a_distribution_becomes_rows_by_subject(loans, baselines) -> None:
+    model = document(*with_counts(baselines, profiled(loans, baselines)))
 
-    rows = [*named_bins(model, [(1, 0)], profiled(loans, watched, [(1, 0)]))]
+    rows = [*named_bins(model, [(1, 0)], profiled(loans, baselines, [(1, 0)]))]
     found = by_subject(ComparedBin.of(row) for row in rows)
 
     assert [*found] == [("feature", "amount"), ("pair", "home | amount"), ("segment", "home")]
     for bins in found.values():
         assert sum(each.loans for each in bins) == SIZE
-    assert [each.reference for each in found["segment", "home"]] == [
+    assert [each.baseline for each in found["segment", "home"]] == [
         each.loans for each in found["segment", "home"]
     ]
     assert (
-        found["pair", "home | amount"][0].label == f"OWN | below {model.watched[0].edges[0]:,.12g}"
+        found["pair", "home | amount"][0].label
+        == f"OWN | below {model.baselines[0].edges[0]:,.12g}"
     )
 
 
 def test_the_score_is_watched_in_tenths_of_the_loans_learnt_from() -> None:
-    cells = [Cell(nth * 10 - 3000, 500, 3, 1, 7) for nth in range(200)]
+    score_bins = [ScoreBin(nth * 10 - 3000, 500, 3, 1, 7) for nth in range(200)]
 
-    found = watched_score(cells)
+    found = score_baseline(score_bins)
 
     assert (found.role, len(found.edges), len(found.counts)) == ("score", 9, 11)
     assert (sum(found.counts), sum(found.bads)) == (800, 200)
@@ -228,14 +229,14 @@ def test_the_score_is_watched_in_tenths_of_the_loans_learnt_from() -> None:
     assert found.counts[-1] == 0
 
 
-def test_the_same_loans_have_the_same_profile_of_scores_however_they_are_tied(spark) -> None:
+def test_the_same_loans_have_the_same_distribution_of_scores_however_they_are_tied(spark) -> None:
     rng = np.random.default_rng(3)
     scores = rng.choice(rng.normal(-2, 1, 12), 3000).tolist()
     outcomes = rng.choice(["good", "bad"], 3000).tolist()
     rows = [(each, 0, 0.1, outcome) for each, outcome in zip(scores, outcomes, strict=True)]
     loans = spark.createDataFrame(rows, "log_odds double, points int, pd double, outcome string")
 
-    found = watched_score(collected(counted(loans)))
+    found = score_baseline(collected(counted(loans)))
 
     assert profiled(loans, [found])[:, :3].sum(axis=1).astype(int).tolist() == list(found.counts)
 
@@ -243,7 +244,7 @@ def test_the_same_loans_have_the_same_profile_of_scores_however_they_are_tied(sp
 def test_a_contract_watches_features_segments_and_analyses(lending_club) -> None:
     from credit_spark.features.columns import definitions
 
-    found = watched_of(lending_club, definitions(lending_club))
+    found = baselines_of(lending_club, definitions(lending_club))
 
     by_role = {role: [each.name for each in found if each.role == role] for role in ("feature", "segment", "analysis")}  # fmt: skip
     assert by_role["feature"] == list(lending_club.features)
@@ -257,12 +258,12 @@ def test_correlations_are_numpys(spark) -> None:
     values = {"a": a, "b": a + rng.normal(size=500), "c": rng.normal(size=500), "d": [3e6] * 500}
     ids = [f"{nth}" for nth in range(500)]
     loans = spark.createDataFrame(pa.table({"loan_id": ids, **values}))
-    watched = [
-        Watched(role="feature", name=name, sql=name, edges=edges)
+    baselines = [
+        Baseline(role="feature", name=name, sql=name, edges=edges)
         for name, edges in (("a", (1e6,)), ("b", (1e6,)), ("c", (0.0,)), ("d", ()))
     ]
 
-    found = {(one, other): value for one, other, value in correlations(loans, 500, watched)}
+    found = {(one, other): value for one, other, value in correlations(loans, 500, baselines)}
 
     oracle = np.corrcoef([values["a"], values["b"], values["c"]])
     assert found == {
@@ -270,7 +271,7 @@ def test_correlations_are_numpys(spark) -> None:
         ("a", "c"): pytest.approx(oracle[0, 2]),
         ("b", "c"): pytest.approx(oracle[1, 2]),
     }
-    assert correlations(loans, 500, [HOME, watched[0]]) == []
+    assert correlations(loans, 500, [HOME, baselines[0]]) == []
 
 
 def test_a_feature_with_one_value_correlates_with_nothing(spark) -> None:
@@ -278,6 +279,6 @@ def test_a_feature_with_one_value_correlates_with_nothing(spark) -> None:
     names = "abcdefg"
     rows = [(f"{nth}", 3e6 + 0.1, nth % 7 / 7, *[None] * 5) for nth in range(1000)]
     columns = ", ".join(["loan_id string", *[f"{name} double" for name in names]])
-    watched = [Watched(role="feature", name=name, sql=name, edges=()) for name in names]
+    baselines = [Baseline(role="feature", name=name, sql=name, edges=()) for name in names]
 
-    assert correlations(spark.createDataFrame(rows, columns), 1000, watched) == []
+    assert correlations(spark.createDataFrame(rows, columns), 1000, baselines) == []

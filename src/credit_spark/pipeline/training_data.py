@@ -1,6 +1,6 @@
 """Training data: a batch date's mature loans with a known outcome, as features, split, and checked.
 
-What is not mature by the contract's `performance_months` neither teaches nor judges.
+What is not mature by the contract's `performance_months` is in neither training nor test.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,10 @@ from credit_spark.config.models import Contract
 from credit_spark.config.tables import QUARANTINE, loans
 from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
+from credit_spark.monitoring.baselines import baselines_of, profiled, with_bins, with_counts
 from credit_spark.monitoring.vintages import is_mature
-from credit_spark.monitoring.watching import profiled, watched_of, with_bins, with_counts
 from credit_spark.pipeline.context import RunContext
-from credit_spark.scoring.document import LeftOut, Number, Watched
+from credit_spark.scoring.document import Baseline, LeftOut, Number
 from credit_spark.storage.session import checkpointed
 from credit_spark.training.diagnostics import (
     counted_bins,
@@ -45,7 +45,7 @@ from credit_spark.training.training_rows import FOLD, QUARTER, Edges, TrainingRo
 BESIDE = ("loan_id", "label")
 # With fewer, neither a fold's KS nor a calibration says anything.
 FEWEST_OF_A_CLASS = 50
-# Names and free texts would be learnt by heart: so many texts at most, and so many loans a text.
+# Names and free texts would be memorised: so many texts at most, and so many loans a text.
 MOST_TEXTS, FEWEST_OF_A_TEXT = 1000, 5
 # Above, the square of a number is none, and so there is no deviation.
 LARGEST_TO_SQUARE = 1e150
@@ -59,12 +59,12 @@ COLLINEAR = 10.0
 
 
 @dataclass(frozen=True)
-class Book:
-    """Mature loans with a known outcome: those to learn from and those of the out-of-time test.
+class TrainingData:
+    """Mature loans with a known outcome: training loans and those of the out-of-time test.
 
     `design` and `vectors` are linear, of all training rows; `means` are of its numbers, and `ends`
     the values that reasons may be held against. `inflations` are variance inflations by feature;
-    `remarks` are sentences for the modeller; `watched` counts the loans to learn from by bin.
+    `remarks` are sentences for the modeller; `baselines` counts the training loans by bin.
     `too_young` counts loans with a known outcome that are not mature.
     """
 
@@ -79,15 +79,15 @@ class Book:
     vectors: DataFrame
     means: Mapping[str, float]
     inflations: Mapping[str, float]
-    watched: tuple[Watched, ...]
+    baselines: tuple[Baseline, ...]
     remarks: tuple[str, ...]
 
 
-def read_book(run: RunContext) -> Book:
+def read_training_data(run: RunContext) -> TrainingData:
     """The batch date's mature loans with a known outcome, as features, split by time.
 
     Raises:
-        GateError: too few are good or bad, or no feature can be learnt from.
+        GateError: too few are good or bad, or no feature is usable.
         InputError: a feature gives the outcome away, and the contract does not accept it.
     """
     contract = run.contract
@@ -119,8 +119,8 @@ def read_book(run: RunContext) -> Book:
     terms = terms_of(design.stages, columns, ends)
     inflated = inflations(made, terms)
     own = rows.select("loan.*")
-    watched = with_bins(watched_of(contract, features), sample_of(own, training.classes.rows))
-    return Book(
+    baselines = with_bins(baselines_of(contract, features), sample_of(own, training.classes.rows))
+    return TrainingData(
         training=training,
         out_of_time=out_of_time,
         cutoff=cutoff,
@@ -132,7 +132,9 @@ def read_book(run: RunContext) -> Book:
         vectors=made,
         means={each.name: each.mean for each in terms if isinstance(each, Number)},
         inflations=inflated,
-        watched=tuple(with_counts(watched, profiled(own.withColumn("pd", F.lit(0.0)), watched))),
+        baselines=tuple(
+            with_counts(baselines, profiled(own.withColumn("pd", F.lit(0.0)), baselines))
+        ),
         remarks=(*leaks, *_sparse(missing), *_collinear(inflated)),
     )
 
@@ -214,7 +216,7 @@ def usable(
 def _useless(
     low: float | str, high: float | str, values: int, texts: int, *, is_missing_informative: bool
 ) -> str:
-    """Why nothing can be learnt from a feature; empty: it can.
+    """Why a feature is not usable; empty: it is.
 
     Where it `is_missing_informative`, a model tells a missing value from a known one.
     """
@@ -223,7 +225,7 @@ def _useless(
     if low == high and not is_missing_informative:
         return "every loan has the same value"
     if texts > min(MOST_TEXTS, values / FEWEST_OF_A_TEXT):
-        return f"it has about {texts:,} different texts, too many to learn from; group them"
+        return f"it has about {texts:,} different texts, too many to train on; group them"
     if any(isinstance(end, float) and abs(end) > LARGEST_TO_SQUARE for end in (low, high)):
         return f"it has values beyond {LARGEST_TO_SQUARE:g}; give its columns a range"
     return ""
@@ -289,12 +291,12 @@ def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
         raise GateError(
             f"all {'bad' if row['label'] else 'good'} loans are equal in what was known at "
             "application, or one borrower's, and so stand in one fold: without it there is "
-            "nothing to learn from"
+            "nothing to train on"
         )
 
 
 def _where(run: RunContext, cutoff: date | None, too_young: int) -> str:
-    """Which loans were to be learnt from, and how many more could not be."""
+    """Which loans were to be trained on, and how many more could not be."""
     where = f"before {cutoff}" if cutoff else "in the book"
     if not too_young:
         return where

@@ -1,6 +1,6 @@
 """How time and memory grow: `make bench-growth NIGHTS="5000000 20000000"`.
 
-For each number of rows: a small night that trains, then one of so many rows that only scores, as a
+For each number of rows: a small batch that trains, then one of so many rows that only scores, as a
 process of its own, timed. The section `growth` of docs/benchmark.md is written.
 """
 
@@ -17,7 +17,7 @@ from reports import machine, write_section
 
 
 class Timed(NamedTuple):
-    """A night of so many rows."""
+    """A batch of so many rows."""
 
     rows: int
     run: Run
@@ -29,13 +29,13 @@ class Timed(NamedTuple):
 
 
 def main(sizes: list[int]) -> None:
-    """Time a night of each size, the smallest first, and write the section."""
+    """Time a batch of each size, the smallest first, and write the section."""
     nights = [Timed(rows, timed(rows)) for rows in sorted(sizes)]
     write_section("growth", section(nights))
 
 
 def timed(rows: int) -> Run:
-    """A night that only scores."""
+    """A batch that only scores."""
     with tempfile.TemporaryDirectory() as name:
         small, landing, warehouse = (Path(name) / each for each in ("small", "large", "warehouse"))
         run(sample(TRAINED_ON, small))
@@ -48,7 +48,7 @@ def section(nights: list[Timed]) -> str:
     """A line a size; seconds a row beside those of the smallest."""
     sizes = " ".join(str(each.rows) for each in nights)
     return "\n".join([
-        f'Written by `make bench-growth NIGHTS="{sizes}"`: one night of each that only scores.',
+        f'Written by `make bench-growth NIGHTS="{sizes}"`: one batch of each that only scores.',
         "",
         "| rows | seconds | clean | score | microseconds a row | over the first's "
         "| peak memory, MB |",
@@ -60,7 +60,7 @@ def section(nights: list[Timed]) -> str:
 
 
 def line_of(timed: Timed, first: Timed) -> str:
-    """A night's line of the table."""
+    """A batch's line of the table."""
     steps = steps_of(timed.run.log)
     over = timed.row_seconds / first.row_seconds
     return (
@@ -71,7 +71,7 @@ def line_of(timed: Timed, first: Timed) -> str:
 
 
 def steps_of(log: list[str]) -> dict[str, float]:
-    """The seconds of each step that a night has logged."""
+    """The seconds of each step that a batch has logged."""
     events = [json.loads(line) for line in log if line.startswith("{")]
     return {each["step"]: each["seconds"] for each in events if each["event"] == "step"}
 
