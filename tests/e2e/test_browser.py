@@ -64,8 +64,8 @@ def submit(browser: webdriver.Chrome, field: str) -> None:
     wait.until(lambda _: browser.execute_script(arrived))
 
 
-def verdict(browser: webdriver.Chrome) -> str:
-    return browser.find_element(By.ID, "verdict").text
+def decision_shown(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.ID, "decision").text
 
 
 def pictured(browser: webdriver.Chrome, name: str) -> None:
@@ -84,11 +84,11 @@ def test_a_good_and_a_bad_loan_are_looked_up(browser, address, done) -> None:
         fill(browser, {"loan_id": row["loan_id"]})
         submit(browser, "loan_id")
 
-        assert verdict(browser).startswith(word)
-        assert f"{row['points']} points" in verdict(browser)
+        assert decision_shown(browser).startswith(word)
+        assert f"{row['points']} points" in decision_shown(browser)
         reasons = [each.text for each in browser.find_elements(By.CSS_SELECTOR, "#reasons li")]
         assert reasons == [row[f"reason_{nth}"] for nth in range(1, 5) if row[f"reason_{nth}"]]
-        box = browser.find_element(By.ID, "verdict").value_of_css_property("border-top-style")
+        box = browser.find_element(By.ID, "decision").value_of_css_property("border-top-style")
         assert box == "solid"
         pictured(browser, word.lower())
 
@@ -97,7 +97,7 @@ def test_an_applicant_is_good_and_another_is_bad(browser, address) -> None:
     browser.get(f"{address}applicant")
     fill(browser, GOOD)
     submit(browser, "loan_amount")
-    assert verdict(browser).startswith("Good")
+    assert decision_shown(browser).startswith("Good")
     assert browser.find_element(By.ID, "annual_income").get_attribute("value") == "120000"
 
     fill(
@@ -113,7 +113,7 @@ def test_an_applicant_is_good_and_another_is_bad(browser, address) -> None:
     )
     submit(browser, "loan_amount")
 
-    assert verdict(browser).startswith("Bad")
+    assert decision_shown(browser).startswith("Bad")
     assert browser.find_elements(By.CSS_SELECTOR, "#reasons li")
 
 
@@ -128,7 +128,7 @@ def test_wrong_input_stays_in_the_form_with_a_message_at_its_field(browser, addr
     message = browser.find_element(By.ID, field.get_attribute("aria-describedby"))
     assert "write a number" in message.text
     assert browser.find_element(By.ID, "fico").get_attribute("value") == "800"
-    assert not browser.find_elements(By.ID, "verdict")
+    assert not browser.find_elements(By.ID, "decision")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen_and_every_field_has_its_label(

@@ -46,7 +46,7 @@ SCORE = ("log_odds", "pd", "points", "band", "decision")
 # Beside the features' own SQL, what it may say of two dates and of truth values.
 KINDS_OF_SQL = {
     "a": "number", "b": "count", "c": "number", "f": "flag", "word": "category", "day": "date",
-    "previous_as_of": "date",
+    "since": "date",
 }  # fmt: skip
 MORE = [
     "year(least(day, since))", "month(greatest(since, day, day))", "year(coalesce(day, since))",

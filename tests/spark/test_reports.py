@@ -46,7 +46,7 @@ def test_the_batch_has_written_its_report(done) -> None:
     text = (done / f"reports/{AS_OF}.html").read_text(encoding="utf-8")
 
     for title in ("This batch", "How good the model is", "Who is declined, and why", "The portfolio",
-                  "By vintage", "Changes", "What is wrong with the data", "The model", "The run"):  # fmt: skip
+                  "By vintage", "Changes", "Data quality", "The model", "The run"):  # fmt: skip
         assert f"<h2>{title}</h2>" in text
     assert not OUTSIDE.search(text)
     assert text.count("<svg") == text.count('role="img"') > 15
@@ -122,7 +122,7 @@ def test_rules_that_lines_break_are_the_tables(charts, tables) -> None:
     data = charts["quarantine"].data
     assert [*zip(data["labels"], data["values"], strict=True)] == rows
     assert (
-        f"{rows[0][0]} is broken most often, by {rows[0][1]:,} lines; a line can break several."
+        f"{rows[0][0]} fails most often, for {rows[0][1]:,} lines; a line can fail several rules."
         == charts["quarantine"].says
     )
 

@@ -97,10 +97,20 @@ def _clear(folder: Path, *, is_ours: bool) -> None:
         old.unlink()
 
 
-def _loans(
-    draw: np.random.Generator, nth: int, size: int, as_of: date
-) -> tuple[dict[str, Values], Values]:
-    """Clean values of a block of loans, and their true PDs."""
+class Borrowers(NamedTuple):
+    """What is known of borrowers when they apply, and the log-odds of bad that follow from it."""
+
+    fico: Values
+    income: Values
+    utilisation: Values
+    inquiries: Values
+    dti: Values
+    is_long: Values
+    purpose: Values
+    log_odds: Values
+
+
+def _borrowers(draw: np.random.Generator, size: int) -> Borrowers:
     fico = np.clip(660 + draw.gamma(1.6, 28, size), 660, 845) // 5 * 5
     income = np.round(np.exp(draw.normal(np.log(60_000), 0.5, size)), -2).clip(6000, 900_000)
     utilisation = draw.beta(1.3, 1.3, size)
@@ -121,48 +131,59 @@ def _loans(
         + 0.60 * (purpose == "small_business")
         + draw.normal(0, 0.35, size)
     )
-    true_pd = 1 / (1 + np.exp(-log_odds))
+    return Borrowers(fico, income, utilisation, inquiries, dti, is_long, purpose, log_odds)
+
+
+def _loans(
+    draw: np.random.Generator, nth: int, size: int, as_of: date
+) -> tuple[dict[str, Values], Values]:
+    """Clean values of a block of loans, and their true PDs."""
+    who = _borrowers(draw, size)
+    true_pd = 1 / (1 + np.exp(-who.log_odds))
     # The lender prices what it knows: the rate follows the risk, not exactly.
-    rate = np.clip(0.125 + 0.033 * (log_odds + 2) + draw.normal(0, 0.018, size), 0.054, 0.26)
-    amount = np.clip(np.round(income * draw.gamma(3, 0.075, size) / 25) * 25, 1000, 35_000)
-    term = np.where(is_long, 60, 36)
-    limits = income * draw.gamma(2, 0.18, size)
-    monthly = rate / 12
-    instalment = amount * monthly / (1 - (1 + monthly) ** -term)
+    priced = 0.125 + 0.033 * (who.log_odds + 2) + draw.normal(0, 0.018, size)
+    rate = np.clip(priced, 0.054, 0.26)
+    amount = np.clip(np.round(who.income * draw.gamma(3, 0.075, size) / 25) * 25, 1000, 35_000)
+    limits = who.income * draw.gamma(2, 0.18, size)
     # In the five years before the batch date; the book grows.
     issued = _month(as_of) - 1 - (60 * (1 - np.sqrt(draw.random(size)))).astype(int)
-    age = _month(as_of) - issued
-    status = _status(draw, true_pd, age)
+    status = _status(draw, true_pd, _month(as_of) - issued)
     paid = np.minimum(issued + draw.integers(1, 36, size), _month(as_of))
     loans = {
         "id": (1_000_000 + nth * ROWS_A_FILE + np.arange(size)).astype(str),
         "loan_amnt": amount.astype(int),
-        "term": np.where(is_long, " 60 months", " 36 months"),
+        "term": np.where(who.is_long, " 60 months", " 36 months"),
         "int_rate": np.char.mod("%.2f", np.round(rate * 10_000) / 100),
-        "installment": np.round(instalment, 2),
+        "installment": _instalment(amount, rate, np.where(who.is_long, 60, 36)),
         "grade": GRADES[np.clip(((rate - 0.05) / 0.03).astype(int), 0, 6)],
         "emp_length": draw.choice(EMPLOYMENT, size),
         "home_ownership": draw.choice(OWNERSHIP, size, p=(0.45, 0.45, 0.08, 0.015, 0.005)),
-        "annual_inc": income.astype(int),
+        "annual_inc": who.income.astype(int),
         "verification_status": np.full(size, "Not Verified"),
         "issue_d": issued,
         "loan_status": status,
-        "purpose": purpose,
+        "purpose": who.purpose,
         "desc": draw.choice(DESCRIPTIONS, size),
         "addr_state": draw.choice(STATES, size),
-        "dti": np.round(dti * 100, 2),
+        "dti": np.round(who.dti * 100, 2),
         "delinq_2yrs": draw.poisson(0.15, size),
         "earliest_cr_line": issued - 36 - draw.gamma(3, 42, size).astype(int),
-        "fico_range_low": fico.astype(int),
-        "inq_last_6mths": inquiries,
+        "fico_range_low": who.fico.astype(int),
+        "inq_last_6mths": who.inquiries,
         "open_acc": 2 + draw.poisson(8, size),
         "pub_rec": draw.poisson(0.06, size),
-        "revol_bal": np.round(utilisation * limits).astype(int),
-        "revol_util": np.round(utilisation * 100, 1),
+        "revol_bal": np.round(who.utilisation * limits).astype(int),
+        "revol_util": np.round(who.utilisation * 100, 1),
         "total_acc": 4 + draw.poisson(18, size),
         "last_pymnt_d": paid,
     }
     return loans, true_pd
+
+
+def _instalment(amount: Values, rate: Values, months: Values) -> Values:
+    """The monthly payment of an annuity."""
+    monthly = rate / 12
+    return np.round(amount * monthly / (1 - (1 + monthly) ** -months), 2)
 
 
 def _month(day: date) -> int:

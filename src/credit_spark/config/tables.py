@@ -355,10 +355,8 @@ RUNS = Table(
         "ended_at": ColumnSpec("timestamp", "UTC; null: the run is under way or was abandoned"),
         "rows_read": ColumnSpec("bigint", "lines of loans in the batch's files"),
         "rows_accepted": ColumnSpec("bigint", "lines that became loans"),
-        "rows_quarantined": ColumnSpec("bigint", "lines set aside"),
-        "rows_superseded": ColumnSpec(
-            "bigint", "lines that gave way to a newer one with their key"
-        ),
+        "rows_quarantined": ColumnSpec("bigint", "lines quarantined"),
+        "rows_superseded": ColumnSpec("bigint", "lines superseded by a newer one with their key"),
         "files": ColumnSpec(
             "string", "each file: bytes, content hash, layout, lines by status, as JSON"
         ),

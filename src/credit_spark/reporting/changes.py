@@ -1,4 +1,4 @@
-"""What has changed against the training loans, and what moved the scores since last batch."""
+"""Changes against the training loans, and what changed the scores since the previous batch."""
 
 from credit_spark.monitoring.drift import Drift, advice
 from credit_spark.reporting.charts import Chart, bars, largest_first, nothing
@@ -9,7 +9,7 @@ SHOWN, LEAST_PSI = 0.001, 0.1
 
 
 def changes(facts: ReportFacts) -> Section:
-    """What has changed against the training loans, and what moved the scores."""
+    """What has changed against the training loans, and what changed the scores."""
     graver = [row for row in facts.drift if row["status"] != "stable"]
     rows = [
         (
@@ -18,10 +18,10 @@ def changes(facts: ReportFacts) -> Section:
         )
         for row in sorted(graver, key=lambda row: (row["status"], row["subject"]))
     ]  # fmt: skip
-    head = ("status", "what", "measure", "this batch", "expected", "by chance", "loans")
+    head = ("status", "figure", "measure", "this batch", "baseline", "critical value", "loans")
     says = (
         f"{len(facts.drift)} figures were compared with the training data; {len(graver)} "
-        f"have changed beyond a bound and beyond chance. {_advice(facts)}"
+        f"are beyond a bound and beyond their critical value. {_advice(facts)}"
         if facts.drift
         else "Not enough data: the batch was not monitored."
     )
@@ -46,20 +46,20 @@ def _psi(facts: ReportFacts) -> Chart:
     title = "Population stability index, against the training loans"
     found = {row["subject"]: row["psi"] for row in facts.drift if row["psi"] is not None}
     if not found:
-        return nothing("psi", title, "bars", "the model tells no distributions to hold against")
+        return nothing("psi", title, "bars", "the model has no baseline distributions")
     ordered = largest_first(found)
     first, most = next(iter(ordered.items()))
     row = next(row for row in facts.drift if row["subject"] == first and row["psi"] is not None)
-    word = {"stable": "no more than may be", "watch": "to be watched", "act": "to be acted on"}
+    word = {"stable": "stable", "watch": "to watch", "act": "to act on"}
     says = (
-        f"{first} has changed most (PSI {most:.3f}; by chance it would be {row['critical_value']:.3f} at "
-        f"most): {word[row['status']]}."
+        f"{first} has changed most (PSI {most:.3f}; by chance it would be at most "
+        f"{row['critical_value']:.3f}): {word[row['status']]}."
     )
     return bars("psi", title, says, ordered, "PSI", least=LEAST_PSI)
 
 
 def _all_moved(facts: ReportFacts) -> list[Chart]:
-    """What moved the points: features, and where any loan was there before, each segment."""
+    """What changed the points: features and, where a loan is in the previous batch, segments."""
     whole = next((row for row in facts.score_changes if row["part"] == "all"), None)
     parts = ["feature", *(facts.contract.segments if whole else ())]
     return [_moved(facts, part, whole) for part in parts]
@@ -67,9 +67,9 @@ def _all_moved(facts: ReportFacts) -> list[Chart]:
 
 def _moved(facts: ReportFacts, part: str, whole: Row | None) -> Chart:
     name, words = f"moved-{part}", part.replace("_", " ")
-    title = f"What moved the points of the same loans since the last batch: by {words}"
+    title = f"Change of points of the same loans since the previous batch, by {words}"
     if whole is None:
-        return nothing(name, title, "bars", "no loan stood in an earlier batch, too")
+        return nothing(name, title, "bars", "no loan is in an earlier batch")
     values = {
         f"{row['part'].removeprefix(f'{part}=')}, {cause}": row[column]
         for row in facts.score_changes
@@ -78,9 +78,9 @@ def _moved(facts: ReportFacts, part: str, whole: Row | None) -> Chart:
         if abs(row[column]) >= SHOWN
     }
     says = (
-        f"Of loans that stood in the last batch, too, {whole['loans']:,} were looked at: their "
-        f"points moved by {whole['by_inputs']:+.2f} for their data and by "
-        f"{whole['by_model']:+.2f} for the model, on average."
+        f"{whole['loans']:,} loans are in the previous batch, too. On average, their "
+        f"points changed by {whole['by_inputs']:+.2f} from new data and by "
+        f"{whole['by_model']:+.2f} from the model."
     )
     if not values:
         return Chart(name, title, "bars", says, None)

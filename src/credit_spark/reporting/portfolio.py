@@ -116,22 +116,22 @@ def _against(facts: ReportFacts, name: str, other: str) -> Chart:
     down = [nth for nth in range(across) if any(own[nth].loans for _, own in filled)]
     sure = {each.bin: each.bad / each.known for each in bins if each.known >= SURE}
     values = [[sure.get(own[nth].bin) for nth in down] for _, own in filled]
-    says = "Too few outcomes are known in each field to compare them."
+    says = "Too few outcomes are known in each cell to compare them."
     if sure:
         worst = max(sure, key=lambda each: sure[each])
         row, column = divmod(worst, across)
         says = (
             f"The bad rate is highest, {sure[worst]:.1%}, at {rows[row]}, and {columns[column]}; "
-            f"it is {sum(each.bad for each in bins) / known:.1%} on the whole."
+            f"it is {sum(each.bad for each in bins) / known:.1%} overall."
         )
-    blank = f" Fields with fewer than {SURE} known outcomes are blank."
+    blank = f" Cells with fewer than {SURE} known outcomes are blank."
     shown = ([row for row, _ in filled], [columns[nth] for nth in down])
     return heat(chart, title, says + blank, shown, values)
 
 
 def _outcomes(facts: ReportFacts) -> Chart:
-    """The current loans by the bad flag."""
-    title = "The current loans by their outcome"
+    """Loans by outcome."""
+    title = "Loans by outcome"
     names = ("good", "bad", "open")
     found = {name: float(sum(getattr(each, name) for each in facts.score_bins)) for name in names}
     loans = sum(found.values())
@@ -145,7 +145,7 @@ def _outcomes(facts: ReportFacts) -> Chart:
 
 
 def _balance(facts: ReportFacts) -> Chart:
-    """Good and bad the model's training loans, before and after their imbalance strategy."""
+    """The model's good and bad training loans, before and after their imbalance strategy."""
     learnt = facts.document.facts
     before = learnt.bad / learnt.rows
     # Every imbalance strategy makes good and bad weigh the same, oversampling but for chance.
@@ -154,7 +154,7 @@ def _balance(facts: ReportFacts) -> Chart:
         f"{before:.1%} of the {learnt.rows:,} training loans are bad; after the strategy "
         f"({learnt.imbalance}) they weigh {after:.0%}."
     )
-    values = {"bad, as they are": before, "bad, after the imbalance strategy": after}
+    values = {"bad, as they are": before, "bad, after the strategy": after}
     return bars("balance", "The balance of good and bad", says, values, "share")
 
 

@@ -88,7 +88,7 @@ def calibration(score_bins: Sequence[ScoreBin]) -> Chart:
 
 
 def _by_outcome(facts: ReportFacts) -> Chart:
-    title = "Points of loans by their outcome"
+    title = "Points by outcome"
     counts = {name: Counter[int]() for name in ("good", "bad", "open")}
     for score_bin in facts.score_bins:
         for name, own in counts.items():
@@ -113,7 +113,7 @@ def vintages(facts: ReportFacts) -> Section:
     }
     title = "By vintage"
     if not months:
-        return Section(title, "Not enough data: no outcome is known of loans that are old enough.")
+        return Section(title, "Not enough data: no mature loan has a known outcome.")
     rows = [
         (
             name, f"{number_of(facts.as_of) - number_of(date.fromisoformat(f'{name}-01'))}",
@@ -123,7 +123,7 @@ def vintages(facts: ReportFacts) -> Section:
         for name, (known, own) in list(months.items())[-YOUNGEST:]
     ]  # fmt: skip
     head = ("vintage", "months on book", "known outcomes", "mean PD", "bad", "KS", "AUC")
-    says = f"{len(months)} months of loans are old enough; the newest {len(rows)} are listed."
+    says = f"{len(months)} months of loans are mature; the newest {len(rows)} are listed."
     return Section(title, says, [_bad_rates(months), _ranks(months)], [ReportTable(head, rows)])
 
 
@@ -132,7 +132,7 @@ def _bad_rates(months: Months) -> Chart:
         Rate(name, int(own["loans"]), known, round(own["observed_rate"] * known), own["mean_pd"])
         for name, (known, own) in months.items()
     ]
-    return rates("vintages", "Bad rate of each month's loans", found, "The month of a loan")
+    return rates("vintages", "Bad rate of each month's loans", found, "The vintage")
 
 
 def _ranks(months: Months) -> Chart:

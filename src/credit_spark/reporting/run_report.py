@@ -23,10 +23,10 @@ from credit_spark.reporting.sources import data, model, run
 Say = Callable[[float | None], str]
 # What the gravest status of drift means; None: the batch was not monitored.
 CHANGED = {
-    "act": "something has changed that calls for action (see Changes)",
-    "watch": "something has changed and should be watched (see Changes)",
-    "stable": "nothing has changed so much that it is to be watched",
-    None: "whether anything has changed was not looked at",
+    "act": "a monitored figure calls for action (see Changes)",
+    "watch": "a monitored figure is to be watched (see Changes)",
+    "stable": "no monitored figure has changed",
+    None: "no figure was monitored",
 }
 FIGURES = (
     ("approved by their PD", "approval_rate", percent),
@@ -38,8 +38,8 @@ FIGURES = (
 COUNTS = (
     ("records read", "rows_read"),
     ("loans accepted", "rows_accepted"),
-    ("lines that gave way to newer ones", "rows_superseded"),
-    ("lines set aside", "rows_quarantined"),
+    ("records superseded by newer ones", "rows_superseded"),
+    ("records quarantined", "rows_quarantined"),
 )
 
 
@@ -72,11 +72,11 @@ def _at_a_glance(facts: ReportFacts) -> str:
 def _how_good(facts: ReportFacts) -> str:
     value, known = facts.figure("auc"), sum(each.known for each in facts.score_bins)
     if value is None:
-        return "Too few outcomes are known to say how good the model is."
+        return "Too few outcomes are known to measure the model."
     word = "well" if value >= 0.75 else "fairly" if value >= 0.65 else "poorly"
     held_out, honest = facts.document.held_out, ""
     if held_out and held_out.auc is not None:
-        honest = f"; on loans held out from its training it came to {held_out.auc:.3f}"
+        honest = f"; on held-out loans: {held_out.auc:.3f}"
     return (
         f"On {known:,} known outcomes, its training loans among them, the model ranks {word} "
         f"(AUC {value:.3f}{honest})."

@@ -17,24 +17,24 @@ OF_A_RUN = (
 
 
 def data(facts: ReportFacts) -> Section:
-    """What is wrong with the data."""
+    """Data quality."""
     read, aside = facts.run["rows_read"], facts.run["rows_quarantined"]
-    says, charts, tables = "No line was set aside.", [], []
+    says, charts, tables = "No line was quarantined.", [], []
     if facts.broken:
         ordered = largest_first(facts.broken)
         first, count = next(iter(ordered.items()))
         lines = "Some lines were" if aside is None else f"{aside:,} lines were"
         share = f" ({aside / read:.1%} of those read)" if read and aside is not None else ""
         says = (
-            f"{lines} set aside{share}; each stands in the table quarantine with every rule that "
-            "it breaks."
+            f"{lines} quarantined{share}; the table quarantine has each with every rule that it "
+            "breaks."
         )
-        most = f"{first} is broken most often, by {count:,} lines; a line can break several."
-        title = "Lines set aside, by the rule that they break"
+        most = f"{first} fails most often, for {count:,} lines; a line can fail several rules."
+        title = "Quarantined lines, by rule"
         charts = [bars("quarantine", title, most, ordered, "lines")]
         rows = [(name, counted(each)) for name, each in ordered.items()]
         tables = [ReportTable(("rule", "lines"), rows)]
-    title, tables = "What is wrong with the data", [*tables, *_replaced(facts)]
+    title, tables = "Data quality", [*tables, *_replaced(facts)]
     return Section(title, says, [*charts, _gaps(facts)], tables)
 
 
@@ -60,7 +60,7 @@ def model(facts: ReportFacts) -> Section:
     lines = scorecard(facts.document, facts.policy.score)
     rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in lines]
     says = (
-        f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of the batch of "
+        f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of "
         f"{learnt.as_of}, {learnt.bad:,} of them bad, strategy {learnt.imbalance}. "
         "Its scorecard: what each feature adds to the points."
     )

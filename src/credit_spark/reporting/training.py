@@ -36,7 +36,7 @@ class Fitted(NamedTuple):
 
     @property
     def imbalance(self) -> str:
-        """What was done about the imbalance."""
+        """The imbalance strategy."""
         return self.document.facts.imbalance
 
 
@@ -91,7 +91,7 @@ def strategies(facts: TrainingFacts) -> Section:
     ]
     learnt = facts.fits[0].document.facts
     says = (
-        f"{learnt.rows:,} loans with a known outcome were learnt from, {learnt.bad:,} of them bad, "
+        f"{learnt.rows:,} training loans, {learnt.bad:,} of them bad, "
         f"in {learnt.folds} folds. {_best(facts)}"
     )
     head = ("", *(name for name, *_ in shown))
@@ -167,12 +167,12 @@ def _coefficients(fitted: Fitted) -> Chart:
 
 
 def evidence(facts: TrainingFacts) -> Section:
-    """How far each feature parts good from bad by itself: of the loans, whatever the strategy."""
+    """How far each feature separates good from bad by itself, before any imbalance strategy."""
     return information(facts.fits[0].document)
 
 
 def gates(facts: TrainingFacts) -> Section:
-    """What each model must reach before it goes live."""
+    """What each model must reach before it is promoted."""
     rows = [
         (
             each.imbalance, each.document.version, gate["name"], plain(gate["seen"]),
