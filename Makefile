@@ -8,7 +8,7 @@ TOOLS  := .venv/.tools
 LOCKED := --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools comet nightly check test test-unit test-all house bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
+.PHONY: help setup tools comet nightly check test test-unit test-all coverage house bench bench-growth bench-wide bench-fit bench-train bench-profile bench-page bench-watched bench-check docs parity reasons pictures models months monitoring lock
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -116,6 +116,11 @@ months: tools  ## LendingClub's book month by month as batches, into docs/monito
 
 monitoring: tools  ## books with known change, watched batch by batch, into docs/monitoring.md (SEEDS)
 	@PYTHONPATH=scripts $(BIN)/python scripts/simulate.py $(or $(SEEDS),5) docs/monitoring.md
+
+coverage: tools  ## the share of lines and branches that the tests of each change run, by module
+	@setup/test_tools.sh
+	@$(BIN)/coverage run -m pytest -q -m "not release"
+	@$(BIN)/coverage report
 
 house: tools  ## modules, lines, longest functions, names that two classes have (TESTS=FILE: slowest tests of a junit file)
 	@$(BIN)/python scripts/house.py $(TESTS)

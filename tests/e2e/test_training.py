@@ -271,7 +271,7 @@ def test_a_promoted_challenger_decides_as_it_did_in_the_shadow(run_command, agai
 def test_a_model_of_another_version_of_the_code_is_told(run_command, again, spark) -> None:
     table = again / "lending_club/models"
     spark.sql(
-        f"update delta.`{table}` set document = replace(document, '\"format\":5', '\"format\":1')"
+        f"update delta.`{table}` set document = replace(document, '\"format\":6', '\"format\":1')"
     )
 
     told = run_command("score", again)

@@ -3,6 +3,7 @@
 import ast
 import re
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,12 @@ def test_every_command_of_a_batch_has_its_job() -> None:
     assert jobs == steps
     assert steps <= cli.commands.keys()
     assert all(command.help for command in cli.commands.values())
+
+
+def test_a_steps_own_flags_are_its_arguments() -> None:
+    from credit_spark.cli.commands import OWN_FLAGS, STEPS
+    from credit_spark.cli.flags import Flags
+
+    for name, flags in OWN_FLAGS.items():
+        given = {each.name for each in flags if each.expose_value}
+        assert given - {*Flags._fields} <= signature(STEPS[name]).parameters.keys(), name

@@ -33,6 +33,7 @@ def stored(contract) -> Inputs:
         (("title: A small", "title: Another small"), []),
         (("units: {rate: percent}", "units: {rate: percent, amount: yearly}"), []),
         (("[OWN, RENT]", "[RENT, OWN]"), ["columns.owned.one_of"]),
+        (("from: [amount]", "from: [amount, lent]"), []),
     ],
 )
 def test_what_changes_the_inputs_is_named_by_its_path(changed, change, paths) -> None:
@@ -47,3 +48,13 @@ def test_a_contract_that_has_not_changed_fits(changed, bound) -> None:
     contract = changed(("range: [0, 100000]", f"range: {bound}"))
 
     assert differences(stored(contract), contract) == []
+
+
+def test_a_difference_says_what_it_was_and_is(changed) -> None:
+    fitted = stored(changed())
+
+    (unit,) = differences(fitted, changed(("units: {rate: percent}", "units: {rate: fraction}")))
+    (bounds,) = differences(fitted, changed(("range: [0, 100000]", "range: [0, .inf]")))
+
+    assert unit.endswith("units.rate: it was percent, now it is fraction")
+    assert bounds == "columns.amount.range: it was [0.0, 100000.0], now it is [0.0, 'inf']"

@@ -17,9 +17,23 @@ from sklearn.metrics import (
 )
 
 from credit_spark.evaluation import metrics
-from credit_spark.evaluation.classification import printed, report
-from credit_spark.evaluation.figures import figures, fold_figures, pooled
-from credit_spark.evaluation.score_bins import ScoreBin, by_risk, collected, counted
+from credit_spark.evaluation.classification import counted_calls, printed, report
+from credit_spark.evaluation.figures import (
+    Figure,
+    before,
+    figures,
+    fold_figures,
+    pooled,
+    reliability,
+    segment_figures,
+)
+from credit_spark.evaluation.score_bins import (
+    ScoreBin,
+    by_risk,
+    collected,
+    counted,
+    plainly_counted,
+)
 from tests.frames import rows
 
 SEEDS = range(12)
@@ -264,3 +278,110 @@ def test_score_bins_are_collected_in_order(spark) -> None:
 
     assert collected(counted(scored)) == [ScoreBin(*each) for each in COUNTED]
     assert collected(counted(scored.where("points < 0"))) == []
+
+
+# The riskier bin has three bad loans of four, the other one of four.
+TWO = [ScoreBin(-1000, 5, 3, 1, 0), ScoreBin(1000, 3, 1, 3, 0)]
+
+
+def test_ks_is_reached_at_the_pd_of_the_widest_gap() -> None:
+    assert metrics.ks_threshold(TWO) == pytest.approx(1 / (1 + np.exp(-1)))
+    # Of two gaps of the same width, the higher PD.
+    flat = [ScoreBin(-1000, 0, 4, 0, 0), ScoreBin(0, 0, 1, 1, 0), ScoreBin(1000, 0, 0, 4, 0)]
+    assert metrics.ks_threshold(flat) == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+def test_without_a_bad_loan_expected_over_observed_is_undefined() -> None:
+    assert metrics.mean_pd_over_observed([ScoreBin(0, 0, 5, 0, 0)]) is None
+
+
+def test_two_bins_have_the_calibration_line_through_their_rates() -> None:
+    # Log-odds of 3 to 1 and 1 to 3, at log-odds of 1 and -1.
+    assert metrics.calibration_slope(TWO) == pytest.approx(np.log(3), abs=1e-9)
+    assert metrics.calibration_intercept(TWO) == pytest.approx(0, abs=1e-9)
+
+
+def test_where_no_loan_is_called_bad_its_precision_is_zero() -> None:
+    found = report(TWO, 0.99)
+
+    assert (found["bad", "precision"], found["bad", "recall"]) == (0, 0)
+    assert (found["good", "precision"], found["good", "recall"]) == (0.5, 1)
+
+
+def test_a_confusion_matrix_is_printed_line_by_line() -> None:
+    bins = [ScoreBin(-1000, 0, 1200, 30, 9), ScoreBin(1000, 0, 200, 70, 0)]
+
+    assert counted_calls(bins, 0.5).splitlines() == [
+        "              called good    called bad",
+        "    is good         1,200           200",
+        "     is bad            30            70",
+        f"accuracy {1270 / 1500:.3f}, balanced accuracy {(1200 / 1400 + 0.7) / 2:.3f}",
+    ]
+    assert counted_calls([], 0.5).endswith("accuracy 0.000, balanced accuracy 0.000")
+
+
+def test_figures_of_a_fold_carry_its_number_and_all_loans() -> None:
+    found = figures(TWO, [0.5], fold=3)
+
+    assert {(each.fold, each.segment, each.rows) for each in found} == {(3, "all", 8)}
+
+
+def test_with_one_outcome_figures_stand_at_the_thresholds_alone() -> None:
+    found = figures([ScoreBin(0, 0, 5, 0, 0)], [0.5])
+
+    assert {each.threshold for each in found} == {None, 0.5}
+
+
+def test_figures_from_before_calibration_are_those_of_calibration() -> None:
+    found = {each.metric: (each.value, each.rows) for each in before(TWO)}
+
+    assert found["calibration_slope_before"] == (metrics.calibration_slope(TWO), 8)
+    assert found["ece_before"] == (metrics.ece(TWO), 8)
+
+
+def test_reliability_is_mean_pd_and_observed_rate_of_each_tenth() -> None:
+    low, high = (1 / (1 + np.exp(-each)) for each in (-1, 1))
+
+    assert [(each.metric, each.segment, each.value, each.rows) for each in reliability(TWO)] == [
+        ("mean_pd", "pd_tenth=3", pytest.approx(low), 4),
+        ("observed_rate", "pd_tenth=3", 0.25, 4),
+        ("mean_pd", "pd_tenth=8", pytest.approx(high), 4),
+        ("observed_rate", "pd_tenth=8", 0.75, 4),
+    ]
+
+
+def test_figures_of_a_segment_count_open_loans_and_rest_on_known_ones() -> None:
+    found = segment_figures("home=RENT", [ScoreBin(0, 0, 3, 1, 6)], ["observed_rate"])
+
+    assert [(each.metric, each.value, each.rows, each.segment) for each in found] == [
+        ("loans", 10.0, 4, "home=RENT"), ("observed_rate", 0.25, 4, "home=RENT"),
+    ]  # fmt: skip
+
+
+def test_a_pooled_figure_is_that_of_its_metric_and_threshold() -> None:
+    found = [Figure("ks", 0.1, 1, threshold=0.5), Figure("auc", 0.2, 1), Figure("ks", 0.3, 1)]
+
+    assert (pooled(found, "ks"), pooled(found, "ks", 0.5), pooled(found, "gini")) == (
+        0.3,
+        0.1,
+        None,
+    )
+
+
+def test_means_and_deviations_need_two_folds_and_are_of_all_their_loans() -> None:
+    other = [ScoreBin(-1000, 5, 4, 0, 0), ScoreBin(1000, 3, 0, 2, 0)]
+
+    one, both = (fold_figures(folds, []) for folds in ({0: TWO}, {0: TWO, 1: other}))
+
+    assert {each.metric for each in one}.isdisjoint({"ks_mean", "ks_sd"})
+    found = {each.metric: each for each in both if each.fold is None and each.threshold is None}
+    assert found["ks_mean"] == Figure("ks_mean", pytest.approx((0.5 + 1) / 2), 14)
+    assert found["ks_sd"] == Figure("ks_sd", pytest.approx(0.5 / np.sqrt(2)), 14)
+
+
+def test_a_few_loans_are_counted_with_their_points() -> None:
+    counted_ = plainly_counted([0.5, 0.5, 30.0], [1, 0, 1], lambda each: round(100 - each))
+
+    assert counted_ == [ScoreBin(500, 100, 1, 1, 0), ScoreBin(25_000, 75, 0, 1, 0)]
+    with pytest.raises(ValueError, match="longer"):
+        plainly_counted([0.5], [1, 0], round)

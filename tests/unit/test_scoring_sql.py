@@ -493,3 +493,44 @@ def test_bins_of_the_format_before_are_refused_and_categories_are_read(sql) -> N
     else:
         with pytest.raises(InputError, match="--retrain"):
             ModelDocument.of(text)
+
+
+def test_a_bin_beside_the_mean_has_the_text_of_its_side() -> None:
+    """The mean is in the middle bin: neither text is true of it."""
+    levels = [
+        Level(text=text, mean=0, deviation=1, coefficient=1.0, place=place)
+        for place, text in enumerate(("low", "middle", "high"))
+    ]
+    binned = Category(name="w", sql="w", levels=tuple(levels), home=1)
+    sides = {"w": Reasons(above="w is high", below="w is low")}
+
+    found = reasons_by(sides, [binned], *[(None, None, each.text) for each in levels])
+
+    assert found == [["w is low"], [], ["w is high"]]
+
+
+def test_against_the_best_a_missing_value_and_an_unseen_text_cost_their_distance() -> None:
+    best = PLAN.model_copy(update={"reference": "best"})
+    x = number("x", 1.0).model_copy(update={"low": -2.0, "high": 2.0})
+    texts = {"x": Reasons(missing="x is missing"), "w": Reasons(either="the word")}
+
+    found = reasons_by(
+        texts, [x, word(a=-1.0, b=1.0)], (None, None, "a"), (-2.0, None, "z"), score=best
+    )
+
+    # The best attainable x is -2, and the best text is a.
+    assert found == [["x is missing"], ["the word"]]
+
+
+def test_a_text_of_a_side_is_not_given_of_an_unseen_level() -> None:
+    levels = [
+        Level(text=text, mean=0.5, deviation=1, coefficient=-1.0, place=place)
+        for place, text in enumerate(("low", "high"))
+    ]
+    binned = Category(name="w", sql="w", levels=tuple(levels), home=0)
+    texts = {"w": Reasons(above="w is high", below="w is low", missing="w is missing")}
+
+    # Both levels gain against no level at all, so an unseen text costs points.
+    assert reasons_by(texts, [binned], (None, None, "z"), (None, None, None)) == [
+        [], ["w is missing"],
+    ]  # fmt: skip

@@ -95,7 +95,7 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
     ],
     "train": [
         click.Option(
-            ["--imbalance"],
+            ["--imbalance", "strategies"],
             type=Names("imbalance strategy", IMBALANCE_STRATEGIES),
             help=f"{', '.join(IMBALANCE_STRATEGIES)}; several with commas, or all; "
             "else the contract's.",

@@ -222,7 +222,7 @@ def auc_error(auc: float, good: int, bad: int) -> float:
 
 def _distributions(distributions: Distributions, bounds: Monitor) -> Iterator[Change]:
     for (role, subject), bins in distributions.items():
-        loans = sum(each.loans for each in bins), sum(map(_learnt, bins))
+        loans = sum(each.loans for each in bins), sum(map(_baseline_loans, bins))
         if role in ("score", "feature") and all(loans):
             yield from _stability(subject, bins, loans, bounds.psi)
             yield from _feed(subject, bins, loans, bounds.share)
@@ -255,7 +255,7 @@ def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]
     order until enough loans are expected; in the last pool there may be fewer.
     """
     enough = FEWEST_EXPECTED / times
-    pairs = [(each.loans, _learnt(each)) for each in bins]
+    pairs = [(each.loans, _baseline_loans(each)) for each in bins]
     common = [pair for pair in pairs if pair[1] >= enough]
     rare = [pair for pair in pairs if pair[1] < enough]
     is_text = any(each.label == OTHER for each in bins)
@@ -265,8 +265,8 @@ def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]
 def _pools(pairs: Iterable[tuple[int, int]], enough: float) -> Iterator[tuple[int, int]]:
     """Pairs added up in order until the reference has enough; the last sum is what is left."""
     current = baseline = 0
-    for more, learnt in pairs:
-        current, baseline = current + more, baseline + learnt
+    for loans, expected in pairs:
+        current, baseline = current + loans, baseline + expected
         if baseline >= enough:
             yield current, baseline
             current = baseline = 0
@@ -287,11 +287,11 @@ def _feed(
     for measure, label in FEED.items():
         for each in bins:
             if each.label == label:
-                pair = (each.loans / loans[0], _learnt(each) / loans[1])
+                pair = (each.loans / loans[0], _baseline_loans(each) / loans[1])
                 yield _share(subject, measure, pair, loans, bounds)
 
 
-def _learnt(each: ComparedBin) -> int:
+def _baseline_loans(each: ComparedBin) -> int:
     return each.baseline or 0
 
 
@@ -350,9 +350,9 @@ def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Ch
         for each in bins
     ]
     of_all = [(each, expected.bad) for each in (_outcomes("outcomes", seen.score), *seen.fresh)]
-    for found, learnt_bad in (of_all[0], *parts, *of_all[1:]):
+    for found, training_bad in (of_all[0], *parts, *of_all[1:]):
         if found.pds >= FEWEST_OF_A_CLASS:
-            yield _calibration(found, learnt_bad, bounds)
+            yield _calibration(found, training_bad, bounds)
 
 
 def _outcomes(of: str, bins: Sequence[ComparedBin]) -> Outcomes:
@@ -360,11 +360,11 @@ def _outcomes(of: str, bins: Sequence[ComparedBin]) -> Outcomes:
     return Outcomes(of, known, bad, sum(each.known_pd_sum for each in bins))
 
 
-def _calibration(found: Outcomes, learnt_bad: int, bounds: Bounds) -> Change:
+def _calibration(found: Outcomes, training_bad: int, bounds: Bounds) -> Change:
     """Roots of counts are about normal, however few; counts and their logarithms are skewed."""
     ratio = found.bad / found.pds
     # Of bads given their PDs, and of the PDs.
-    standard_error = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(learnt_bad, 1))
+    standard_error = sqrt((1 - found.pds / found.known) / found.pds + 1 / max(training_bad, 1))
     watch, act = (abs(_root(bound if ratio > 1 else 1 / bound)) for bound in bounds)
 
     def off(distance: float) -> float:

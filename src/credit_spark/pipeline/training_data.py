@@ -105,8 +105,8 @@ def read_training_data(run: RunContext) -> TrainingData:
     features, left_out, missing = usable(rows, contract)
     if not features:
         raise GateError(
-            "no feature of the contract has enough values that differ: there is nothing to learn "
-            f"from. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
+            "no feature of the contract has enough values that differ: there is nothing to train "
+            f"on. {'; '.join(f'{each.name}: {each.why}' for each in left_out)}"
         )
     bins = counted_bins(training, features)
     leaks = accepted_leaks(contract, bins)
