@@ -1,4 +1,4 @@
-"""How time and memory grow: `make bench-growth NIGHTS="5000000 20000000"`.
+"""How time and memory grow: `make bench-growth SIZES="5000000 20000000"`.
 
 For each number of rows: a small batch that trains, then one of so many rows that only scores, as a
 process of its own, timed. The section `growth` of docs/benchmark.md is written.
@@ -48,7 +48,7 @@ def section(nights: list[Timed]) -> str:
     """A line a size; seconds a row beside those of the smallest."""
     sizes = " ".join(str(each.rows) for each in nights)
     return "\n".join([
-        f'Written by `make bench-growth NIGHTS="{sizes}"`: one batch of each that only scores.',
+        f'Written by `make bench-growth SIZES="{sizes}"`: one batch of each that only scores.',
         "",
         "| rows | seconds | clean | score | microseconds a row | over the first's "
         "| peak memory, MB |",

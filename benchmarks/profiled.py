@@ -68,8 +68,8 @@ def lines_of(done: Run, works: Sequence[Work]) -> Iterator[str]:
 
 def line(what: str, seconds: float, times: dict[str, float]) -> str:
     """A line of the table."""
-    score_bins = [f"{times[name]:.1f}" if name in times else "" for name in TIMES]
-    return f"| {what} | {seconds:.1f} | {' | '.join(score_bins)} |"
+    cells = [f"{times[name]:.1f}" if name in times else "" for name in TIMES]
+    return f"| {what} | {seconds:.1f} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Trainings of the real books with every imbalance strategy: `make bench-train DATA=FOLDER`.
 
-Whole processes of `credit-spark train --imbalance strategies all`, with the contract's folds; and SMOTE on
+Whole processes of `credit-spark train --imbalance all`, with the contract's folds; and SMOTE on
 books of several sizes, whose memory must not grow with them. The section `training` of
 docs/benchmark.md is written.
 """

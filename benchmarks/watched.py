@@ -2,7 +2,7 @@
 
 After a small batch that trains, a batch of so many sample loans is run twice, on two dates: the second
 holds every loan against the first's. The steps `monitor` and `report` are timed beside the whole batch.
-The section `baselines` of docs/benchmark.md is written.
+The section `watched` of docs/benchmark.md is written.
 """
 
 import sys
@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from compare import TRAINED_ON
+from growth import steps_of
 from nightly import AS_OF, night, sample
-from nights import steps_of
 from processes import Run, run
 from reports import machine, write_section
 
@@ -29,7 +29,7 @@ def main(rows: int) -> None:
         run(of(LATER[0], sample(rows, landing)))
         (landing / LATER[1]).symlink_to(landing / LATER[0])
         nights = {each: run(of(each, night(landing, warehouse))) for each in LATER}
-    write_section("baselines", "\n".join(section(rows, nights)))
+    write_section("watched", "\n".join(section(rows, nights)))
 
 
 def of(as_of: str, command: list[str]) -> list[str]:
@@ -40,7 +40,7 @@ def of(as_of: str, command: list[str]) -> list[str]:
 def section(rows: int, nights: dict[str, Run]) -> list[str]:
     """A line a batch."""
     lines = ["| batch | seconds | monitor | report | both, of the batch | goal, at most | met | peak memory, MB |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
-    words = ("with hardly a loan of the last batch", "with every loan of the last batch")
+    words = ("with hardly a loan of the previous batch", "with every loan of the previous batch")
     for each, what in zip(nights.values(), words, strict=True):
         steps = steps_of(each.log)
         share = sum(steps[name] for name in WATCHING) / each.seconds

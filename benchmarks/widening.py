@@ -13,7 +13,7 @@ from pyarrow import csv
 COLUMNS = 151
 POOL = 1000
 MONTHS = ("Jan", "Apr", "Jul", "Aug", "Dec")
-WORDS = ("Teacher", "RN, batches", 'Owner of "Deli"', "Driver", "Loan payoff", "Individual", "w")
+WORDS = ("Teacher", "RN, nights", 'Owner of "Deli"', "Driver", "Loan payoff", "Individual", "w")
 
 
 def widen(file: Path, nth: int) -> None:

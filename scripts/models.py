@@ -158,14 +158,14 @@ def ranking(figures: Figures) -> str:
     """KS and AUC in the folds, out of time, on a random quarter and on what was learnt."""
     rows = []
     for name, version in figures.models():
-        score_bins = [
+        cells = [
             " ± ".join(shown(figures.value(version, "cv", f"{each}_{of}")) for of in ("mean", "sd"))
             for each in ("ks", "auc")
         ]
         for dataset in ("out_of_time", "random_split", "train"):
             pair = [shown(figures.value(version, dataset, each)) for each in ("ks", "auc")]
-            score_bins.append(" / ".join(pair) if any(pair) else UNKNOWN)
-        rows.append([name, *score_bins])
+            cells.append(" / ".join(pair) if any(pair) else UNKNOWN)
+        rows.append([name, *cells])
     heads = [
         "",
         "KS in five folds",
@@ -185,12 +185,12 @@ def calibration(figures: Figures) -> str:
     for name, version in figures.models():
         later = figures.value(version, "out_of_time", "auc") is not None
         dataset = "out_of_time" if later else "cv"
-        score_bins = [
+        cells = [
             f"{shown(figures.value(version, dataset, f'{each}_before'))} > "
             f"{shown(figures.value(version, dataset, each))}"
             for each in names
         ]
-        rows.append([name, *score_bins])
+        rows.append([name, *cells])
     return table(["", "mean PD / observed", "slope", "Brier", "log loss", "ECE"], rows)
 
 

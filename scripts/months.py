@@ -21,7 +21,7 @@ FILE = "lendingclub_2007_2011/loans.csv"
 BATCHES = pd.date_range("2010-12-31", "2011-12-31", freq="ME")
 FIGURES = ("auc", "ks", "mean_pd", "observed_rate")
 HEAD = (
-    "batch", "loans", "outcomes old enough", "AUC", "KS", "mean PD", "bad", "watch", "act",
+    "batch", "loans", "mature outcomes", "AUC", "KS", "mean PD", "bad", "watch", "act",
     "what is to be acted on",
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def main(folder: str, data: str) -> None:
 
 
 def issued_by(book: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The loans that there were on a batch."""
+    """The loans issued by a batch date."""
     return book[pd.to_datetime(book["issue_d"]) <= as_of]
 
 

@@ -175,9 +175,9 @@ def line(name: str, size: int, books: list[list[str]]) -> str:
     ])  # fmt: skip
 
 
-def row(score_bins: Iterable[str]) -> str:
+def row(cells: Iterable[str]) -> str:
     """A row of a table in Markdown."""
-    return f"| {' | '.join(score_bins)} |"
+    return f"| {' | '.join(cells)} |"
 
 
 def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:

@@ -11,13 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
-from credit_spark.pipeline.book import FEWEST_PARTITIONS
 from fit_book import FEATURES, REGULARISATION
 from pyspark.sql import functions as F
 
 from credit_spark.config.models import Feature, Penalty
 from credit_spark.config.settings import resolve
 from credit_spark.features.columns import Definition, featured
+from credit_spark.pipeline.training_data import FEWEST_PARTITIONS
 from credit_spark.storage.session import spark_session
 from credit_spark.training.imbalance import Classes, balanced
 from credit_spark.training.regression import Columns, fit, linear, slopes_of, vectors

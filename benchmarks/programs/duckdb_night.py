@@ -100,7 +100,7 @@ def rules(as_of: str) -> Iterator[tuple[str, str, str]]:
 
 
 def validated(lines: str, as_of: str) -> str:
-    """Typed lines in the table `validated`, with the reasons and the fields of unsound ones."""
+    """Typed lines in the table `judged`, with the reasons and the fields of unsound ones."""
     texts = ", ".join(
         f"case when trim({header}) not in {book.missing(name)} then trim({header}) end "
         f"as text_{name}"

@@ -496,7 +496,7 @@ def test_files_that_break_the_contract_are_refused(
     ("flags", "said"),
     [
         ({"--portfolio": "lending_clubb"}, "did you mean 'lending_club'?"),
-        ({"--as-of": "31.1.2012"}, "'31.1.2012' is no day; write it as 2012-01-31"),
+        ({"--as-of": "31.1.2012"}, "'31.1.2012' is not a date; write it as 2012-01-31"),
         ({"--warehouse": "/proc/nowhere"}, "cannot be written"),
         ({"--warehouse": "a%20b"}, "take '%20' for another letter"),
         ({"--warehouse": "a\\b"}, "for another letter"),

@@ -149,7 +149,7 @@ def test_dates_are_deleted_as_the_manual_says(
     shutil.copytree(after_two / "lending_club", tables)
     manual = (PROJECT / "docs/how-to-operate.md").read_text(encoding="utf-8")
     (statements,) = re.findall(r"```sql\n(.*?)```", manual, flags=re.DOTALL)
-    ours = statements.replace("warehouse/lending_club", str(tables)).replace("2012-01-31", LATER)
+    ours = statements.replace("/warehouse/lending_club", str(tables)).replace("2012-01-31", LATER)
 
     for statement in ours.split(";\n")[:-1]:
         spark.sql(statement)
@@ -354,7 +354,7 @@ def test_where_nobody_listens_the_batch_goes_on(small, tmp_path) -> None:
     )
 
     assert told.code == 0
-    assert told.summary["metrics_file"] == {"failed": "ConnectionError"}
+    assert told.summary["reporting"] == {"failed": "ConnectionError"}
     assert "credit_spark_run_complete" in (tmp_path / "m.txt").read_text(encoding="utf-8")
 
 

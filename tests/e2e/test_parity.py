@@ -53,8 +53,8 @@ def table(parities: dict[str, dict[str, Parity]]) -> str:
     lines = [f"| portfolio | loans | {heads} |", f"|---|---|{'---|' * len(engines)}"]
     for portfolio, by_engine in parities.items():
         rows = max(each.rows for each in by_engine.values())
-        score_bins = [
+        cells = [
             f"{round(each.pd, DECIMALS):g}, {each.decided_else}" for each in by_engine.values()
         ]
-        lines.append(f"| `{portfolio}` | {rows:,} | {' | '.join(score_bins)} |")
+        lines.append(f"| `{portfolio}` | {rows:,} | {' | '.join(cells)} |")
     return "\n".join(lines)

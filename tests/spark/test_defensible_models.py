@@ -26,7 +26,7 @@ def tables(request, data) -> Path:
     """The tables of a book's batch."""
     if data == SAMPLE:
         return request.getfixturevalue("done")
-    return request.getfixturevalue("real_night")(data).tables
+    return request.getfixturevalue("real_batch")(data).tables
 
 
 @pytest.mark.parametrize("data", BOOKS)

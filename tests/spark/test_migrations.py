@@ -171,12 +171,15 @@ def test_tables_and_columns_are_renamed_with_their_rows(spark, contract, warehou
         tables.replace(
             METRICS, tables.frame(METRICS, [{**rows_of(METRICS)[0], "dataset": "night"}])
         )
+    with pytest.raises(ConstraintError, match="metric_is_not_null"):
+        tables.replace(METRICS, tables.frame(METRICS, [{**rows_of(METRICS)[0], "metric": None}]))
     partitions = DeltaTable(folder / "metrics").metadata().partition_columns
     assert partitions == ["as_of"]
 
 
 def test_a_flag_of_an_earlier_version_says_its_new_name(capfd) -> None:
     for command, old, new in (
+        ("train", "--treatment", "--imbalance"),
         ("train", "--treatments", "--imbalance"),
         ("status", "--nights", "--dates"),
     ):

@@ -99,7 +99,7 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("source:\n", "source:\n  encoding: mac-roman\n", "source.encoding: Spark does not read 'mac-roman'; have the files delivered in UTF-8"),
         ("source:\n", "source:\n  encoding: base64\n", "source.encoding: there is no encoding 'base64'"),
         ("portfolio: small_lender", "portfolio: other_lender", "portfolio: it is 'other_lender', and the file is small_lender.yml; give both one name, since tables and suites stand under it"),
-        ("status: {from: [status], kind: category", "status: {from: [status], kind: count", "outcome.from: 'status' is a count, and good and bad are told by texts; make it a category"),
+        ("status: {from: [status], kind: category", "status: {from: [status], kind: count", "outcome.from: 'status' is a count, and good and bad are texts; make it a category"),
         ("bad: [lost]", "bad: [lost, paid]", "outcome: 'paid' stands in good and bad"),
         ("model: {folds: 3", "model: {gates: {auc: [0.95, 0.6]}, folds: 3", "model.gates.auc: the lower bound stands first"),
         ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),

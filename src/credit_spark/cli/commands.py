@@ -100,6 +100,7 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
             help=f"{', '.join(IMBALANCE_STRATEGIES)}; several with commas, or all; "
             "else the contract's.",
         ),
+        renamed("--treatment", "--imbalance"),
         renamed("--treatments", "--imbalance"),
         click.Option(
             ["--benchmarks"],
@@ -115,7 +116,7 @@ OWN_FLAGS: Mapping[str, list[click.Parameter]] = {
             ["--overrule", "overruled"],
             multiple=True,
             metavar="GATE",
-            help="A failed gate that may not hinder it, such as cv.auc; as often as needed.",
+            help="A failed gate to overrule, such as cv.auc; repeatable.",
         ),
         *DECISION,
     ],
@@ -162,7 +163,7 @@ def check(portfolio: str, project: Path) -> None:
 
 @cli.command("data-docs")
 @AS_OF
-@click.option("--out", type=FOLDER, default="data-docs", show_default=True, help="Of the site.")
+@click.option("--out", type=FOLDER, default="data-docs", show_default=True, help="Output folder.")
 @portfolio_options
 def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
@@ -191,10 +192,10 @@ def sample(rows: int, as_of: date, seed: int, out: Path) -> None:
 @cli.command()
 @click.option("--warehouse", default="warehouse", show_default=True)
 def doctor(warehouse: str) -> None:
-    """Look at what a batch needs on this machine: Java, Delta's JARs, the folders."""
+    """Check this machine's prerequisites: Java, Delta's JARs, the folders."""
     if faults := machine_faults(warehouse):
         raise InputError(listed("this machine lacks what a batch needs", faults))
-    click.echo("sound: Java, Delta's JARs and the warehouse are as a batch needs them")
+    click.echo("OK: Java, Delta's JARs and the warehouse are as a batch needs them")
 
 
 @cli.command("migrate", help=_first_paragraph(migrate))

@@ -128,8 +128,8 @@ SHOWN = {"bands": bands, "drift": drift, "evidence": evidence, "metrics": metric
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
     """Show a batch's metrics, what of it has changed, its loans by band, or its model's evidence.
 
-    Evidence: of each feature's bins the the model's training loans, the bad ones, weight of
-    evidence (log-odds of bad) and part of the feature's information value.
+    Evidence lists for each bin of a feature its training loans, the bad ones, its weight of
+    evidence (log-odds of bad) and its part of the feature's information value.
     """
     contract, reader = opened(**where)
     as_of = as_of or reader.latest()

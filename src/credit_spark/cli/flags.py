@@ -26,7 +26,7 @@ class Day(click.ParamType[date]):
         try:
             day = value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
-            self.fail(f"'{value}' is no day; write it as 2012-01-31", param, ctx)
+            self.fail(f"'{value}' is not a date; write it as 2012-01-31", param, ctx)
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             self.fail(f"'{value}' lies before {FIRST_YEAR} or after {LAST_YEAR}", param, ctx)
         return day
@@ -70,7 +70,9 @@ class Flags(NamedTuple):
 
 AS_OF = click.option("--as-of", type=Day(), required=True, help="The batch date.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
-MODEL = click.option("--model", "version", help="Version; else the one that scored a batch.")
+MODEL = click.option(
+    "--model", "version", help="Model version; default: the one that scored the batch."
+)
 PROJECT_FOLDER = click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
@@ -108,5 +110,5 @@ def run_options(command: Command) -> Command:
 
 def date_options(command: Command) -> Command:
     """The flags of a command that reads one batch."""
-    words = "The batch; the newest complete one if not given."
+    words = "Batch date; default: the newest complete one."
     return portfolio_options(click.option("--as-of", type=Day(), help=words)(command))

@@ -183,7 +183,7 @@ def _reported(log: Log, summary: RunSummary, tell: Callable[..., None], *facts: 
     except Exception as error:
         log.event("not reported", error=type(error).__name__)
         log.trace(error)
-        summary.note("metrics_file", {"failed": type(error).__name__})
+        summary.note("reporting", {"failed": type(error).__name__})
 
 
 @contextmanager

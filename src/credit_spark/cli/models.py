@@ -48,7 +48,7 @@ def _document(reader: TableReader, version: str | None, as_of: date | None) -> M
 
 @click.command
 @click.option(
-    "--dialect", type=click.Choice(DIALECTS), required=True, help="Of SQL, or pmml (PMML 4.4)."
+    "--dialect", type=click.Choice(DIALECTS), required=True, help="SQL dialect, or pmml (PMML 4.4)."
 )
 @MODEL
 @date_options
@@ -122,8 +122,8 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
     """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
 
-    First stands the cut-off that was in force, "last", then the contract's, which acts on the
-    next run. The loss is given where the contract names an exposure.
+    The first row is the cut-off of the last run ("last"); the second one is the contract's,
+    which acts on the next run. The loss is given where the contract names an exposure.
     """
     contract, reader = opened(**where)
     as_of = as_of or reader.latest()

@@ -26,7 +26,7 @@ FIGURES = ("ks", "auc", "mean_pd", "observed_rate", "approval_rate")
 
 
 @click.command
-@click.option("--training", is_flag=True, help="Of a batch's training instead.")
+@click.option("--training", is_flag=True, help="Write the training report instead.")
 @click.option("--out", type=FILE, help="File to write.")
 @click.option("--charts", type=FOLDER, help="Folder for each chart as SVG, PNG and JSON.")
 @date_options

@@ -28,9 +28,7 @@ SAID: Mapping[str, Sequence[Line]] = {
         ("scored", "{rows:>9,}  by model {model_version}"),
         ("decisions", "{approve:.1%} approve, {review:.1%} review, {decline:.1%} decline"),
     ],
-    "metrics_file": [
-        ("not written", "--metrics-file or --lineage ({failed}; the log has the trace)")
-    ],
+    "reporting": [("not written", "--metrics-file or --lineage ({failed}; the log has the trace)")],
 }
 
 
@@ -73,7 +71,7 @@ def _train(facts: Facts) -> list[Line]:
     lines = []
     if facts["too_young"]:
         words = "{too_young:,} more with a known outcome, in neither training nor test"
-        lines.append(("too young", say(words, facts)))
+        lines.append(("immature", say(words, facts)))
     lines.append(("cross-validation", say(IN_FOLDS, facts["cv"])))
     if facts["elastic_net"]:
         lines.append(("penalty", say("{regularisation:g}, {elastic_net:.0%} L1", facts)))
@@ -111,7 +109,7 @@ COLUMNS: Mapping[str, str] = {
 
 
 def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
-    """A line an imbalance strategy or benchmark: all were tested on the same loans.
+    """One line per imbalance strategy or benchmark: all were tested on the same loans.
 
     ECE is that before and after calibration, accuracy that of the fit's own loans and in the folds.
     """
@@ -126,21 +124,21 @@ def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
 
 def _measure(facts: Facts) -> list[Line]:
     if facts["ks"] is None:
-        return [("this batch", "not enough known outcomes to measure")]
+        return [("performance", "not enough known outcomes to measure")]
     months = facts["old_enough"]
-    old = f" of loans {months} months old at least" if months else ""
-    known = f"{{known_outcomes:,}} known outcomes{old}, the model's training loans among them"
+    old = f" of loans at least {months} months old" if months else ""
+    known = f"{{known_outcomes:,}} known outcomes{old}, including the training loans"
     lines = [
-        ("this batch", say(f"{RANKED} on {known}", facts)),
+        ("performance", say(f"{RANKED} on {known}", facts)),
         ("", say("mean PD {mean_pd:.3f}, observed {observed_rate:.3f}", facts)),
     ]
     if shadow := facts.get("shadow"):
-        words = f"{RANKED}, mean PD {{mean_pd:.3f}} by the challenger {{model_version}}"
+        words = f"{RANKED}, mean PD {{mean_pd:.3f}} by {{model_version}}"
         only = (
             "approved by the champion only {approved_by=champion[loans]:,}, by the challenger only "
             "{approved_by=challenger[loans]:,}"
         )
-        lines += [("in the shadow", say(words, shadow)), ("", say(only, shadow))]
+        lines += [("challenger", say(words, shadow)), ("", say(only, shadow))]
     return lines
 
 
@@ -157,7 +155,7 @@ def _monitor(facts: Facts) -> list[Line]:
             "{by_inputs:+.1f} by their data, {by_model:+.1f} by the model, on average, on "
             "{loans:,} loans of {previous_as_of}"
         )
-        lines.append(("points moved", say(words, facts["moved"])))
+        lines.append(("score changes", say(words, facts["moved"])))
     return lines
 
 

@@ -182,8 +182,7 @@ def outcome(contract: Contract) -> Iterator[str]:
     kind = contract.kinds.get(column)
     if kind not in (None, *TEXT_KINDS):
         yield (
-            f"outcome.from: '{column}' is a {kind}, and good and bad are told by texts; make it a "
-            "category"
+            f"outcome.from: '{column}' is a {kind}, and good and bad are texts; make it a category"
         )
     meanings = {name: getattr(contract.outcome, name) for name in ("good", "bad", "open")}
     for text in dict.fromkeys(chain(*meanings.values())):

@@ -44,7 +44,7 @@ def load_contract(path: Path) -> Contract:
 def _faults_beside(error: ValidationError, given: Any) -> list[str]:
     """What is wrong between the parts, where the contract can be read without its bad keys.
 
-    What is message about the surroundings of a bad key is left out: it may be its consequence.
+    Faults of the parent of a bad key are left out: they may be its consequence.
     """
     rest = deepcopy(given)
     places = [fault["loc"] for fault in error.errors()]

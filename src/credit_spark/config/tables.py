@@ -70,7 +70,7 @@ class Table:
 
 
 AS_OF = ColumnSpec("date", "the batch date")
-RUN_ID = ColumnSpec("string", "the attempt that wrote the row, as in `runs`")
+RUN_ID = ColumnSpec("string", "the run that wrote the row, as in `runs`")
 LOAN_ID = ColumnSpec("string", "the lender's key, or a hash of the row's content and its ordinal")
 SOURCE_FILE = ColumnSpec("string", "name of the landing file that the line stood in")
 OUTCOME = ColumnSpec("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
@@ -135,7 +135,9 @@ def scores(contract: Contract) -> Table:
             "decision": ColumnSpec("string", "'approve', 'review' or 'decline'"),
             **{
                 name: ColumnSpec(
-                    "string", f"what cost {which} most points against {against}, or null"
+                    "string",
+                    f"reason with the {which} largest cost in points against {against}; a hard "
+                    "rule's comes first; null: none",
                 )
                 for name, which in zip(REASONS, nth, strict=True)
             },

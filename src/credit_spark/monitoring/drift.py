@@ -1,6 +1,6 @@
 """What has changed, and whether by more than chance: a batch's figures against what they should be.
 
-A figure is called changed where it is further from its reference than a bound and than chance
+A figure is called changed where it is further from its baseline than a bound and than chance
 takes it. Chance is shared out: of batches in which nothing changed, at most a share of
 `false_alarms` has any figure beyond chance (Bonferroni's inequality).
 """
@@ -263,7 +263,7 @@ def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]
 
 
 def _pools(pairs: Iterable[tuple[int, int]], enough: float) -> Iterator[tuple[int, int]]:
-    """Pairs added up in order until the reference has enough; the last sum is what is left."""
+    """Pairs added up in order until the baseline has enough; the last sum is what is left."""
     current = baseline = 0
     for loans, expected in pairs:
         current, baseline = current + loans, baseline + expected

@@ -66,12 +66,12 @@ def assessed(
         else:
             score_bins[name] = {None: recalibrated(own, line, plan)}
             rows = figures(score_bins[name][None], thresholds)
-        as_treated = recalibrated(own, Recalibration(intercept=offset), plan)
-        known = sum(each.known for each in as_treated)
+        uncalibrated = recalibrated(own, Recalibration(intercept=offset), plan)
+        known = sum(each.known for each in uncalibrated)
         measured[name] = [
             *rows,
             *reliability(pooled_score_bins(score_bins[name])),
-            *before(as_treated),
+            *before(uncalibrated),
             Figure("balanced_even_odds", even, known),
         ]
     return line, score_bins, measured

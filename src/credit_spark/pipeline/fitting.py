@@ -219,7 +219,7 @@ def chosen_penalty(run: RunContext, data: TrainingData) -> tuple[Penalty, list[F
 
 
 def cross_validated(run: RunContext, data: TrainingData, variants: Variants) -> list[Folds]:
-    """The score bins of each fold, scored by models that were fitted, and treated, on the others.
+    """The score bins of each fold, scored by models that were fitted on the others.
 
     As many as there are variants, in their order.
     """
@@ -230,7 +230,7 @@ def cross_validated(run: RunContext, data: TrainingData, variants: Variants) -> 
 def held_out(
     run: RunContext, data: TrainingData, tested: Holdout, variants: Variants
 ) -> list[list[ScoreBin]]:
-    """The score bins of some loans, scored by models that were fitted, and treated, on the rest."""
+    """The score bins of some loans, scored by models that were fitted on the rest."""
     learnt = training_set(run.contract, data, data.training.without(tested))
     fits = fitted(run, data, learnt, variants)
     return score_bins_of(data.training.only(tested).select("loan.*"), fits, run.contract.kinds)

@@ -1,4 +1,4 @@
-"""This batch against the training data, and against the earlier date -> drift, score_changes."""
+"""The batch compared with the training data and the previous batch -> drift, score_changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -67,7 +67,7 @@ class Earlier(NamedTuple):
 def monitor(
     run: RunContext, measured: Measurements | None = None, *, fail_on: Status | None = None
 ) -> None:
-    """Compare the batch date with the training data and the earlier date, and report changes.
+    """Compare the batch with the training data and with the previous batch, and report changes.
 
     Args:
         run: The batch; what is found is staged.
@@ -227,6 +227,6 @@ def sentence(each: Drift) -> str:
     """A change in words."""
     value, baseline = (f"{value:,.4g}" for value in (each.value, each.baseline))
     return (
-        f"{each.status}: {each.measure.replace('_', ' ')} of {each.subject} is {value}, expected "
-        f"{baseline}; by chance it would be off by {each.critical_value:.2g} at most"
+        f"{each.status}: {each.measure.replace('_', ' ')} of {each.subject} is {value} (baseline "
+        f"{baseline}, critical distance {each.critical_value:.2g})"
     )

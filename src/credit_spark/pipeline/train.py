@@ -126,7 +126,7 @@ def reports(candidate: Candidate, decisions: Decisions) -> list[dict[str, str]]:
 
     thresholds = {
         "even odds": ANY_BAD_AT,
-        "even odds before calibration, as the treated fit has them": document.balanced_even_odds,
+        "even odds before calibration": document.balanced_even_odds,
         "the widest gap of good and bad (KS)": ks_threshold(score_bins),
         "approve_below": decisions.approve_below,
         "decline_from": decisions.decline_from,

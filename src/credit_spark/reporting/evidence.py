@@ -1,6 +1,6 @@
 """Information value of a model's features, and the weight of evidence of their bins.
 
-Bins are those that are watched batch by batch, with the the model's training loans.
+Bins are those that are watched batch by batch, with the model's training loans.
 """
 
 from collections.abc import Sequence

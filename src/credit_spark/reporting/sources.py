@@ -61,7 +61,7 @@ def model(facts: ReportFacts) -> Section:
     rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in lines]
     says = (
         f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of "
-        f"{learnt.as_of}, {learnt.bad:,} of them bad, strategy {learnt.imbalance}. "
+        f"{learnt.as_of}, {learnt.bad:,} of them bad; imbalance strategy {learnt.imbalance}. "
         "Its scorecard: what each feature adds to the points."
     )
     if len(rows) > MOST_ROWS:

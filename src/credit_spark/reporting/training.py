@@ -162,7 +162,10 @@ def _coefficients(fitted: Fitted) -> Chart:
     ordered = largest_first(found)
     first, most = next(iter(ordered.items()))
     says = f"{first} weighs most ({most:+.3f})."
-    name, title = f"coefficients-{fitted.imbalance}", f"Imbalance strategy {fitted.imbalance}"
+    name, title = (
+        f"coefficients-{fitted.imbalance}",
+        f"Coefficients (imbalance strategy: {fitted.imbalance})",
+    )
     return bars(name, title, says, ordered, "log-odds of bad")
 
 

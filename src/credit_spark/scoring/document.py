@@ -259,7 +259,7 @@ class ModelDocument(FrozenModel):
 
     @property
     def balanced_even_odds(self) -> float:
-        """The PD of a loan that the treated fit, not yet calibrated, gives even odds."""
+        """The calibrated PD of a loan that the fit gave even odds before calibration."""
         return self.recalibration.pd(-self.offset)
 
     @classmethod

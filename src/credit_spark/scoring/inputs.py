@@ -57,8 +57,8 @@ def differences(fitted: Inputs, contract: Contract) -> list[str]:
             for change in _changed(f"columns.{name}", then, now.columns[name])
         ),
         *(
-            f"source.layouts.{layout}.units.{name}: it was {unit}, "
-            f"now it is {now.units[name][layout]}"
+            f"source.layouts.{layout}.units.{name}: it was {unit or 'not given'}, "
+            f"now it is {now.units[name][layout] or 'not given'}"
             for name, units in fitted.units.items()
             if name in now.units
             for layout, unit in units.items()

@@ -167,7 +167,7 @@ class _Statement:
         about = f"model {document.version}, fitted as of {document.facts.as_of}"
         return "\n".join([
             f"-- {document.portfolio}: {about}.",
-            "-- The input is a table loans with the contract's columns; one row comes out a loan.",
+            "-- Input: a table loans with the contract's columns. Output: one row per loan.",
             f"with {withs}",
             *_listed("select", columns, source),
             "",

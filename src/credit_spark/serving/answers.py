@@ -79,14 +79,14 @@ class Answers:
 
     def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The score that the newest batch's model gives to an applicant."""
-        model = self._tonights()
+        model = self._newest()
         return _answer(model.scorer.score(values), model)
 
     def fields(self) -> list[FormField]:
         """The form's fields."""
-        return self._tonights().fields
+        return self._newest().fields
 
-    def _tonights(self) -> Ready:
+    def _newest(self) -> Ready:
         latest = self._reader.latest()
         return self._ready_for(self._reader.model_of(latest).version, latest)
 

@@ -13,7 +13,7 @@ from credit_spark.config.settings import Settings
 from credit_spark.config.tables import Table
 from credit_spark.config.tables import tables as declared_tables
 from credit_spark.storage import schema
-from credit_spark.storage.commits import delta_errors
+from credit_spark.storage.commits import ConstraintError, delta_errors
 from credit_spark.storage.paths import url_of
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
@@ -23,7 +23,8 @@ def migrate(contract: Contract, settings: Settings) -> list[str]:
     """Bring the existing tables of a portfolio to the current schema, and say what was changed.
 
     A run adds columns and constraints, too; names are changed here alone. Each table is replaced
-    in one commit, so that a migration that is stopped goes on when it is run again.
+    in one commit, so that a migration that is stopped goes on when it is run again. No run of the
+    portfolio may be under way.
 
     Raises:
         InputError: there are no tables, or one cannot take the contract.
@@ -32,24 +33,36 @@ def migrate(contract: Contract, settings: Settings) -> list[str]:
     options, java_log = settings.spark.options(), Path(settings.storage.logs) / "java.log"
     with spark_session(options, java_log) as spark:
         tables = Tables(spark, folder, date.min, "migration")
-        declared = declared_tables(contract)
-        renamed = [change for each in declared for change in _rename(tables, each)]
-        if not any(map(tables.exists, declared)):
+        # New names of tables come last: until then, readers take the warehouse as not migrated.
+        declared = sorted(declared_tables(contract), key=lambda each: bool(each.renames.table))
+        former = [each for each in declared if tables.former_name(each)]
+        others = [each for each in declared if each not in former]
+        if not former and not any(map(tables.exists, others)):
             raise InputError(f"there are no tables in {folder}; name the right --warehouse")
-        return [*renamed, *tables.evolve(*declared, comments=True)]
+        return [
+            *tables.evolve(*others, comments=True),
+            *(change for each in former for change in _rename(tables, each)),
+            *tables.evolve(*former, comments=True),
+        ]
 
 
 def _rename(tables: Tables, table: Table) -> Iterator[str]:
     """Replace a table that has old names by one that has the new ones, with the same rows."""
-    renames, old_name = table.renames, tables.former_name(table)
-    if old_name is None:
-        return
+    old_name = tables.former_name(table)
     rows = tables.spark.read.format("delta").load(f"{tables.folder}/{old_name}")
-    columns = {old: new for old, new in renames.columns.items() if old in rows.columns}
-    renamed = rows.withColumnsRenamed(columns)
-    for column, texts in renames.texts.items():
+    columns = {old: new for old, new in table.renames.columns.items() if old in rows.columns}
+    renamed = rows.withColumns(
+        {
+            new: F.coalesce(*[name for name in (new, old) if name in rows.columns])
+            for old, new in columns.items()
+        }
+    ).drop(*columns)
+    for column, texts in table.renames.texts.items():
         renamed = renamed.replace([*texts], [*texts.values()], subset=[column])
-    _replace(tables, table, renamed)
+    try:
+        _write(tables, table, renamed, is_new=old_name != table.name)
+    except ConstraintError as error:
+        raise InputError(f"the table cannot be migrated: {error}") from None
     for old, new in columns.items():
         yield f"{table.name}: column '{old}' is '{new}' now"
     if old_name != table.name:
@@ -58,13 +71,16 @@ def _rename(tables: Tables, table: Table) -> Iterator[str]:
         )
 
 
-def _replace(tables: Tables, table: Table, rows: DataFrame) -> None:
-    """Create a table from rows, or replace it, with its properties, in one commit."""
+def _write(tables: Tables, table: Table, rows: DataFrame, *, is_new: bool) -> None:
+    """Create a table from rows, or replace it, with its constraints, in one commit.
+
+    Spark lets each column of such a table be null, so a key has a constraint that it is not.
+    """
     path = tables.path(table)
     writer = rows.writeTo(f"delta.`{path.replace('`', '``')}`").using("delta")
-    for key, value in schema.properties(table).items():
+    for key, value in (schema.properties(table) | schema.not_null(table)).items():
         writer = writer.tableProperty(key, value)
     if table.is_partitioned:
         writer = writer.partitionedBy(F.col("as_of"))
     with delta_errors(path):
-        writer.createOrReplace()
+        (writer.create if is_new else writer.createOrReplace)()

@@ -67,6 +67,7 @@ class TableReader:
         self.folder = folder.rstrip("/")
         self.document = lru_cache(maxsize=8)(self._read_document)
         self._runs = lru_cache(maxsize=1)(self._read_runs)
+        self._check_names = lru_cache(maxsize=1)(self._read_names)
 
     def latest(self) -> date:
         """The newest batch date that is complete and has scores.
@@ -133,6 +134,7 @@ class TableReader:
         columns: Collection[str] | None = None,
     ) -> list[Row]:
         """Rows of a table, of one batch date or of all; none where there is no such table yet."""
+        self._check_names()
         if not DeltaTable.is_deltatable(self._url(table.name)):
             return []
         found = self._dataset(table.name, as_of).to_table(columns, filter=where)
@@ -229,11 +231,18 @@ class TableReader:
         return self._runs(self._table(RUNS.name).version())
 
     def _read_runs(self, _: int) -> list[Row]:
-        if any(self._has_former_name(table) for table in RENAMED_TABLES):
-            raise NotMigratedError(self.folder)
         runs = self.rows(RUNS, columns=list(RUN_FACTS))
         # A run that is under way has no end; that of an abandoned one is not known.
         return sorted(runs, key=lambda run: run["ended_at"] or run["started_at"])
+
+    def _read_names(self) -> None:
+        """Make sure that no table has the name of an earlier version.
+
+        Raises:
+            NotMigratedError: one has.
+        """
+        if any(map(self._has_former_name, RENAMED_TABLES)):
+            raise NotMigratedError(self.folder)
 
     def _has_former_name(self, table: Table) -> bool:
         former, now = map(self._url, (table.renames.table, table.name))
@@ -257,6 +266,7 @@ class TableReader:
         return SubTreeFileSystem(self._url(table), LocalFileSystem())
 
     def _table(self, name: str) -> DeltaTable:
+        self._check_names()
         try:
             return DeltaTable(self._url(name))
         except TableNotFoundError:

@@ -97,6 +97,11 @@ class ExistingTable:
             name: field for name, field in all_columns(table).items() if name not in self._found
         }
 
+    @property
+    def has_former_columns(self) -> bool:
+        """Whether a column has the name that an earlier version gave it."""
+        return bool(self._table.renames.columns.keys() & self._found.keys())
+
     @cached_property
     def _properties(self) -> dict[str, str]:
         found = self._spark.sql(f"SHOW TBLPROPERTIES {self._path}").collect()
@@ -213,6 +218,12 @@ def properties(table: Table) -> dict[str, str]:
     """The properties of a new table, its constraints among them."""
     constraints = {f"{CONSTRAINT}{name}": check for name, check in table.checks.items()}
     return _properties(table) | constraints
+
+
+def not_null(table: Table) -> dict[str, str]:
+    """Constraints by which the keys of a table are never null, as its properties."""
+    names = sorted(_required(table))
+    return {f"{CONSTRAINT}{name}_is_not_null": f"{name} is not null" for name in names}
 
 
 def _properties(table: Table) -> dict[str, str]:

@@ -70,14 +70,9 @@ class Tables:
 
     def former_name(self, table: Table) -> str | None:
         """The name of the table where it, or a column of it, has that of an earlier version."""
-        renames = table.renames
-        if self.exists(table):
-            columns = self._load(table).columns if renames.columns else ()
-            return table.name if renames.columns.keys() & {*columns} else None
-        is_there = renames.table and DeltaTable.isDeltaTable(
-            self.spark, f"{self.folder}/{renames.table}"
-        )
-        return renames.table if is_there else None
+        if existing := self._existing(table):
+            return table.name if existing.has_former_columns else None
+        return table.renames.table if self._is_under_former_name(table) else None
 
     def create(self, table: Table) -> None:
         """Create a table that does not exist yet, with its comments and constraints.
@@ -103,9 +98,13 @@ class Tables:
                 changed.
         """
         with ThreadPoolExecutor(schema.PARALLEL_LOOKS) as threads:
-            found = [each for each in threads.map(self._existing, tables) if each]
-            if any(threads.map(self.former_name, tables)):
-                raise NotMigratedError(self.folder)
+            existing = [*threads.map(self._existing, tables)]
+            pairs = zip(tables, existing, strict=True)
+            missing = [table for table, each in pairs if each is None]
+            is_former = any(threads.map(self._is_under_former_name, missing))
+        found = [each for each in existing if each]
+        if is_former or any(each.has_former_columns for each in found):
+            raise NotMigratedError(self.folder)
         schema.check(found)
         with delta_errors(self.folder):
             return [change for each in found for change in each.evolve(comments=comments)]
@@ -248,6 +247,10 @@ class Tables:
     @property
     def _is_of_date(self) -> str:
         return f"as_of = date'{self.as_of}'"
+
+    def _is_under_former_name(self, table: Table) -> bool:
+        former = table.renames.table
+        return bool(former and DeltaTable.isDeltaTable(self.spark, f"{self.folder}/{former}"))
 
     def _existing(self, table: Table) -> schema.ExistingTable | None:
         path = self.path(table)

@@ -38,7 +38,7 @@ def counted_bins(
 ) -> Mapping[str, Mapping[str, Classes]]:
     """Good and bad rows of twentieths of each number, and of each text; ABSENT where null."""
     found = training.quantiles(features, [nth / BUCKETS for nth in range(1, BUCKETS)])
-    # A score bin begins above its quantile: what is mostly zero has a score bin of zeros alone.
+    # A bin begins above its quantile: what is mostly zero has a bin of zeros alone.
     edges = {name: np.nextafter(sorted(set(own)), inf).tolist() for name, own in found.items()}
     return pre_counted(training.rows, features, edges, {})
 
