@@ -20,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-# A new kind needs its type in config/tables.py and its parser in ingest/parsers.py, too.
+# A new kind needs its type in config/tables.py, its parser in ingest/parsers.py, and its unit and
+# bounds in the form of serving/fields.py.
 Kind = Literal[
     "text", "category", "count", "number", "money", "rate", "months", "years", "date", "range",
     "flag",
