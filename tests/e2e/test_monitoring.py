@@ -246,7 +246,7 @@ def test_a_change_is_told_and_ends_the_command_where_it_is_asked_to(small, tmp_p
     values = {(each.name, *sorted(each.labels.values())): each.value for family in text_string_to_metric_families(text) for each in family.samples}  # fmt: skip
     assert values["credit_spark_run_complete", "small_lender"] == 1
     assert values["credit_spark_changes", "act", "small_lender"] == monitored["act"]
-    assert values["credit_spark_lines", "accepted", "small_lender"] == 600
+    assert values["credit_spark_records", "accepted", "small_lender"] == 600
 
 
 OPEN = {"status": lambda draw, bad: "running"}

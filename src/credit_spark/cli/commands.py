@@ -201,8 +201,11 @@ def doctor(warehouse: str) -> None:
 @cli.command("migrate", help=_first_paragraph(migrate))
 @portfolio_options
 def _migrate(**flags: Any) -> None:
-    for change in migrate(*contract_and_settings(**flags)) or ["the tables are up to date"]:
+    changes = 0
+    for changes, change in enumerate(migrate(*contract_and_settings(**flags)), start=1):
         click.echo(change)
+    if not changes:
+        click.echo("the tables are up to date")
 
 
 for lookup in (*LOOKUPS, init):

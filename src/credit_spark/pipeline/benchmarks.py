@@ -112,8 +112,8 @@ def boosted_trees(run: RunContext, data: TrainingData) -> DataSets:
     log_odds = F.greatest(F.least(exact, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
     columns = ("outcome", log_odds.alias("log_odds"), F.lit(0).alias("points"))
 
-    def score_bins(learnt: TrainingRows, *others: DataFrame) -> list[list[ScoreBin]]:
-        trees = boosted(learnt, data.columns, run.contract.model.seed)
+    def score_bins(fitted_on: TrainingRows, *others: DataFrame) -> list[list[ScoreBin]]:
+        trees = boosted(fitted_on, data.columns, run.contract.model.seed)
         return [collected(counted(trees.transform(each).select(*columns))) for each in others]
 
     def held_out(number: int) -> list[ScoreBin]:
@@ -164,8 +164,8 @@ def lstm(run: RunContext, data: TrainingData) -> DataSets:
     found: dict[str, dict[int | None, list[ScoreBin]]] = {CV: {}, "train": {}, "validation": {}}
     for tested in range(plan.folds):
         validated = (tested + 1) % plan.folds
-        learnt = data.training.without(Holdout(FOLD, tested)).without(Holdout(FOLD, validated))
-        design = linear(learnt, data.columns._replace(indicated=frozenset()), run.contract, {})
+        fitted_on = data.training.without(Holdout(FOLD, tested)).without(Holdout(FOLD, validated))
+        design = linear(fitted_on, data.columns._replace(indicated=frozenset()), run.contract, {})
         x = vector_to_array(F.col(SCALED)).alias("x")
         ordered = data.training.rows.orderBy("loan_id")
         table = design.stages.transform(ordered).select(x, "label", FOLD).toPandas()

@@ -83,33 +83,33 @@ def training_set(contract: Contract, data: TrainingData, training: TrainingRows)
 
 
 def fitted(
-    run: RunContext, data: TrainingData, learnt: TrainingSet, variants: Variants
+    run: RunContext, data: TrainingData, prepared: TrainingSet, variants: Variants
 ) -> list[Fit]:
     """A fit for each imbalance strategy and penalty, on the same rows."""
     found = []
     for variant in variants:
         strategy, penalty = variant
-        training, added = _balanced(run, data, learnt, strategy)
-        model = fit(learnt.design, training, penalty)
-        found.append(Fit(_document(run, data, learnt, model, added, variant), model))
+        training, added = _balanced(run, data, prepared, strategy)
+        model = fit(prepared.design, training, penalty)
+        found.append(Fit(_document(run, data, prepared, model, added, variant), model))
     return found
 
 
 def _balanced(
-    run: RunContext, data: TrainingData, learnt: TrainingSet, strategy: ImbalanceStrategy
+    run: RunContext, data: TrainingData, prepared: TrainingSet, strategy: ImbalanceStrategy
 ) -> tuple[DataFrame, float]:
     """Balanced vectors with `label` and `weight`, and what the strategy adds to the log-odds."""
-    counts, seed = learnt.training.classes, run.contract.model.seed
+    counts, seed = prepared.training.classes, run.contract.model.seed
     if strategy == "smote":
         # Rows are made up between features, not between vectors, where a text is several numbers.
         after = partitions_of(run, int(2 * max(counts)))
         indicated = [column_of(each) for each in sorted(data.columns.indicated)]
         rows_a_part = run.settings.training.smote_rows
         plan = SmotePlan(data.columns.features, rows_a_part, after, indicated)
-        made_equal = smoted(learnt.training.rows, counts.rows, seed, plan)
-        rows = vectors(learnt.design, made_equal.withColumn(WEIGHT, F.lit(1.0)), "label", WEIGHT)
+        made_equal = smoted(prepared.training.rows, counts.rows, seed, plan)
+        rows = vectors(prepared.design, made_equal.withColumn(WEIGHT, F.lit(1.0)), "label", WEIGHT)
     else:
-        rows = balanced(learnt.vectors, strategy, counts, seed)
+        rows = balanced(prepared.vectors, strategy, counts, seed)
     # Strategies that weigh say what they weigh; those that draw rows are counted.
     exact = {"none": counts, "class_weight": counts._replace(good=1.0, bad=1.0)}
     return rows, offset(counts, exact.get(strategy) or weights(rows))
@@ -118,15 +118,15 @@ def _balanced(
 def _document(
     run: RunContext,
     data: TrainingData,
-    learnt: TrainingSet,
+    prepared: TrainingSet,
     model: LogisticRegressionModel,
     added: float,
     variant: tuple[ImbalanceStrategy, Penalty],
 ) -> ModelDocument:
     """The document of a fit, not yet recalibrated."""
     strategy, penalty = variant
-    contract, counts = run.contract, learnt.training.classes
-    terms, intercept = learnt.design.equation(slopes_of(learnt.design, model), model.intercept)
+    contract, counts = run.contract, prepared.training.classes
+    terms, intercept = prepared.design.equation(slopes_of(prepared.design, model), model.intercept)
     return ModelDocument(
         portfolio=contract.portfolio,
         contract_hash=contract_hash(contract),
@@ -152,17 +152,17 @@ def fitted_candidates(
     run: RunContext, data: TrainingData, variants: Variants, *, random_split: bool
 ) -> list[Candidate]:
     """A fit with each imbalance strategy and penalty, measured on every data set."""
-    learnt, fits, raw = fitted_and_counted(run, data, variants)
+    prepared, fits, raw = fitted_and_counted(run, data, variants)
     if random_split:
         # It flatters where equal loans then stand on both sides.
         quarter = held_out(run, data, Holdout(QUARTER, 1), variants)
         for own, score_bins in zip(raw, quarter, strict=True):
             own["random_split"] = {None: score_bins}
-    return [_candidate(run, data, learnt, *each) for each in zip(fits, raw, strict=True)]
+    return [_candidate(run, data, prepared, *each) for each in zip(fits, raw, strict=True)]
 
 
 def _candidate(
-    run: RunContext, data: TrainingData, learnt: TrainingSet, found: Fit, raw: dict[str, Folds]
+    run: RunContext, data: TrainingData, prepared: TrainingSet, found: Fit, raw: dict[str, Folds]
 ) -> Candidate:
     """A fit that is recalibrated and measured by its score bins."""
     line, score_bins, figures = assessed(raw, run.contract.score, found.document.offset)
@@ -175,7 +175,7 @@ def _candidate(
 
     def pipeline() -> PipelineModel:
         regression = calibrated(found.model, document.offset, line)
-        stages = learnt.design.stages.stages
+        stages = prepared.design.stages.stages
         return PipelineModel([feature_stage(data.columns.features), *stages, regression])
 
     measured = Measured(document.version, document.facts.imbalance, score_bins, figures)
@@ -186,8 +186,8 @@ def fitted_and_counted(
     run: RunContext, data: TrainingData, variants: Variants
 ) -> tuple[TrainingSet, list[Fit], list[dict[str, Folds]]]:
     """Fits on all training rows, and score bins by variant: of folds, in sample, out of time."""
-    learnt = training_set(run.contract, data, data.training)
-    fits = fitted(run, data, learnt, variants)
+    prepared = training_set(run.contract, data, data.training)
+    fits = fitted(run, data, prepared, variants)
     raw = [{CV: folds} for folds in cross_validated(run, data, variants)]
     sets = {"train": data.training.rows.select("loan.*"), "out_of_time": data.out_of_time}
     for name, rows in sets.items():
@@ -196,7 +196,7 @@ def fitted_and_counted(
                 raw, score_bins_of(rows, fits, run.contract.kinds), strict=True
             ):
                 own[name] = {None: score_bins}
-    return learnt, fits, raw
+    return prepared, fits, raw
 
 
 def chosen_penalty(run: RunContext, data: TrainingData) -> tuple[Penalty, list[Figure]]:
@@ -231,8 +231,8 @@ def held_out(
     run: RunContext, data: TrainingData, tested: Holdout, variants: Variants
 ) -> list[list[ScoreBin]]:
     """The score bins of some loans, scored by models that were fitted on the rest."""
-    learnt = training_set(run.contract, data, data.training.without(tested))
-    fits = fitted(run, data, learnt, variants)
+    prepared = training_set(run.contract, data, data.training.without(tested))
+    fits = fitted(run, data, prepared, variants)
     return score_bins_of(data.training.only(tested).select("loan.*"), fits, run.contract.kinds)
 
 

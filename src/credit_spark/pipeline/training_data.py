@@ -95,11 +95,11 @@ def read_training_data(run: RunContext) -> TrainingData:
     known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
     is_old_enough = is_mature(contract.observed_on, run.as_of, contract.performance_months)
     too_young, mature = known.where(~is_old_enough).count(), known.where(is_old_enough)
-    learnt, out_of_time = mature, None
+    development, out_of_time = mature, None
     if cutoff:
         is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
-        learnt, out_of_time = mature.where(~is_later), mature.where(is_later)
-    rows = prepared(run, learnt.select("loan_id", "outcome", *contract.columns))
+        development, out_of_time = mature.where(~is_later), mature.where(is_later)
+    rows = prepared(run, development.select("loan_id", "outcome", *contract.columns))
     training = TrainingRows.of(rows, definitions(contract))
     _check_classes(run, training, _where(run, cutoff, too_young))
     features, left_out, missing = usable(rows, contract)

@@ -1,4 +1,4 @@
-"""A run told to others as OpenLineage's events: what it read, what it wrote, how it ended."""
+"""A run as OpenLineage's events: what it read, what it wrote, how it ended."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.openmetrics.exposition import generate_latest
 
 Summary = Mapping[str, Mapping[str, Any]]
-LINES = ("read", "accepted", "quarantined", "superseded")
+STATUSES = ("read", "accepted", "quarantined", "superseded")
 DECIDED = ("approve", "review", "decline")
 FIGURES = ("ks", "auc", "mean_pd", "observed_rate")
 CHANGED = ("watch", "act")
@@ -38,7 +38,7 @@ def write_metrics(
     show("run_complete", "1: the last run is complete; 0: it is not", is_complete)
     show("run_duration_seconds", "How long the last run took", seconds)
     show("batch_date_timestamp_seconds", "Batch date of the last run: seconds since 1970", epoch)
-    show_each("lines", "Records by status", "status", "clean", LINES)
+    show_each("records", "Records by status", "status", "clean", STATUSES)
     show_each("decision_share", "Share of loans by decision", "decision", "score", DECIDED)
     show_each("figure", "Model metric on known outcomes", "metric", "measure", FIGURES)
     show_each("changes", "Monitored figures by status", "status", "monitor", CHANGED)

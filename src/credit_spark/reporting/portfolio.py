@@ -146,13 +146,13 @@ def _outcomes(facts: ReportFacts) -> Chart:
 
 def _balance(facts: ReportFacts) -> Chart:
     """The model's good and bad training loans, before and after their imbalance strategy."""
-    learnt = facts.document.facts
-    before = learnt.bad / learnt.rows
+    fit = facts.document.facts
+    before = fit.bad / fit.rows
     # Every imbalance strategy makes good and bad weigh the same, oversampling but for chance.
-    after = 0.5 if learnt.imbalance != "none" else before
+    after = 0.5 if fit.imbalance != "none" else before
     says = (
-        f"{before:.1%} of the {learnt.rows:,} training loans are bad; after the strategy "
-        f"({learnt.imbalance}) they weigh {after:.0%}."
+        f"{before:.1%} of the {fit.rows:,} training loans are bad; after the strategy "
+        f"({fit.imbalance}) they weigh {after:.0%}."
     )
     values = {"bad, as they are": before, "bad, after the strategy": after}
     return bars("balance", "The balance of good and bad", says, values, "share")

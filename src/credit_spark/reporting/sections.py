@@ -62,7 +62,7 @@ class ReportFacts(NamedTuple):
 
 
 class ReportTable(NamedTuple):
-    """A table, its values as they are said."""
+    """A table, its values as texts."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]

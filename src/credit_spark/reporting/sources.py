@@ -56,12 +56,12 @@ def _gaps(facts: ReportFacts) -> Chart:
 
 def model(facts: ReportFacts) -> Section:
     """The model that scored the batch: its facts and its scorecard."""
-    learnt = facts.document.facts
+    fit = facts.document.facts
     lines = scorecard(facts.document, facts.policy.score)
     rows = [(row.feature, row.level, f"{row.points:+.1f}") for row in lines]
     says = (
-        f"Model {facts.document.version} was fitted on {learnt.rows:,} loans of "
-        f"{learnt.as_of}, {learnt.bad:,} of them bad; imbalance strategy {learnt.imbalance}. "
+        f"Model {facts.document.version} was fitted on {fit.rows:,} loans of "
+        f"{fit.as_of}, {fit.bad:,} of them bad; imbalance strategy {fit.imbalance}. "
         "Its scorecard: what each feature adds to the points."
     )
     if len(rows) > MOST_ROWS:

@@ -89,10 +89,10 @@ def strategies(facts: TrainingFacts) -> Section:
         (name, *(plain(facts.figure(name, *column[1:])) for column in shown))
         for name in facts.names
     ]
-    learnt = facts.fits[0].document.facts
+    fit = facts.fits[0].document.facts
     says = (
-        f"{learnt.rows:,} training loans, {learnt.bad:,} of them bad, "
-        f"in {learnt.folds} folds. {_best(facts)}"
+        f"{fit.rows:,} training loans, {fit.bad:,} of them bad, "
+        f"in {fit.folds} folds. {_best(facts)}"
     )
     head = ("", *(name for name, *_ in shown))
     return Section("Imbalance strategies side by side", says, tables=[ReportTable(head, rows)])

@@ -89,7 +89,7 @@ def retried(commit: Callable[[], Result]) -> Result:
 
 
 def taken_over(as_of: date) -> TryAgainError:
-    """What a run is told whose batch date another run has claimed."""
+    """The error of a run whose batch date another run has claimed."""
     return TryAgainError(
         f"another run of {as_of} has started since and took over; look at its end before you run "
         "the same command again"
@@ -97,7 +97,7 @@ def taken_over(as_of: date) -> TryAgainError:
 
 
 def conflict(path: str) -> ConflictError:
-    """What a run is told that has lost a table to other runs every time."""
+    """The error of a run that has lost a table to other runs every time."""
     return ConflictError(
         f"other runs wrote to '{Path(path).name}' at the same moment; run the same command again"
     )

@@ -19,8 +19,8 @@ from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
 
 
-def migrate(contract: Contract, settings: Settings) -> list[str]:
-    """Bring the existing tables of a portfolio to the current schema, and say what was changed.
+def migrate(contract: Contract, settings: Settings) -> Iterator[str]:
+    """Bring the existing tables of a portfolio to the current schema, and yield each change.
 
     A run adds columns and constraints, too; names are changed here alone. Each table is replaced
     in one commit, so that a migration that is stopped goes on when it is run again. No run of the
@@ -39,11 +39,10 @@ def migrate(contract: Contract, settings: Settings) -> list[str]:
         others = [each for each in declared if each not in former]
         if not former and not any(map(tables.exists, others)):
             raise InputError(f"there are no tables in {folder}; name the right --warehouse")
-        return [
-            *tables.evolve(*others, comments=True),
-            *(change for each in former for change in _rename(tables, each)),
-            *tables.evolve(*former, comments=True),
-        ]
+        yield from tables.evolve(*others, comments=True)
+        for each in former:
+            yield from _rename(tables, each)
+        yield from tables.evolve(*former, comments=True)
 
 
 def _rename(tables: Tables, table: Table) -> Iterator[str]:
