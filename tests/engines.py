@@ -17,8 +17,7 @@ from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import RecordScorer, Score
 from credit_spark.scoring.frames import scores_of
-from credit_spark.scoring.policy import Policy, Reasons
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import Policy, Reasons, scale_of
 from credit_spark.scoring.sql import column_of, scoring_sql
 from tests.postgres import Server
 

@@ -10,8 +10,7 @@ from pyspark.sql import functions as F
 from credit_spark.config.settings import resolve
 from credit_spark.features.columns import Definition, featured
 from credit_spark.storage.session import spark_session
-from credit_spark.training.imbalance import classes
-from credit_spark.training.smote import SmotePlan, smoted
+from credit_spark.training.imbalance import SmotePlan, classes, smoted
 
 SETTINGS = Path(__file__).parents[2] / "conf/base.yml"
 

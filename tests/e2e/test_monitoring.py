@@ -282,7 +282,7 @@ def test_where_there_is_too_little_it_is_said_and_all_else_stands(
     html = (tmp_path / f"w/small_lender/reports/{SECOND}.html").read_text(encoding="utf-8")
     assert "<h2>The run</h2>" in html
     if text == loans(seed=7, **YOUNG):
-        assert "no outcome is known of loans that are old enough" in html
+        assert "no mature loan has a known outcome" in html
         drift = [row for row in arrow(tmp_path / "w/small_lender/drift").to_pylist() if str(row["as_of"]) == SECOND]  # fmt: skip
         assert not {"auc", "calibration"} & {row["measure"] for row in drift}
 

@@ -11,8 +11,7 @@ from xml.etree import ElementTree as ET
 import pyarrow as pa
 import pytest
 
-from credit_spark.config.dialects import translated
-from credit_spark.config.expressions import expression, valued
+from credit_spark.config.expressions import expression, translated, valued
 from credit_spark.config.loading import load_contract
 from credit_spark.config.models import Contract, ContractColumn, Loss
 from credit_spark.config.tables import TYPES

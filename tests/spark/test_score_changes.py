@@ -8,7 +8,7 @@ from credit_spark.config.models import ScorePlan
 from credit_spark.monitoring.score_changes import ModelPair, moved
 from credit_spark.scoring.document import Baseline, Category, Facts, Level, ModelDocument, Number
 from credit_spark.scoring.frames import terms_of
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import scale_of
 
 FACTS = Facts(as_of=date(2026, 1, 1), imbalance="none", rows=1, good=1, bad=0, out_of_time_from=None, folds=5, seed=1, regularisation=0, elastic_net=0)  # fmt: skip
 PLAN = ScorePlan(bands={"A": 1.0}, decisions={"approve_below": 0.1, "decline_from": 0.2})

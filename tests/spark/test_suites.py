@@ -9,8 +9,7 @@ import pytest
 from credit_spark.config.errors import GateError
 from credit_spark.config.tables import loans
 from credit_spark.pipeline.context import RunSummary
-from credit_spark.pipeline.data_docs import build_site
-from credit_spark.pipeline.validate import seen_by_suites, validate_table
+from credit_spark.pipeline.validate import build_site, seen_by_suites, validate_table
 from credit_spark.quality.suites import SuiteResult, Suites
 from credit_spark.storage.tables import Tables
 

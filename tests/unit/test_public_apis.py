@@ -28,7 +28,7 @@ PYTHON_ON_EXECUTORS = (
     "mapInArrow", "mapInPandas", "applyInPandas", "applyInArrow", "udf", "pandas_udf",
 )  # fmt: skip
 ONLY_IN |= {
-    api: {f"training/{name}.py" for name in ("smote", "lstm")} for api in PYTHON_ON_EXECUTORS
+    api: {f"training/{name}.py" for name in ("imbalance", "lstm")} for api in PYTHON_ON_EXECUTORS
 }
 NO_IMPORT = ("polars", "deltalake.transaction", "pyspark.rdd", "py4j.java_gateway")
 

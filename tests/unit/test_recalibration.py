@@ -8,7 +8,7 @@ from credit_spark.evaluation.metrics import auc, cox, mean_pd_over_observed
 from credit_spark.evaluation.score_bins import ScoreBin, by_risk, plainly_counted
 from credit_spark.pipeline.assessment import cross_fitted, recalibrated, recalibration
 from credit_spark.scoring.document import Recalibration
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import scale_of
 
 PLAN = ScorePlan(bands={"all": 1.0}, decisions=Decisions(approve_below=0.1, decline_from=0.3))
 

@@ -9,7 +9,7 @@ from credit_spark.config.models import Decisions, ScorePlan
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, Facts, Level, ModelDocument, Number
 from credit_spark.scoring.evaluator import Contribution, Score
-from credit_spark.scoring.scale import band_of, scale_of
+from credit_spark.scoring.policy import band_of, scale_of
 from credit_spark.scoring.scorecard import BOUND, Row, apportioned, at_bound, parts, scorecard
 
 PLAN = ScorePlan(

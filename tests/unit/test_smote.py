@@ -6,8 +6,7 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from credit_spark.features.columns import Definition, featured
-from credit_spark.training.imbalance import Classes, classes
-from credit_spark.training.smote import SmotePlan, made_up, smoted
+from credit_spark.training.imbalance import Classes, SmotePlan, classes, made_up, smoted
 
 NUMBERS, TEXTS = ["feature_a", "feature_b"], ["feature_t"]
 FEATURES = [Definition("a", "a", False), Definition("b", "b", False), Definition("t", "t", True)]

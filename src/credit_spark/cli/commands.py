@@ -3,9 +3,13 @@
 `jobs/` starts the same commands under spark-submit.
 """
 
+import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
+from ipaddress import ip_address
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,33 +27,39 @@ from credit_spark.cli.flags import (
     renamed,
     run_options,
 )
-from credit_spark.cli.init import init
 from credit_spark.cli.launch import launch
 from credit_spark.cli.models import explain, export, scorecard, what_if
+from credit_spark.cli.output import opened
 from credit_spark.cli.reports import report
 from credit_spark.cli.sample import LANDING, write_sample
-from credit_spark.cli.serve import serve
 from credit_spark.config.errors import CreditSparkError, InputError, listed
 from credit_spark.config.guards import remarks
-from credit_spark.config.loading import find_contract, load_contract
+from credit_spark.config.loading import (
+    PORTFOLIOS,
+    SUITES,
+    examples,
+    find_contract,
+    load_contract,
+    shipped,
+)
 from credit_spark.config.models import ImbalanceStrategy
-from credit_spark.config.project import PORTFOLIOS
 from credit_spark.config.settings import contract_and_settings
 from credit_spark.pipeline.benchmarks import BENCHMARKS
-from credit_spark.pipeline.data_docs import data_docs
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.nightly import nightly
 from credit_spark.pipeline.promote import promote, rollback
 from credit_spark.pipeline.score import score_and_validate
 from credit_spark.pipeline.train import train
-from credit_spark.pipeline.validate import check_suites, ingest_and_validate, validate
+from credit_spark.pipeline.validate import check_suites, data_docs, ingest_and_validate, validate
 from credit_spark.quality.suites import Suites
+from credit_spark.serving.answers import Answers
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
+from credit_spark.storage.paths import writable
 
+LOOPBACK = "127.0.0.1"
 IMBALANCE_STRATEGIES: tuple[ImbalanceStrategy, ...] = get_args(ImbalanceStrategy)
-LOOKUPS = (explain, scorecard, what_if, export, serve, show, status, report)
 EXIT_CODES = """
 \b
 Exit codes:
@@ -201,14 +211,67 @@ def doctor(warehouse: str) -> None:
 @cli.command("migrate", help=_first_paragraph(migrate))
 @portfolio_options
 def _migrate(**flags: Any) -> None:
-    changes = 0
-    for changes, change in enumerate(migrate(*contract_and_settings(**flags)), start=1):
+    changes = migrate(*contract_and_settings(**flags))
+    for change in chain([next(changes, "the tables are up to date")], changes):
         click.echo(change)
-    if not changes:
-        click.echo("the tables are up to date")
 
 
-for lookup in (*LOOKUPS, init):
+@click.command
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to serve on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--token", envvar="CREDIT_SPARK_TOKEN", help="Needed beyond loopback.")
+@portfolio_options
+def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
+    """Serve a page: the newest batch, a loan, an applicant; and the same as JSON."""
+    contract, reader = opened(**where)
+    # Flask takes half a second to import.
+    import waitress
+
+    from credit_spark.serving.app import application
+
+    if not _is_loopback(host) and not token:
+        raise InputError(
+            f"{host} can be reached by others: give a --token that they must know (or set "
+            f"CREDIT_SPARK_TOKEN), or serve on {LOOPBACK}"
+        )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    app = application(Answers(contract, reader), token)
+    try:
+        server = waitress.create_server(app, host=host, port=port, threads=4, ident=None)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{host}:{port} cannot be served on: {why}") from None
+    # A name may stand for several addresses, which are all served on.
+    listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
+    click.echo(f"{contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
+    server.run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@cli.command()
+@click.argument("example", type=click.Choice(examples()))
+@click.option("--out", type=FOLDER, default=".", help="Folder of the project; else this one.")
+def init(example: str, out: Path) -> None:
+    """Copy an example's contract and suites, to start a portfolio of your own from."""
+    suites = sorted((shipped() / SUITES / example).glob("*.json"))
+    files = [f"{PORTFOLIOS}/{example}.yml", *(f"{SUITES}/{example}/{each.name}" for each in suites)]
+    if there := [f"{out / each}" for each in files if (out / each).exists()]:
+        raise InputError(listed("nothing was copied; these files are there already", there))
+    for folder in {(out / each).parent: None for each in files}:
+        writable(str(folder), "--out")
+    for each in files:
+        shutil.copyfile(shipped() / each, out / each)
+        click.echo(out / each)
+
+
+LOOKUPS = (explain, scorecard, what_if, export, serve, show, status, report)
+for lookup in LOOKUPS:
     cli.add_command(lookup)
 
 

@@ -13,7 +13,7 @@ from credit_spark.cli.output import Row, in_three_ways, opened, print_rows
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, METRICS, STATUSES
-from credit_spark.reporting.evidence import by_feature
+from credit_spark.reporting.training import by_feature
 from credit_spark.storage.reader import TableReader
 
 FIGURES = ("ks", "auc")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from credit_spark.config.errors import instead_of
-from credit_spark.config.project import default_project
+from credit_spark.config.loading import default_project
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 FILE = click.Path(path_type=Path, dir_okay=False)

@@ -11,8 +11,8 @@ from uuid import uuid4
 from rich.console import Console
 
 from credit_spark.cli.flags import Flags
+from credit_spark.cli.output import for_person
 from credit_spark.cli.reports import publish
-from credit_spark.cli.summary import for_person
 from credit_spark.config.errors import (
     CreditSparkError,
     DriftError,
@@ -21,8 +21,7 @@ from credit_spark.config.errors import (
     listed,
 )
 from credit_spark.config.settings import contract_and_settings
-from credit_spark.pipeline.attempt import attempt
-from credit_spark.pipeline.context import RunContext, RunSummary
+from credit_spark.pipeline.context import RunContext, RunSummary, attempt
 from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.pipeline.validate import check_suites
 from credit_spark.quality.suites import Suites, import_in_background

@@ -12,8 +12,8 @@ from rich.table import Column, Table
 
 from credit_spark.cli.flags import AS_JSON, MODEL, date_options
 from credit_spark.cli.output import in_three_ways, opened, print_rows
-from credit_spark.config.dialects import Dialect
 from credit_spark.config.errors import InputError
+from credit_spark.config.expressions import Dialect
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.pmml import pmml

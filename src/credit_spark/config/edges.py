@@ -12,8 +12,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from credit_spark.config.dialects import quoted, translated
-from credit_spark.config.expressions import Expression
+from credit_spark.config.expressions import Expression, quoted, translated
 from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, Kind
 from credit_spark.config.tables import TYPES
 

@@ -2,21 +2,51 @@
 
 SQL text comes in; out goes Spark SQL with nothing left open between engines: a ratio with zero
 or null below is null, a logarithm of what is not positive is null, null in is null out, and
-all arithmetic is in doubles. Only what stands in ALLOWED may be written.
+all arithmetic is in doubles. Only what stands in ALLOWED may be written. `translated` gives the
+same SQL in the dialects of other engines.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import Literal, NamedTuple
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
 
 from credit_spark.config.errors import instead_of
 from credit_spark.config.models import NUMBER_KINDS, Kind
 from credit_spark.config.sql_types import DATE, TEXT, family_of, faults_at, typed
 from credit_spark.config.tables import TYPES
+
+Dialect = Literal["spark", "duckdb", "postgres"]
+
+
+def quoted(name: str, dialect: Dialect) -> str:
+    """A column's name in SQL, quoted where it is a key word."""
+    (token,) = sqlglot.tokenize(name, read=dialect)
+    is_plain = token.token_type == TokenType.VAR
+    return str(exp.to_identifier(name, quoted=not is_plain).sql(dialect=dialect))
+
+
+def translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
+    """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
+    tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_portable, kinds=kinds))
+    return str(tree.sql(dialect=dialect))
+
+
+def _portable(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
+    """A node without what a translation would leave open: a failing cast, zero as a divisor."""
+    if isinstance(node, exp.Div):
+        node.set("safe", False)
+    if isinstance(node, exp.TryCast):
+        value = node.this
+        if isinstance(value, exp.Column) and kinds.get(value.name) == "flag":
+            value = exp.Case().when(value.copy(), "1").when(exp.not_(value.copy()), "0")
+        return exp.Cast(this=value, to=node.args["to"])
+    return node
+
 
 DATED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
 CONDITIONS = (*DATED, exp.And, exp.Or, exp.Not, exp.Is)

@@ -27,9 +27,15 @@ from ruamel.yaml.error import YAMLError
 
 from credit_spark.config.errors import InputError, listed
 from credit_spark.config.guards import placeholders
-from credit_spark.config.loading import find_contract, load_contract, load_yaml, sentence
+from credit_spark.config.loading import (
+    PORTFOLIOS,
+    base_settings,
+    find_contract,
+    load_contract,
+    load_yaml,
+    sentence,
+)
 from credit_spark.config.models import Contract, FrozenModel
-from credit_spark.config.project import PORTFOLIOS, base_settings
 
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from credit_spark.monitoring.baselines import bin_column, binned
 from credit_spark.scoring.document import Baseline, ModelDocument
 from credit_spark.scoring.frames import Kinds, terms_of
-from credit_spark.scoring.scale import Scale
+from credit_spark.scoring.policy import Scale
 from credit_spark.scoring.sql import column_of
 
 WHOLE, SCALE = "all", "the model's constant"

@@ -22,7 +22,7 @@ from credit_spark.evaluation.score_bins import (
 )
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Recalibration
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import scale_of
 
 CV = "cv"
 ANY_BAD_AT = 0.5

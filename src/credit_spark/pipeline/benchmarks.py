@@ -30,7 +30,7 @@ from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.context import RunContext
 from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
 from credit_spark.pipeline.training_data import TrainingData
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import scale_of
 from credit_spark.training.binning import optbinning
 from credit_spark.training.lstm import Lstm, Rows, keras
 from credit_spark.training.regression import (

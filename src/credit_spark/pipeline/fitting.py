@@ -27,7 +27,7 @@ from credit_spark.scoring.document import Facts, HeldOut, ModelDocument
 from credit_spark.scoring.frames import Kinds, terms_of
 from credit_spark.scoring.inputs import inputs_of
 from credit_spark.training.binning import binned
-from credit_spark.training.imbalance import WEIGHT, balanced, offset, weights
+from credit_spark.training.imbalance import WEIGHT, SmotePlan, balanced, offset, smoted, weights
 from credit_spark.training.regression import (
     Design,
     calibrated,
@@ -38,7 +38,6 @@ from credit_spark.training.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.training.smote import SmotePlan, smoted
 from credit_spark.training.training_rows import FOLD, QUARTER, Holdout, TrainingRows
 
 Made = TypeVar("Made")

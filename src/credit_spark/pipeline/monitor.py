@@ -42,8 +42,7 @@ from credit_spark.pipeline.measure import (
     version_of,
 )
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import Policy, scale_of
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
 from credit_spark.training.training_rows import sample_by_id

@@ -38,8 +38,16 @@ from credit_spark.training.regression import (
     terms_of,
     vectors,
 )
-from credit_spark.training.splits import fold, out_of_time_from, random_quarter
-from credit_spark.training.training_rows import FOLD, QUARTER, Edges, TrainingRows, sample_of
+from credit_spark.training.training_rows import (
+    FOLD,
+    QUARTER,
+    Edges,
+    TrainingRows,
+    fold,
+    out_of_time_from,
+    random_quarter,
+    sample_of,
+)
 
 # Of training vectors: what imbalance strategies draw and weigh by.
 BESIDE = ("loan_id", "label")

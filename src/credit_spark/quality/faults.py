@@ -12,8 +12,7 @@ from typing import Any
 from great_expectations.expectations import registry
 
 from credit_spark.config.errors import instead_of
-from credit_spark.quality.conditions import condition_faults, query_faults
-from credit_spark.quality.values import columns_in, value_faults
+from credit_spark.quality.arguments import columns_in, condition_faults, query_faults, value_faults
 
 Kwargs = Mapping[str, Any]
 Columns = Mapping[str, str]

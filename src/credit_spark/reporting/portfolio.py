@@ -8,7 +8,7 @@ from credit_spark.evaluation.metrics import mean_pd
 from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first, nothing, rates
 from credit_spark.reporting.sections import ReportFacts, ReportTable, Section, counted, percent
-from credit_spark.scoring.scale import band_of
+from credit_spark.scoring.policy import band_of
 
 MOST_REASONS = 12
 MOST_LEVELS = 15

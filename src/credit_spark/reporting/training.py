@@ -1,4 +1,7 @@
-"""A training's report: strategies side by side, folds, coefficients, information value, gates."""
+"""A training's report: strategies side by side, folds, coefficients, information value, gates.
+
+Weight of evidence is that of the bins that are monitored batch by batch.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,14 +10,76 @@ from typing import NamedTuple
 
 from credit_spark.config.loading import contract_hash
 from credit_spark.config.models import Contract
+from credit_spark.evaluation.evidence import Evidence, evidence, information_value, strength
 from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.features.columns import label_of
 from credit_spark.reporting.charts import Chart, bars, largest_first, lines, nothing
-from credit_spark.reporting.evidence import information
 from credit_spark.reporting.ranking import calibration, curves
-from credit_spark.reporting.sections import Report, ReportTable, Row, Section, counted, plain
+from credit_spark.reporting.sections import (
+    Report,
+    ReportTable,
+    Row,
+    Section,
+    counted,
+    percent,
+    plain,
+)
 from credit_spark.scoring.document import ModelDocument, Number, slots_of
 from credit_spark.scoring.scorecard import at_bound
+
+
+class FeatureEvidence(NamedTuple):
+    """A feature: the labels of its bins, and their evidence."""
+
+    name: str
+    labels: Sequence[str]
+    bins: Sequence[Evidence]
+
+    @property
+    def value(self) -> float:
+        """Its information value."""
+        return information_value(self.bins)
+
+
+def by_feature(document: ModelDocument) -> list[FeatureEvidence]:
+    """The features of a model, the highest information value first, of equals in their order."""
+    found = [
+        FeatureEvidence(each.name, each.labels, evidence(each.counts, each.bads))
+        for each in document.baselines
+        if each.role == "feature"
+    ]
+    return sorted(found, key=lambda each: -each.value)
+
+
+def information(document: ModelDocument) -> Section:
+    """Every feature by information value, then each one's bins."""
+    features = by_feature(document)
+    values = [(each.name, plain(each.value), strength(each.value)) for each in features]
+    says = (
+        "How far the bins of each feature, by itself, part good from bad among the "
+        f"{document.facts.rows:,} training loans. Weight of evidence (WoE) is "
+        "log-odds of bad: above zero, a bin has more than its share of the bad loans. Many bins "
+        "and few bad loans raise the information value by chance."
+    )
+    tables = [ReportTable(("feature", "information value", ""), values), *map(_bins, features)]
+    return Section("Information value", says, tables=tables)
+
+
+def _bins(feature: FeatureEvidence) -> ReportTable:
+    rows = [
+        (
+            label, counted(each.loans), percent(each.bad_rate), _signed(each.weight),
+            plain(each.value),
+        )
+        for label, each in zip(feature.labels, feature.bins, strict=True)
+        if each.loans
+    ]  # fmt: skip
+    return ReportTable((feature.name, "loans", "bad rate", "WoE", "of the information value"), rows)
+
+
+def _signed(weight: float | None) -> str:
+    return "" if weight is None else f"{weight:+.3f}"
+
 
 CV = "cv"
 # A figure's heading, its data set and its metric.
@@ -71,11 +136,9 @@ class TrainingFacts(NamedTuple):
 
 def training_report(facts: TrainingFacts) -> Report:
     """A training's report."""
-    return Report(
-        facts.contract.title,
-        f"Training, {facts.as_of}",
-        [make(facts) for make in (strategies, folds, ranking, coefficients, evidence, gates)],
-    )
+    sections = (strategies, folds, ranking, coefficients, information_values, gates)
+    made = [make(facts) for make in sections]
+    return Report(facts.contract.title, f"Training, {facts.as_of}", made)
 
 
 def strategies(facts: TrainingFacts) -> Section:
@@ -169,7 +232,7 @@ def _coefficients(fitted: Fitted) -> Chart:
     return bars(name, title, says, ordered, "log-odds of bad")
 
 
-def evidence(facts: TrainingFacts) -> Section:
+def information_values(facts: TrainingFacts) -> Section:
     """How far each feature separates good from bad by itself, before any imbalance strategy."""
     return information(facts.fits[0].document)
 

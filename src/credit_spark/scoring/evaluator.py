@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from credit_spark.config.dialects import quoted
+from credit_spark.config.expressions import quoted
 from credit_spark.config.models import Kind
 from credit_spark.config.tables import REASONS, TYPES
 from credit_spark.features.columns import ABSENT

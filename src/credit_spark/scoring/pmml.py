@@ -29,8 +29,7 @@ from credit_spark.config.tables import EXPECTED_LOSS, TYPES
 from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
-from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import Policy, scale_of
 from credit_spark.scoring.sql import columns_read
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'

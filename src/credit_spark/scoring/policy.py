@@ -1,14 +1,47 @@
 """The lender's policy: what a contract decides about a score, apart from the model.
 
 Bands, cut-offs, hard rules, the points scale and reason texts act on the next run, with no
-training. A policy is kept with each run, and its hash with each score.
+training. A policy is kept with each run, and its hash with each score. The points scale:
+
+points_at + points_to_double_odds / ln 2 * (ln odds of good - ln odds_at), rounded half up
+Source: Siddiqi, Credit Risk Scorecards, chapter 6, Scorecard scaling.
 """
 
 import hashlib
-from typing import Self
+from math import exp, floor, log
+from typing import NamedTuple, Self
 
 from credit_spark.config.expressions import condition
 from credit_spark.config.models import Contract, Feature, FrozenModel, Loss, ScorePlan
+from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
+
+
+class Scale(NamedTuple):
+    """Points at even odds, and how many points a unit of the log-odds of bad costs."""
+
+    at_even_odds: float
+    a_unit: float
+
+    def points(self, log_odds: float) -> int:
+        """Whole points of log-odds of bad."""
+        return floor(self.at_even_odds - self.a_unit * log_odds + 0.5)
+
+    def points_of_pd(self, pd: float) -> int:
+        """Whole points of a PD; of one that no loan has, those of the riskiest that one has."""
+        bounded = min(pd, 1 / (1 + exp(-WIDEST_LOG_ODDS)))
+        return self.points(log(bounded / (1 - bounded)))
+
+
+def band_of(pd: float, plan: ScorePlan) -> str:
+    """The contract's band of a PD."""
+    *lower, (last, _) = plan.bands.items()
+    return next((name for name, below in lower if pd < below), last)
+
+
+def scale_of(plan: ScorePlan) -> Scale:
+    """The scale that a contract asks for."""
+    a_unit = plan.points_to_double_odds / log(2)
+    return Scale(plan.points_at - a_unit * log(plan.odds_at), a_unit)
 
 
 class Refusal(FrozenModel):

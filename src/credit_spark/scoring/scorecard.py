@@ -13,7 +13,7 @@ from credit_spark.config.tables import MISSING
 from credit_spark.features.columns import label_of
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import scale_of
 
 # Parts of a loan's points are told to a tenth.
 PARTS = 10

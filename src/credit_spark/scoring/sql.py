@@ -12,16 +12,14 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from credit_spark.config.dialects import Dialect, quoted, translated
-from credit_spark.config.expressions import columns_of
+from credit_spark.config.expressions import Dialect, columns_of, quoted, translated
 from credit_spark.config.models import Kind
 from credit_spark.config.tables import EXPECTED_LOSS, REASONS
 from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
-from credit_spark.scoring.policy import Policy
+from credit_spark.scoring.policy import Policy, scale_of
 from credit_spark.scoring.reasons import costs
-from credit_spark.scoring.scale import scale_of
 
 # PostgreSQL would else put each step's expressions into the next, and again into the one after.
 AS = {"spark": "as", "duckdb": "as", "postgres": "as materialized"}

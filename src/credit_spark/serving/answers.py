@@ -9,8 +9,7 @@ from credit_spark.config.models import Contract
 from credit_spark.config.tables import DECISIONS, REASONS
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer, Score
-from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.scale import scale_of
+from credit_spark.scoring.policy import Policy, scale_of
 from credit_spark.scoring.scorecard import parts
 from credit_spark.scoring.sql import columns_read
 from credit_spark.serving.fields import FormField, fields_of

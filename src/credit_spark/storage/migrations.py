@@ -20,7 +20,7 @@ from credit_spark.storage.tables import Tables
 
 
 def migrate(contract: Contract, settings: Settings) -> Iterator[str]:
-    """Bring the existing tables of a portfolio to the current schema, and yield each change.
+    """Bring the existing tables of a portfolio to the current schema, and list each change.
 
     A run adds columns and constraints, too; names are changed here alone. Each table is replaced
     in one commit, so that a migration that is stopped goes on when it is run again. No run of the
