@@ -1,4 +1,4 @@
-"""A batch that is killed between its steps, and run again, ends in the same tables."""
+"""A batch that is killed within or between its steps, and run again, ends in the same tables."""
 
 import os
 import shutil
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.release
 
 PROJECT = Path(__file__).parents[2]
 AS_OF = "2012-01-31"
-STEPS = ("clean", "train", "promote", "score", "measure", "monitor")
+# Between steps; within a training; after the claim, and between two tables of the publish.
+POINTS = ("clean", "validate+6", "measure", "commit=1", "commit=4", "commit=7")
 
 
 def flags_of(landing: Path, warehouse: Path, as_of: str = AS_OF) -> list[str]:
@@ -30,9 +31,9 @@ def run(command: list[str], folder: Path) -> None:
     subprocess.run([program, *command], cwd=folder, check=True, capture_output=True)
 
 
-def killed_after(step: str, command: list[str], folder: Path) -> int:
-    """Run a command that dies once a step is done, and give its exit code."""
-    dying = [sys.executable, str(PROJECT / "tests/e2e/dying.py"), step, *command]
+def killed_at(point: str, command: list[str], folder: Path) -> int:
+    """Run a command that dies at a point of dying.py, and give its exit code."""
+    dying = [sys.executable, str(PROJECT / "tests/e2e/dying.py"), point, *command]
     ended = subprocess.run(
         dying, cwd=folder, check=False, capture_output=True, start_new_session=True
     )
@@ -46,18 +47,18 @@ def landing(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_batch_killed_after_each_step_converges(landing, tmp_path) -> None:
+def test_a_batch_killed_at_each_point_converges(landing, tmp_path) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     run(flags_of(landing, undisturbed), tmp_path)
 
-    codes = [killed_after(step, flags_of(landing, killed), tmp_path) for step in STEPS]
-    assert codes == [-signal.SIGKILL] * len(STEPS)
+    codes = [killed_at(point, flags_of(landing, killed), tmp_path) for point in POINTS]
+    assert codes == [-signal.SIGKILL] * len(POINTS)
     run(flags_of(landing, killed), tmp_path)
 
     assert contents(killed / "lending_club") == contents(undisturbed / "lending_club")
     runs = arrow(killed / "lending_club/runs").to_pylist()
     *before, last = [row["status"] for row in sorted(runs, key=lambda row: row["started_at"])]
-    assert (before, last) == (["abandoned"] * len(STEPS), "complete")
+    assert (before, last) == (["abandoned"] * len(POINTS), "complete")
 
 
 def test_an_interrupted_batch_ends_with_130_and_no_trace(landing, tmp_path) -> None:
@@ -87,7 +88,7 @@ def test_a_kill_in_the_middle_of_a_step_leaves_the_earlier_batch(landing, tmp_pa
     before = contents(warehouse / "lending_club")
     later = [*flags_of(landing, warehouse, "2012-02-29"), "--retrain"]
 
-    assert killed_after("validate", later, tmp_path) == -signal.SIGKILL
+    assert killed_at("validate+6", later, tmp_path) == -signal.SIGKILL
 
     after = contents(warehouse / "lending_club")
     assert all(set(rows) <= set(after[name]) for name, rows in before.items())
