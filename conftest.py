@@ -21,7 +21,7 @@ from credit_spark.config.loading import load_contract
 from credit_spark.config.models import Contract
 from credit_spark.config.settings import resolve
 from credit_spark.storage.session import spark_session
-from tests.batches import AS_OF, REAL_BOOKS, ROWS, RealBatch, Told, run
+from tests.batches import AS_OF, LATER, REAL_BOOKS, ROWS, RealBatch, SecondBatch, Told, run
 from tests.jpmml import Evaluate, evaluation
 from tests.postgres import Server, server
 from tests.projects import closed_book
@@ -105,7 +105,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two batches of sample loans."""
     folder = tmp_path_factory.mktemp("landing")
     write_sample(folder, date.fromisoformat(AS_OF), ROWS, seed=1)
-    write_sample(folder, date(2012, 2, 29), ROWS, seed=2)
+    write_sample(folder, date.fromisoformat(LATER), ROWS, seed=2)
     return folder
 
 
@@ -124,12 +124,31 @@ def run_command(capfd: pytest.CaptureFixture[str], landing: Path) -> Callable[..
 def done(spark: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The warehouse after a first batch; read, not written, by the tests that share it."""
     warehouse = tmp_path_factory.mktemp("warehouse")
+    assert main(_nightly(AS_OF, landing, warehouse)) == 0
+    return warehouse / "lending_club"
+
+
+@pytest.fixture(scope="session")
+def second(
+    spark: SparkSession, landing: Path, done: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SecondBatch:
+    """A second batch in a copy of the first one's warehouse; read, not written, by its tests."""
+    warehouse = tmp_path_factory.mktemp("second")
+    shutil.copytree(done, warehouse / "lending_club")
+    tracker = spark.sparkContext.statusTracker()
+    jobs = len(tracker.getJobIdsForGroup())
+    with redirect_stdout(StringIO()) as told:
+        assert main([*_nightly(LATER, landing, warehouse), "--json"]) == 0
+    jobs = len(tracker.getJobIdsForGroup()) - jobs
+    return SecondBatch(json.loads(told.getvalue()), warehouse, jobs)
+
+
+def _nightly(as_of: str, landing: Path, warehouse: Path) -> list[str]:
+    """The command of a batch, whose logs stand beside its warehouse."""
     settings = warehouse.with_suffix(".yml")
     settings.write_text(f"storage: {{logs: '{warehouse}.logs'}}\n", encoding="utf-8")
-    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing)]
-    more = ["--warehouse", str(warehouse), "--settings", str(settings)]
-    assert main(["nightly", *flags, *more]) == 0
-    return warehouse / "lending_club"
+    flags = ["--portfolio", "lending_club", "--as-of", as_of, "--landing", str(landing)]
+    return ["nightly", *flags, "--warehouse", str(warehouse), "--settings", str(settings)]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from credit_spark.storage.tables import Tables
 PROJECT = Path(__file__).parents[1]
 
 # The sample's batch, and how many loans it has.
-AS_OF = "2012-01-31"
+AS_OF, LATER = "2012-01-31", "2012-02-29"
 ROWS = 6800
 # What differs between two runs of one batch: who ran it, and when.
 OF_THE_RUN = {"run_id", "started_at", "ended_at", "table_versions", "promotions"}
@@ -46,6 +46,18 @@ class RealBatch(NamedTuple):
 
     summary: dict
     tables: Path
+
+
+class SecondBatch(NamedTuple):
+    """The batch after `done`: what it told as JSON, its warehouse, how many Spark jobs it took."""
+
+    summary: dict
+    warehouse: Path
+    jobs: int
+
+    @property
+    def tables(self) -> Path:
+        return self.warehouse / "lending_club"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from credit_spark.cli.sample import write_sample
 from tests.batches import arrow, contents
+from tests.batches import run as run_here
 from tests.projects import changed_project
 
 PROJECT = Path(__file__).parents[2]
@@ -122,7 +123,9 @@ def test_images_are_pinned(compose) -> None:
     )
 
 
-def test_the_batch_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp_path) -> None:
+def test_the_batch_on_a_cluster_scores_every_loan(
+    spark, capfd, compose, cluster, landing, tmp_path
+) -> None:
     # Two folds: a training of five runs the same jobs again.
     project = ["--project", str(changed_project(tmp_path, "folds: 5", "folds: 2"))]
     words = command(
@@ -149,9 +152,8 @@ def test_the_batch_on_a_cluster_scores_every_loan(compose, cluster, landing, tmp
     assert "Launching executor app" in master
     assert len(set(re.findall(r"Launching executor app\S+/\d+ on worker (\S+)", master))) == 2
     local = tmp_path / "local"
-    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", str(landing), *project]
-    program = [str(BIN / "credit-spark"), "nightly", *flags, "--warehouse", str(local)]
-    subprocess.run(program, cwd=tmp_path, check=True, capture_output=True)
+    flags = ["--portfolio", "lending_club", "--as-of", AS_OF, "--landing", landing, *project]
+    assert run_here(capfd, "clean", *flags, "--warehouse", local).code == 0
     on_cluster, here = (contents(each / "lending_club") for each in (tmp_path / "warehouse", local))
     for name in ("loans", "quarantine"):
         assert on_cluster[name] == here[name]

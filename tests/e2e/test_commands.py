@@ -95,27 +95,18 @@ def test_steps_taken_alone_make_the_same_batch(run_command, done, tmp_path) -> N
     assert contents(tmp_path / "steps/lending_club") == contents(done)
 
 
-def test_a_later_batch_only_scores_and_leaves_the_first_as_it_was(
-    spark, run_command, done, tmp_path
-) -> None:
-    warehouse = tmp_path / "later"
-    shutil.copytree(done, warehouse / "lending_club")
-    jobs = len(spark.sparkContext.statusTracker().getJobIdsForGroup())
-
-    told = run_command("nightly", warehouse, "--json", as_of="2012-02-29")
-
-    assert told.code == 0
-    assert "train" not in told.summary
-    assert len(spark.sparkContext.statusTracker().getJobIdsForGroup()) - jobs <= MOST_JOBS
-    commits = {name: commits_of(warehouse / "lending_club" / name) for name in contents(done)}
+def test_a_later_batch_only_scores_and_leaves_the_first_as_it_was(done, second) -> None:
+    assert "train" not in second.summary
+    assert second.jobs <= MOST_JOBS
+    commits = {name: commits_of(second.tables / name) for name in contents(done)}
     more = {name for name in commits if commits[name] > commits_of(done / name)}
     assert more == commits.keys() - {"models"}
-    after = contents(warehouse / "lending_club")
+    after = contents(second.tables)
     for name, before in contents(done).items():
         assert set(before) <= set(after[name])
-    dates = {row["as_of"] for row in arrow(warehouse / "lending_club/scores").to_pylist()}
+    dates = {row["as_of"] for row in arrow(second.tables / "scores").to_pylist()}
     assert dates == {date(2012, 1, 31), date(2012, 2, 29)}
-    assert arrow(warehouse / "lending_club/models").num_rows == 1
+    assert arrow(second.tables / "models").num_rows == 1
 
 
 def commits_of(table: Path) -> int:

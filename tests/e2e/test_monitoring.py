@@ -17,28 +17,20 @@ from credit_spark.config.loading import load_contract
 from credit_spark.reporting.run_report import report
 from credit_spark.storage.reader import TableReader
 from credit_spark.storage.runs import complete_dates
-from tests.batches import AS_OF, PROJECT, arrow, run
+from tests.batches import AS_OF, LATER, PROJECT, arrow, run
 from tests.e2e.test_bad_books import SMALL, loans
 
-LATER = "2012-02-29"
 FIRST, SECOND = "2026-03-02", "2026-03-03"
 # Of the small lender: enough to learn from, a table for each segment and one analysis.
 MORE = ("segments: [owned]", "segments: [owned]\nanalyses: {amount: {sql: amount, title: Amount}}\nperformance_months: 6")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def after_two(spark, done, tmp_path_factory) -> Path:
-    """The first batch's warehouse after a second one, whose loans are half the same."""
-    folder = tmp_path_factory.mktemp("two")
-    shutil.copytree(done, folder / "lending_club")
-    return folder
-
-
 @pytest.fixture
-def second(run_command, after_two, tmp_path, monkeypatch):
-    """What the second batch told, run once; the same files as the first, with other ones."""
+def after_two(second, tmp_path, monkeypatch) -> Path:
+    """A warehouse of the test's own, as the second batch left it."""
     monkeypatch.chdir(tmp_path)
-    return lambda *more: run_command("nightly", after_two, *more, as_of=LATER)
+    shutil.copytree(second.tables, tmp_path / "two/lending_club")
+    return tmp_path / "two"
 
 
 def test_a_distribution_is_what_the_tables_hold(done) -> None:
@@ -102,10 +94,8 @@ def test_measured_again_it_is_the_same(run_command, done, tmp_path, monkeypatch)
         assert before == after, name
 
 
-def test_a_second_batch_says_what_moved_the_points(second, after_two) -> None:
-    told = second("--json")
-    moved = told.summary["monitor"]["moved"]
-    tables = after_two / "lending_club"
+def test_a_second_batch_says_what_moved_the_points(second) -> None:
+    moved, tables = second.summary["monitor"]["moved"], second.tables
     with duckdb.connect() as connection:
         connection.register("scores", arrow(tables / "scores"))
         (both,) = connection.execute(f"""
@@ -113,7 +103,6 @@ def test_a_second_batch_says_what_moved_the_points(second, after_two) -> None:
             where a.as_of = date '{AS_OF}' and b.as_of = date '{LATER}'
         """).fetchall()
 
-    assert told.code == 0, told.err
     assert (moved["previous_as_of"], moved["loans"], moved["by_model"]) == (AS_OF, both[0], 0.0)
     # Points are rounded to whole ones, a half at most each batch.
     assert moved["by_inputs"] == pytest.approx(both[1], abs=1)
@@ -125,10 +114,8 @@ def test_a_second_batch_says_what_moved_the_points(second, after_two) -> None:
     assert (tables / f"reports/{LATER}.html").is_file()
 
 
-def test_a_second_batch_monitored_again_is_the_same(run_command, second, after_two) -> None:
+def test_a_second_batch_monitored_again_is_the_same(run_command, after_two) -> None:
     tables = after_two / "lending_club"
-    if not (tables / "reports" / f"{LATER}.html").is_file():
-        second()
 
     def rows() -> list[str]:
         found = arrow(tables / "score_changes").to_pylist() + arrow(tables / "drift").to_pylist()
@@ -139,14 +126,8 @@ def test_a_second_batch_monitored_again_is_the_same(run_command, second, after_t
     assert rows() == before
 
 
-def test_dates_are_deleted_as_the_manual_says(
-    spark, run_command, second, after_two, tmp_path
-) -> None:
-    if not (after_two / "lending_club/reports" / f"{LATER}.html").is_file():
-        second()
-    warehouse = tmp_path / "copy"
-    tables = warehouse / "lending_club"
-    shutil.copytree(after_two / "lending_club", tables)
+def test_dates_are_deleted_as_the_manual_says(spark, run_command, after_two) -> None:
+    tables = after_two / "lending_club"
     manual = (PROJECT / "docs/how-to-operate.md").read_text(encoding="utf-8")
     (statements,) = re.findall(r"```sql\n(.*?)```", manual, flags=re.DOTALL)
     ours = statements.replace("/warehouse/lending_club", str(tables)).replace("2012-01-31", LATER)
@@ -157,7 +138,7 @@ def test_dates_are_deleted_as_the_manual_says(
     for name in ("loans", "scores", "quarantine"):
         assert {str(row["as_of"]) for row in arrow(tables / name).to_pylist()} == {LATER}, name
     assert str(TableReader(str(tables)).latest()) == LATER
-    assert run_command("monitor", warehouse, as_of=LATER).code == 0
+    assert run_command("monitor", after_two, as_of=LATER).code == 0
     assert arrow(tables / "score_changes").to_pylist() == []
 
 
@@ -179,10 +160,8 @@ def test_a_batch_whose_steps_were_taken_one_by_one_is_an_earlier_one() -> None:
     ]
 
 
-def test_the_last_batches_and_their_drift_are_listed(capfd, second, after_two, tmp_path) -> None:
-    if not (after_two / f"lending_club/reports/{LATER}.html").is_file():
-        second()
-    flags = ("--portfolio", "lending_club", "--warehouse", after_two, "--json")
+def test_the_last_batches_and_their_drift_are_listed(capfd, second) -> None:
+    flags = ("--portfolio", "lending_club", "--warehouse", second.warehouse, "--json")
 
     dates = run(capfd, "status", *flags).summary
     drift = run(capfd, "show", "drift", *flags).summary
