@@ -107,7 +107,7 @@ def test_the_model_holds_out_of_time(context, imbalance) -> None:
     train(context, [imbalance])
 
     told = context.summary.steps["train"]
-    assert (told["rows"], told["too_young"]) == (20_810, 0)
+    assert (told["rows"], told["immature"]) == (20_810, 0)
     assert 0.68 <= told["out_of_time"]["auc"] <= 0.72
     assert 0.27 <= told["out_of_time"]["ks"] <= 0.32
     assert 0.8 <= told["out_of_time"]["mean_pd_over_observed"] <= 1.25

@@ -68,7 +68,7 @@ def keys(rows) -> set[str]:
 
 def test_only_mature_loans_teach_and_test(spark, contract, tmp_path) -> None:
     run = run_of(spark, contract, tmp_path, 6, SPAN)
-    learnt, tested, too_young = by_age(6)
+    learnt, tested, immature = by_age(6)
     bad = sum(is_bad for key, _, is_bad in data() if key in learnt)
 
     found = read_training_data(run)
@@ -76,7 +76,7 @@ def test_only_mature_loans_teach_and_test(spark, contract, tmp_path) -> None:
     assert found.cutoff == CUTOFF
     assert keys(found.training.rows.select("loan.*")) == learnt
     assert keys(found.out_of_time) == tested
-    assert found.too_young == too_young > 100
+    assert found.immature == immature > 100
     assert (found.training.classes.bad, found.training.classes.good) == (bad, len(learnt) - bad)
     for each in found.baselines:
         assert (sum(each.counts), sum(each.bads)) == (len(learnt), bad), each.name
@@ -85,12 +85,12 @@ def test_only_mature_loans_teach_and_test(spark, contract, tmp_path) -> None:
 @pytest.mark.release
 def test_a_training_counts_and_judges_mature_loans_alone(spark, contract, tmp_path) -> None:
     run = run_of(spark, contract, tmp_path, 6, SPAN)
-    learnt, tested, too_young = by_age(6)
+    learnt, tested, immature = by_age(6)
 
     train(run, benchmarks=["boosted_trees"])
 
     told = run.summary.steps["train"]
-    assert (told["rows"], told["too_young"]) == (len(learnt), too_young)
+    assert (told["rows"], told["immature"]) == (len(learnt), immature)
     run.tables.publish()
     rows = arrow(tmp_path / "tables/metrics").to_pylist()
     whole = {
@@ -109,22 +109,19 @@ def test_with_no_age_asked_for_every_known_outcome_teaches(spark, contract, tmp_
     found = read_training_data(run_of(spark, contract, tmp_path, 0, None))
 
     assert keys(found.training.rows.select("loan.*")) == {key for key, *_ in data()}
-    assert (found.out_of_time, found.too_young) == (None, 0)
+    assert (found.out_of_time, found.immature) == (None, 0)
 
 
-def test_too_few_mature_loans_are_told_with_how_many_are_too_young(
-    spark, contract, tmp_path
-) -> None:
+def test_an_error_of_too_few_mature_loans_counts_the_immature(spark, contract, tmp_path) -> None:
     run = run_of(spark, contract, tmp_path, 24, None)
-    learnt, tested, too_young = by_age(24)
+    learnt, tested, immature = by_age(24)
     bad = sum(is_bad for key, _, is_bad in data() if key in learnt | tested)
     good = len(learnt | tested) - bad
 
     with pytest.raises(GateError) as error:
         read_training_data(run)
 
-    assert (
-        f"{good} good and {bad} bad loans in the book, and {too_young} more are too young"
-        in str(error.value)
+    assert f"{good} good and {bad} bad loans in the book, and {immature} more are immature" in str(
+        error.value
     )
     assert min(good, bad) < 50

@@ -51,7 +51,7 @@ status.params.append(renamed("--nights", "--dates"))
 
 
 def _message(run: Row) -> str | None:
-    """What its user has to know of a date: what a newer run than the complete one came to."""
+    """The message about a date: the status of a run that is newer than its complete one."""
     newest = run["newest"]
     if newest["run_id"] == run["run_id"]:
         return str(run["message"]) if run["message"] else None
@@ -98,7 +98,7 @@ def metrics(_: Contract, reader: TableReader, as_of: date) -> list[Row]:
 
 
 def drift(_: Contract, reader: TableReader, as_of: date) -> list[Row]:
-    """A batch's figures that are watched, the gravest first."""
+    """A batch's monitored figures, the worst status first."""
     rows = reader.rows(DRIFT, as_of, columns=OF_DRIFT)
     return sorted(rows, key=lambda row: (-STATUSES.index(row["status"]), row["subject"]))
 

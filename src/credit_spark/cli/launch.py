@@ -60,7 +60,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
     check_folder_of_tables(folder)
     writable(folder, "--warehouse")
     writable(settings.storage.logs, "storage.logs in the settings")
-    # spark-submit puts stderr into stdout: nothing goes there where one JSON object is asked for.
+    # spark-submit puts stderr into stdout: nothing goes there with --json.
     is_quiet = flags.as_json and is_submitted()
     log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=False if is_quiet else None)
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
@@ -147,7 +147,7 @@ def _followed(
         InputError: their files cannot be written.
     """
     attempt = partial(_reported, log, summary)
-    # Both adapters take a while to import, and are seldom asked for.
+    # Both adapters take a while to import, and are seldom used.
     if flags.metrics_file:
         from credit_spark.reporting.openmetrics import write_metrics
 

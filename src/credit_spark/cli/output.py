@@ -23,7 +23,7 @@ Facts = Mapping[str, Any]
 Line = tuple[str, str]
 RANKED = "KS {ks:.3f}, AUC {auc:.3f}"
 IN_FOLDS = "KS {ks_mean:.3f} ± {ks_sd:.3f}, AUC {auc_mean:.3f} ± {auc_sd:.3f}"
-# What is said of each run of a step: a heading, and words with the names of facts.
+# The lines of each step: a heading, and words with the names of facts.
 SAID: Mapping[str, Sequence[Line]] = {
     "clean": [
         ("records read", "{read:>9,}  in {files} file(s)"),
@@ -82,8 +82,8 @@ def _expectations(facts: Facts) -> list[Line]:
 
 def _train(facts: Facts) -> list[Line]:
     lines = []
-    if facts["too_young"]:
-        words = "{too_young:,} more with a known outcome, in neither training nor test"
+    if facts["immature"]:
+        words = "{immature:,} more with a known outcome, in neither training nor test"
         lines.append(("immature", say(words, facts)))
     lines.append(("cross-validation", say(IN_FOLDS, facts["cv"])))
     if facts["elastic_net"]:
@@ -93,7 +93,7 @@ def _train(facts: Facts) -> list[Line]:
         lines.append(("out of time", say(words, later)))
     if facts["left_out"]:
         names = ", ".join(facts["left_out"])
-        lines.append(("left out", f"{names} (why stands in the training's report)"))
+        lines.append(("left out", f"{names} (the training's report says why)"))
     lines += [("gate failed", gate) for gate in facts["failed_gates"]]
     lines += _under("look at", facts["remarks"])
     fits, others = facts["strategies"], facts["benchmarks"]

@@ -35,7 +35,7 @@ def report(
 ) -> None:
     """Write a batch's report: one file of HTML, to be opened with no network.
 
-    Where --out is not given, it stands in the folder 'reports' beside the tables.
+    Without --out, it is written to the folder 'reports' beside the tables.
     """
     contract, reader = opened(**where)
     as_of = as_of or reader.latest()

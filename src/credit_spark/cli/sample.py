@@ -191,7 +191,7 @@ def _month(day: date) -> int:
 
 
 def _status(draw: np.random.Generator, true_pd: Values, age: Values) -> Values:
-    """What became of each loan; young ones are often open, whatever will become of them."""
+    """The outcome of each loan; many immature ones are still open."""
     size = len(true_pd)
     outcome = np.where(draw.random(size) < true_pd, BAD, GOOD).astype(object)
     is_off_policy = draw.random(size) < 0.05
@@ -219,7 +219,7 @@ def _dirtied(loans: Mapping[str, Values], draw: np.random.Generator, *, is_iso: 
         new = pa.scalar(text, pa.string()) if isinstance(text, str | None) else text
         columns[name] = pc.if_else(pa.array(which), new, columns[name])
 
-    joined = pc.binary_join_element_wise  # its last argument is what stands between
+    joined = pc.binary_join_element_wise  # its last argument is the separator
     is_broken = some(0.004)
     changed("loan_amnt", some(0.03), joined("$", columns["loan_amnt"], ".00", ""))
     changed("loan_amnt", is_broken, pa.array(draw.choice(BROKEN_AMOUNTS, size)))

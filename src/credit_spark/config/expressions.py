@@ -2,7 +2,7 @@
 
 SQL text comes in; out goes Spark SQL with nothing left open between engines: a ratio with zero
 or null below is null, a logarithm of what is not positive is null, null in is null out, and
-all arithmetic is in doubles. Only what stands in ALLOWED may be written. `translated` gives the
+all arithmetic is in doubles. Only what ALLOWED lists may be written. `translated` gives the
 same SQL in the dialects of other engines.
 """
 
@@ -179,7 +179,7 @@ def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
 
 
 def _is_asked(node: exp.Expr) -> bool:
-    """A flag that stands as a condition; anywhere else it counts as 1 or 0."""
+    """A flag as a condition; anywhere else it counts as 1 or 0."""
     parent = node.parent
     return isinstance(parent, (exp.And, exp.Or, exp.Not)) or (
         isinstance(parent, exp.If) and parent.this is node

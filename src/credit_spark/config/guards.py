@@ -62,7 +62,7 @@ def source(contract: Contract) -> Iterator[str]:
     for name, layout in contract.source.layouts.items():
         if layout.escape in ('"', contract.source.delimiter_of(layout)):
             path = f"source.layouts.{name}.escape"
-            yield f"{path}: it stands before a quote, so it is no quote or delimiter; leave it out"
+            yield f"{path}: it escapes a quote, so it is no quote or delimiter; leave it out"
 
 
 def _encoding(name: str) -> Iterator[str]:
@@ -78,14 +78,14 @@ def _encoding(name: str) -> Iterator[str]:
 
 
 def headless(contract: Contract) -> Iterator[str]:
-    """Files with no header can be told from each other, and have what the contract requires."""
+    """Files with no header differ from each other, and have the required columns."""
     seen: dict[tuple[str, int], str] = {}
     for name, layout in contract.source.layouts.items():
         names, path = layout.no_header, f"source.layouts.{name}.no_header"
         if not names:
             continue
         for twice in sorted({each for each in names if names.count(each) > 1}):
-            yield f"{path}: '{twice}' stands there more than once"
+            yield f"{path}: '{twice}' is there more than once"
         for column, spec in contract.columns.items():
             if spec.required and not set(spec.headers) & set(names):
                 known = " or ".join(spec.headers)
@@ -138,7 +138,7 @@ def _date_formats(path: str, spec: ContractColumn) -> Iterator[str]:
         if not DATE_FORMAT.fullmatch(pattern):
             yield (
                 f"{path}.formats: '{pattern}' is no format of a fixed width; it is made of "
-                "yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"
+                "yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and the separators"
             )
     has_short_years = any(TWO_DIGIT_YEAR.search(each) for each in spec.formats)
     if has_short_years and spec.pivot is None:
@@ -175,7 +175,7 @@ def references(contract: Contract) -> Iterator[str]:
 
 
 def outcome(contract: Contract) -> Iterator[str]:
-    """The outcome is told by texts, and no text means two things."""
+    """The outcome is a text, and no text has two meanings."""
     if contract.outcome is None:
         return
     column = contract.outcome.column
@@ -188,11 +188,11 @@ def outcome(contract: Contract) -> Iterator[str]:
     for text in dict.fromkeys(chain(*meanings.values())):
         own = [meaning for meaning, texts in meanings.items() if text in texts]
         if len(own) > 1:
-            yield f"outcome: '{text}' stands in {' and '.join(own)}"
+            yield f"outcome: '{text}' is in {' and '.join(own)}"
 
 
 def units(contract: Contract) -> Iterator[str]:
-    """A unit stands at a column whose kind can have it."""
+    """A unit is given for a column whose kind can have it."""
     for name, layout in contract.source.layouts.items():
         for column, unit in layout.units.items():
             kind, path = contract.kinds.get(column), f"source.layouts.{name}.units.{column}"
@@ -306,7 +306,7 @@ def remarks(contract: Contract) -> Iterator[str]:
 
 
 def is_known_late(contract: Contract, feature: str) -> bool:
-    """Whether a feature rests on columns that nobody knows when a loan is scored."""
+    """Whether a feature rests on columns that are not known when a loan is scored."""
     columns = expression(contract.features[feature].sql, contract.kinds).columns
     return any(contract.columns[each].known != "application" for each in columns)
 
@@ -332,7 +332,7 @@ def _compiled(
 
 
 def _late(contract: Contract, path: str, columns: Iterable[str], when: str) -> Iterator[str]:
-    """The columns that nobody knows when the loan is scored or decided on."""
+    """The columns that are not known when the loan is scored or decided on."""
     for column in sorted(columns):
         known = contract.columns[column].known
         if known != "application":

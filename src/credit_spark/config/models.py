@@ -60,7 +60,7 @@ def _as_several(given: Any) -> Any:
 
 def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
-        raise ValueError("the lower bound stands first")
+        raise ValueError("the lower bound comes first")
     return bounds
 
 
@@ -147,7 +147,7 @@ class Source(FrozenModel):
     layouts: dict[str, Layout] = Field(min_length=1)
 
     def delimiter_of(self, layout: Layout) -> str:
-        """What stands between the fields of files of a layout."""
+        """The delimiter of files of a layout."""
         return layout.delimiter or self.delimiter
 
     def decimal_of(self, layout: Layout) -> DecimalMark:

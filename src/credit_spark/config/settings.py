@@ -48,7 +48,7 @@ OPTIONS: Mapping[str, str] = {
     "spark.ui.enabled": "show_ui",
 }
 Layer = Mapping[str, Any]
-# With fewer earlier batches, nobody can say how many loans are usual.
+# Fewer earlier batches do not show how many loans are usual.
 FEWEST_DATES = 5
 
 
@@ -95,7 +95,7 @@ class SparkSettings(FrozenModel):
 
 
 class Training(FrozenModel):
-    """How fits use the machine; what is fitted stands in the contract."""
+    """How fits use the machine; the contract says what is fitted."""
 
     parallel_fits: int = Field(ge=1)
     rows_per_partition: int = Field(ge=1000)
@@ -112,7 +112,7 @@ Pair = Annotated[tuple[float, float], BeforeValidator(_two)]
 
 
 class Monitor(FrozenModel):
-    """From which change on a figure is to be watched, and to be acted on: pairs, in that order.
+    """From which change on a figure has the status watch, and act: pairs, in that order.
 
     `share` is of points of a share; `auc` a drop; `calibration` and `volume` are ratios, either
     way. Of batches in which nothing changed, a share of `false_alarms` has a figure beyond chance.
@@ -137,7 +137,7 @@ class Monitor(FrozenModel):
     @classmethod
     def _rises(cls, bounds: tuple[float, float], field: ValidationInfo) -> tuple[float, float]:
         if bounds[0] > bounds[1]:
-            raise ValueError("the bound to watch from stands first, and may not be the higher one")
+            raise ValueError("the bound of 'watch' comes first, and may not be the higher one")
         if field.field_name in ("calibration", "volume") and bounds[0] < 1:
             raise ValueError("a ratio, either way, is 1 or more, such as [1.15, 1.3]")
         if field.field_name in ("share", "auc") and bounds[1] > 1:
@@ -174,7 +174,7 @@ def contract_and_settings(
     """The contract of a portfolio and the settings, as the flags of a command name them.
 
     Raises:
-        InputError: there is none of that name, or what stands in one of them is wrong.
+        InputError: there is none of that name, or one of them has faults.
     """
     contract = load_contract(find_contract(portfolio, project / PORTFOLIOS))
     flags = {"landing": landing, "warehouse": warehouse}

@@ -1,6 +1,6 @@
 """What each table promises: its grain, its columns, the checks that Delta keeps.
 
-Nothing else writes down a column's type. `run_id` stands in every table and is added by the
+Nothing else writes down a column's type. `run_id` is in every table and is added by the
 writer; so is `as_of`, by which all tables but `models`, `runs` and `validations` are partitioned.
 """
 
@@ -240,7 +240,7 @@ FEATURE_DISTRIBUTION = Table(
         "label": ColumnSpec(
             "string",
             "its range or text; '(missing)': null; '(other)': a text without a bin of its own; a "
-            "text that reads like one of these stands in double quotes",
+            "text that reads like one of these is in double quotes",
         ),
         "good": ColumnSpec("bigint", "loans that turned out good, mature"),
         "bad": ColumnSpec("bigint", "loans that turned out bad, mature"),

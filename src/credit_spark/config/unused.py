@@ -120,7 +120,7 @@ def _always_missing(contract: Contract) -> set[str]:
 
 
 def keys(contract: Contract) -> Iterator[str]:
-    """No name stands twice in a list, and rows are compared only where some can share a key."""
+    """No name is twice in a list, and rows are compared only where some can share a key."""
     listed = {
         "key": () if contract.key == CONTENT else contract.key,
         "newest_by": contract.newest_by,
@@ -128,7 +128,7 @@ def keys(contract: Contract) -> Iterator[str]:
     }
     for path, names in listed.items():
         for twice in sorted({each for each in names if names.count(each) > 1}):
-            yield f"{path}: '{twice}' stands there more than once"
+            yield f"{path}: '{twice}' is there more than once"
     own = [each.key or contract.key for each in contract.source.layouts.values()]
     if contract.newest_by and all(each == CONTENT for each in own):
         yield "newest_by: with key: content no loan replaces another; take it out"
@@ -185,7 +185,7 @@ def features(contract: Contract) -> Iterator[str]:
 
 
 def others(contract: Contract) -> Iterator[str]:
-    """An analysis stands beside another one, and gates are bounds that a figure can reach."""
+    """An analysis has another one beside it, and gates are bounds that a figure can reach."""
     for name, analysis in contract.analyses.items():
         if analysis.against == name:
             yield f"analyses.{name}.against: it is this analysis itself; name another one"

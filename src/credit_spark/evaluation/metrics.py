@@ -174,7 +174,7 @@ def cox(score_bins: Sequence[ScoreBin]) -> Line | None:
         log_odds = design @ line
         return float((known * np.logaddexp(0, log_odds) - bad * log_odds).sum())
 
-    # From the model that tells nobody apart.
+    # From the model that separates no loans.
     line = np.array([log(bad.sum() / (known - bad).sum()), 0.0])
     for _ in range(NEWTON_STEPS):
         chance = np.exp(-np.logaddexp(0, -(design @ line)))

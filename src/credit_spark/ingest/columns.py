@@ -50,7 +50,7 @@ def validated(
     Out go the columns of `records` but PARTS and QUOTED; TEXT is null where a row is accepted, KIND
     where it is not quarantined. Beside them stand SHAPE (the `number` of the shape), STATUS
     (accepted, quarantined, or what a line is that is no loan), KEY (the lender's; null: missing, or
-    the layout has none), CONTENT (a hash that stands in for the key), the contract's columns,
+    the layout has none), CONTENT (a hash, in place of the key), the contract's columns,
     `outcome`, `reasons` and REPLACED (columns turned null or clipped).
     """
     layout = contract.source.layouts[shape.layout]

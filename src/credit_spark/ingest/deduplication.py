@@ -1,6 +1,6 @@
 """Rows that share a key, or a content: which stays, and what ids rows without a key have.
 
-Nearly every key stands once. One aggregation over a hash of the keys finds the others, and only
+Nearly every key is there once. One aggregation over a hash of the keys finds the others, and only
 their rows go through a window.
 """
 

@@ -23,7 +23,7 @@ class LayoutError(ValueError):
 class Shape(NamedTuple):
     """How one file is laid out.
 
-    The names of its columns, its preamble's lines, its layout's name, what stands between fields.
+    The names of its columns, its preamble's lines, its layout's name, its delimiter.
     """
 
     header: tuple[str, ...]
@@ -104,7 +104,7 @@ def tidied(line: str, delimiter: str) -> str:
 
 
 def parts_of(line: str, delimiter: str) -> list[str]:
-    """What stands between the delimiters of one line, however it is malformed."""
+    """The fields of one line, however malformed it is."""
     try:
         rows = list(csv.reader(line.splitlines(keepends=True), delimiter=delimiter))
     except csv.Error:
@@ -113,7 +113,7 @@ def parts_of(line: str, delimiter: str) -> list[str]:
 
 
 def column_at(header: Sequence[str], spec: ContractColumn) -> int | None:
-    """Where a column stands in a header; of several names, the first that the contract lists."""
+    """The position of a column in a header; of several names, the first that the contract lists."""
     return next((header.index(name) for name in spec.headers if name in header), None)
 
 
@@ -135,7 +135,7 @@ def _fitting(line: str, source: Source, *, has_preamble: bool) -> str | None:
 
 
 def _without_header(line: str, source: Source) -> Shape | None:
-    """The shape of a file whose first line is a loan, told by how many fields that has."""
+    """The shape of a file whose first line is a loan, found by its number of fields."""
     for name, layout in source.layouts.items():
         delimiter = source.delimiter_of(layout)
         if len(layout.no_header) == len(fields_of(line, delimiter)):
@@ -181,7 +181,7 @@ def _difference(lines: Sequence[str], source: Source) -> str:
     lacking = [each for each in layouts[name].header if each not in line]
     if not lacking:
         return (
-            f"the header of the layout '{name}' stands below other lines; take them away, or say "
+            f"the header of the layout '{name}' is below other lines; take them away, or say "
             f"'preamble: detect' in that layout"
         )
     hint = instead_of(lacking[0], line)

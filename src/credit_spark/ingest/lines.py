@@ -68,7 +68,7 @@ class Grammar:
         return ", ".join(f"f{nth} string" for nth in range(self.width))
 
     def parts(self, text: Column) -> Column:
-        """What stands between the delimiters of a text, whatever its quotes."""
+        """The parts of a text between its delimiters, whatever its quotes."""
         return F.split(text, self._separator, -1)
 
     def tidied_parts(self, text: Column) -> Column:
@@ -93,7 +93,7 @@ class Grammar:
 
     @property
     def _field(self) -> str:
-        # A line break stands inside quotes, or not at all.
+        # A line break is inside quotes, or not there at all.
         return rf'(?:"{self._quoted}"|[^"{self._separator}\n][^{self._separator}\n]*+|)'
 
 
@@ -174,7 +174,7 @@ def parsed(records: DataFrame, grammar: Grammar) -> DataFrame:
 
 
 def field(nth: int) -> Column:
-    """A field of a parsed record; null where nothing stands."""
+    """A field of a parsed record; null where it is empty."""
     part = F.nullif(F.get(PARTS, F.lit(nth)), F.lit(""))
     return F.when(F.col(PARTS).isNull(), F.col(QUOTED)[f"f{nth}"]).otherwise(part)
 

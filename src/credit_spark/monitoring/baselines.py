@@ -56,7 +56,7 @@ def baselines_of(contract: Contract, features: Sequence[Definition]) -> list[Bas
 
 
 def with_bins(baselines: Sequence[Baseline], sample: DataFrame) -> list[Baseline]:
-    """What is watched, with bins found in a sample of loans that fits in the driver's memory.
+    """Monitored subjects, with bins found in a sample of loans that fits in the driver's memory.
 
     Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
     between them, or its values where they are few; of a text, its most frequent levels.
@@ -93,7 +93,7 @@ def _frequent(texts: Sequence[Baseline], sample: DataFrame) -> list[tuple[str, .
 
 
 def score_baseline(score_bins: Sequence[ScoreBin]) -> Baseline:
-    """The score as what is watched: tenths of the training loans, by their log-odds of bad.
+    """The score as a monitored subject: tenths of the training loans, by their log-odds of bad.
 
     A bin begins midway between two score bins: a loan's own log-odds lie to either side of its own.
     """
@@ -219,7 +219,7 @@ def number(sql: str) -> Column:
 
 
 def with_counts(baselines: Sequence[Baseline], distribution: Distribution) -> list[Baseline]:
-    """What is watched, with the loans that a profile has in each bin."""
+    """The monitored subjects, with the loans in each bin of a distribution."""
     rows = iter(distribution[:, :3].astype(int).tolist())
     found = []
     for each in baselines:

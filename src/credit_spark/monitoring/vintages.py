@@ -1,7 +1,7 @@
-"""Loans by the month of their date, and whether they are old enough for their outcome to count.
+"""Loans by the month of their date, and whether they are mature: old enough to count.
 
-A young loan tells little: of those of one month, the bad ones are known before the good. Old enough
-is what `is_mature` says, and nothing else: for training, its tests, measures and monitoring.
+Outcomes of immature loans mislead: of one month's loans, the bad ones are known before the good.
+`is_mature` alone decides, for training, its tests, measures and monitoring.
 """
 
 from calendar import monthrange
@@ -71,7 +71,7 @@ def number_of(month: date) -> int:
 
 
 def month_of(vintage: int) -> str:
-    """The month that a number stands for.
+    """The month of a number.
 
     >>> month_of(number_of(date(2011, 12, 31)))
     '2011-12'

@@ -1,6 +1,6 @@
 """The run context that every step receives, and one run with its row in `runs`.
 
-The row is written first as `started`, and last as what the run came to.
+The row is written as `started` first, and at the end with the run's status.
 """
 
 import json

@@ -53,7 +53,7 @@ class TrainingSet(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A document, not yet recalibrated, and the regression that it stands for."""
+    """A document, not yet recalibrated, and its regression."""
 
     document: ModelDocument
     model: LogisticRegressionModel

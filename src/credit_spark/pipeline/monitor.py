@@ -76,7 +76,7 @@ def monitor(
 
     Raises:
         InputError: The date was not measured.
-        DriftError: A figure asks for action, by `fail_on`.
+        DriftError: a figure has the status of `fail_on`, or a worse one.
     """
     document = run.models.document(scored_by(run))
     seen = measured or measured_before(run, document)

@@ -79,7 +79,7 @@ def _unknown_gates(gates: Sequence[Gate], overruled: Sequence[str]) -> list[str]
 
 
 def _decided(by: str, reason: str, faults: Sequence[str] = ()) -> Decision:
-    """The decision, once all is said that is kept of it."""
+    """The decision, with all that is kept of it."""
     found = [*faults]
     if not by.strip():
         found.append("--by: say who decides; it is kept with the model")

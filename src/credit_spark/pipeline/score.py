@@ -24,7 +24,7 @@ from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import columns_read
 from credit_spark.storage.session import checkpointed
 
-# What the score itself is watched by: no column of `loans`.
+# The name of the score among monitored subjects: no column of `loans`.
 LOG_ODDS = "log_odds"
 
 
@@ -127,5 +127,5 @@ def columns_needed(
 
 
 def decisions_of(scored: DataFrame) -> Mapping[str, int]:
-    """How many loans came to each decision."""
+    """How many loans have each decision."""
     return {row["decision"]: row["count"] for row in scored.groupBy("decision").count().collect()}

@@ -112,7 +112,7 @@ def summary(
     return {
         "model_version": document.version,
         **document.facts.model_dump(include=shown),
-        "too_young": data.too_young,
+        "immature": data.immature,
         "left_out": [each.name for each in document.left_out],
         **_shown(candidate.measured),
         "failed_gates": [str(each) for each in gates if not each.is_passed],

@@ -73,13 +73,13 @@ class TrainingData:
     `design` and `vectors` are linear, of all training rows; `means` are of its numbers, and `ends`
     the values that reasons may be held against. `inflations` are variance inflations by feature;
     `remarks` are sentences for the modeller; `baselines` counts the training loans by bin.
-    `too_young` counts loans with a known outcome that are not mature.
+    `immature` counts loans with a known outcome that are not mature.
     """
 
     training: TrainingRows
     out_of_time: DataFrame | None
     cutoff: date | None
-    too_young: int
+    immature: int
     columns: Columns
     left_out: tuple[LeftOut, ...]
     ends: Edges
@@ -102,14 +102,14 @@ def read_training_data(run: RunContext) -> TrainingData:
     cutoff = out_of_time_from(contract, run.as_of)
     known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
     is_old_enough = is_mature(contract.observed_on, run.as_of, contract.performance_months)
-    too_young, mature = known.where(~is_old_enough).count(), known.where(is_old_enough)
+    immature, mature = known.where(~is_old_enough).count(), known.where(is_old_enough)
     development, out_of_time = mature, None
     if cutoff:
         is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
         development, out_of_time = mature.where(~is_later), mature.where(is_later)
     rows = prepared(run, development.select("loan_id", "outcome", *contract.columns))
     training = TrainingRows.of(rows, definitions(contract))
-    _check_classes(run, training, _where(run, cutoff, too_young))
+    _check_classes(run, training, _where(run, cutoff, immature))
     features, left_out, missing = usable(rows, contract)
     if not features:
         raise GateError(
@@ -132,7 +132,7 @@ def read_training_data(run: RunContext) -> TrainingData:
         training=training,
         out_of_time=out_of_time,
         cutoff=cutoff,
-        too_young=too_young,
+        immature=immature,
         columns=columns,
         left_out=left_out,
         ends=ends,
@@ -303,13 +303,13 @@ def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
         )
 
 
-def _where(run: RunContext, cutoff: date | None, too_young: int) -> str:
+def _where(run: RunContext, cutoff: date | None, immature: int) -> str:
     """Which loans were to be trained on, and how many more could not be."""
     where = f"before {cutoff}" if cutoff else "in the book"
-    if not too_young:
+    if not immature:
         return where
     age = f"not {run.contract.performance_months} months old by {run.as_of}, or of no date"
-    return f"{where}, and {too_young:,} more are too young ({age})"
+    return f"{where}, and {immature:,} more are immature ({age})"
 
 
 def unnamed_outcomes(run: RunContext) -> int:

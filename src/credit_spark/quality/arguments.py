@@ -187,7 +187,7 @@ def query_faults(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
     if not isinstance(query, str):
         return
     if "{batch}" not in query:
-        yield "'unexpected_rows_query' does not read from {batch}, which stands for the table"
+        yield "'unexpected_rows_query' does not read from {batch}, the table's placeholder"
     tree = _parsed(query.replace("{batch}", "batch"))
     if isinstance(tree, str):
         yield tree

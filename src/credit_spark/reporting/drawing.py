@@ -67,7 +67,7 @@ def page(report: Report) -> str:
 
 
 def _inline(chart: Chart) -> str:
-    """A chart as SVG that stands in a page beside others: its parts' names are its own."""
+    """A chart as SVG for a page with other charts: the ids of its parts are unique."""
     text = drawn(chart, "svg").decode()
     svg = text[text.index("<svg") :]
     named = re.sub(r'\bid="', f'id="{chart.name}-', svg)

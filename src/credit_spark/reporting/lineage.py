@@ -60,7 +60,7 @@ class Lineage(NamedTuple):
         """Send one event: START, COMPLETE or FAIL; `facts` are those of the run.
 
         Raises:
-            Exception: nobody takes it.
+            Exception: the server or the file cannot take it.
         """
         time = times.NominalTimeRunFacet(f"{self.as_of}T00:00:00Z")
         facets: dict[str, Any] = {"nominalTime": time}

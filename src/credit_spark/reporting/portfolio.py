@@ -63,7 +63,7 @@ def _bands(facts: ReportFacts) -> Chart:
 
 
 def portfolio(facts: ReportFacts) -> Section:
-    """The loans by what the contract asks for: segments and analyses."""
+    """The loans by the contract's segments and analyses."""
     segments, analyses = facts.contract.segments, facts.contract.analyses
     charts = [
         *(_by(facts, "segment", name, name.replace("_", " ").capitalize()) for name in segments),
@@ -86,7 +86,7 @@ def portfolio(facts: ReportFacts) -> Section:
 def _by(facts: ReportFacts, role: str, name: str, title: str) -> Chart:
     bins, chart = facts.distributions.get((role, name)), f"{role}-{name}"
     if not bins:
-        why = "the model was fitted before the contract asked for it; it is shown after a training"
+        why = "the contract names it since the model was fitted; it is shown after a training"
         return nothing(chart, title, "rates", why)
     expected = [each.known_pd_sum / each.known if each.known else None for each in bins]
     found = [

@@ -203,7 +203,7 @@ Say = Callable[[float | None], str]
 # What the gravest status of drift means; None: the batch was not monitored.
 CHANGED = {
     "act": "a monitored figure calls for action (see Changes)",
-    "watch": "a monitored figure is to be watched (see Changes)",
+    "watch": "a monitored figure needs watching (see Changes)",
     "stable": "no monitored figure has changed",
     None: "no figure was monitored",
 }

@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 class ReportFacts(NamedTuple):
-    """A batch, and what the one before it came to.
+    """A batch, and the figures of the one before it.
 
     `metrics`, `drift` and `score_changes` are rows of their tables, `score_bins` of these scores,
     by risk; `decided` counts loans by decision, band and first reason; `broken` counts quarantined

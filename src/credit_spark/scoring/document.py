@@ -28,7 +28,7 @@ RENAMED = {"treatment": "imbalance", "watched": "baselines"}
 class Level(FrozenModel):
     """One text of a categorical feature, or one bin: an indicator, scaled like a number.
 
-    `members` are the texts of the contract's feature that it stands for, where it is a bin of them.
+    `members` are the texts of the contract's feature that it represents, where it is a bin of them.
     `place` is the order of a bin of numbers; bins of missing and special values have none.
     """
 
@@ -165,13 +165,13 @@ class Facts(FrozenModel):
 
 
 class HeldOut(FrozenModel):
-    """What the model came to on held-out folds: its AUC."""
+    """The model's AUC on held-out folds."""
 
     auc: float | None
 
 
 class Recalibration(FrozenModel):
-    """The line that takes a fit's log-odds to those that its held-out loans came to."""
+    """The line from a fit's log-odds to the observed log-odds of held-out loans."""
 
     intercept: float = 0.0
     slope: float = 1.0

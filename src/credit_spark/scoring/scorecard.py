@@ -15,7 +15,7 @@ from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.policy import scale_of
 
-# Parts of a loan's points are told to a tenth.
+# Parts of a loan's points are shown to a tenth.
 PARTS = 10
 BOUND = "bound of the score"
 

@@ -30,7 +30,7 @@ HEADERS = {
 
 
 def application(answers: Answers, token: str | None = None) -> Flask:
-    """The application; with a `token`, nobody is answered who does not know it."""
+    """The application; with a `token`, a request without it is refused."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]

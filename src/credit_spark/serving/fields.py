@@ -18,7 +18,7 @@ from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import columns_read
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-# A comma stands between thousands and nowhere else: 1,5 is not 15.
+# A comma separates thousands and nothing else: 1,5 is not 15.
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 LONGEST = 200

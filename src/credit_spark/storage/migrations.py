@@ -66,7 +66,7 @@ def _rename(tables: Tables, table: Table) -> Iterator[str]:
         yield f"{table.name}: column '{old}' is '{new}' now"
     if old_name != table.name:
         yield (
-            f"{table.name}: has the rows of '{old_name}'; delete that folder when nobody reads it"
+            f"{table.name}: has the rows of '{old_name}'; delete that folder once nobody reads it"
         )
 
 

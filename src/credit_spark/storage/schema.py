@@ -123,7 +123,7 @@ class ExistingTable:
         return [f"{self.name}: {fault}" for fault in faults]
 
     def evolve(self, *, comments: bool) -> list[str]:
-        """Apply the differences, those of `comments` where asked for, and say what they are."""
+        """Apply the differences, and those of `comments` if requested; they are returned."""
         changes = [
             *self._add_columns(),
             *self._allow_nulls(),

@@ -89,7 +89,7 @@ class Tables:
         retried(created)
 
     def evolve(self, *tables: Table, comments: bool = False) -> list[str]:
-        """Add new columns and constraints of the declarations, and their comments where asked for.
+        """Add new columns and constraints of the declarations, and, if `comments`, their comments.
 
         A table that does not exist is left out. The result says what has changed, a sentence each.
 

@@ -32,7 +32,7 @@ from credit_spark.training.training_rows import Edges, TrainingRows
 Item = TypeVar("Item")
 PRE_BINS, MOST_BINS = 40, 8
 SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
-# Of the loans, at least so large a share stands in a bin.
+# A bin holds at least this share of the loans.
 SMALLEST_BIN = 0.05
 OTHER = "(any other)"
 TRENDS: Mapping[Expectation | None, str] = {
@@ -234,7 +234,7 @@ def stated_cuts(stated: Sequence[Classes], plan: Feature) -> list[int]:
 def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     """Where merged bins begin, but for the first: their risk follows the trend.
 
-    Nothing where no two of the pre-bins, in their order, can be told apart.
+    Nothing where no two neighbouring pre-bins differ enough.
     """
     loans = np.array(pre_bins, np.int64).reshape(-1, 2)
     if len(loans) < 2 or not loans.sum(axis=0).all():
@@ -321,7 +321,7 @@ def _bins(found: Sequence[tuple[str, str | None, Classes]]) -> list[Bin]:
     bins = []
     for name, condition, each in found:
         evidence = each.log_odds - whole.log_odds if each.rows else 0.0
-        # A number follows a name that is taken: what is scored is told by it.
+        # A number follows a name that is taken: documents find a feature by its name.
         numbered = (name if nth == 1 else f"{name} ({nth})" for nth in count(1))
         taken.append(next(each for each in numbered if each not in taken))
         bins.append(Bin(taken[-1], condition, each.rows / whole.rows, evidence))

@@ -146,6 +146,6 @@ def _correlation(rows: DataFrame, vector: str) -> Numbers:
 
 
 def _centred(baseline: Baseline) -> Column:
-    """A number less its middle edge, which also stands for what is missing."""
+    """A number less its middle edge, which also replaces a missing value."""
     edges = baseline.edges or (0.0,)
     return F.coalesce(number(baseline.sql) - edges[len(edges) // 2], F.lit(0.0))

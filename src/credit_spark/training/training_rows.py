@@ -53,7 +53,7 @@ def _hashed(seed: int, columns: Sequence[str]) -> Column:
 
 
 def out_of_time_from(contract: Contract, as_of: date) -> date | None:
-    """The first day of the out-of-time test; None: the contract asks for none.
+    """The first day of the out-of-time test; None: the contract has none.
 
     A loan is in the test exactly when it is mature and dated on that day or later. A span is the
     newest full calendar months whose loans are all mature: with a year of performance, '12 months'
