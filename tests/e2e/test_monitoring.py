@@ -352,9 +352,9 @@ def test_a_listener_that_cannot_be_one_is_refused(small, tmp_path, target) -> No
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ("psi: 0.1", "monitor.psi: two numbers, to watch from and to act from"),
+        ("psi: 0.1", "monitor.psi: two numbers, the bounds of 'watch' and 'act'"),
         ("psi: [0.1, 0.2, 0.3]", "monitor.psi: two numbers"),
-        ("psi: [0.3, 0.1]", "monitor.psi: the bound to watch from stands first"),
+        ("psi: [0.3, 0.1]", "monitor.psi: the bound of 'watch' comes first"),
         ("calibration: [0.5, 1.3]", "monitor.calibration: a ratio, either way, is 1 or more"),
         ("psy: [0.1, 0.2]", "monitor.psy: unknown key 'psy'; did you mean 'psi'?"),
         ("false_alarms: 0", "monitor.false_alarms"),

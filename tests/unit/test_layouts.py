@@ -18,7 +18,7 @@ def test_lines_above_the_header_are_told(contract) -> None:
 
 
 def test_a_preamble_needs_a_layout_that_allows_it(contract) -> None:
-    with pytest.raises(LayoutError, match="'plain' stands below other lines"):
+    with pytest.raises(LayoutError, match="'plain' is below other lines"):
         shape_of(["Notes", "id,amount,rate"], contract)
 
 

@@ -104,7 +104,7 @@ class Training(FrozenModel):
 
 def _two(bounds: Any) -> Any:
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
-        raise ValueError("two numbers, to watch from and to act from, such as [0.1, 0.25]")
+        raise ValueError("two numbers, the bounds of 'watch' and 'act', such as [0.1, 0.25]")
     return bounds
 
 
