@@ -14,7 +14,7 @@ from credit_spark.config.tables import Table
 from credit_spark.config.tables import tables as declared_tables
 from credit_spark.storage import schema
 from credit_spark.storage.commits import ConstraintError, delta_errors
-from credit_spark.storage.paths import url_of
+from credit_spark.storage.paths import url_of, url_of_tables
 from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
 
@@ -38,7 +38,9 @@ def migrate(contract: Contract, settings: Settings) -> Iterator[str]:
         former = [each for each in declared if tables.former_name(each)]
         others = [each for each in declared if each not in former]
         if not former and not any(map(tables.exists, others)):
-            raise InputError(f"there are no tables in {folder}; name the right --warehouse")
+            raise InputError(
+                f"there are no tables in {url_of_tables(folder)}; name the right --warehouse"
+            )
         yield from tables.evolve(*others, comments=True)
         for each in former:
             yield from _rename(tables, each)

@@ -23,7 +23,7 @@ from credit_spark.config.errors import InputError, NotMigratedError, TryAgainErr
 from credit_spark.config.tables import RUNS, ColumnSpec, Table
 from credit_spark.storage import commits, schema
 from credit_spark.storage.commits import delta_errors, retried, taken_over
-from credit_spark.storage.paths import url_of
+from credit_spark.storage.paths import url_of, url_of_tables
 
 # One commit waits for the storage while another's tasks run.
 PARALLEL_COMMITS = 2
@@ -104,7 +104,7 @@ class Tables:
             is_former = any(threads.map(self._is_under_former_name, missing))
         found = [each for each in existing if each]
         if is_former or any(each.has_former_columns for each in found):
-            raise NotMigratedError(self.folder)
+            raise NotMigratedError(url_of_tables(self.folder))
         schema.check(found)
         with delta_errors(self.folder):
             return [change for each in found for change in each.evolve(comments=comments)]
@@ -142,8 +142,8 @@ class Tables:
             return _outside(self._published(table), staged.within).union(staged.rows)
         if not self.exists(table) or (rows := self._published(table)).isEmpty():
             raise InputError(
-                f"there are no {table.name} of {self.as_of} in {self.folder} yet; run "
-                f"'{written_by}' for that date first"
+                f"there are no {table.name} of {self.as_of} in {url_of_tables(self.folder)} yet; "
+                f"run '{written_by}' for that date first"
             )
         return rows
 
@@ -259,7 +259,7 @@ class Tables:
     def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
             raise InputError(
-                f"there is no table '{table.name}' in {self.folder} yet; run the step that writes "
+                f"there is no table '{table.name}' in {url_of_tables(self.folder)} yet; run the step that writes "
                 "it first, or name the right --warehouse"
             )
         return self.spark.read.format("delta").load(self.path(table))
