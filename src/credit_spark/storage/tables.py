@@ -259,8 +259,8 @@ class Tables:
     def _load(self, table: Table) -> DataFrame:
         if not self.exists(table):
             raise InputError(
-                f"there is no table '{table.name}' in {url_of_tables(self.folder)} yet; run the step that writes "
-                "it first, or name the right --warehouse"
+                f"there is no table '{table.name}' in {url_of_tables(self.folder)} yet; run the "
+                "step that writes it first, or name the right --warehouse"
             )
         return self.spark.read.format("delta").load(self.path(table))
 
