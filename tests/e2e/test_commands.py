@@ -146,7 +146,8 @@ def test_metrics_have_folds_mean_spread_out_of_time_and_this_batch(done) -> None
 
 
 def test_a_model_that_fails_its_gates_is_not_promoted(run_command, done, tmp_path) -> None:
-    project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]")
+    two_folds = ("folds: 5", "folds: 2")
+    project = changed_project(tmp_path, "auc: [0.6, 0.95]", "auc: [0.9, 0.95]", two_folds)
 
     told = run_command("nightly", tmp_path / "gated", "--project", project)
 

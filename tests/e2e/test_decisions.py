@@ -216,16 +216,23 @@ INPUTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "said"), INPUTS, ids=["sql", "feature", "range", "unit"])
+COMMANDS = ("nightly", "score", "nightly", "score")
+
+
+@pytest.mark.parametrize(
+    ("command", "old", "new", "said"),
+    [(command, *changed) for command, changed in zip(COMMANDS, INPUTS, strict=True)],
+    ids=["sql", "feature", "range", "unit"],
+)
 def test_a_contract_with_other_inputs_than_the_champions_is_refused(
-    run_command, again, tmp_path, old, new, said
+    run_command, again, tmp_path, command, old, new, said
 ) -> None:
     project = changed_project(tmp_path, old, new)
     before = contents(again / "lending_club")
 
-    for command in ("nightly", "score"):
-        told = run_command(command, again, "--project", project)
-        assert told.code == 2
-        assert "has other inputs than the champion" in told.sentence
-        assert said in told.sentence
+    told = run_command(command, again, "--project", project)
+
+    assert told.code == 2
+    assert "has other inputs than the champion" in told.sentence
+    assert said in told.sentence
     assert contents(again / "lending_club") == before
