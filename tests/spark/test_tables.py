@@ -106,6 +106,28 @@ def test_tables_that_are_written_before_a_failure_get_their_rows_back(tables_of,
     assert {row["run_id"] for row in reader.rows(SHARES, ["run_id"])} == {"1"}
 
 
+def test_an_action_comes_after_all_tables_and_its_failure_gives_rows_back(tables_of) -> None:
+    before, broken, run = tables_of("1"), tables_of("2"), tables_of("3")
+    before.replace(SHARES, shares(before, ("A", 0.1)))
+    acted: list[str] = []
+    broken.with_publish(lambda: acted.append("broken"))
+    broken.stage(SHARES, shares(broken, ("B", 1.5)))
+    with pytest.raises(ConstraintError):
+        broken.publish()
+
+    def fail() -> None:
+        acted.append(rows(tables_of("4").read(SHARES, "test"))[0][0])
+        raise OSError("no storage")
+
+    run.stage(SHARES, shares(run, ("C", 0.3)))
+    run.with_publish(fail)
+    with pytest.raises(OSError, match="no storage"):
+        run.publish()
+
+    assert acted == ["C"]
+    assert published(tables_of("5")) == [("A", 0.1)]
+
+
 def test_nothing_staged_is_seen_before_it_is_published(tables_of) -> None:
     run, reader = tables_of("1"), tables_of("2")
     run.replace(SHARES, shares(run, ("A", 0.1), ("B", 0.2)))

@@ -176,13 +176,13 @@ class Tables:
         if not self._staged and not self._with_publish:
             return
         self._check_claim()
-        # A model without scores does no harm; scores whose model is not kept cannot be explained.
-        for action in self._with_publish:
-            action()
         before = dict(self.versions)
         try:
             with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
                 list(threads.map(lambda each: self.replace(*each), self._staged.values()))
+            # Last: where it finds its champion, a rerun neither trains nor writes its metrics.
+            for action in self._with_publish:
+                action()
         except BaseException:
             # An interrupted run, too, leaves no half of its rows.
             self._take_back(before)
@@ -190,7 +190,7 @@ class Tables:
         self.discard()
 
     def with_publish(self, action: Callable[[], object]) -> None:
-        """Let an action come with the next publish, once, before its commits."""
+        """Let an action come with the next publish, once, after its commits."""
         if action not in self._with_publish:
             self._with_publish.append(action)
 
