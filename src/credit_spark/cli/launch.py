@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
+import click
 from rich.console import Console
 
 from credit_spark.cli.flags import Flags
@@ -64,6 +66,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
     is_quiet = flags.as_json and is_submitted()
     log = Log(Path(settings.storage.logs), uuid4().hex, to_stderr=False if is_quiet else None)
     log.event("start", command=command, portfolio=contract.portfolio, as_of=flags.as_of)
+    _remark_on(flags.as_of, is_quiet=is_quiet)
     summary = RunSummary()
     if command in VALIDATING:
         # The import takes as long as Spark takes to start.
@@ -102,6 +105,23 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
         for_person(Console(highlight=False), about, summary.steps)
     if change:
         raise change
+
+
+def _remark_on(as_of: date, *, is_quiet: bool) -> None:
+    if not is_quiet and is_future(as_of, date.today()):
+        click.echo(
+            f"credit-spark: the batch date {as_of} is after today; is the year right?", err=True
+        )
+
+
+def is_future(as_of: date, today: date) -> bool:
+    """Whether a batch date is likely a mistake: readers take the newest one for today's.
+
+    >>> [is_future(date(2026, month, 1), date(2026, 6, 30)) for month in (6, 7, 8)]
+    [False, False, True]
+    """
+    # East of this machine the next day has begun.
+    return as_of > today + timedelta(days=1)
 
 
 def _attempted(
