@@ -211,6 +211,22 @@ def test_the_evidence_of_the_dates_model_is_shown(look, done) -> None:
     assert look("show", "evidence").out.count("\n") > len(rows)
 
 
+def test_a_loan_in_quarantine_is_told_with_its_rules_and_no_value(look, done) -> None:
+    scored = {row["loan_id"] for row in arrow(done / "scores").to_pylist()}
+    kept = [row for row in arrow(done / "quarantine").to_pylist() if row["loan_id"] not in scored]
+    broken = next(
+        row for row in kept if row["loan_id"] and any(":" in each for each in row["reasons"])
+    )
+    rule, _, value = next(each for each in broken["reasons"] if ":" in each).partition(": ")
+
+    told = look("explain", broken["loan_id"])
+
+    assert told.code == 2
+    assert "it is in quarantine, by " in told.sentence
+    assert rule in told.sentence
+    assert value not in told.sentence.replace(broken["loan_id"], "")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -79,7 +79,9 @@ def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) ->
         raise InputError(f"the batch of {as_of} is not complete; see 'credit-spark status'")
     answer = Answers(contract, reader).loan(loan_id, as_of)
     if answer is None:
-        raise InputError(f"there is no loan '{loan_id}' among the scores of {as_of}")
+        failed = ", ".join(reader.rules_failed(loan_id, as_of))
+        why = f": it is in quarantine, by {failed}" if failed else ""
+        raise InputError(f"there is no loan '{loan_id}' among the scores of {as_of}{why}")
     if as_json:
         print(json.dumps(answer))
         return

@@ -120,6 +120,11 @@ class TableReader:
         """The score of a loan on a date; None: there is no such loan."""
         return self._row(SCORES, loan_id, as_of)
 
+    def rules_failed(self, loan_id: str, as_of: date) -> list[str]:
+        """The names of the rules that keep a loan's records in quarantine, without its values."""
+        rows = self.rows(QUARANTINE, as_of, pc.field("loan_id") == loan_id, ["reasons"])
+        return sorted({each.partition(":")[0] for row in rows for each in row["reasons"]})
+
     def sums(self, as_of: date, *by: str) -> list[Row]:
         """How many `loans` were scored, and the sum of their `pd`, for each value of columns."""
         columns = ", ".join(by)
