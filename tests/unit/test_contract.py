@@ -93,7 +93,7 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("  rate: {sql:", "  the-rate: {sql:", "features.the-rate: write a name in small letters, digits and underscores"),
         ('sql: "rate"', 'sql: "(rate > 1) is true"', "features.rate.sql: '(rate > 1) IS TRUE' is not allowed; write 'is null' or a comparison"),
         ("title:", "title2: x\ntitle:", "title2: unknown key 'title2'; did you mean 'title'?"),
-        ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and what stands between"),
+        ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and the separators"),
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.path: nothing fills '{asof}'; did you mean 'as_of'?"),
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.encoding: there is no encoding 'UFT-8'"),
         ("source:\n", "source:\n  encoding: mac-roman\n", "source.encoding: Spark does not read 'mac-roman'; have the files delivered in UTF-8"),

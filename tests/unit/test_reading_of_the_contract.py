@@ -23,8 +23,8 @@ def changed(folder: Path, old: str, new: str) -> Path:
     [
         ("formats: [yyyy-MM-dd, MMM-yyyy]", "formats: [MMM-yy]", "opened_on.formats: a year of two"),
         ("formats: [yyyy-MM-dd]", "formats: [yyyy-MM-dd], pivot: 70", "paid_on.pivot: no format"),
-        ("units: {rate: percent}", 'escape: "\\""', "plain.escape: it stands before a quote"),
-        ("units: {rate: percent}", 'escape: ","', "plain.escape: it stands before a quote"),
+        ("units: {rate: percent}", 'escape: "\\""', "plain.escape: it escapes a quote"),
+        ("units: {rate: percent}", 'escape: ","', "plain.escape: it escapes a quote"),
         ("units: {rate: percent}", 'decimal: ";"', "layouts.plain.decimal"),
         ("one_of: [OWN, RENT]", "unknown_codes: keep", "owned.unknown_codes: the column has no codes"),
         ("source:\n", "source:\n  encoding: nonsense\n", "source.encoding: there is no encoding"),
