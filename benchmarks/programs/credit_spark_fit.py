@@ -21,7 +21,7 @@ from credit_spark.pipeline.training_data import FEWEST_PARTITIONS
 from credit_spark.storage.session import spark_session
 from credit_spark.training.imbalance import Classes, balanced
 from credit_spark.training.regression import Columns, fit, linear, slopes_of, vectors
-from credit_spark.training.training_rows import FOLD, QUARTER, TrainingRows
+from credit_spark.training.splits import FOLD, QUARTER, TrainingRows
 
 CONTRACT = SimpleNamespace(features={name: Feature(sql=name, reason=name) for name in FEATURES})
 SETTINGS = Path(__file__).parents[2] / "conf/base.yml"

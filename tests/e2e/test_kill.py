@@ -17,8 +17,9 @@ pytestmark = pytest.mark.release
 
 PROJECT = Path(__file__).parents[2]
 AS_OF = "2012-01-31"
-# Between steps; within a training; after the claim, and between two tables of the publish.
-POINTS = ("clean", "validate+6", "measure", "commit=1", "commit=4", "commit=7")
+# Between steps, within a training, after the claim; then within the publish: after the fits, between
+# two tables, and between the last table and the promotion.
+POINTS = ("clean", "validate+6", "commit=1", "commit=2", "commit=6", "commit=10")
 
 
 def flags_of(landing: Path, warehouse: Path, as_of: str = AS_OF) -> list[str]:

@@ -26,7 +26,7 @@ from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.training_data import read_training_data
 from credit_spark.storage.paths import url_of
-from credit_spark.training.training_rows import FOLD, Holdout
+from credit_spark.training.splits import FOLD, Holdout
 from tests.batches import REAL_BOOKS, arrow, batch_of, run
 from tests.projects import changed_project, closed_book
 

@@ -5,7 +5,7 @@ import pytest
 from credit_spark.features.columns import Definition, column_of
 from credit_spark.pipeline.benchmarks import boosted
 from credit_spark.training.regression import Columns, indexer_of
-from credit_spark.training.training_rows import TrainingRows
+from credit_spark.training.splits import TrainingRows
 
 
 @pytest.mark.parametrize("names", [("number",), ("text",), ("number", "text")])

@@ -11,7 +11,7 @@ from credit_spark.config.models import Feature
 from credit_spark.features.columns import Definition
 from credit_spark.training.diagnostics import inflations
 from credit_spark.training.regression import Columns, indexer_of, linear, terms_of, vectors
-from credit_spark.training.training_rows import TrainingRows
+from credit_spark.training.splits import TrainingRows
 
 NAMES = ["a", "b", "c", "d"]
 FEATURES = [Definition(each, each, is_text=False) for each in NAMES]

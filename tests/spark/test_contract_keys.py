@@ -13,7 +13,7 @@ from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.records import read_records
 from credit_spark.pipeline.fitting import in_each_fold
 from credit_spark.storage.paths import only_run
-from credit_spark.training.training_rows import fold
+from credit_spark.training.splits import fold
 from tests.batches import run
 from tests.e2e.test_bad_books import SMALL, loans
 from tests.frames import rows

@@ -29,7 +29,7 @@ from credit_spark.training.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.training.training_rows import TrainingRows
+from credit_spark.training.splits import TrainingRows
 from tests.frames import rows, stored
 
 FEATURES = [

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from credit_spark.config.models import Contract
 from credit_spark.features.columns import ABSENT, Definition
 from credit_spark.training.diagnostics import counted_bins, single_auc
-from credit_spark.training.training_rows import TrainingRows, fold, out_of_time_from
+from credit_spark.training.splits import TrainingRows, fold, out_of_time_from
 from tests.frames import rows
 
 DDL = "number string, amount double, rate double, income double, owned string, opened_on date"

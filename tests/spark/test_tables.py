@@ -106,11 +106,14 @@ def test_tables_that_are_written_before_a_failure_get_their_rows_back(tables_of,
     assert {row["run_id"] for row in reader.rows(SHARES, ["run_id"])} == {"1"}
 
 
-def test_an_action_comes_after_all_tables_and_its_failure_gives_rows_back(tables_of) -> None:
+def test_an_action_after_the_tables_needs_their_success_and_gives_rows_back_where_it_fails(
+    tables_of,
+) -> None:
     before, broken, run = tables_of("1"), tables_of("2"), tables_of("3")
     before.replace(SHARES, shares(before, ("A", 0.1)))
     acted: list[str] = []
-    broken.with_publish(lambda: acted.append("broken"))
+    broken.before_publish(lambda: acted.append("before"))
+    broken.after_publish(lambda: acted.append("after"))
     broken.stage(SHARES, shares(broken, ("B", 1.5)))
     with pytest.raises(ConstraintError):
         broken.publish()
@@ -120,11 +123,11 @@ def test_an_action_comes_after_all_tables_and_its_failure_gives_rows_back(tables
         raise OSError("no storage")
 
     run.stage(SHARES, shares(run, ("C", 0.3)))
-    run.with_publish(fail)
+    run.after_publish(fail)
     with pytest.raises(OSError, match="no storage"):
         run.publish()
 
-    assert acted == ["C"]
+    assert acted == ["before", "C"]
     assert published(tables_of("5")) == [("A", 0.1)]
 
 

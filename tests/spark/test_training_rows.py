@@ -9,7 +9,7 @@ from credit_spark.features.columns import Definition, column_of
 from credit_spark.training import training_rows as sampling
 from credit_spark.training.imbalance import Classes
 from credit_spark.training.regression import Columns, imputed_and_indexed
-from credit_spark.training.training_rows import FOLD, Holdout, TrainingRows
+from credit_spark.training.splits import FOLD, Holdout, TrainingRows
 
 ROWS = 20_000
 FEATURES = [Definition(name, name, is_text=False) for name in ("dense", "sparse")]

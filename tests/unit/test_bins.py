@@ -23,7 +23,7 @@ from credit_spark.training.binning import (
     stated_cuts,
 )
 from credit_spark.training.regression import sql_columns
-from credit_spark.training.training_rows import TrainingRows
+from credit_spark.training.splits import TrainingRows
 
 LARGEST = "1.7976931348623157e308"
 COUNTS = [Classes(90, 10), Classes(80, 20), Classes(50, 50)]

@@ -40,7 +40,7 @@ from credit_spark.serving.answers import Answers
 from credit_spark.storage.reader import TableReader
 from credit_spark.training.binning import merged_numbers
 from credit_spark.training.imbalance import Classes
-from credit_spark.training.training_rows import out_of_time_from
+from credit_spark.training.splits import out_of_time_from
 
 PROJECT = Path(__file__).parents[2]
 SMALL = (PROJECT / "tests/small_lender.yml").read_text(encoding="utf-8")

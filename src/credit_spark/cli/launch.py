@@ -13,8 +13,8 @@ import click
 from rich.console import Console
 
 from credit_spark.cli.flags import Flags
-from credit_spark.cli.output import for_person
 from credit_spark.cli.reports import publish
+from credit_spark.cli.summary import for_person
 from credit_spark.config.errors import (
     CreditSparkError,
     DriftError,

@@ -42,7 +42,7 @@ from credit_spark.training.regression import (
     linear,
     named,
 )
-from credit_spark.training.training_rows import FOLD, Holdout, TrainingRows
+from credit_spark.training.splits import FOLD, Holdout, TrainingRows
 
 Benchmark = Literal["linear", "binned", "free", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.

@@ -27,6 +27,7 @@ from credit_spark.storage.runs import claim, finish
 from credit_spark.storage.session import progress as task_progress
 from credit_spark.storage.tables import Tables
 
+STATUS_OF = {LandingError: "refused", GateError: "stopped"}
 Result = TypeVar("Result")
 
 
@@ -85,9 +86,6 @@ class RunContext:
         rows = self.summary.facts.get("rows_accepted", 0)
         share = f"{done} of {tasks} tasks"
         return f"{share}, about {rows * done // tasks:,} of {rows:,} loans" if rows else share
-
-
-STATUS_OF = {LandingError: "refused", GateError: "stopped"}
 
 
 def attempt(

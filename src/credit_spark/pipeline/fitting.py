@@ -38,7 +38,7 @@ from credit_spark.training.regression import (
     slopes_of,
     vectors,
 )
-from credit_spark.training.training_rows import FOLD, QUARTER, Holdout, TrainingRows
+from credit_spark.training.splits import FOLD, QUARTER, Holdout, TrainingRows
 
 Made = TypeVar("Made")
 Variants = Sequence[tuple[ImbalanceStrategy, Penalty]]

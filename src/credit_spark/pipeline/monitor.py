@@ -45,7 +45,7 @@ from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy, scale_of
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
-from credit_spark.training.training_rows import sample_by_id
+from credit_spark.training.splits import sample_by_id
 
 # Each of the newest months is a figure of its own.
 MOST_MONTHS = 24

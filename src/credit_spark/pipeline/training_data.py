@@ -38,7 +38,7 @@ from credit_spark.training.regression import (
     terms_of,
     vectors,
 )
-from credit_spark.training.training_rows import (
+from credit_spark.training.splits import (
     FOLD,
     QUARTER,
     Edges,

@@ -27,60 +27,6 @@ from credit_spark.reporting.sections import (
 from credit_spark.scoring.document import ModelDocument, Number, slots_of
 from credit_spark.scoring.scorecard import at_bound
 
-
-class FeatureEvidence(NamedTuple):
-    """A feature: the labels of its bins, and their evidence."""
-
-    name: str
-    labels: Sequence[str]
-    bins: Sequence[Evidence]
-
-    @property
-    def value(self) -> float:
-        """Its information value."""
-        return information_value(self.bins)
-
-
-def by_feature(document: ModelDocument) -> list[FeatureEvidence]:
-    """The features of a model, the highest information value first, of equals in their order."""
-    found = [
-        FeatureEvidence(each.name, each.labels, evidence(each.counts, each.bads))
-        for each in document.baselines
-        if each.role == "feature"
-    ]
-    return sorted(found, key=lambda each: -each.value)
-
-
-def information(document: ModelDocument) -> Section:
-    """Every feature by information value, then each one's bins."""
-    features = by_feature(document)
-    values = [(each.name, plain(each.value), strength(each.value)) for each in features]
-    says = (
-        "How far the bins of each feature, by itself, part good from bad among the "
-        f"{document.facts.rows:,} training loans. Weight of evidence (WoE) is "
-        "log-odds of bad: above zero, a bin has more than its share of the bad loans. Many bins "
-        "and few bad loans raise the information value by chance."
-    )
-    tables = [ReportTable(("feature", "information value", ""), values), *map(_bins, features)]
-    return Section("Information value", says, tables=tables)
-
-
-def _bins(feature: FeatureEvidence) -> ReportTable:
-    rows = [
-        (
-            label, counted(each.loans), percent(each.bad_rate), _signed(each.weight),
-            plain(each.value),
-        )
-        for label, each in zip(feature.labels, feature.bins, strict=True)
-        if each.loans
-    ]  # fmt: skip
-    return ReportTable((feature.name, "loans", "bad rate", "WoE", "of the information value"), rows)
-
-
-def _signed(weight: float | None) -> str:
-    return "" if weight is None else f"{weight:+.3f}"
-
-
 CV = "cv"
 # A figure's heading, its data set and its metric.
 SIDE_BY_SIDE = (
@@ -258,3 +204,56 @@ def _end(gate: Row) -> str:
         return "passed"
     overruled = gate.get("overruled")
     return f"overruled: {overruled['reason']}" if overruled else "failed"
+
+
+class FeatureEvidence(NamedTuple):
+    """A feature: the labels of its bins, and their evidence."""
+
+    name: str
+    labels: Sequence[str]
+    bins: Sequence[Evidence]
+
+    @property
+    def value(self) -> float:
+        """Its information value."""
+        return information_value(self.bins)
+
+
+def by_feature(document: ModelDocument) -> list[FeatureEvidence]:
+    """The features of a model, the highest information value first, of equals in their order."""
+    found = [
+        FeatureEvidence(each.name, each.labels, evidence(each.counts, each.bads))
+        for each in document.baselines
+        if each.role == "feature"
+    ]
+    return sorted(found, key=lambda each: -each.value)
+
+
+def information(document: ModelDocument) -> Section:
+    """Every feature by information value, then each one's bins."""
+    features = by_feature(document)
+    values = [(each.name, plain(each.value), strength(each.value)) for each in features]
+    says = (
+        "How far the bins of each feature, by itself, part good from bad among the "
+        f"{document.facts.rows:,} training loans. Weight of evidence (WoE) is "
+        "log-odds of bad: above zero, a bin has more than its share of the bad loans. Many bins "
+        "and few bad loans raise the information value by chance."
+    )
+    tables = [ReportTable(("feature", "information value", ""), values), *map(_bins, features)]
+    return Section("Information value", says, tables=tables)
+
+
+def _bins(feature: FeatureEvidence) -> ReportTable:
+    rows = [
+        (
+            label, counted(each.loans), percent(each.bad_rate), _signed(each.weight),
+            plain(each.value),
+        )
+        for label, each in zip(feature.labels, feature.bins, strict=True)
+        if each.loans
+    ]  # fmt: skip
+    return ReportTable((feature.name, "loans", "bad rate", "WoE", "of the information value"), rows)
+
+
+def _signed(weight: float | None) -> str:
+    return "" if weight is None else f"{weight:+.3f}"

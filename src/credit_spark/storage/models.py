@@ -73,7 +73,9 @@ class ModelRegistry:
     """The models of one portfolio.
 
     What a run saves and promotes is written with the run's next publish; its own steps see it
-    before. A run has one champion, whatever another run promotes at the same time.
+    before. Fits are written before the tables, so that every score has its model; promotions after
+    them, so that a run that is stopped in between trains again when it is run again. A run has one
+    champion, whatever another run promotes at the same time.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -152,7 +154,7 @@ class ModelRegistry:
         """Keep a model as a challenger from the next publish on; a known one changes nothing."""
         if document.version in self._versions():
             return
-        self._tables.with_publish(self._publish)
+        self._tables.before_publish(self._write_fits)
         self._saved[document.version] = {
             "model_version": document.version,
             "fitted_as_of": document.facts.as_of,
@@ -189,7 +191,7 @@ class ModelRegistry:
         champion = self.champion(as_of)
         if champion and champion.version == version:
             return
-        self._tables.with_publish(self._publish)
+        self._tables.after_publish(self._write_promotions)
         made = Promotion(str(as_of), *decision, str(datetime.now(UTC)), [*overruled], is_rollback)
         self._promotions.append(partial(_promoted, version, as_of, made))
         self.champion.cache_clear()
@@ -239,21 +241,26 @@ class ModelRegistry:
         kept = json.loads(self._row(version)["gates"])
         return [Gate(*[each[name] for name in Gate._fields]) for each in kept]
 
-    def _publish(self) -> None:
-        self._tables.rewrite(MODELS, self._changed, "model_version")
+    def _write_fits(self) -> None:
+        self._tables.rewrite(MODELS, self._with_fits, "model_version")
         self._saved.clear()
+
+    def _write_promotions(self) -> None:
+        self._tables.rewrite(MODELS, self._with_promotions, "model_version")
         self._promotions.clear()
 
-    def _changed(self, rows: list[ModelRow]) -> list[ModelRow]:
-        """Rows of the table with what waits for the next publish."""
+    def _with_fits(self, rows: list[ModelRow]) -> list[ModelRow]:
         known = {row["model_version"] for row in rows}
-        rows = [*rows, *(row for version, row in self._saved.items() if version not in known)]
+        return [*rows, *(row for version, row in self._saved.items() if version not in known)]
+
+    def _with_promotions(self, rows: list[ModelRow]) -> list[ModelRow]:
         for promoted in self._promotions:
             rows = promoted(rows)
         return rows
 
     def _facts(self) -> list[ModelRow]:
-        return self._changed(self._table_rows(FACTS))
+        """Facts of each model, with what waits for the next publish."""
+        return self._with_promotions(self._with_fits(self._table_rows(FACTS)))
 
     def _row(self, version: str) -> ModelRow:
         if version in self._saved:

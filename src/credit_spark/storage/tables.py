@@ -54,7 +54,8 @@ class Tables:
         self.versions: dict[str, int] = {}
         self._numbers = count(1)
         self._staged: dict[str, Staged] = {}
-        self._with_publish: list[Callable[[], object]] = []
+        self._before_publish: list[Callable[[], object]] = []
+        self._after_publish: list[Callable[[], object]] = []
 
     def of_date(self, as_of: date) -> "Tables":
         """The same tables for another batch date."""
@@ -173,15 +174,16 @@ class Tables:
             TryAgainError: another run of the date has taken over.
             ConstraintError: a row breaks a constraint of its table.
         """
-        if not self._staged and not self._with_publish:
+        if not (self._staged or self._before_publish or self._after_publish):
             return
         self._check_claim()
+        for action in self._before_publish:
+            action()
         before = dict(self.versions)
         try:
             with ThreadPoolExecutor(PARALLEL_COMMITS) as threads:
                 list(threads.map(lambda each: self.replace(*each), self._staged.values()))
-            # Last: where it finds its champion, a rerun neither trains nor writes its metrics.
-            for action in self._with_publish:
+            for action in self._after_publish:
                 action()
         except BaseException:
             # An interrupted run, too, leaves no half of its rows.
@@ -189,15 +191,21 @@ class Tables:
             raise
         self.discard()
 
-    def with_publish(self, action: Callable[[], object]) -> None:
-        """Let an action come with the next publish, once, after its commits."""
-        if action not in self._with_publish:
-            self._with_publish.append(action)
+    def before_publish(self, action: Callable[[], object]) -> None:
+        """Let an action come with the next publish, once, before its commits; it stays done."""
+        if action not in self._before_publish:
+            self._before_publish.append(action)
+
+    def after_publish(self, action: Callable[[], object]) -> None:
+        """Let an action come with the next publish, once, after all its commits have succeeded."""
+        if action not in self._after_publish:
+            self._after_publish.append(action)
 
     def discard(self) -> None:
         """Forget what is staged."""
         self._staged.clear()
-        self._with_publish.clear()
+        self._before_publish.clear()
+        self._after_publish.clear()
 
     def replace(self, table: Table, frame: DataFrame, within: str | None = None) -> int:
         """Replace this date's rows at once, or those of them `within`; the number of new rows.

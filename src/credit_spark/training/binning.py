@@ -27,7 +27,7 @@ from credit_spark.monitoring.baselines import bucketed
 from credit_spark.scoring.document import Category, Level
 from credit_spark.training.imbalance import Classes
 from credit_spark.training.regression import SIGNS, Design, Equation, assembled, sql_columns
-from credit_spark.training.training_rows import Edges, TrainingRows
+from credit_spark.training.splits import Edges, TrainingRows
 
 Item = TypeVar("Item")
 PRE_BINS, MOST_BINS = 40, 8

@@ -19,7 +19,7 @@ from credit_spark.scoring.document import Baseline, Category, Term, slots_of
 from credit_spark.training.binning import pre_counted
 from credit_spark.training.imbalance import HALF, Classes
 from credit_spark.training.regression import SCALED
-from credit_spark.training.training_rows import TrainingRows, sample_by_id
+from credit_spark.training.splits import TrainingRows, sample_by_id
 
 BUCKETS = 20
 VECTOR = "features"

@@ -50,7 +50,7 @@ from credit_spark.scoring.document import (
     slots_of,
 )
 from credit_spark.training.imbalance import WEIGHT
-from credit_spark.training.training_rows import Edges, TrainingRows
+from credit_spark.training.splits import Edges, TrainingRows
 
 ASSEMBLED, SCALED = "assembled", "scaled"
 INDEX, IMPUTED, INDICATOR = "index", "imputed", "missing"

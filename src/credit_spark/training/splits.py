@@ -22,6 +22,14 @@ from credit_spark.training.imbalance import Classes
 
 # Stands for null in a hash, which would else take (null, 1) and (1, null) for equal.
 NULL_MARK = "\u0000"
+# The rank of a sample's median has a standard error of 0.16% of the rows.
+ENOUGH, SEED = 100_000, 1
+# A share of the rows that has a value; with fewer, a sample could have hardly any.
+DENSE = 0.5
+RANK_ERROR = 0.001
+# Columns of training rows that say which of them a test holds out.
+FOLD, QUARTER = "fold", "quarter"
+Edges = Mapping[str, Sequence[float]]
 
 
 def fold(contract: Contract) -> Column:
@@ -75,16 +83,6 @@ def random_quarter(contract: Contract) -> Column:
     """Whether a loan belongs to a random quarter, whatever its content."""
     words = F.lit(contract.model.seed), F.lit("random split"), F.col("loan_id")
     return F.pmod(F.xxhash64(*words), F.lit(4)) == 0
-
-
-# The rank of a sample's median has a standard error of 0.16% of the rows.
-ENOUGH, SEED = 100_000, 1
-# A share of the rows that has a value; with fewer, a sample could have hardly any.
-DENSE = 0.5
-RANK_ERROR = 0.001
-# Columns of training rows that say which of them a test holds out.
-FOLD, QUARTER = "fold", "quarter"
-Edges = Mapping[str, Sequence[float]]
 
 
 class Holdout(NamedTuple):
