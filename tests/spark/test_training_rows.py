@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from credit_spark.features.columns import Definition, column_of
-from credit_spark.training import training_rows as sampling
+from credit_spark.training import splits
 from credit_spark.training.imbalance import Classes
 from credit_spark.training.regression import Columns, imputed_and_indexed
 from credit_spark.training.splits import FOLD, Holdout, TrainingRows
@@ -42,7 +42,7 @@ def medians(training) -> dict[str, float]:
 
 @pytest.mark.parametrize("most", [ROWS, 2000])
 def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) -> None:
-    monkeypatch.setattr(sampling, "ENOUGH", most)
+    monkeypatch.setattr(splits, "ENOUGH", most)
 
     found = medians(training)
 
@@ -54,7 +54,7 @@ def test_medians_are_those_of_all_rows_or_nearly(training, monkeypatch, most) ->
 
 @pytest.mark.parametrize(("most", "apart"), [(ROWS, 0.002), (2000, 0.05)])
 def test_quantiles_are_those_of_each_number(training, monkeypatch, most, apart) -> None:
-    monkeypatch.setattr(sampling, "ENOUGH", most)
+    monkeypatch.setattr(splits, "ENOUGH", most)
 
     found = quantiles(training, FEATURES, [0.25, 0.75])
 
@@ -67,8 +67,8 @@ def test_there_are_no_quantiles_of_no_number(training) -> None:
 
 
 def test_the_quantiles_of_a_sample_are_numpys_of_it(training, monkeypatch) -> None:
-    monkeypatch.setattr(sampling, "ENOUGH", 2000)
-    part = sampling.sample_of(training, ROWS).toPandas()[column_of("dense")]
+    monkeypatch.setattr(splits, "ENOUGH", 2000)
+    part = splits.sample_of(training, ROWS).toPandas()[column_of("dense")]
 
     found = quantiles(training, FEATURES, [0.05, 0.5, 0.95])
 
@@ -83,14 +83,14 @@ def test_a_loan_is_in_the_sample_of_every_date_or_of_none(spark) -> None:
     )
 
     sampled = [
-        {row[0] for row in sampling.sample_by_id(each, 3000, 1000).collect()}
+        {row[0] for row in splits.sample_by_id(each, 3000, 1000).collect()}
         for each in (first, second)
     ]
 
     both = {each[0] for each in ids[1000:2000]}
     assert sampled[0] & both == sampled[1] & both
     assert all(500 < len(each) < 850 for each in sampled)
-    assert sampling.sample_by_id(first, 1000, 1000) is first
+    assert splits.sample_by_id(first, 1000, 1000) is first
 
 
 @pytest.mark.parametrize("most", [ROWS, 2000])
@@ -98,7 +98,7 @@ def test_a_folds_training_rows_have_their_own_counts_and_quantiles(
     training, monkeypatch, most
 ) -> None:
     """With no job of their own: as if they alone had been given."""
-    monkeypatch.setattr(sampling, "ENOUGH", most)
+    monkeypatch.setattr(splits, "ENOUGH", most)
     tested = Holdout(FOLD, 0)
 
     learnt = TrainingRows.of(training, FEATURES).without(tested)
