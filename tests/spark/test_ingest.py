@@ -100,6 +100,7 @@ FILES: dict[str, str | bytes] = {
     "keyless.csv": KEYLESS,
     "one id.csv": "amount,rate,pay\n5,0.1,\n",
     "totalled.csv": TOTALLED.replace('"A"', '"T"').replace("B,", "U,"),
+    "misspelt.csv": HEADER.replace("income", "Incom") + SOUND.replace("A,", "misspelt,"),
     "a.csv": HEADER + SOUND,
     "b.csv": HEADER + SOUND + SOUND.replace("OWN", "RENT"),
     "newer.csv": HEADER + "N,5,1,1,OWN,,2026-01-01,\n" + "N,6,1,1,OWN,,,\n" + "N,7,1,1,OWN,,2025-01-01,\n"
@@ -130,6 +131,16 @@ def test_a_sound_line_is_typed_and_accepted(found) -> None:
             "outcome": "good", "source_file": "sound.csv",
         }
     ]  # fmt: skip
+
+
+def test_a_header_that_is_nearly_a_columns_own_is_remarked_on(found) -> None:
+    (loan,) = of_file(found.loans, "misspelt.csv")
+    (remark,) = found.note["remarks"]
+
+    assert loan["income"] is None
+    assert remark.startswith("misspelt.csv: ")
+    assert "'Incom'" in remark
+    assert "columns.income.from" in remark
 
 
 def test_two_keys_of_two_parts_are_not_one_where_a_part_holds_the_separator(

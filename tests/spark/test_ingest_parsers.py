@@ -31,7 +31,9 @@ CASES = {
     "money": (parsers.money, [
         ("$12,000.50", 12_000.5), ("(1,200)", -1200.0), ("(1,200", None), ("lots", None), ("$ 5", 5.0),
         ("($5)", -5.0), ("0,799", None), ("$", None), ("()", None), ("5$", 5.0),
+        ("€ 1,200", 1200.0), ("1,200£", 1200.0), ("(₹5)", -5.0), ("5 EUR", None), ("1$2", None),
     ]),
+    "money with a comma": (lambda text: parsers.money(text, COMMA), [("1.200,50 €", 1200.5), ("-5 €", -5.0)]),
     "monthly": (lambda text: parsers.money(text, Notation("monthly")), [("1,000", 12_000.0)]),
     "percent": (lambda text: parsers.rate(text, Notation("percent")), [("10.65%", 0.1065), ("10.65", 0.1065)]),
     "fraction": (lambda text: parsers.rate(text, Notation("fraction")), [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from credit_spark.ingest.layouts import LayoutError, column_at, key_of, shape_of
+from credit_spark.ingest.layouts import LayoutError, column_at, key_of, misspelt, shape_of
 
 
 def test_the_layout_with_the_most_names_fits(contract) -> None:
@@ -59,3 +59,20 @@ def test_a_layout_may_have_a_key_of_its_own(contract) -> None:
 
     assert key_of(layouts["plain"], contract) == ("number",)
     assert key_of(layouts["keyless"], contract) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (["loan_amnt", "term", "anual_inc"], [("annual_income", "anual_inc")]),
+        (["loan_amnt", "term", "Annual Inc"], [("annual_income", "Annual Inc")]),
+        (["loan_amnt", "term", "annual_inc_joint"], []),
+        # The column has its own name, too: the other one is another column.
+        (["loan_amnt", "term", "annual_inc", "anual_inc"], []),
+        (["loan_amnt", "term", "annual_inc", ""], []),
+    ],
+)
+def test_a_header_that_is_nearly_that_of_an_absent_column_is_found(
+    lending_club, header, found
+) -> None:
+    assert [*misspelt(header, lending_club)] == found

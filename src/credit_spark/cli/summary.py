@@ -166,9 +166,10 @@ def _report(name: str) -> Callable[[Facts], list[Line]]:
 
 # What depends on the facts, in lines of its own.
 MORE: Mapping[str, Callable[[Facts], list[Line]]] = {
-    "clean": lambda facts: _under(
-        "by reason", [f"{rows:>9,}  {rule}" for rule, rows in facts["reasons"].items()]
-    ),
+    "clean": lambda facts: [
+        *_under("by reason", [f"{rows:>9,}  {rule}" for rule, rows in facts["reasons"].items()]),
+        *_under("look at", facts["remarks"]),
+    ],
     "validate loans": _expectations,
     "train": _train,
     "promote": lambda facts: [

@@ -5,13 +5,16 @@ below the last loan.
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from credit_spark.config.errors import instead_of
 from credit_spark.config.models import CONTENT, Contract, ContractColumn, Layout, Source
 
 ABOVE_THE_HEADER = 9
+# Two names at least so similar, by their letters and digits, may be one that is misspelt.
+SIMILARITY = 0.88
 # What bytes of another encoding are read as.
 UNREADABLE = ("\u0000", "\ufffd")
 
@@ -115,6 +118,25 @@ def parts_of(line: str, delimiter: str) -> list[str]:
 def column_at(header: Sequence[str], spec: ContractColumn) -> int | None:
     """The position of a column in a header; of several names, the first that the contract lists."""
     return next((header.index(name) for name in spec.headers if name in header), None)
+
+
+def misspelt(header: Sequence[str], contract: Contract) -> Iterator[tuple[str, str]]:
+    """Columns of the contract that a header lacks, each with a name in it that is nearly theirs."""
+    known = {name for spec in contract.columns.values() for name in spec.headers}
+    unread = {_letters(name): name for name in header if name and name not in known}
+    for column, spec in contract.columns.items():
+        if column_at(header, spec) is None:
+            near = (
+                match
+                for name in spec.headers
+                for match in get_close_matches(_letters(name), unread, n=1, cutoff=SIMILARITY)
+            )
+            if found := next(near, None):
+                yield column, unread[found]
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def key_of(layout: Layout, contract: Contract) -> tuple[str, ...] | None:

@@ -24,6 +24,7 @@ NUMBER = (
 )
 WHOLE = r"^[+]?\d{1,9}(?:\.0*)?\z"
 RANGE = r"^\d+ ?- ?\d+\z"
+CURRENCIES = "$€£¥₹"
 SPACES = " \t\r\n\u00a0"
 YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -80,11 +81,11 @@ def whole(text: Column, notation: Notation = DECIMAL_POINT) -> Column:
 def money(text: Column, notation: Notation = DECIMAL_POINT) -> Column:
     """An amount in the portfolio's currency, yearly where the unit is 'monthly'.
 
-    Accountants' brackets are a minus sign.
+    A currency's sign may stand at either end. Accountants' brackets are a minus sign.
     """
-    bare = F.btrim(text, F.lit("$ "))
+    bare = F.btrim(text, F.lit(f"{CURRENCIES} "))
     in_brackets = bare.startswith("(") & bare.endswith(")")
-    owed = -number(F.btrim(bare, F.lit("()$ ")), notation)
+    owed = -number(F.btrim(bare, F.lit(f"(){CURRENCIES} ")), notation)
     amount = F.coalesce(
         number(text, notation), F.when(in_brackets, owed).otherwise(number(bare, notation))
     )

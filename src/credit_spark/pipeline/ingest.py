@@ -14,7 +14,7 @@ from credit_spark.config.tables import QUARANTINE, loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, REPLACED, STATUS, SUPERSEDED
 from credit_spark.ingest.deduplication import deduplicated
 from credit_spark.ingest.files import landing_files
-from credit_spark.ingest.layouts import LandingFile
+from credit_spark.ingest.layouts import LandingFile, misspelt
 from credit_spark.ingest.lines import BLANK, FOOTER, HEADER, LINE_COUNT, PREAMBLE, SOURCE_FILE
 from credit_spark.ingest.records import LineCounts, Records, read_records
 from credit_spark.ingest.rules import OUTCOME_RULE
@@ -72,7 +72,18 @@ def ingest(run: RunContext) -> None:
     written = run.tables.replace(QUARANTINE, aside.withColumn("status", F.lit("open")))
     counts = counted(account, written)
     run.summary.facts |= {f"rows_{name}": rows for name, rows in counts._asdict().items()}
-    run.summary.note("clean", {**counts._asdict(), "reasons": failed, "files": len(files)})
+    found = {"reasons": failed, "files": len(files), "remarks": remarks(files, run.contract)}
+    run.summary.note("clean", {**counts._asdict(), **found})
+
+
+def remarks(files: Sequence[LandingFile], contract: Contract) -> list[str]:
+    """Columns that may be null in a file because its header misspells them."""
+    return [
+        f"{file.name}: no header of '{column}', so it is null; '{name}' is not read. If it is that "
+        f"column, add it to columns.{column}.from"
+        for file in files
+        for column, name in misspelt(file.shape.header, contract)
+    ]
 
 
 def account_of(rows: DataFrame) -> list[Entry]:
