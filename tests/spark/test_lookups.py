@@ -211,6 +211,19 @@ def test_the_evidence_of_the_dates_model_is_shown(look, done) -> None:
     assert look("show", "evidence").out.count("\n") > len(rows)
 
 
+def test_fits_are_listed_with_their_status(look, done) -> None:
+    rows = look("models", "--json").summary
+
+    kept = sorted(arrow(done / "models").to_pylist(), key=lambda row: row["model_version"])
+    assert [(row["model"], row["status"], row["imbalance"]) for row in rows] == [
+        (row["model_version"], row["status"], row["imbalance"]) for row in kept
+    ]
+    champion = next(row for row in rows if row["status"] == "champion")
+    assert champion["champion_from"] == champion["fitted_as_of"] == "2012-01-31"
+    assert (champion["by"], champion["failed_gates"]) == ("credit-spark nightly", "")
+    assert champion["model"] in look("models").out
+
+
 def test_a_loan_in_quarantine_is_told_with_its_rules_and_no_value(look, done) -> None:
     scored = {row["loan_id"] for row in arrow(done / "scores").to_pylist()}
     kept = [row for row in arrow(done / "quarantine").to_pylist() if row["loan_id"] not in scored]
@@ -255,6 +268,9 @@ def test_a_warehouse_that_is_empty_is_told(capfd, tmp_path) -> None:
 
     assert told.code == 2
     assert "run 'credit-spark nightly' first, or name the right --warehouse" in told.sentence
+    told = run(capfd, "models", "--portfolio", "lending_club", "--warehouse", tmp_path)
+    assert (told.code, told.out) == (2, "")
+    assert "there is no model at " in told.sentence
 
 
 def test_no_java_is_started(done) -> None:

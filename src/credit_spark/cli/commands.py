@@ -28,7 +28,7 @@ from credit_spark.cli.flags import (
     run_options,
 )
 from credit_spark.cli.launch import launch
-from credit_spark.cli.models import explain, export, scorecard, what_if
+from credit_spark.cli.models import explain, export, models, scorecard, what_if
 from credit_spark.cli.output import opened
 from credit_spark.cli.reports import report
 from credit_spark.cli.sample import LANDING, write_sample
@@ -270,7 +270,7 @@ def init(example: str, out: Path) -> None:
         click.echo(out / each)
 
 
-LOOKUPS = (explain, scorecard, what_if, export, serve, show, status, report)
+LOOKUPS = (explain, scorecard, models, what_if, export, serve, show, status, report)
 for lookup in LOOKUPS:
     cli.add_command(lookup)
 

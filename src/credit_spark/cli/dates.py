@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 import pyarrow.compute as pc
-from rich.console import Console
 
 from credit_spark.cli.flags import date_options, portfolio_options, renamed
-from credit_spark.cli.output import Row, in_three_ways, opened, print_rows
+from credit_spark.cli.output import Row, console, in_three_ways, opened, print_rows
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, METRICS, STATUSES
@@ -44,7 +43,7 @@ def status(*, dates: int, as_csv: bool, as_json: bool, **where: Any) -> None:
     if not as_csv and not as_json:
         for run in last:
             if message := _message(run):
-                Console(highlight=False).print(f"{run['as_of']}: {message}", markup=False)
+                console().print(f"{run['as_of']}: {message}", markup=False)
 
 
 status.params.append(renamed("--nights", "--dates"))

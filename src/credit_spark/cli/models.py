@@ -1,4 +1,4 @@
-"""A model's scorecard, a loan explained by it, another cut-off, and the model for elsewhere."""
+"""The fits, a model's scorecard, a loan explained by it, another cut-off, and export."""
 
 import json
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from datetime import date
 from typing import Any, Literal, get_args
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from credit_spark.cli.flags import AS_JSON, MODEL, date_options
-from credit_spark.cli.output import in_three_ways, opened, print_rows
+from credit_spark.cli.flags import AS_JSON, MODEL, date_options, portfolio_options
+from credit_spark.cli.output import Row, console, in_three_ways, opened, print_rows
 from credit_spark.config.errors import InputError
 from credit_spark.config.expressions import Dialect
+from credit_spark.config.tables import MODELS
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.pmml import pmml
@@ -21,11 +21,48 @@ from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
 from credit_spark.scoring.sql import scoring_sql
 from credit_spark.serving.answers import Answers
+from credit_spark.storage.models import FACTS
 from credit_spark.storage.reader import TableReader
 
 DIALECTS = [*get_args(Dialect), "pmml"]
 PARTS_BAR, SHARE_BAR = 12, 20
 PD = click.FloatRange(0, 1, min_open=True)
+
+
+@click.command
+@in_three_ways
+@portfolio_options
+def models(*, as_csv: bool, as_json: bool, **where: Any) -> None:
+    """List the fits: which is champion, which waits for its promotion, and who promoted it.
+
+    Of several promotions, the last one is shown; the table models has all of them.
+    """
+    _, reader = opened(**where)
+    rows = sorted(map(_fit, reader.rows(MODELS, columns=[*FACTS])), key=_date_and_version)
+    if not rows:
+        raise InputError(f"there is no model at {reader.folder} yet; run 'credit-spark train'")
+    print_rows(rows, as_csv=as_csv, as_json=as_json)
+
+
+def _fit(row: Row) -> Row:
+    promotions: list[Row] = json.loads(row["promotions"] or "[]")
+    last: Row = max(promotions, key=lambda each: each["at"], default={})
+    failed = [each["name"] for each in json.loads(row["gates"]) if not each["passed"]]
+    since = max(row["champion_from"], default=None)
+    return {
+        "model": row["model_version"],
+        "fitted_as_of": str(row["fitted_as_of"]),
+        "imbalance": row["imbalance"],
+        "status": row["status"],
+        "champion_from": since and str(since),
+        "failed_gates": ", ".join(failed),
+        "by": last.get("by"),
+        "reason": last.get("reason"),
+    }
+
+
+def _date_and_version(row: Row) -> tuple[str, str]:
+    return row["fitted_as_of"], row["model"]
 
 
 @click.command
@@ -85,15 +122,15 @@ def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) ->
     if as_json:
         print(json.dumps(answer))
         return
-    console = Console(highlight=False)
-    console.print(
+    terminal = console()
+    terminal.print(
         f"loan {loan_id}, batch of {as_of}: {answer['points']} points, band {answer['band']}, "
         f"PD {answer['pd']:.4f}, decision {answer['decision']}; outcome {answer['outcome']}",
         markup=False,
     )
-    console.print(_bars(answer["parts"], answer["points"]))
+    terminal.print(_bars(answer["parts"], answer["points"]))
     for nth, reason in enumerate(answer["reasons"], start=1):
-        console.print(f"  reason {nth}  {reason}", markup=False)
+        terminal.print(f"  reason {nth}  {reason}", markup=False)
 
 
 def _bars(parts: list[dict[str, Any]], points: int) -> Table:
@@ -154,7 +191,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     table.add_section()
     for row in others:
         table.add_row(*row)
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 def _row(found: Cutoff) -> list[str]:

@@ -52,9 +52,12 @@ def print_rows(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
         writer.writeheader()
         writer.writerows(rows)
     else:
-        # What reads a pipe has no edge to break lines at.
-        width = None if sys.stdout.isatty() else WIDE
-        Console(highlight=False, width=width).print(_table(rows))
+        console().print(_table(rows))
+
+
+def console() -> Console:
+    """The terminal, or a wide one where there is none: a pipe has no edge to break lines at."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def _finite(value: Any) -> Any:

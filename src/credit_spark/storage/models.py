@@ -200,13 +200,15 @@ class ModelRegistry:
         """The version of the model that was champion before a batch date's champion.
 
         Raises:
-            InputError: there was none.
+            InputError: there was none, or there is no champion.
         """
         champions: list[str] = []
         for version, is_rollback in self._history(as_of):
             if is_rollback and version in champions:
                 champions = champions[: champions.index(version)]
             champions = [*(each for each in champions if each != version), version]
+        if not champions:
+            raise InputError(f"no model is champion on {as_of}; see 'credit-spark models'")
         if len(champions) < 2:
             raise InputError(f"there was no other champion before that of {as_of}")
         return champions[-2]
