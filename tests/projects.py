@@ -36,6 +36,14 @@ def changed_project(folder: Path, old: str = "", new: str = "", *more: tuple[str
     return project
 
 
+def without_open_accounts(folder: Path) -> Path:
+    """A copy whose contract has lost a column and the feature that reads it."""
+    path = PROJECT / "conf/portfolios/lending_club.yml"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    column, feature = [each for each in lines if each.startswith("  open_accounts:")]
+    return changed_project(folder, column, "", (feature, ""))
+
+
 def closed_book(folder: Path, *changes: tuple[str, str]) -> Path:
     """A copy for LendingClub's real book, whose suite does not ask how new the newest loan is.
 

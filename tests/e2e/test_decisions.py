@@ -115,6 +115,9 @@ def test_where_promotion_is_manual_a_sound_fit_waits(run_command, again, tmp_pat
     assert told.code == 0, told.err
     assert told.summary["score"]["model_version"] == champion
     assert "waits for a decision" in told.summary["kept"]["why"]
+    # The new fit has figures of its own; the champion's are still what batches are compared with.
+    drift = arrow(again / "lending_club/drift").to_pylist()
+    assert "approval_rate" in {row["measure"] for row in drift}
 
 
 @pytest.mark.release
@@ -149,7 +152,7 @@ def test_a_changed_policy_acts_on_the_next_run_of_the_same_model(
     project = changed_project(
         tmp_path, "approve_below: 0.12", "approve_below: 0.3", ("decline_from: 0.25", "decline_from: 0.4"),
         ("points_at: 600", "points_at: 700"), ('reason: "The income is low"', 'reason: "Income: low"'),
-        ("# Of the 6,431", 'decline_if: {short: {sql: "fico < 650", reason: "Score under 650"}}\n# Of the 6,431'),
+        ("# Of the 6,431", 'decline_if: {short: {sql: "fico < 700", reason: "Score under 700"}}\n# Of the 6,431'),
     )  # fmt: skip
 
     flags = ("--portfolio", "lending_club", "--warehouse", again, "--project", project)
@@ -167,7 +170,13 @@ def test_a_changed_policy_acts_on_the_next_run_of_the_same_model(
     # What-if has said so before.
     (foreseen,) = re.findall(r"0\.3000 +│ +([\d,]+) +│.*next", shown.out)
     assert foreseen == f"{approved:,}"
-    assert approved > sum(row["decision"] == "approve" for row in before)
+    # By the new hard rule, too, which declines loans of any PD; the last run's row is by its own.
+    refused = [row for row in after.values() if row["reason_1"] == "Score under 700"]
+    assert {row["decision"] for row in refused} == {"decline"}
+    assert any(row["pd"] < 0.3 for row in refused)
+    assert any(row["pd"] > 0.25 for row in refused)
+    (was,) = re.findall(r"0\.1200 +│ +([\d,]+) +│.*last", shown.out)
+    assert was == f"{sum(row['decision'] == 'approve' for row in before):,}"
     given = {row[f"reason_{nth}"] for row in after.values() for nth in range(1, 5)}
     assert "Income: low" in given
     assert "The income is low" not in given

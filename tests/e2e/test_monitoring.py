@@ -19,6 +19,7 @@ from credit_spark.storage.reader import TableReader
 from credit_spark.storage.runs import complete_dates
 from tests.batches import AS_OF, LATER, PROJECT, arrow, run
 from tests.e2e.test_bad_books import SMALL, loans
+from tests.projects import without_open_accounts
 
 FIRST, SECOND = "2026-03-02", "2026-03-03"
 # Of the small lender: enough to learn from, a table for each segment and one analysis.
@@ -109,6 +110,21 @@ def test_measured_and_monitored_again_it_is_the_same(run_command, second, after_
             for folder in (second.tables, after_two / "lending_club")
         )
         assert before == after, name
+
+
+def test_where_the_contract_lost_a_column_no_change_of_scores_is_computed(
+    run_command, after_two, tmp_path
+) -> None:
+    """The earlier model cannot score the date: that is no reason to fail."""
+    project = without_open_accounts(tmp_path)
+
+    told = run_command("monitor", after_two, "--project", project, as_of=LATER)
+
+    assert told.code == 0, told.err
+    assert arrow(after_two / "lending_club/score_changes").to_pylist() == []
+    for command in ("measure", "score"):
+        told = run_command(command, after_two, "--project", project, as_of=LATER)
+        assert (told.code, "open_accounts" in told.sentence) == (2, True), command
 
 
 def test_dates_are_deleted_as_the_manual_says(spark, run_command, after_two) -> None:

@@ -14,6 +14,7 @@ import pytest
 from credit_spark.evaluation.curves import curve, cutoff
 from credit_spark.evaluation.score_bins import ScoreBin
 from tests.batches import arrow, run
+from tests.projects import changed_project, without_open_accounts
 
 
 @pytest.fixture
@@ -261,6 +262,31 @@ def test_what_is_not_there_is_told(look, words, said) -> None:
 
     assert told.code == 2
     assert said in told.sentence
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("export", "--dialect", "pmml"), ("export", "--dialect", "spark"), ("explain", "LOAN")],
+)
+def test_a_model_that_reads_what_the_contract_lacks_is_told(look, scores, tmp_path, words) -> None:
+    project = without_open_accounts(tmp_path)
+    named = [scores[0]["loan_id"] if each == "LOAN" else each for each in words]
+
+    told = look(*named, "--project", project)
+
+    assert (told.code, told.out) == (2, "")
+    assert "the contract lacks columns that the model" in told.sentence
+    assert "open_accounts" in told.sentence
+
+
+def test_an_export_says_what_the_contract_has_otherwise(look, tmp_path) -> None:
+    project = changed_project(tmp_path, '"least(public_records, 3)"', '"least(public_records, 2)"')
+
+    told = look("export", "--dialect", "duckdb", "--project", project)
+
+    assert told.code == 0
+    assert "features.public_records: it was" in told.err
+    assert told.out.startswith("-- lending_club: model ")
 
 
 def test_a_warehouse_that_is_empty_is_told(capfd, tmp_path) -> None:

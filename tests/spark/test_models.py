@@ -99,6 +99,17 @@ def test_of_two_fits_of_one_date_the_user_chooses(models) -> None:
     assert f"{SECOND.version} (class_weight)" in str(error.value)
 
 
+def test_a_fit_older_than_the_champion_is_promoted_by_name_alone(models) -> None:
+    """The same command twice would else promote an older fit that still waits."""
+    models.promote(models.newest_challenger(date(2026, 3, 9)), date(2026, 3, 9), DECISION)
+
+    assert champion(models, 9) == SECOND.version
+    with pytest.raises(InputError, match="no older than the champion"):
+        models.newest_challenger(date(2026, 3, 9))
+    models.promote(FIRST.version, date(2026, 3, 9), DECISION)
+    assert champion(models, 9) == FIRST.version
+
+
 def test_a_missing_challenger_and_a_missing_model_are_errors(models) -> None:
     with pytest.raises(InputError, match="no challenger that was fitted by 2026-02-01"):
         models.newest_challenger(date(2026, 2, 1))
@@ -160,6 +171,25 @@ def test_rollbacks_go_back_one_champion_after_the_other(models) -> None:
     with pytest.raises(InputError, match="no other champion"):
         models.earlier_champion(date(2026, 3, 9))
     assert models.earlier_champion(date(2026, 3, 8)) == SECOND.version
+
+
+def test_a_rollback_does_not_return_to_what_was_rolled_back_from(models) -> None:
+    """Also where an earlier date was rolled back after a later one."""
+    third = fit(8, 0.3)
+    models.save(third, [])
+    for version, day in ((FIRST, 2), (SECOND, 5), (third, 8)):
+        models.promote(version.version, date(2026, 3, day), DECISION)
+    for day in (8, 5):
+        found = models.earlier_champion(date(2026, 3, day))
+        models.promote(found, date(2026, 3, day), DECISION, is_rollback=True)
+    assert (champion(models, 5), champion(models, 8)) == (FIRST.version, SECOND.version)
+
+    assert models.earlier_champion(date(2026, 3, 8)) == FIRST.version
+
+
+def test_there_is_no_rollback_without_a_champion(models) -> None:
+    with pytest.raises(InputError, match="no model is champion on 2026-03-09"):
+        models.earlier_champion(date(2026, 3, 9))
 
 
 def test_a_model_that_was_rolled_back_is_no_challenger(models) -> None:

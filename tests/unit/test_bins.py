@@ -20,7 +20,7 @@ from credit_spark.training.binning import (
     merged_texts,
     named,
     pre_counted,
-    stated_cuts,
+    regular_means,
 )
 from credit_spark.training.regression import sql_columns
 from credit_spark.training.splits import TrainingRows
@@ -223,11 +223,43 @@ def test_stated_bins_are_merged_only_where_their_risk_goes_the_other_way(
     stated, expect, begins
 ) -> None:
     """Also where a bin has no bad loan, no good one, or none."""
-    plan = Feature(sql="x", reason="x", expect=expect, breaks=[*map(float, range(1, len(stated)))])
-    loans = [Classes(*each) for each in stated]
+    breaks = [*map(float, range(1, len(stated)))]
+    plan = Feature(sql="x", reason="x", expect=expect, breaks=breaks)
+    counts = {str(nth): Classes(*each) for nth, each in enumerate(stated)}
 
-    assert stated_cuts(loans, plan) == begins
-    assert stated_cuts(loans, plan.model_copy(update={"expect": None})) == [*range(1, len(stated))]
+    def found(plan: Feature) -> list[float]:
+        _, *bins = merged_numbers(counts, breaks, plan)
+        return [each.begin for each in bins]
+
+    assert found(plan) == [-inf, *map(float, begins)]
+    assert found(plan.model_copy(update={"expect": None})) == [-inf, *breaks]
+
+
+def test_a_mean_leaves_out_special_and_missing_values(spark, contract) -> None:
+    """Codes such as 999 would else move it beyond every value, and every reason with it."""
+    plan = contract.features["rate"].model_copy(update={"special": (999.0, -1.0)})
+    changed = contract.model_copy(update={"features": {**contract.features, "rate": plan}})
+    values = [10.0, 20.0, 60.0, None, *[999.0] * 6, -1.0]
+    rows = spark.createDataFrame([(each,) for each in values], "feature_rate double")
+
+    assert regular_means(rows, changed) == {"rate": 30.0}
+    assert regular_means(rows.where("feature_rate = 999"), changed) == {"rate": None}
+    assert regular_means(rows, contract) == {}
+
+
+def test_evidence_of_merged_bins_goes_as_expected_also_with_half_a_loan_added() -> None:
+    """Their rates rise, 1.250% to 1.266%; the log-odds with half a loan added would fall."""
+    loans = [(395, 5), (780, 10), (500, 60), (400, 100)]
+    counts = {str(nth): Classes(*each) for nth, each in enumerate(loans)}
+    assert Classes(*loans[0]).log_odds > Classes(*loans[1]).log_odds
+
+    for expect, sign, order in (("increases_risk", 1, 1), ("lowers_risk", -1, -1)):
+        plan = Feature(sql="x", reason="x", expect=expect)
+        own = {str(nth): each for nth, each in enumerate([*counts.values()][::order])}
+        _, *bins = merged_numbers(own, [1.0, 2.0, 3.0], plan)
+        evidence = [sign * each.evidence for each in bins]
+        assert len(bins) == 3
+        assert evidence == sorted(evidence)
 
 
 @pytest.mark.parametrize("counts", [{ABSENT: Classes(100, 20)}, {"a": Classes(9, 1)}])

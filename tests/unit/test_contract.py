@@ -188,6 +188,8 @@ def test_what_a_model_could_not_keep_to_is_told(faults, changes, said) -> None:
         ([BINNED, feature('sql: "rate", breaks: [0.5, 2], reason: "The rate"')], "features.rate.breaks: 2 parts no values of 'rate'"),
         ([BINNED, feature('sql: "rate", breaks: [0.5, 1], special: [0], reason: "The rate"')], None),
         ([ANALYSES], "analyses.a.against: it is this analysis itself; name another one"),
+        ([("score:\n", "score:\n  points_at: 20000\n")], "score: points lie between 19181 and 20623, and may between -10000 and 10000"),
+        ([("score:\n", "score:\n  points_to_double_odds: 300\n")], "score: points lie between "),
         ([("folds: 3", "gates: {auc: [60, 95]}")], "model.gates.auc: an AUC lies between 0 and 1, such as [0.6, 0.95]"),
         ([("folds: 3", "gates: {mean_pd_over_observed: [-1, 2]}")], "model.gates.mean_pd_over_observed: a ratio of shares is never below 0"),
     ],
@@ -235,6 +237,12 @@ def test_without_expect_a_value_may_vanish(sound) -> None:
         ([], ["features.amount_to_income.reason: it claims a direction ('large')", "features.rate.reason: it claims a direction ('high')"]),
         ([feature('sql: "rate", expect: increases_risk, reason: "The rate is high"')], ["features.amount_to_income.reason: it claims a direction"]),
         ([feature('sql: "rate", reason_low: "The rate is low", reason_high: "The rate is high"')], ["features.amount_to_income.reason: it claims a direction"]),
+        *(([feature(f'sql: "rate", reason: "{text}"')], ["features.amount_to_income.reason: it claims a direction", f"features.rate.reason: it claims a direction ('{word}')"]) for text, word in (
+            ("Income insufficient for the amount", "insufficient"), ("Excessive obligations", "Excessive"), ("Limited credit experience", "Limited"),
+            ("Poor credit performance", "Poor"), ("Above the average", "Above"), ("Higher instalments than usual", "Higher"),
+        )),
+        ([feature('sql: "rate", reason: "The number of open accounts"')], ["features.amount_to_income.reason: it claims a direction"]),
+        ([feature('sql: "income", expect: lowers_risk, reason: "The income is low"')], ["features.amount_to_income.reason: it claims a direction", "columns.income.outside: features.rate has expect"]),
         ([feature('sql: "rate", reason: "The home"'), ("segments:", 'decline_if: {dear: {sql: "rate > 0.5", reason: "The home"}}\nsegments:')], ["features.amount_to_income.reason: it claims a direction", "features.rate, features.home, decline_if.dear: they give one reason, 'The home', once a loan, costs added"]),
     ],
 )  # fmt: skip

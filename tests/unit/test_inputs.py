@@ -30,6 +30,10 @@ def stored(contract) -> Inputs:
             ("units: {rate: percent}", "units: {rate: fraction}"),
             ["source.layouts.plain.units.rate"],
         ),
+        (
+            ('missing: ["", "NA"]\n      units', 'missing: ["", "NA", "0"]\n      units'),
+            ["source.layouts.plain.missing"],
+        ),
         (("title: A small", "title: Another small"), []),
         (("units: {rate: percent}", "units: {rate: percent, amount: yearly}"), []),
         (("[OWN, RENT]", "[RENT, OWN]"), ["columns.owned.one_of"]),
@@ -41,6 +45,28 @@ def test_what_changes_the_inputs_is_named_by_its_path(changed, change, paths) ->
 
     told = differences(fitted, changed(change))
     assert [each.split(":")[0] for each in told] == paths
+
+
+def test_another_pivot_moves_dates_by_a_century(changed) -> None:
+    of_year = ('sql: "rate", reason', 'sql: "year(opened_on)", reason')
+    before, after = (
+        ("formats: [yyyy-MM-dd, MMM-yyyy]", f"formats: [MMM-yy], pivot: {pivot}")
+        for pivot in (70, 20)
+    )
+    fitted = stored(changed(of_year, before))
+
+    (told,) = differences(fitted, changed(of_year, after))
+
+    assert told == "columns.opened_on.pivot: it was 70, now it is 20"
+
+
+def test_a_fit_of_an_earlier_version_kept_fewer_keys(changed) -> None:
+    """It knew neither pivots nor what the layouts take for missing."""
+    fitted = inputs_of(changed()).model_dump(mode="json", exclude={"missing"})
+    for each in fitted["columns"].values():
+        del each["pivot"]
+
+    assert differences(Inputs.model_validate(fitted), changed()) == []
 
 
 @pytest.mark.parametrize("bound", ["[0, .inf]", "[-.inf, .inf]", "[0, 100000]"])

@@ -11,15 +11,17 @@ from rich.table import Column, Table
 
 from credit_spark.cli.flags import AS_JSON, MODEL, date_options, portfolio_options
 from credit_spark.cli.output import Row, console, in_three_ways, opened, print_rows
-from credit_spark.config.errors import InputError
-from credit_spark.config.expressions import Dialect
+from credit_spark.config.errors import InputError, listed
+from credit_spark.config.expressions import Dialect, columns_of, translated
+from credit_spark.config.models import Contract
 from credit_spark.config.tables import MODELS
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.pmml import pmml
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
-from credit_spark.scoring.sql import scoring_sql
+from credit_spark.scoring.sql import check_columns, scoring_sql
 from credit_spark.serving.answers import Answers
 from credit_spark.storage.models import FACTS
 from credit_spark.storage.reader import TableReader
@@ -95,9 +97,14 @@ def export(
     """Print a model as one readable SELECT from a table 'loans': the same scores elsewhere.
 
     As PMML it has no reasons: log-odds, PD, points, band, decision and expected loss are the same.
+    Where the contract has other inputs than the model was fitted on, a remark says so.
     """
     contract, reader = opened(**where)
     document, policy = _document(reader, version, as_of), Policy.of(contract)
+    check_columns(document, contract.kinds, policy)
+    if document.inputs and (changed := differences(document.inputs, contract)):
+        headline = f"the contract has other inputs than the model {document.version} was fitted on"
+        click.echo(f"credit-spark: {listed(headline, changed)}", err=True)
     if dialect == "pmml":
         print(pmml(document, policy, contract.kinds), end="")
     else:
@@ -161,37 +168,60 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
     """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
 
-    The first row is the cut-off of the last run ("last"); the second one is the contract's,
-    which acts on the next run. The loss is given where the contract names an exposure.
+    The first row is the cut-off of the last run ("last"), with its hard rules; the second one is
+    the contract's, where that differs, which acts on the next run ("next"). All other rows have
+    the contract's hard rules. The loss is given where the contract names an exposure.
     """
     contract, reader = opened(**where)
-    as_of = as_of or reader.latest()
-    reader.model_of(as_of)
-    decisions = reader.policy_of(as_of, contract).score.decisions
-    score_bins, losses = reader.score_bins_and_losses(as_of, decisions)
-    of_contract = contract.score.decisions.approve_below
-    named = {of_contract: "next", decisions.approve_below: "last"}
-    wanted = dict.fromkeys([decisions.approve_below, of_contract, *cutoffs])
-    requested = [cutoff(score_bins, each, losses) for each in wanted]
-    steps = curve(score_bins, losses)
+    cut, steps = _cut_off(contract, reader, as_of or reader.latest(), cutoffs)
     if as_json:
-        found = {"cutoffs": requested, "curve": steps}
+        found = {"cutoffs": [each for _, each in cut], "curve": steps}
         print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
-        return
-    loss = [] if losses is None else ["expected loss"]
-    own = [[*_row(each), named.get(each.approve_below, "requested")] for each in requested]
-    others = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
-    headings = ["approve below", "approved", "share", "expected bad", "observed bad", *loss]
+    else:
+        console().print(_cutoff_table(cut, steps))
+
+
+def _cut_off(
+    contract: Contract, reader: TableReader, as_of: date, cutoffs: Sequence[float]
+) -> tuple[list[tuple[str, Cutoff]], list[Cutoff]]:
+    """What cut-offs do, each with its label, and the curve of all of them.
+
+    One that is the last run's, with the same hard rules, is there once.
+    """
+    reader.model_of(as_of)
+    last, now = reader.policy_of(as_of, contract), Policy.of(contract)
+    at, of_contract = (each.score.decisions.approve_below for each in (last, now))
+    before, losses_before = reader.score_bins_and_losses(as_of, last.score.decisions)
+    rules = {
+        translated(each.sql, contract.kinds, "duckdb"): columns_of(each.sql)
+        for each in now.refusals
+    }
+    score_bins, losses = reader.score_bins_and_losses(as_of, now.score.decisions, rules)
+    is_same = {each.sql for each in last.refusals} == {each.sql for each in now.refusals}
+    found = [("last", cutoff(before, at, losses_before))]
+    for each in dict.fromkeys([of_contract, *cutoffs]):
+        if each != at or not is_same:
+            label = "next" if each == of_contract else "requested"
+            found.append((label, cutoff(score_bins, each, losses)))
+    return found, curve(score_bins, losses)
+
+
+def _cutoff_table(cut: Sequence[tuple[str, Cutoff]], steps: Sequence[Cutoff]) -> Table:
+    """Cut-offs with their labels, then the curve with a bar for each share of loans."""
+    rows = [[*_row(each), label] for label, each in cut]
+    bars = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
+    headings = ["approve below", "approved", "share", "expected bad", "observed bad"]
+    headings += ["expected loss"] if cut[0][1].expected_loss is not None else []
     # However narrow the terminal is: of a number too wide, a part would be another number.
-    widths = [max(len(row[nth]) for row in (*own, *others)) for nth, _ in enumerate(headings)]
+    widths = [max(len(row[nth]) for row in (*rows, *bars)) for nth, _ in enumerate(headings)]
     columns = [Column(name, min_width=of) for name, of in zip(headings, widths, strict=True)]
     table = Table(*columns, Column("", overflow="crop"))
-    for row in own:
+    for row in rows:
         table.add_row(*row)
     table.add_section()
-    for row in others:
+    for row in bars:
         table.add_row(*row)
-    console().print(table)
+    return table
 
 
 def _row(found: Cutoff) -> list[str]:

@@ -7,6 +7,7 @@ import codecs
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain, pairwise
+from math import log
 from string import Formatter
 
 from credit_spark.config import unused
@@ -22,7 +23,7 @@ from credit_spark.config.models import (
     Feature,
     Kind,
 )
-from credit_spark.config.tables import REASONS
+from credit_spark.config.tables import MOST_POINTS, REASONS, WIDEST_LOG_ODDS
 
 RESERVED = frozenset({
     "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
@@ -38,8 +39,11 @@ TWO_DIGIT_YEAR = re.compile(r"(?<!y)yy(?!y)")
 NOT_READ_BY_SPARK = frozenset({"hp-roman8", "iso8859-16", "ptcp154", "iso2022_jp", "utf-7"})
 # Words of a reason that say on which side of others a value lies, or what it is.
 DIRECTION = re.compile(
-    r"\b(high|low|large|small|big|long|short|many|few|much|little|more|less|old|young|late|early|"
-    r"close|recent|is no|are no|not|no|there is|there are)\b",
+    r"\b((high|low|large|small|long|short|few|old|young|late|early|great|weak|poor|strong|thin)"
+    r"(er|est)?|big(ger|gest)?|many|most|much|more|little|least|less|close|recent(ly)?|"
+    r"(in|un)?sufficient|inadequate|excessive(ly)?|excess|limited|lacks?|lacking|good|bad|heavy|"
+    r"above|below|beyond|over|under|too|increased|reduced|frequent|seldom|never|"
+    r"is no|are no|not|no|there is|there are)\b",
     re.IGNORECASE,
 )
 PATH_FIELDS = ("landing", "as_of")
@@ -288,6 +292,8 @@ def remarks(contract: Contract) -> Iterator[str]:
                 f"features.{name}.sql: it has no value where {where}, and is scored as a missing "
                 "one; a floor, such as greatest(income, 1000), would keep it apart"
             )
+        if feature.expect:
+            yield from _nulled(contract, name)
         claim = DIRECTION.search(feature.reason or "")
         if claim and not feature.expect:
             yield (
@@ -303,6 +309,17 @@ def remarks(contract: Contract) -> Iterator[str]:
     for text, paths in texts.items():
         if len(paths) > 1:
             yield f"{', '.join(paths)}: they give one reason, '{text}', once a loan, costs added"
+
+
+def _nulled(contract: Contract, feature: str) -> Iterator[str]:
+    """Columns whose values beyond their range become null: no risk is then higher than theirs."""
+    for column in sorted(expression(contract.features[feature].sql, contract.kinds).columns):
+        if contract.columns[column].outside == "null":
+            yield (
+                f"columns.{column}.outside: features.{feature} has expect, and a value beyond the "
+                "range is scored as a missing one, which may look better than the end of the "
+                "range; clip takes it for the end"
+            )
 
 
 def is_known_late(contract: Contract, feature: str) -> bool:
@@ -352,13 +369,21 @@ def analyses(contract: Contract) -> Iterator[str]:
 
 
 def score(contract: Contract) -> Iterator[str]:
-    """Bands and decisions rise and cover every PD."""
+    """Bands and decisions rise and cover every PD; points of every PD fit the table."""
     bounds = list(contract.score.bands.values())
     if any(lower >= upper for lower, upper in pairwise([0.0, *bounds])) or bounds[-1] != 1:
         yield "score.bands: each band ends at a higher PD than the one before it, the last at 1"
     decisions = contract.score.decisions
     if decisions.approve_below > decisions.decline_from:
         yield "score.decisions: approve_below may not lie above decline_from"
+    a_unit = contract.score.points_to_double_odds / log(2)
+    even = contract.score.points_at - a_unit * log(contract.score.odds_at)
+    lowest, highest = (even + sign * a_unit * WIDEST_LOG_ODDS for sign in (-1, 1))
+    if not -MOST_POINTS <= lowest <= highest <= MOST_POINTS:
+        yield (
+            f"score: points lie between {lowest:.0f} and {highest:.0f}, and may between "
+            f"{-MOST_POINTS} and {MOST_POINTS}; change points_at, odds_at or points_to_double_odds"
+        )
 
 
 def loss(contract: Contract) -> Iterator[str]:

@@ -24,6 +24,9 @@ TYPES: Mapping[Kind, str] = {
     "range": "double",
     "flag": "boolean",
 }
+# Beyond it a PD is 0 or 1 to ten digits. Log-odds are bounded by it, so no PD is quite 0 or 1.
+WIDEST_LOG_ODDS = 25.0
+MOST_POINTS = 10_000
 
 
 class ColumnSpec(NamedTuple):
@@ -150,7 +153,7 @@ def scores(contract: Contract) -> Table:
         keys=("loan_id", "pd", "points", "band", "decision", "model_version"),
         checks={
             "pd_is_a_share": "pd between 0 and 1",
-            "points_are_on_the_scale": "points between -10000 and 10000",
+            "points_are_on_the_scale": f"points between -{MOST_POINTS} and {MOST_POINTS}",
             "decision_is_known": f"decision in {DECISIONS}",
             "outcome_is_known": OUTCOME_IS_KNOWN,
         },

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from credit_spark.config.tables import WIDEST_LOG_ODDS
+
 PER_LOG_ODDS = 1000
-# Beyond it a PD is 0 or 1 to ten digits. Log-odds are bounded by it, so no PD is quite 0 or 1.
-WIDEST_LOG_ODDS = 25.0
 
 
 class ScoreBin(NamedTuple):

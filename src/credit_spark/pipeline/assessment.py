@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from credit_spark.config.models import ScorePlan
-from credit_spark.config.tables import METRICS, SCORE_DISTRIBUTION
+from credit_spark.config.tables import METRICS, SCORE_DISTRIBUTION, WIDEST_LOG_ODDS
 from credit_spark.evaluation.figures import Figure, before, figures, fold_figures, reliability
 from credit_spark.evaluation.metrics import cox
 from credit_spark.evaluation.score_bins import (
     PER_LOG_ODDS,
-    WIDEST_LOG_ODDS,
     Folds,
     ScoreBin,
     by_risk,

@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Form
+from credit_spark.config.tables import WIDEST_LOG_ODDS
 from credit_spark.evaluation.score_bins import (
-    WIDEST_LOG_ODDS,
     ScoreBin,
     collected,
     counted,

@@ -33,7 +33,7 @@ from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.sql import columns_read
+from credit_spark.scoring.sql import check_columns, columns_read
 from credit_spark.storage.tables import Tables
 from credit_spark.training.diagnostics import correlations
 
@@ -148,6 +148,7 @@ def policy_of(run: RunContext) -> Policy:
 
 def scored_again(run: RunContext, document: ModelDocument, policy: Policy) -> DataFrame:
     """The batch date's loans, all columns, with their scores by a model."""
+    check_columns(document, run.contract.kinds, policy)
     found = run.tables.read(loans(run.contract), "clean")
     return scores_of(found, document, policy, run.contract.kinds, found.columns)
 
@@ -195,7 +196,8 @@ def _in_shadow(
     """The challenger on the loans that the champion has scored, and whom only one approves."""
     read = columns_read(challenger, policy)
     rows = by_age.select(*read, "outcome", F.col("decision").alias(CHAMPIONS))
-    by_challenger = scores_of(rows, challenger, policy, run.contract.kinds, ["outcome", CHAMPIONS])
+    kept = ["outcome", CHAMPIONS]
+    by_challenger = scores_of(rows, challenger, policy.without_loss, run.contract.kinds, kept)
     by_both = (CHAMPIONS, "decision")
     counts = counted(by_challenger, by_both).orderBy(*by_both, "score_bin", "points").collect()
     swaps = [Swap(row[0] == APPROVE, row[1] == APPROVE, ScoreBin(*row[2:])) for row in counts]

@@ -43,6 +43,7 @@ from credit_spark.pipeline.measure import (
 )
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy, scale_of
+from credit_spark.scoring.sql import check_columns
 from credit_spark.storage.runs import complete_dates
 from credit_spark.storage.tables import Tables
 from credit_spark.training.splits import sample_by_id
@@ -170,13 +171,15 @@ def score_changes(
 ) -> list[Mapping[str, Any]]:
     """What moved the scores of loans that both dates have, as rows of the table.
 
-    None where the earlier date's rows or its model are gone, or it has lost a file.
+    None where the earlier date's rows or its model are gone, where it has lost a file, or where the
+    contract lacks a column that its model reads.
     """
     before, now = run.tables.of_date(last.as_of), _compared(run, run.tables, last)
     segments = [each for each in document.baselines if each.role == "segment"]
     try:
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
+        check_columns(old, run.contract.kinds)
         models = ModelPair(old, document, run.contract.kinds, scale_of(run.policy.score))
         found = list(moved(earlier, now, models, segments))
     except InputError:

@@ -149,7 +149,10 @@ def _write(
     candidates: Sequence[Measured],
     others: Sequence[Measured],
 ) -> None:
-    """Replace the figures of what was fitted now; those of another contract's fits go, too."""
+    """Replace the figures of what was fitted now; those of another contract's fits go, too.
+
+    What a champion scored of its training loans stays: monitoring compares batches with it.
+    """
     first, *rest = candidates
     inflations = [
         Figure("variance_inflation", value, data.training.classes.rows, f"feature={name}")
@@ -164,7 +167,10 @@ def _write(
         f"or model_version in ({made})"
     )
     replaced = "true" if measured_by_another_contract(run) else fitted_now
-    write_measured(run, [first, *rest, *others], f"dataset in {TRAINED} and ({replaced})")
+    kept = _quoted(run.models.promoted() - {each.model_version for each in candidates}) or "''"
+    of_champions = f"(dataset = 'train' and model_version in ({kept}))"
+    within = f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
+    write_measured(run, [first, *rest, *others], within)
 
 
 def measured_by_another_contract(run: RunContext) -> bool:
@@ -181,7 +187,7 @@ def measured_by_another_contract(run: RunContext) -> bool:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join(f"'{name}'" for name in sorted(names))
 
 
 def _shown(measured: Measured) -> dict[str, dict[str, float | None]]:

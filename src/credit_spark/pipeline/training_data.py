@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import GateError, InputError, listed
 from credit_spark.config.guards import is_known_late
+from credit_spark.config.loading import contract_hash
 from credit_spark.config.models import Contract
-from credit_spark.config.tables import QUARANTINE, loans
+from credit_spark.config.tables import QUARANTINE, RUNS, loans
 from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.monitoring.baselines import baselines_of, profiled, with_bins, with_counts
@@ -21,6 +22,7 @@ from credit_spark.monitoring.vintages import is_mature
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Baseline, LeftOut, Number
 from credit_spark.storage.session import checkpointed
+from credit_spark.training.binning import regular_means
 from credit_spark.training.diagnostics import (
     counted_bins,
     inflations,
@@ -49,6 +51,8 @@ from credit_spark.training.splits import (
     sample_of,
 )
 
+# Commands that write `loans`.
+CLEANING = ("nightly", "clean")
 # Of training vectors: what imbalance strategies draw and weigh by.
 BESIDE = ("loan_id", "label")
 # With fewer, neither a fold's KS nor a calibration says anything.
@@ -70,10 +74,10 @@ COLLINEAR = 10.0
 class TrainingData:
     """Mature loans with a known outcome: training loans and those of the out-of-time test.
 
-    `design` and `vectors` are linear, of all training rows; `means` are of its numbers, and `ends`
-    the values that reasons may be held against. `inflations` are variance inflations by feature;
-    `remarks` are sentences for the modeller; `baselines` counts the training loans by bin.
-    `immature` counts loans with a known outcome that are not mature.
+    `design` and `vectors` are linear, of all training rows; `means` are of its numbers but for
+    special values, and `ends` the values that reasons may be held against. `inflations` are
+    variance inflations by feature; `remarks` are sentences for the modeller; `baselines` counts the
+    training loans by bin. `immature` counts loans with a known outcome that are not mature.
     """
 
     training: TrainingRows
@@ -85,7 +89,7 @@ class TrainingData:
     ends: Edges
     design: Design
     vectors: DataFrame
-    means: Mapping[str, float]
+    means: Mapping[str, float | None]
     inflations: Mapping[str, float]
     baselines: tuple[Baseline, ...]
     remarks: tuple[str, ...]
@@ -138,13 +142,29 @@ def read_training_data(run: RunContext) -> TrainingData:
         ends=ends,
         design=design,
         vectors=made,
-        means={each.name: each.mean for each in terms if isinstance(each, Number)},
+        means={each.name: each.mean for each in terms if isinstance(each, Number)}
+        | regular_means(rows, contract),
         inflations=inflated,
         baselines=tuple(
             with_counts(baselines, profiled(own.withColumn("pd", F.lit(0.0)), baselines))
         ),
-        remarks=(*leaks, *_sparse(missing), *_collinear(inflated)),
+        remarks=(*cleaned_otherwise(run), *leaks, *_sparse(missing), *_collinear(inflated)),
     )
+
+
+def cleaned_otherwise(run: RunContext) -> list[str]:
+    """A remark where the loans are those of an earlier run, by another contract than now."""
+    if "clean" in run.summary.steps:
+        return []
+    of_loans = f"as_of = date '{run.as_of}' and status = 'complete' and command in {CLEANING}"
+    rows = run.tables.rows(RUNS, ("contract_hash", "ended_at"), of_loans)
+    newest = max(rows, key=lambda row: row["ended_at"], default=None)
+    if newest is None or newest["contract_hash"] == contract_hash(run.contract):
+        return []
+    return [
+        f"the contract has changed since the loans of {run.as_of} were cleaned; where its columns "
+        "or layouts did, run 'clean' again"
+    ]
 
 
 def _sparse(missing: Mapping[str, float]) -> Iterator[str]:

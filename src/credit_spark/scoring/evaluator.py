@@ -16,7 +16,7 @@ from credit_spark.config.tables import REASONS, TYPES
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.sql import columns_read, record_sql
+from credit_spark.scoring.sql import check_columns, columns_read, record_sql
 
 
 class Contribution(NamedTuple):
@@ -43,7 +43,12 @@ class RecordScorer:
     """A model and a policy ready to score single loans; several threads may use it."""
 
     def __init__(self, document: ModelDocument, policy: Policy, kinds: Mapping[str, Kind]) -> None:
-        """Prepare the SQL; `kinds` are those of the contract's columns."""
+        """Prepare the SQL; `kinds` are those of the contract's columns.
+
+        Raises:
+            InputError: the contract lacks a column that the model or the policy reads.
+        """
+        check_columns(document, kinds, policy)
         self._document = document
         self._columns = columns_read(document, policy)
         parameters = [

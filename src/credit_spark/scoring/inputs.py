@@ -8,21 +8,27 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
+from pydantic import Field
+
 from credit_spark.config.expressions import expression
 from credit_spark.config.models import Contract, ContractColumn, FrozenModel, Layout, Unit
 
 # What else a column may hold, and what becomes of it; headers and formats are only ways to read it.
-MEANING = {"kind", "range", "one_of", "missing", "codes", "unknown_codes", "outside"}
+MEANING = {"kind", "range", "one_of", "missing", "codes", "unknown_codes", "pivot", "outside"}
 # What files have where their layout gives no unit.
 USUAL: Mapping[str, Unit] = {"rate": "fraction", "money": "yearly"}
 
 
 class Inputs(FrozenModel):
-    """Compiled SQL by feature; by column its meaning; by column and layout its unit."""
+    """Compiled SQL by feature; by column its meaning; by column and layout its unit.
+
+    `missing` are by layout the texts that mean unknown; a fit of an earlier version has none.
+    """
 
     features: dict[str, str]
     columns: dict[str, dict[str, Any]]
     units: dict[str, dict[str, str]]
+    missing: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def inputs_of(contract: Contract) -> Inputs:
@@ -39,6 +45,7 @@ def inputs_of(contract: Contract) -> Inputs:
             name: {layout: _unit(contract, name, each) for layout, each in layouts.items()}
             for name in read
         },
+        missing={name: sorted(each.missing) for name, each in layouts.items()},
     )
 
 
@@ -54,7 +61,12 @@ def differences(fitted: Inputs, contract: Contract) -> list[str]:
             change
             for name, then in fitted.columns.items()
             if name in now.columns
-            for change in _changed(f"columns.{name}", then, now.columns[name])
+            for change in _changed(f"columns.{name}", then, _of_keys(then, now.columns[name]))
+        ),
+        *(
+            f"source.layouts.{layout}.missing: it was {then}, now it is {now.missing[layout]}"
+            for layout, then in fitted.missing.items()
+            if layout in now.missing and now.missing[layout] != then
         ),
         *(
             f"source.layouts.{layout}.units.{name}: it was {unit or 'not given'}, "
@@ -65,6 +77,11 @@ def differences(fitted: Inputs, contract: Contract) -> list[str]:
             if layout in now.units[name] and now.units[name][layout] != unit
         ),
     ]
+
+
+def _of_keys(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fit knows of a column: an earlier version did not keep every key."""
+    return {key: value for key, value in now.items() if key in then}
 
 
 def _changed(path: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -25,8 +25,7 @@ from credit_spark.config.pmml import (
     tree_of,
     value,
 )
-from credit_spark.config.tables import EXPECTED_LOSS, TYPES
-from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
+from credit_spark.config.tables import EXPECTED_LOSS, TYPES, WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.policy import Policy, scale_of

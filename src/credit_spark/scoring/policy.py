@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 from credit_spark.config.expressions import condition
 from credit_spark.config.models import Contract, Feature, FrozenModel, Loss, ScorePlan
-from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
+from credit_spark.config.tables import WIDEST_LOG_ODDS
 
 
 class Refusal(FrozenModel):
@@ -53,6 +53,11 @@ class Policy(FrozenModel):
     def as_json(self) -> str:
         """The policy as stored."""
         return self.model_dump_json(by_alias=True)
+
+    @property
+    def without_loss(self) -> Self:
+        """The same policy where no exposure is known."""
+        return self.model_copy(update={"loss": None})
 
     @classmethod
     def of(cls, contract: Contract) -> Self:

@@ -12,10 +12,10 @@ from functools import cached_property
 
 from sqlglot import exp
 
+from credit_spark.config.errors import InputError, listed
 from credit_spark.config.expressions import Dialect, columns_of, quoted, translated
 from credit_spark.config.models import Kind
-from credit_spark.config.tables import EXPECTED_LOSS, REASONS
-from credit_spark.evaluation.score_bins import WIDEST_LOG_ODDS
+from credit_spark.config.tables import EXPECTED_LOSS, REASONS, WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, LARGEST
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.policy import Policy, scale_of
@@ -85,8 +85,7 @@ def record_sql(
     where it is null or not finite; one that is a text is ABSENT where it is null.
     """
     # It has no expected loss: the row need not have the exposure.
-    without_loss = policy.model_copy(update={"loss": None})
-    statement = _Statement(document, kinds, dialect, policy=without_loss)
+    statement = _Statement(document, kinds, dialect, policy=policy.without_loss)
     terms, values = statement.features, [f"v_{each.name}" for each in document.features]
     valued = [f"{term} as {value}" for term, value in zip(terms, values, strict=True)]
     steps = {
@@ -102,6 +101,22 @@ def columns_read(document: ModelDocument, policy: Policy | None = None) -> list[
     """The columns of `loans` that features and a policy's hard rules read, in order of name."""
     pieces = (*document.features, *(policy.refusals if policy else ()))
     return sorted({column for each in pieces for column in columns_of(each.sql)})
+
+
+def check_columns(
+    document: ModelDocument, kinds: Mapping[str, Kind], policy: Policy | None = None
+) -> None:
+    """Make sure that the contract, whose columns have `kinds`, has all that a model reads.
+
+    Raises:
+        InputError: with the columns that it lacks.
+    """
+    if lacking := [name for name in columns_read(document, policy) if name not in kinds]:
+        headline = (
+            f"the contract lacks columns that the model {document.version} reads; put them back, "
+            "or name a model that does not read them"
+        )
+        raise InputError(listed(headline, lacking))
 
 
 def column_of(term: Term) -> str:

@@ -126,20 +126,30 @@ class ModelRegistry:
             if json.loads(row["document"])["contract_hash"] == contract
         }
 
+    def promoted(self) -> set[str]:
+        """The versions that were ever champion."""
+        return {str(row["model_version"]) for row in self._facts() if _promoted_from(row)}
+
     def newest_challenger(self, as_of: date) -> str:
         """The version of the challenger that was fitted last, on or before a batch date.
+
+        One that is older than the champion does not count: it is promoted by name alone.
 
         Raises:
             InputError: there is none, or several were fitted on the same date.
         """
+        champion = self.champion(as_of)
+        earliest = champion.facts.as_of if champion else date.min
         fits = [
             row
             for row in self._facts()
-            if row["status"] == "challenger" and row["fitted_as_of"] <= as_of
+            if row["status"] == "challenger" and earliest <= row["fitted_as_of"] <= as_of
         ]
         if not fits:
+            newer = f" and is no older than the champion {champion.version}" if champion else ""
             raise InputError(
-                f"there is no challenger that was fitted by {as_of}; run 'train' first"
+                f"there is no challenger that was fitted by {as_of}{newer}; run 'train' first, or "
+                "name a model with --model"
             )
         last = max(row["fitted_as_of"] for row in fits)
         newest = {row["model_version"]: row for row in fits if row["fitted_as_of"] == last}
@@ -204,8 +214,11 @@ class ModelRegistry:
         """
         champions: list[str] = []
         for version, is_rollback in self._history(as_of):
-            if is_rollback and version in champions:
-                champions = champions[: champions.index(version)]
+            if is_rollback:
+                # What was champion until then is gone, and with it what followed the earlier one.
+                champions = champions[:-1]
+                if version in champions:
+                    champions = champions[: champions.index(version)]
             champions = [*(each for each in champions if each != version), version]
         if not champions:
             raise InputError(f"no model is champion on {as_of}; see 'credit-spark models'")

@@ -5,7 +5,7 @@ run on: a rerun that is under way or was stopped does not hide it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import lru_cache, reduce
 from operator import and_
@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from credit_spark.config.errors import InputError, NotMigratedError
+from credit_spark.config.errors import InputError, NotMigratedError, listed
 from credit_spark.config.models import Contract, Decisions
 from credit_spark.config.tables import (
     DECISIONS,
@@ -30,10 +30,11 @@ from credit_spark.config.tables import (
     RENAMED_TABLES,
     RUNS,
     SCORE_DISTRIBUTION,
+    WIDEST_LOG_ODDS,
     Table,
 )
 from credit_spark.evaluation.figures import ALL
-from credit_spark.evaluation.score_bins import PER_LOG_ODDS, WIDEST_LOG_ODDS, ScoreBin
+from credit_spark.evaluation.score_bins import PER_LOG_ODDS, ScoreBin
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.policy import Policy
 from credit_spark.storage.paths import local_folder, url_of_tables
@@ -43,11 +44,13 @@ SCORES, LOANS = "scores", "loans"
 # All but the settings, which are long.
 RUN_FACTS = (*(name for name in RUNS.columns if name != "settings"), "run_id")
 FIRST_ABOVE = f"ceil(ln($approve_below / (1 - $approve_below)) * {PER_LOG_ODDS})"
+# By the rules that a date was scored with.
+WAS_REFUSED = f"decision = '{DECISIONS[-1]}' and pd < $decline_from"
 # A score bin is the log-odds in thousandths. Hard rules decline loans whatever their PD: those
 # stand in the riskiest score bin. A score bin lies on one side of the cut-off with all its loans.
 SCORE_BIN = f"""
 case
-    when decision = '{DECISIONS[-1]}' and pd < $decline_from
+    when is_refused
     then {WIDEST_LOG_ODDS * PER_LOG_ODDS}
     when pd < $approve_below
     then least(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), {FIRST_ABOVE} - 1)
@@ -129,7 +132,7 @@ class TableReader:
         """How many `loans` were scored, and the sum of their `pd`, for each value of columns."""
         columns = ", ".join(by)
         sums = f"select {columns}, count(*) as loans, sum(pd) as pd from rows"  # noqa: S608 - our own
-        return _query(f"{sums} group by all order by all", self._dataset(SCORES, as_of))
+        return _query(f"{sums} group by all order by all", rows=self._dataset(SCORES, as_of))
 
     def rows(
         self,
@@ -162,7 +165,7 @@ class TableReader:
         rows = _query(
             "select split_part(reason, ': ', 1) as rule, count(*) as lines from "
             "(select unnest(reasons) as reason from rows) where reason is not null group by rule",
-            self._dataset(QUARANTINE.name, as_of),
+            rows=self._dataset(QUARANTINE.name, as_of),
         )
         return {row["rule"]: row["lines"] for row in rows}
 
@@ -183,32 +186,54 @@ class TableReader:
         return found
 
     def score_bins_and_losses(
-        self, as_of: date, decisions: Decisions
+        self, as_of: date, decisions: Decisions, rules: Mapping[str, Collection[str]] | None = None
     ) -> tuple[list[ScoreBin], dict[int, float] | None]:
         """The loans of a date, counted by score, and their expected loss by score bin.
 
-        The least risky bin comes first. A loan that a hard rule declined, whatever its PD, is in
-        the riskiest one. A bin lies on one side of `approve_below` with all its loans. Losses are
-        None where the contract named no exposure when the loans were scored.
+        The least risky bin comes first. A loan that a hard rule declines, whatever its PD, is in
+        the riskiest one: by the rules that the date was scored with, whose `decisions` are then
+        needed, or by other `rules`, conditions in DuckDB's SQL with the columns of `loans` that
+        each reads. A bin lies on one side of `approve_below` with all its loans. Losses are None
+        where the contract named no exposure when the loans were scored.
+
+        Raises:
+            InputError: the date's loans lack a column that a rule reads.
         """
         scores = self._dataset(SCORES, as_of)
         has_loss = EXPECTED_LOSS in scores.schema.names
+        datasets, parameters = {"rows": scores}, {"approve_below": decisions.approve_below}
+        source = f"(select *, {WAS_REFUSED} as is_refused from rows)"  # noqa: S608 - our own words
+        if rules is None:
+            parameters["decline_from"] = decisions.decline_from
+        elif rules:
+            datasets["loans"] = self._loans_with(as_of, rules)
+            source = f"rows join {_refused(rules)} using (loan_id)"
+        else:
+            source = "(select *, false as is_refused from rows)"
         rows = _query(
             f"select {SCORE_BIN} as score_bin, points, "  # noqa: S608 - our own words
             "count(*) filter (where outcome = 'good') as good, "
             "count(*) filter (where outcome = 'bad') as bad, "
             "count(*) filter (where coalesce(outcome, 'open') = 'open') as open, "
             f"sum({EXPECTED_LOSS if has_loss else 0}) as loss "
-            "from rows group by all order by score_bin, points",
-            scores,
-            approve_below=decisions.approve_below,
-            decline_from=decisions.decline_from,
+            f"from {source} group by all order by score_bin, points",
+            parameters,
+            **datasets,
         )
         losses: dict[int, float] = defaultdict(float)
         for row in rows:
             losses[row["score_bin"]] += row["loss"] or 0.0
         score_bins = [ScoreBin(*[row[name] for name in ScoreBin._fields]) for row in rows]
         return score_bins, losses if has_loss else None
+
+    def _loans_with(self, as_of: date, rules: Mapping[str, Collection[str]]) -> Dataset:
+        """The loans of a date, with every column that hard rules read."""
+        loans = self._dataset(LOANS, as_of)
+        read = {name for columns in rules.values() for name in columns}
+        if lacking := sorted(read - {*loans.schema.names}):
+            headline = f"decline_if reads columns that the loans of {as_of} lack; clean them again"
+            raise InputError(listed(headline, lacking))
+        return loans
 
     def _row(
         self, table: str, loan_id: str, as_of: date, columns: Collection[str] | None = None
@@ -287,9 +312,16 @@ class TableReader:
             ) from error
 
 
-def _query(sql: str, rows: Dataset, **parameters: Any) -> list[Row]:
-    """The result of a query over `rows`, with filters and columns pushed down into the files."""
+def _refused(rules: Iterable[str]) -> str:
+    """A subquery of whether a hard rule holds, loan by loan; what is not known does not hold."""
+    held = " or ".join(f"coalesce({rule}, false)" for rule in rules)
+    return f"(select loan_id, {held} as is_refused from loans)"  # noqa: S608 - our own words
+
+
+def _query(sql: str, parameters: Mapping[str, Any] | None = None, **datasets: Dataset) -> list[Row]:
+    """The result of a query, with filters and columns pushed down into the files."""
     with duckdb.connect() as connection:
-        connection.register("rows", rows)
-        found = connection.sql(sql, params=parameters or None).to_arrow_table()
+        for name, dataset in datasets.items():
+            connection.register(name, dataset)
+        found = connection.sql(sql, params=parameters).to_arrow_table()
         return list(found.to_pylist())

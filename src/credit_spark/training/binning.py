@@ -67,7 +67,7 @@ def binned(
     training: TrainingRows,
     features: Sequence[Definition],
     contract: Contract,
-    means: Mapping[str, float],
+    means: Mapping[str, float | None],
 ) -> Design:
     """The design of training rows: bins and their evidence are theirs.
 
@@ -99,6 +99,19 @@ def binned(
         return Equation(terms, intercept + moved)
 
     return Design(stages, signs, equation)
+
+
+def regular_means(rows: DataFrame, contract: Contract) -> dict[str, float | None]:
+    """The mean of each feature that has special values, without them; None: there is no other."""
+    plans = {name: plan for name, plan in contract.features.items() if plan.special}
+    if not plans:
+        return {}
+    regular = (
+        F.avg(F.when(~F.col(column_of(name)).isin(*plan.special), F.col(column_of(name))))
+        for name, plan in plans.items()
+    )
+    (found,) = rows.agg(*regular).collect()
+    return dict(zip(plans, found, strict=True))
 
 
 def bins_by_feature(
@@ -168,7 +181,11 @@ def merged_numbers(
     """
     found = defaultdict(lambda: Classes(0, 0), counts)
     pre_bins = [found[str(place)] for place in range(len(edges) + 1)]
-    begins = stated_cuts(pre_bins, plan) if plan.breaks else cuts(pre_bins, TRENDS[plan.expect])
+    begins = [*range(1, len(pre_bins))] if plan.breaks else cuts(pre_bins, TRENDS[plan.expect])
+    if plan.expect:
+        # Their evidence, with half a loan added, may turn where their rates do not.
+        pooled = monotone(_merged(pre_bins, begins), SIGNS[plan.expect])
+        begins = [begins[each - 1] for each in pooled]
     splits = [edges[begin - 1] for begin in begins]
     special = {each: found[repr(each)] for each in plan.special}
     return bins_of_number(splits, _merged(pre_bins, begins), found[ABSENT], special)
@@ -211,16 +228,13 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def stated_cuts(stated: Sequence[Classes], plan: Feature) -> list[int]:
-    """Where bins begin that a contract states, but the first.
+def monotone(bins: Sequence[Classes], sign: int) -> list[int]:
+    """Where bins begin, but the first, once adjacent ones are merged until their risk rises.
 
-    With `expect`, adjacent ones are merged until their risk goes as it says; so is an empty one.
+    With a `sign` of -1, until it falls. An empty bin is merged with its neighbour.
     """
-    if not plan.expect:
-        return list(range(1, len(stated)))
-    sign = SIGNS[plan.expect]
     pools: list[tuple[int, Classes]] = []
-    for own in enumerate(stated):
+    for own in enumerate(bins):
         pools.append(own)
         while len(pools) > 1:
             (begin, before), (_, last) = pools[-2:]
