@@ -26,17 +26,17 @@ from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.metrics import auc
 from credit_spark.evaluation.score_bins import ScoreBin, collected, counted
 from credit_spark.monitoring.baselines import (
+    bin_counts,
     named_bins,
-    profiled,
     score_baseline,
     with_bins,
     with_counts,
 )
 from credit_spark.monitoring.drift import (
+    BatchFigures,
     ComparedBin,
     Drift,
-    Expected,
-    Seen,
+    ExpectedFigures,
     by_subject,
     drifts,
     worst,
@@ -180,7 +180,7 @@ def row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
+def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, ExpectedFigures]:
     """A model fitted on a book of its own, and what its figures should be on another."""
     rng = np.random.default_rng([1, seed])
     book, held_out = (drawn(rng, LEARNT, CHANGES["none"], 0) for _ in range(2))
@@ -193,9 +193,9 @@ def learnt(spark: SparkSession, seed: int) -> tuple[ModelDocument, Expected]:
     ]
     binned = with_bins(unseen, scored)
     score = score_baseline(collected(counted(scored)))
-    subjects = (score, *with_counts(binned, profiled(scored, binned)))
+    subjects = (score, *with_counts(binned, bin_counts(scored, binned)))
     held = collected(counted(with_scores(spark, held_out, model)))
-    expected = Expected(
+    expected = ExpectedFigures(
         auc(held),
         model.facts.good,
         model.facts.bad,
@@ -230,7 +230,7 @@ def fitted(book: dict) -> ModelDocument:
 
 
 def baselines(
-    spark: SparkSession, model: ModelDocument, expected: Expected, change: Change, size: int,
+    spark: SparkSession, model: ModelDocument, expected: ExpectedFigures, change: Change, size: int,
     seed: int,
 ) -> Iterator[str]:  # fmt: skip
     """The status of each batch of a book."""
@@ -240,13 +240,15 @@ def baselines(
         yield worst(validated(model, with_scores(spark, loans, model), expected))
 
 
-def validated(model: ModelDocument, scored: DataFrame, expected: Expected) -> list[Drift]:
+def validated(model: ModelDocument, scored: DataFrame, expected: ExpectedFigures) -> list[Drift]:
     """A batch's figures, judged as `monitor` does, with the bounds of conf/base.yml."""
     score_bins: Sequence[ScoreBin] = collected(counted(scored))
     bins = by_subject(
-        ComparedBin.of(each) for each in named_bins(model, (), profiled(scored, model.baselines))
+        ComparedBin.of(each) for each in named_bins(model, (), bin_counts(scored, model.baselines))
     )
-    seen = Seen(bins, auc(score_bins), cutoff(score_bins, PLAN.decisions.approve_below).share)
+    seen = BatchFigures(
+        bins, auc(score_bins), cutoff(score_bins, PLAN.decisions.approve_below).share
+    )
     return drifts(seen, expected, SETTINGS.monitor)
 
 

@@ -28,7 +28,7 @@ PROJECT = Path(__file__).parents[1]
 DOCUMENTS = (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
 SHOWN = ("pd", "points", "band", "decision", "reason_1", "reason_2", "reason_3", "reason_4")
 BY_HAND = {
-    "accuracy": "Share of loans that were called what they turned out.",
+    "accuracy": "Share of loans whose predicted class is the observed one.",
     "balanced_accuracy": "Mean of the recalls of good and bad.",
     "support": "Loans that have the label.",
     "approval_rate": "Share of loans with a PD below `approve_below`, whatever a hard rule says.",
@@ -37,10 +37,12 @@ BY_HAND = {
     "false_positive": "Good loans that were called bad.",
     "true_negative": "Good loans that were called good.",
     "false_negative": "Bad loans that were called good.",
-    "balanced_even_odds": "The PD that had even odds as the strategy left them; a threshold, too.",
+    "balanced_even_odds": (
+        "Calibrated PD of a loan whose PD was 0.5 before calibration; also a threshold."
+    ),
     "variance_inflation": (
-        "How far the other features tell one (segment `feature=a`): 1, not at all; from 10 on, "
-        "nearly; infinite, to the last digit."
+        "Generalised variance inflation factor (segment `feature=a`): 1, not collinear; 10 or "
+        "more, strongly collinear; infinite, an exact linear combination of other features."
     ),
     "*_before": "A figure of calibration of the same loans before they were calibrated.",
     "*_mean, *_sd": "The mean of a figure over the folds, and its standard deviation.",

@@ -18,7 +18,7 @@ from credit_spark.scoring.document import ModelDocument, Number
 from credit_spark.scoring.evaluator import RecordScorer, Score
 from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.policy import Policy, Reasons, scale_of
-from credit_spark.scoring.sql import column_of, scoring_sql
+from credit_spark.scoring.sql import scoring_sql, term_column
 from tests.postgres import Server
 
 DECIDED = ("points", "band", "decision", *REASONS)
@@ -128,7 +128,7 @@ def by_arithmetic(
 ) -> Scores:
     """As plain Python adds up what the document says of each feature's value."""
     policy = policy or Policy.of(contract)
-    values = [f"{in_duckdb(each.sql)} as {column_of(each)}" for each in model.terms]
+    values = [f"{in_duckdb(each.sql)} as {term_column(each)}" for each in model.terms]
     rules = [f"{in_duckdb(each.sql)} as r{nth}" for nth, each in enumerate(policy.refusals)]
     rows = rows_of(data, f"select {', '.join(['loan_id', *values, *rules])} from loans")
     return {row["loan_id"]: arithmetic(row, model, policy) for row in rows}
@@ -141,7 +141,7 @@ def in_duckdb(sql: str) -> str:
 
 def arithmetic(row: Mapping[str, Any], model: ModelDocument, policy: Policy) -> dict[str, Any]:
     """The score of a loan whose features' values are known."""
-    parts = [added(row[column_of(each)], each) for each in model.terms]
+    parts = [added(row[term_column(each)], each) for each in model.terms]
     log_odds = model.constant
     for each in parts:
         log_odds += each
@@ -150,7 +150,7 @@ def arithmetic(row: Mapping[str, Any], model: ModelDocument, policy: Policy) -> 
     refused = [each.reason for nth, each in enumerate(policy.refusals) if row[f"r{nth}"]]
     costs: dict[str, float] = {}
     for term, part in zip(model.terms, parts, strict=True):
-        value, (_, held_against) = row[column_of(term)], term.reference(plan.reference)
+        value, (_, held_against) = row[term_column(term)], term.reference(plan.reference)
         for text in stated(value, term, policy):
             costs[text] = costs.get(text, 0.0) + max(part - held_against, 0.0)
     refused = list(dict.fromkeys(refused))

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from credit_spark.config.models import Feature, Penalty
 from credit_spark.config.settings import resolve
 from credit_spark.features.columns import Definition, featured
-from credit_spark.pipeline.training_data import FEWEST_PARTITIONS
+from credit_spark.pipeline.training_data import MIN_PARTITIONS
 from credit_spark.storage.session import spark_session
 from credit_spark.training.imbalance import Classes, balanced
 from credit_spark.training.regression import Columns, fit, linear, slopes_of, vectors
@@ -35,7 +35,7 @@ def main(book: str, out: str, count: str = "1") -> None:
         loan = {"loan_id": F.monotonically_increasing_id().cast("string"), "label": F.col("label")}
         beside = {**loan, FOLD: F.lit(0), QUARTER: F.lit(0)}
         rows = featured(spark.read.parquet(book), features, beside)
-        kept = rows.repartition(FEWEST_PARTITIONS).persist()
+        kept = rows.repartition(MIN_PARTITIONS).persist()
         training = TrainingRows.of(kept, features)
         times = [time.monotonic()]
         design = linear(training, Columns(features, None), CONTRACT, {})

@@ -15,7 +15,7 @@ from credit_spark.storage.session import spark_session
 from credit_spark.storage.tables import Tables
 
 OPTIONS = {"spark.master": "local[1]", "spark.ui.enabled": "false", "spark.driver.memory": "1g"}
-LONGEST_WAIT = 120  # seconds
+MAX_WAIT = 120  # seconds
 TABLES = [
     Table(name, "a loan", {"loan_id": ColumnSpec("string", "id")}, ("loan_id",))
     for name in ("first", "second", "third")
@@ -27,7 +27,7 @@ def run(folder: Path, run_id: str, runs: int) -> None:
         tables = Tables(spark, str(folder), date(2026, 3, 2), run_id)
         claim(tables, "nightly", {})
         (folder / f"{run_id}.claimed").touch()
-        latest = monotonic() + LONGEST_WAIT
+        latest = monotonic() + MAX_WAIT
         while len(list(folder.glob("*.claimed"))) < runs and monotonic() < latest:
             sleep(0.05)
         for table in TABLES:

@@ -73,7 +73,7 @@ def tables(tmp_path: Path) -> set[str]:
         ({"status": lambda draw, bad: "lost" if draw.random() < 0.005 else "paid"}, 11, "too few to train on"),
         ({"status": lambda draw, bad: "running"}, 11, "0 good and 0 bad loans"),
         ({"status": lambda draw, bad: "Verloren: ja" if bad else draw.choice(["open", "paid"])}, 11, "208 good and 0 bad loans in the book: too few to train on, at least 50 of each are needed. Train on a date with more known outcomes, or name the outcomes of 392 lines in quarantine"),
-        ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 11, "of 600 lines none has an outcome that the contract names; hold 'status' in a file against"),
+        ({"status": lambda draw, bad: "Verloren" if bad else "Bezahlt"}, 11, "of 600 lines none has an outcome that the contract names; compare the values of 'status'"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Verloren" if bad else "paid"}, 10, "every line broke a rule of the contract: amount_is_readable (600), outcome_is_known (209)"),
         ({"amount": lambda draw, bad: "lots", "status": lambda draw, bad: "Bezahlt"}, 10, "amount_is_readable (600), outcome_is_known (600)"),
         ({"income": lambda draw, bad: "", "rate": lambda draw, bad: "9", "home": lambda draw, bad: "OWN"}, 11, "there is nothing to train on. amount_to_income: only 0 loans have a value; rate: every loan"),
@@ -243,8 +243,11 @@ def test_a_feature_whose_presence_is_the_answer_is_refused(trained) -> None:
     told = trained(text)
 
     assert told.code == 2
-    assert "features.rate: whether it has a value nearly tells the outcome: " in told.sentence
+    assert (
+        "features.rate: whether the value is missing almost determines the outcome: "
+        in told.sentence
+    )
     assert "with a value are bad" in told.sentence
     told = trained(text, ('rate: {sql: "rate"', 'rate: {accepted_leak: "a try", sql: "rate"'))
     assert told.code == 0, told.err
-    assert any("nearly tells the outcome" in each for each in told.summary["train"]["remarks"])
+    assert any("almost determines the outcome" in each for each in told.summary["train"]["remarks"])

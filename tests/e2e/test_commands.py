@@ -16,7 +16,7 @@ from tests.batches import AS_OF, ROWS, arrow, contents, rows_of, run
 from tests.projects import changed_project
 
 # Jobs of Spark in a run that only scores: a bound that a new scan in a loop breaks.
-MOST_JOBS = 200
+MAX_JOBS = 200
 
 pytestmark = pytest.mark.usefixtures("spark", "elsewhere")
 
@@ -97,7 +97,7 @@ def test_steps_taken_alone_make_the_same_batch(run_command, done, tmp_path) -> N
 
 def test_a_later_batch_only_scores_and_leaves_the_first_as_it_was(done, second) -> None:
     assert "train" not in second.summary
-    assert second.jobs <= MOST_JOBS
+    assert second.jobs <= MAX_JOBS
     commits = {name: commits_of(second.tables / name) for name in contents(done)}
     more = {name for name in commits if commits[name] > commits_of(done / name)}
     assert more == commits.keys() - {"models"}
@@ -559,11 +559,11 @@ def test_a_settings_file_with_a_misspelt_key_is_refused(run_command, tmp_path) -
 
 
 def test_another_run_of_the_batch_is_waited_for(run_command, tmp_path) -> None:
-    from credit_spark.storage.paths import only_run
+    from credit_spark.storage.paths import batch_date_lock
 
     folder = tmp_path / "w/lending_club"
     folder.mkdir(parents=True)
-    with only_run(str(folder), AS_OF):
+    with batch_date_lock(str(folder), AS_OF):
         told = run_command("clean", tmp_path / "w")
 
     assert told.code == 20

@@ -190,10 +190,10 @@ def test_what_a_modeller_should_look_at_is_said(run_command, again, tmp_path) ->
     assert told.code == 0, told.err
     remarks = told.summary["train"]["remarks"]
     assert any(
-        each.startswith("fico: the other features tell it (variance inflation inf")
+        each.startswith("fico: collinear with the other features (variance inflation inf")
         for each in remarks
     )
-    assert any(each.startswith("fico_again: the other features tell it") for each in remarks)
+    assert any(each.startswith("fico_again: collinear with the other features") for each in remarks)
     assert any(
         each.startswith("fico: the data contradicts expect: increases_risk") for each in remarks
     )

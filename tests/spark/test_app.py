@@ -12,8 +12,8 @@ from credit_spark.config.models import HardRule
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.policy import Policy
-from credit_spark.serving.answers import Answers
-from credit_spark.serving.app import LARGEST_BODY, application
+from credit_spark.serving.answers import ScoringService
+from credit_spark.serving.app import MAX_BODY_BYTES, application
 from credit_spark.serving.fields import fields_of
 from credit_spark.storage.reader import TableReader
 from tests.batches import arrow
@@ -34,7 +34,7 @@ def contract():
 
 @pytest.fixture(scope="module")
 def client(done, contract) -> FlaskClient:
-    return application(Answers(contract, TableReader(str(done)))).test_client()
+    return application(ScoringService(contract, TableReader(str(done)))).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_batch_at_a_glance_is_what_its_tables_say(client, scores) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "word"), [("approve", "good"), ("decline", "bad"), ("review", "to be looked at")]
+    ("decision", "word"), [("approve", "good"), ("decline", "bad"), ("review", "manual review")]
 )
 def test_a_loan_has_the_score_that_was_written(client, scores, decision, word) -> None:
     row = next(row for row in scores if row["decision"] == decision and row["reason_4"])
@@ -90,7 +90,7 @@ def test_a_form_and_its_json_give_one_answer(client) -> None:
 
 def test_an_applicant_who_equals_a_loan_gets_its_score(client, done, contract) -> None:
     """A rate is typed in percent, which moves its last digit at most."""
-    fields = Answers(contract, TableReader(str(done))).fields()
+    fields = ScoringService(contract, TableReader(str(done))).fields()
     scores = {row["loan_id"]: row for row in arrow(done / "scores").to_pylist()}
     fitted_candidates = 0
     for loan in arrow(done / "loans").to_pylist()[:200]:
@@ -153,7 +153,7 @@ def test_wrong_input_is_kept_and_told_at_its_field(client, change, field, said) 
         ("post", "/api/v1/applicants", {"json": {"loan_amount": {"a": 1}}}, 422),
         ("post", "/api/v1/applicants", {"json": {EVIL: 1}}, 422),
         ("post", "/api/v1/applicants", {"data": b"x" * 10_000_000, "content_type": "application/json"}, 413),
-        ("post", "/applicant", {"data": b"x" * (LARGEST_BODY + 1), "content_type": "application/x-www-form-urlencoded"}, 413),
+        ("post", "/applicant", {"data": b"x" * (MAX_BODY_BYTES + 1), "content_type": "application/x-www-form-urlencoded"}, 413),
     ],
 )  # fmt: skip
 def test_wrong_requests_have_their_status_and_a_sentence(
@@ -181,7 +181,7 @@ def test_every_answer_has_its_guards(client) -> None:
 
 def test_with_a_token_nobody_else_is_answered(done, contract) -> None:
     client = application(
-        Answers(contract, TableReader(str(done))), token="open sesame"
+        ScoringService(contract, TableReader(str(done))), token="open sesame"
     ).test_client()
 
     assert client.get("/").status_code == 401
@@ -225,7 +225,7 @@ def test_thousands_may_have_their_commas(client) -> None:
 def test_a_refused_promotion_hides_no_batch(run_command, done, contract, tmp_path) -> None:
     shutil.copytree(done, tmp_path / "w/lending_club")
     client = application(
-        Answers(contract, TableReader(str(tmp_path / "w/lending_club")))
+        ScoringService(contract, TableReader(str(tmp_path / "w/lending_club")))
     ).test_client()
 
     assert run_command("promote", tmp_path / "w", "--model", "nothing").code == 2
@@ -234,7 +234,7 @@ def test_a_refused_promotion_hides_no_batch(run_command, done, contract, tmp_pat
 
 
 def test_a_warehouse_with_no_batch_is_told(contract, tmp_path) -> None:
-    client = application(Answers(contract, TableReader(str(tmp_path)))).test_client()
+    client = application(ScoringService(contract, TableReader(str(tmp_path)))).test_client()
 
     told = client.get("/api/v1/batch")
 
@@ -247,7 +247,7 @@ def test_a_refused_rerun_hides_no_complete_date(run_command, second, contract, t
     """The newest run of a date is refused: the complete run before it counts."""
     shutil.copytree(second.tables, tmp_path / "w/lending_club")
     lake = TableReader(str(tmp_path / "w/lending_club"))
-    client = application(Answers(contract, lake)).test_client()
+    client = application(ScoringService(contract, lake)).test_client()
 
     complete = client.get("/api/v1/batch").get_json()
     refused = tmp_path / "empty"
@@ -266,7 +266,7 @@ def test_the_openapi_document_names_every_field(client, contract, done) -> None:
         "application/json"
     ]["schema"]
     assert set(schema["properties"]) == {
-        field.name for field in Answers(contract, TableReader(str(done))).fields()
+        field.name for field in ScoringService(contract, TableReader(str(done))).fields()
     }
     assert schema["required"] == ["loan_amount", "term_months", "annual_income"]
     assert json.dumps(told)
@@ -275,16 +275,16 @@ def test_the_openapi_document_names_every_field(client, contract, done) -> None:
 
 
 def test_a_fault_of_ours_is_a_sentence_without_values(done, contract, monkeypatch, caplog) -> None:
-    client = application(Answers(contract, TableReader(str(done)))).test_client()
+    client = application(ScoringService(contract, TableReader(str(done)))).test_client()
 
     def broken(*_: object) -> None:
         raise RuntimeError("income 120000 of Jane")
 
-    monkeypatch.setattr(Answers, "applicant", broken)
+    monkeypatch.setattr(ScoringService, "applicant", broken)
     told = client.post("/api/v1/applicants", json=GOOD)
 
     assert told.status_code == 500
-    assert told.get_json() == {"error": "this is a fault of ours; the log names it"}
+    assert told.get_json() == {"error": "internal error; see the server log"}
     assert "RuntimeError" in caplog.text
     assert "Jane" not in caplog.text
 

@@ -10,17 +10,24 @@ import pytest
 from credit_spark.config.settings import resolve
 from credit_spark.evaluation.score_bins import ScoreBin, collected, counted
 from credit_spark.monitoring.baselines import (
-    MOST_LEVELS,
+    MAX_LEVELS,
     baselines_of,
+    bin_counts,
     binned,
     edges_of,
     named_bins,
-    profiled,
     score_baseline,
     with_bins,
     with_counts,
 )
-from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts, psi
+from credit_spark.monitoring.drift import (
+    BatchFigures,
+    ComparedBin,
+    ExpectedFigures,
+    by_subject,
+    drifts,
+    psi,
+)
 from credit_spark.scoring.document import Baseline, Facts, ModelDocument
 from credit_spark.training.diagnostics import correlations
 
@@ -119,10 +126,12 @@ def test_a_text_that_reads_missing_is_not_taken_for_a_missing_one(spark) -> None
     )  # fmt: skip
     home = HOME.model_copy(update={"role": "feature"})
     (found,) = with_bins([home], before)
-    model = document(*with_counts([found], profiled(before, [found])))
+    model = document(*with_counts([found], bin_counts(before, [found])))
 
-    bins = by_subject(map(ComparedBin.of, named_bins(model, [], profiled(after, model.baselines))))
-    seen, expected = Seen(bins, None, None), Expected(None, 900, 100, None)
+    bins = by_subject(
+        map(ComparedBin.of, named_bins(model, [], bin_counts(after, model.baselines)))
+    )
+    seen, expected = BatchFigures(bins, None, None), ExpectedFigures(None, 900, 100, None)
     bounds = resolve(PROJECT / "conf/base.yml", None, {}).monitor
     figures = {each.measure: each for each in drifts(seen, expected, bounds)}
 
@@ -142,7 +151,7 @@ def test_of_very_many_texts_the_most_frequent_have_bins(spark) -> None:
 
     (found,) = with_bins([HOME], spark.createDataFrame(texts, "home string"))
 
-    assert found.levels == tuple(f"zip {nth:02}" for nth in range(MOST_LEVELS))
+    assert found.levels == tuple(f"zip {nth:02}" for nth in range(MAX_LEVELS))
 
 
 def test_what_is_not_finite_is_missing(spark) -> None:
@@ -167,7 +176,7 @@ def test_a_flag_is_a_text_and_a_whole_number_a_number(spark) -> None:
 
 
 def test_a_distribution_is_what_duckdb_counts(duck, loans, baselines) -> None:
-    distribution = profiled(loans, baselines, [(1, 0)])
+    distribution = bin_counts(loans, baselines, [(1, 0)])
     amounts, homes = zip(*places(loans, *baselines), strict=True)
     duck.register("frame", drawn().append_column("amounts", [amounts]).append_column("homes", [homes]))  # fmt: skip
 
@@ -192,7 +201,7 @@ def test_a_distribution_is_what_duckdb_counts(duck, loans, baselines) -> None:
 def test_a_distribution_is_the_same_in_any_order_of_the_loans(loans, baselines) -> None:
     shuffled = loans.repartition(5, "pd").sortWithinPartitions("pd")
 
-    assert profiled(shuffled, baselines).tolist() == profiled(loans, baselines).tolist()
+    assert bin_counts(shuffled, baselines).tolist() == bin_counts(loans, baselines).tolist()
 
 
 def document(*baselines: Baseline) -> ModelDocument:
@@ -201,9 +210,9 @@ def document(*baselines: Baseline) -> ModelDocument:
 
 
 def test_a_distribution_becomes_rows_by_subject(loans, baselines) -> None:
-    model = document(*with_counts(baselines, profiled(loans, baselines)))
+    model = document(*with_counts(baselines, bin_counts(loans, baselines)))
 
-    rows = [*named_bins(model, [(1, 0)], profiled(loans, baselines, [(1, 0)]))]
+    rows = [*named_bins(model, [(1, 0)], bin_counts(loans, baselines, [(1, 0)]))]
     found = by_subject(ComparedBin.of(row) for row in rows)
 
     assert [*found] == [("feature", "amount"), ("pair", "home | amount"), ("segment", "home")]
@@ -238,7 +247,7 @@ def test_the_same_loans_have_the_same_distribution_of_scores_however_they_are_ti
 
     found = score_baseline(collected(counted(loans)))
 
-    assert profiled(loans, [found])[:, :3].sum(axis=1).astype(int).tolist() == list(found.counts)
+    assert bin_counts(loans, [found])[:, :3].sum(axis=1).astype(int).tolist() == list(found.counts)
 
 
 def test_a_contract_watches_features_segments_and_analyses(lending_club) -> None:

@@ -12,7 +12,7 @@ from credit_spark.ingest.columns import ACCEPTED, STATUS
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.records import read_records
 from credit_spark.pipeline.fitting import in_each_fold
-from credit_spark.storage.paths import only_run
+from credit_spark.storage.paths import batch_date_lock
 from credit_spark.training.splits import fold
 from tests.batches import run
 from tests.e2e.test_bad_books import SMALL, loans
@@ -116,7 +116,7 @@ def test_a_training_takes_the_contracts_strategy(small) -> None:
 
 def test_a_run_locks_and_logs_as_the_settings_say(small, tmp_path) -> None:
     (tmp_path / "w/small_lender").mkdir(parents=True)
-    with only_run(str(tmp_path / "w/small_lender"), str(AS_OF)):
+    with batch_date_lock(str(tmp_path / "w/small_lender"), str(AS_OF)):
         assert small("clean").code == 20
         told = small("clean", "--settings", "s.yml")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from credit_spark.config import guards
-from credit_spark.config.edges import vanishing
+from credit_spark.config.edges import undefined_at_edge
 from credit_spark.config.errors import InputError
 from credit_spark.config.expressions import expression
 from credit_spark.config.guards import RESERVED
@@ -212,7 +212,7 @@ def test_values_that_vanish_are_found_whatever_the_number_of_columns(sound) -> N
     total = " + ".join(numbers[1:])
 
     def where(sql: str) -> str | None:
-        return vanishing(expression(sql, contract.kinds), contract)
+        return undefined_at_edge(expression(sql, contract.kinds), contract)
 
     assert where(f"ln(9 - n0) + {total}").startswith("n0 is 9 and n1 is 0 and")
     assert where(f"ln(10 - n0) + {total}") is None
@@ -347,7 +347,7 @@ def test_a_column_may_not_have_the_name_of_a_features_value(contract) -> None:
 def test_values_that_vanish_are_found_whatever_a_column_may_hold(sound, column, said) -> None:
     contract = sound(("columns:\n", f"columns:\n  p0: {{from: [p0], {column}}}\n"))
 
-    assert vanishing(expression("1 / p0", contract.kinds), contract) == said
+    assert undefined_at_edge(expression("1 / p0", contract.kinds), contract) == said
 
 
 def test_a_text_among_the_values_of_a_number_is_a_fault_and_no_crash(faults) -> None:
@@ -371,7 +371,7 @@ def test_values_that_vanish_are_found_among_two_years_of_payments(sound) -> None
     total = " + ".join(f"coalesce({name}, 0)" for name in names)
 
     def where(sql: str) -> str | None:
-        return vanishing(expression(sql, contract.kinds), contract)
+        return undefined_at_edge(expression(sql, contract.kinds), contract)
 
     assert where(total) is None
     assert where(f"{total} + 1 / (p03 * p17)") is not None

@@ -25,7 +25,13 @@ from credit_spark.features.columns import ABSENT, definitions
 from credit_spark.ingest.layouts import LayoutError, key_of, shape_of
 from credit_spark.ingest.lines import grammar_of
 from credit_spark.monitoring.baselines import baselines_of, pairs
-from credit_spark.monitoring.drift import ComparedBin, Expected, Seen, by_subject, drifts
+from credit_spark.monitoring.drift import (
+    BatchFigures,
+    ComparedBin,
+    ExpectedFigures,
+    by_subject,
+    drifts,
+)
 from credit_spark.pipeline.monitor import earlier_batches
 from credit_spark.pipeline.nightly import promote_or_wait
 from credit_spark.pipeline.train import gates_of
@@ -36,7 +42,7 @@ from credit_spark.scoring.document import Category, Facts, Level, ModelDocument,
 from credit_spark.scoring.inputs import inputs_of
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import scoring_sql
-from credit_spark.serving.answers import Answers
+from credit_spark.serving.answers import ScoringService
 from credit_spark.storage.reader import TableReader
 from credit_spark.training.binning import merged_numbers
 from credit_spark.training.imbalance import Classes
@@ -154,7 +160,7 @@ def reported(contract: Contract) -> Any:
 
 
 def titled(contract: Contract) -> str:
-    return Answers(contract, TableReader("nowhere")).title
+    return ScoringService(contract, TableReader("nowhere")).title
 
 
 def promoted(contract: Contract) -> Any:
@@ -210,9 +216,9 @@ def drifted(settings: Settings) -> list[str]:
              for nth, (own, held) in enumerate([(600, 5000), (620, 5000)])]  # fmt: skip
     income = [ComparedBin("feature", "income", nth, label, 0, 0, own, 1.0, 0.0, held, held // 10)
               for nth, (label, own, held) in enumerate([("low", 3000, 5000), ("high", 6500, 5000), ("(missing)", 720, 200)])]  # fmt: skip
-    seen = Seen(by_subject([*score, *income]), 0.65, 0.5, [5000, 5100, 4900, 5050, 4950])
+    seen = BatchFigures(by_subject([*score, *income]), 0.65, 0.5, [5000, 5100, 4900, 5050, 4950])
     found = drifts(
-        seen, Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5), settings.monitor
+        seen, ExpectedFigures(auc=0.7, good=9000, bad=1000, approval_rate=0.5), settings.monitor
     )
     return [f"{each.subject} {each.measure} {each.status} {each.critical_value}" for each in found]
 

@@ -7,8 +7,8 @@ import pytest
 
 from credit_spark.evaluation.curves import (
     POINTS,
+    CumulativeShares,
     Cutoff,
-    Passed,
     bad_among,
     curve,
     cutoff,
@@ -24,7 +24,7 @@ LOW = 1 / (1 + exp(2))
 
 def test_the_riskiest_loans_are_passed_first() -> None:
     assert passed(BINS) == [
-        Passed(0, 0, 0), Passed(0.2, 5 / 75, 15 / 25), Passed(0.6, 35 / 75, 1), Passed(1, 1, 1),
+        CumulativeShares(0, 0, 0), CumulativeShares(0.2, 5 / 75, 15 / 25), CumulativeShares(0.6, 35 / 75, 1), CumulativeShares(1, 1, 1),
     ]  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_of_many_bins_few_steps_are_kept_and_both_ends() -> None:
     steps = passed([ScoreBin(nth, 0, 1, 1, 0) for nth in range(1000)])
 
     assert POINTS - 40 < len(steps) <= POINTS + 1
-    assert (steps[0], steps[-1]) == (Passed(0, 0, 0), Passed(1, 1, 1))
+    assert (steps[0], steps[-1]) == (CumulativeShares(0, 0, 0), CumulativeShares(1, 1, 1))
     assert all(each.loans == pytest.approx(each.bad) for each in steps)
 
 

@@ -7,10 +7,10 @@ from sklearn.metrics import roc_auc_score
 
 from credit_spark.config.settings import Monitor
 from credit_spark.monitoring.drift import (
+    BatchFigures,
     ComparedBin,
-    Expected,
+    ExpectedFigures,
     Outcomes,
-    Seen,
     advice,
     auc_error,
     by_subject,
@@ -28,7 +28,7 @@ BOUNDS = Monitor(
     false_alarms=0.02,
     volume_history=20,
 )
-EXPECTED = Expected(auc=0.7, good=9000, bad=1000, approval_rate=0.5)
+EXPECTED = ExpectedFigures(auc=0.7, good=9000, bad=1000, approval_rate=0.5)
 
 
 def bins(role: str, subject: str, current, baseline, labels=None, pds=0.1) -> list[ComparedBin]:
@@ -43,7 +43,7 @@ def bins(role: str, subject: str, current, baseline, labels=None, pds=0.1) -> li
 def with_status(
     *found: ComparedBin, auc=None, approval_rate=None, earlier=(), fresh=(), expected=EXPECTED
 ):
-    seen = Seen(by_subject(found), auc, approval_rate, earlier, fresh)
+    seen = BatchFigures(by_subject(found), auc, approval_rate, earlier, fresh)
     return {(each.subject, each.measure): each for each in drifts(seen, expected, BOUNDS)}
 
 

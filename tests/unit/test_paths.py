@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from credit_spark.config.errors import TryAgainError
-from credit_spark.storage.paths import local_folder, only_run, url_of
+from credit_spark.storage.paths import batch_date_lock, local_folder, url_of
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def test_a_folder_is_a_url_for_spark_and_a_url_stays_one() -> None:
 
 
 def test_a_batch_date_is_locked_by_one_run(tmp_path) -> None:
-    with only_run(str(tmp_path), "2012-01-31"):
-        with pytest.raises(TryAgainError), only_run(str(tmp_path), "2012-01-31"):
+    with batch_date_lock(str(tmp_path), "2012-01-31"):
+        with pytest.raises(TryAgainError), batch_date_lock(str(tmp_path), "2012-01-31"):
             pass
-        with only_run(str(tmp_path), "2012-02-29"):
+        with batch_date_lock(str(tmp_path), "2012-02-29"):
             pass
-        with only_run(str(tmp_path), "2012-01-31", is_locked=False):
+        with batch_date_lock(str(tmp_path), "2012-01-31", is_locked=False):
             pass
-    with only_run(str(tmp_path), "2012-01-31"):
+    with batch_date_lock(str(tmp_path), "2012-01-31"):
         pass

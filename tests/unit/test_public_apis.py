@@ -23,13 +23,11 @@ ONLY_IN = {
     "sparkContext": {"storage/session.py"},
     "statusTracker": {"storage/session.py"},
 }
-# Python on the executors: to make up minority rows between neighbours, and the LSTM benchmark.
+# Python on the executors: to make up minority rows between neighbours.
 PYTHON_ON_EXECUTORS = (
     "mapInArrow", "mapInPandas", "applyInPandas", "applyInArrow", "udf", "pandas_udf",
 )  # fmt: skip
-ONLY_IN |= {
-    api: {f"training/{name}.py" for name in ("imbalance", "lstm")} for api in PYTHON_ON_EXECUTORS
-}
+ONLY_IN |= {api: {"training/imbalance.py"} for api in PYTHON_ON_EXECUTORS}
 NO_IMPORT = ("polars", "deltalake.transaction", "pyspark.rdd", "py4j.java_gateway")
 
 each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SRC)))

@@ -29,7 +29,7 @@ from credit_spark.cli.flags import (
 )
 from credit_spark.cli.launch import launch
 from credit_spark.cli.models import explain, export, models, scorecard, what_if
-from credit_spark.cli.output import opened
+from credit_spark.cli.output import open_portfolio
 from credit_spark.cli.reports import report
 from credit_spark.cli.sample import LANDING, write_sample
 from credit_spark.config.errors import CreditSparkError, InputError, listed
@@ -53,7 +53,7 @@ from credit_spark.pipeline.score import score_and_validate
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import check_suites, data_docs, ingest_and_validate, validate
 from credit_spark.quality.suites import Suites
-from credit_spark.serving.answers import Answers
+from credit_spark.serving.answers import ScoringService
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
 from credit_spark.storage.paths import writable
@@ -67,8 +67,8 @@ Exit codes:
   1   internal error; the log has the trace, earlier dates are unchanged
   2   the command, the settings or the contract is wrong; no loans, scores or models were changed
   10  the landing files break the contract as a whole
-  11  a gate stopped the run: expectations, or a model that may not go live; no loans or scores
-      were changed
+  11  a gate stopped the run: expectations, no known outcome or too few to train on, or a model
+      that may not go live; no loans or scores were changed
   12  complete, and a monitored figure asks for action (--fail-on)
   20  retry: another run of the same date, a conflict, storage not answering
   130 interrupted
@@ -223,7 +223,7 @@ def _migrate(**flags: Any) -> None:
 @portfolio_options
 def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
     """Serve a page: the newest batch, a loan, an applicant; and the same as JSON."""
-    contract, reader = opened(**where)
+    contract, reader = open_portfolio(**where)
     # Flask takes half a second to import.
     import waitress
 
@@ -235,7 +235,7 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
             f"CREDIT_SPARK_TOKEN), or serve on {LOOPBACK}"
         )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    app = application(Answers(contract, reader), token)
+    app = application(ScoringService(contract, reader), token)
     try:
         server = waitress.create_server(app, host=host, port=port, threads=4, ident=None)
     except (OSError, ValueError) as error:

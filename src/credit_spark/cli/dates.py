@@ -8,7 +8,7 @@ import click
 import pyarrow.compute as pc
 
 from credit_spark.cli.flags import date_options, portfolio_options, renamed
-from credit_spark.cli.output import Row, console, in_three_ways, opened, print_rows
+from credit_spark.cli.output import Row, console, open_portfolio, output_formats, print_rows
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, METRICS, STATUSES
@@ -27,11 +27,11 @@ OF_DRIFT = ["status", "subject", "measure", "value", "baseline", "critical_value
 @click.option(
     "--dates", type=click.IntRange(min=1), default=14, show_default=True, help="How many."
 )
-@in_three_ways
+@output_formats
 @portfolio_options
 def status(*, dates: int, as_csv: bool, as_json: bool, **where: Any) -> None:
     """Show the last batch dates, a line each: rows, model and KS of the newest complete run."""
-    _, reader = opened(**where)
+    _, reader = open_portfolio(**where)
     last = reader.last_runs()[-dates:]
     if not last:
         raise InputError(f"there is no run at {reader.folder} yet; run 'credit-spark nightly'")
@@ -122,15 +122,15 @@ SHOWN = {"bands": bands, "drift": drift, "evidence": evidence, "metrics": metric
 
 @click.command
 @click.argument("what", type=click.Choice(list(SHOWN)))
-@in_three_ways
+@output_formats
 @date_options
 def show(*, what: str, as_of: date | None, as_csv: bool, as_json: bool, **where: Any) -> None:
-    """Show a batch's metrics, what of it has changed, its loans by band, or its model's evidence.
+    """Show one table of a batch: loans by band, drift, weight of evidence, or metrics.
 
     Evidence lists for each bin of a feature its training loans, the bad ones, its weight of
     evidence (log-odds of bad) and its part of the feature's information value.
     """
-    contract, reader = opened(**where)
+    contract, reader = open_portfolio(**where)
     as_of = as_of or reader.latest()
     rows = SHOWN[what](contract, reader, as_of)
     if not rows:

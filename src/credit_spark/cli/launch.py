@@ -14,7 +14,7 @@ from rich.console import Console
 
 from credit_spark.cli.flags import Flags
 from credit_spark.cli.reports import publish
-from credit_spark.cli.summary import for_person
+from credit_spark.cli.summary import print_summary
 from credit_spark.config.errors import (
     CreditSparkError,
     DriftError,
@@ -30,9 +30,9 @@ from credit_spark.quality.suites import Suites, import_in_background
 from credit_spark.storage.logs import Log
 from credit_spark.storage.models import ModelRegistry
 from credit_spark.storage.paths import (
+    batch_date_lock,
     check_folder_of_tables,
     local_folder,
-    only_run,
     url_of,
     writable,
 )
@@ -77,7 +77,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
         "as_of": str(flags.as_of),
         "tables": str(local.resolve()) if local else folder,
     }
-    lock = only_run(folder, str(flags.as_of), is_locked=settings.storage.lock)
+    lock = batch_date_lock(folder, str(flags.as_of), is_locked=settings.storage.lock)
     with _logged_errors(log), lock, ExitStack() as listening:
         listening.enter_context(_followed(flags, command, about, log, summary))
         with spark_session(settings.spark.options(), log.file.with_name("java.log")) as spark:
@@ -102,7 +102,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
     if flags.as_json:
         print(json.dumps({"command": command, **about, **summary.steps}))
     else:
-        for_person(Console(highlight=False), about, summary.steps)
+        print_summary(Console(highlight=False), about, summary.steps)
     if change:
         raise change
 
@@ -178,7 +178,7 @@ def _followed(
 
         events = Lineage(flags.lineage, portfolio, command, log.run_id, flags.as_of, tables)
         events.check()
-        attempt(events.tell, "START", {})
+        attempt(events.emit, "START", {})
     began = monotonic()
     why: str | None = "interrupted"
     try:
@@ -193,12 +193,12 @@ def _followed(
             facts = (portfolio, flags.as_of, summary.steps, why is None, monotonic() - began)
             attempt(write_metrics, flags.metrics_file, *facts)
         if flags.lineage:
-            attempt(events.tell, "FAIL" if why else "COMPLETE", summary.facts, why)
+            attempt(events.emit, "FAIL" if why else "COMPLETE", summary.facts, why)
 
 
-def _reported(log: Log, summary: RunSummary, tell: Callable[..., None], *facts: object) -> None:
+def _reported(log: Log, summary: RunSummary, emit: Callable[..., None], *facts: object) -> None:
     try:
-        tell(*facts)
+        emit(*facts)
     except Exception as error:
         log.event("not reported", error=type(error).__name__)
         log.trace(error)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from credit_spark.cli.flags import AS_JSON, MODEL, date_options, portfolio_options
-from credit_spark.cli.output import Row, console, in_three_ways, opened, print_rows
+from credit_spark.cli.output import Row, console, open_portfolio, output_formats, print_rows
 from credit_spark.config.errors import InputError, listed
 from credit_spark.config.expressions import Dialect, columns_of, translated
 from credit_spark.config.models import Contract
@@ -22,7 +22,7 @@ from credit_spark.scoring.pmml import pmml
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
 from credit_spark.scoring.sql import check_columns, scoring_sql
-from credit_spark.serving.answers import Answers
+from credit_spark.serving.answers import ScoringService
 from credit_spark.storage.models import FACTS
 from credit_spark.storage.reader import TableReader
 
@@ -32,14 +32,14 @@ PD = click.FloatRange(0, 1, min_open=True)
 
 
 @click.command
-@in_three_ways
+@output_formats
 @portfolio_options
 def models(*, as_csv: bool, as_json: bool, **where: Any) -> None:
     """List the fits: which is champion, which waits for its promotion, and who promoted it.
 
     Of several promotions, the last one is shown; the table models has all of them.
     """
-    _, reader = opened(**where)
+    _, reader = open_portfolio(**where)
     rows = sorted(map(_fit, reader.rows(MODELS, columns=[*FACTS])), key=_date_and_version)
     if not rows:
         raise InputError(f"there is no model at {reader.folder} yet; run 'credit-spark train'")
@@ -69,13 +69,13 @@ def _date_and_version(row: Row) -> tuple[str, str]:
 
 @click.command
 @MODEL
-@in_three_ways
+@output_formats
 @date_options
 def scorecard(
     *, version: str | None, as_of: date | None, as_csv: bool, as_json: bool, **where: Any
 ) -> None:
     """Print a model's scorecard: the points that each feature's levels add."""
-    contract, reader = opened(**where)
+    contract, reader = open_portfolio(**where)
     document = _document(reader, version, as_of)
     rows = [row._asdict() for row in rows_of(document, contract.score)]
     print_rows(rows, as_csv=as_csv, as_json=as_json)
@@ -99,7 +99,7 @@ def export(
     As PMML it has no reasons: log-odds, PD, points, band, decision and expected loss are the same.
     Where the contract has other inputs than the model was fitted on, a remark says so.
     """
-    contract, reader = opened(**where)
+    contract, reader = open_portfolio(**where)
     document, policy = _document(reader, version, as_of), Policy.of(contract)
     check_columns(document, contract.kinds, policy)
     if document.inputs and (changed := differences(document.inputs, contract)):
@@ -116,12 +116,12 @@ def export(
 @AS_JSON
 @date_options
 def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) -> None:
-    """Say why a loan has its points: what each feature adds to them, and the reasons."""
-    contract, reader = opened(**where)
+    """Explain a loan's score: the points that each feature adds, and the reasons."""
+    contract, reader = open_portfolio(**where)
     as_of = as_of or reader.latest()
     if as_of not in reader.complete_dates():
         raise InputError(f"the batch of {as_of} is not complete; see 'credit-spark status'")
-    answer = Answers(contract, reader).loan(loan_id, as_of)
+    answer = ScoringService(contract, reader).loan(loan_id, as_of)
     if answer is None:
         failed = ", ".join(reader.rules_failed(loan_id, as_of))
         why = f": it is in quarantine, by {failed}" if failed else ""
@@ -166,13 +166,13 @@ def _bars(parts: list[dict[str, Any]], points: int) -> Table:
 @AS_JSON
 @date_options
 def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **where: Any) -> None:
-    """Show whom another cut-off would approve, how many of them would turn bad, and at what loss.
+    """Simulate another cut-off: loans approved, bad rate expected and observed, expected loss.
 
     The first row is the cut-off of the last run ("last"), with its hard rules; the second one is
     the contract's, where that differs, which acts on the next run ("next"). All other rows have
     the contract's hard rules. The loss is given where the contract names an exposure.
     """
-    contract, reader = opened(**where)
+    contract, reader = open_portfolio(**where)
     cut, steps = _cut_off(contract, reader, as_of or reader.latest(), cutoffs)
     if as_json:
         found = {"cutoffs": [each for _, each in cut], "curve": steps}

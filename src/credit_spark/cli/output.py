@@ -25,13 +25,13 @@ WHOLE = ("as_of", "status", "model", "band", "feature", "drift")
 MANY, WIDE = 8, 160
 
 
-def opened(**flags: Any) -> tuple[Contract, TableReader]:
+def open_portfolio(**flags: Any) -> tuple[Contract, TableReader]:
     """The portfolio's contract and its tables, of the flags of `portfolio_options`."""
     contract, settings = contract_and_settings(**flags)
     return contract, TableReader(settings.storage.folder_of(contract))
 
 
-def in_three_ways(command: Command) -> Command:
+def output_formats(command: Command) -> Command:
     """The flags that ask for CSV or JSON."""
     as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead.")
     return as_csv(AS_JSON(command))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from credit_spark.cli.flags import FILE, FOLDER, date_options
-from credit_spark.cli.output import opened
+from credit_spark.cli.output import open_portfolio
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, FEATURE_DISTRIBUTION, METRICS, SCORE_CHANGES
@@ -37,7 +37,7 @@ def report(
 
     Without --out, it is written to the folder 'reports' beside the tables.
     """
-    contract, reader = opened(**where)
+    contract, reader = open_portfolio(**where)
     as_of = as_of or reader.latest()
     place, found = publish(contract, reader, as_of, training=training, out=out)
     click.echo(place)

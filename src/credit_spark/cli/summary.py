@@ -11,7 +11,7 @@ Line = tuple[str, str]
 RANKED = "KS {ks:.3f}, AUC {auc:.3f}"
 IN_FOLDS = "KS {ks_mean:.3f} ± {ks_sd:.3f}, AUC {auc_mean:.3f} ± {auc_sd:.3f}"
 # The lines of each step: a heading, and words with the names of facts.
-SAID: Mapping[str, Sequence[Line]] = {
+SUMMARY_LINES: Mapping[str, Sequence[Line]] = {
     "clean": [
         ("records read", "{read:>9,}  in {files} file(s)"),
         ("accepted", "{accepted:>9,}"),
@@ -39,18 +39,18 @@ class _Unknown(Formatter):
         return "unknown" if value is None else super().format_field(value, format_spec)
 
 
-def say(words: str, facts: Facts) -> str:
+def filled(words: str, facts: Facts) -> str:
     """A text with facts at their names' places."""
     return _Unknown().vformat(words, (), facts)
 
 
-def for_person(console: Console, about: Facts, summary: Mapping[str, Facts]) -> None:
+def print_summary(console: Console, about: Facts, summary: Mapping[str, Facts]) -> None:
     """Print a command's summary."""
     console.print(f"{about['portfolio']}, batch of {about['as_of']}", style="bold")
     lines: list[Line] = []
     for step, facts in summary.items():
-        lines += [(name, say(words, facts)) for name, words in SAID.get(step, ())]
-        lines += MORE[step](facts) if step in MORE else ()
+        lines += [(name, filled(words, facts)) for name, words in SUMMARY_LINES.get(step, ())]
+        lines += EXTRA_LINES[step](facts) if step in EXTRA_LINES else ()
     for name, text in [*lines, ("tables", about["tables"])]:
         console.print(f"  {name:<18}{text}", soft_wrap=True, markup=False)
 
@@ -71,13 +71,13 @@ def _train(facts: Facts) -> list[Line]:
     lines = []
     if facts["immature"]:
         words = "{immature:,} more with a known outcome, in neither training nor test"
-        lines.append(("immature", say(words, facts)))
-    lines.append(("cross-validation", say(IN_FOLDS, facts["cv"])))
+        lines.append(("immature", filled(words, facts)))
+    lines.append(("cross-validation", filled(IN_FOLDS, facts["cv"])))
     if facts["elastic_net"]:
-        lines.append(("penalty", say("{regularisation:g}, {elastic_net:.0%} L1", facts)))
+        lines.append(("penalty", filled("{regularisation:g}, {elastic_net:.0%} L1", facts)))
     if later := facts.get("out_of_time"):
         words = f"{RANKED}, mean PD over observed {{mean_pd_over_observed:.3f}}"
-        lines.append(("out of time", say(words, later)))
+        lines.append(("out of time", filled(words, later)))
     if facts["left_out"]:
         names = ", ".join(facts["left_out"])
         lines.append(("left out", f"{names} (the training's report says why)"))
@@ -88,7 +88,7 @@ def _train(facts: Facts) -> list[Line]:
     alone = "{imbalance}: KS {random_split[ks]:.3f}, AUC {random_split[auc]:.3f}"
     folds = "KS {cv[ks_mean]:.3f}, AUC {cv[auc_mean]:.3f}"
     words = f"{alone} on a random quarter; in the folds {folds}"
-    lines += [("random split", say(words, fit)) for fit in fits if "random_split" in fit]
+    lines += [("random split", filled(words, fit)) for fit in fits if "random_split" in fit]
     for fit in fits:
         for report in fit.get("reports", ()):
             text = "{threshold}\n{report}\n{confusion}\n\n".format(**report)
@@ -117,7 +117,7 @@ def _side_by_side(fits: Sequence[Facts]) -> list[Line]:
     for fit in fits:
         name, later = fit.get("name", fit.get("imbalance", "")), fit.get("out_of_time")
         known = {**fit, "later": later or {"ks": None, "auc": None}, "latest": later or fit["cv"]}
-        figures = "".join(f"{say(words, known):>16}" for words in COLUMNS.values())
+        figures = "".join(f"{filled(words, known):>16}" for words in COLUMNS.values())
         lines.append(f"{name:<14}{figures}  {fit.get('model_version', '')}")
     return _under("side by side", lines)
 
@@ -129,8 +129,8 @@ def _measure(facts: Facts) -> list[Line]:
     old = f" of loans at least {months} months old" if months else ""
     known = f"{{known_outcomes:,}} known outcomes{old}, including the training loans"
     lines = [
-        ("performance", say(f"{RANKED} on {known}", facts)),
-        ("", say("mean PD {mean_pd:.3f}, observed {observed_rate:.3f}", facts)),
+        ("performance", filled(f"{RANKED} on {known}", facts)),
+        ("", filled("mean PD {mean_pd:.3f}, observed {observed_rate:.3f}", facts)),
     ]
     if shadow := facts.get("shadow"):
         words = f"{RANKED}, mean PD {{mean_pd:.3f}} by {{model_version}}"
@@ -138,7 +138,7 @@ def _measure(facts: Facts) -> list[Line]:
             "approved by the champion only {approved_by=champion[loans]:,}, by the challenger only "
             "{approved_by=challenger[loans]:,}"
         )
-        lines += [("challenger", say(words, shadow)), ("", say(only, shadow))]
+        lines += [("challenger", filled(words, shadow)), ("", filled(only, shadow))]
     return lines
 
 
@@ -147,7 +147,7 @@ def _monitor(facts: Facts) -> list[Line]:
     if not facts["figures"]:
         calm = "not enough data to compare the batch with the training data"
     words = calm if facts["status"] == "stable" else "{status}: {act} to act on, {watch} to watch"
-    lines = [("drift", say(words, facts)), *[("", each) for each in facts["changed"]]]
+    lines = [("drift", filled(words, facts)), *[("", each) for each in facts["changed"]]]
     if facts["act"]:
         lines.append(("retrain" if facts["retrain"] else "no retraining", facts["why"]))
     if facts["moved"]:
@@ -155,7 +155,7 @@ def _monitor(facts: Facts) -> list[Line]:
             "{by_inputs:+.1f} by their data, {by_model:+.1f} by the model, on average, on "
             "{loans:,} loans of {previous_as_of}"
         )
-        lines.append(("score changes", say(words, facts["moved"])))
+        lines.append(("score changes", filled(words, facts["moved"])))
     return lines
 
 
@@ -165,7 +165,7 @@ def _report(name: str) -> Callable[[Facts], list[Line]]:
 
 
 # What depends on the facts, in lines of its own.
-MORE: Mapping[str, Callable[[Facts], list[Line]]] = {
+EXTRA_LINES: Mapping[str, Callable[[Facts], list[Line]]] = {
     "clean": lambda facts: [
         *_under("by reason", [f"{rows:>9,}  {rule}" for rule, rows in facts["reasons"].items()]),
         *_under("look at", facts["remarks"]),

@@ -21,11 +21,11 @@ DATES = ("2000-01-31", "2020-02-29")
 ANYTHING = (-1.0, 1e6)
 LARGEST_INT = 2.0**31 - 1
 # Rows of crossed ends: what a feature of a dozen columns has.
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 Ends = Mapping[str, Sequence[Any]]
 
 
-def vanishing(compiled: Expression, contract: Contract) -> str | None:
+def undefined_at_edge(compiled: Expression, contract: Contract) -> str | None:
     """Where a compiled feature has no value at an edge of its columns, in words; None: nowhere."""
     names = sorted(compiled.columns)
     if not names:
@@ -47,7 +47,7 @@ def vanishing(compiled: Expression, contract: Contract) -> str | None:
 
 def _varied(ends: Ends) -> Iterator[Ends]:
     """What is crossed: all ends of all columns or, of many, those of each two beside a last end."""
-    if prod(map(len, ends.values())) <= MOST_ROWS:
+    if prod(map(len, ends.values())) <= MAX_ROWS:
         yield ends
         return
     for pair in combinations(ends, 2):

@@ -11,7 +11,7 @@ from math import log
 from string import Formatter
 
 from credit_spark.config import unused
-from credit_spark.config.edges import vanishing
+from credit_spark.config.edges import undefined_at_edge
 from credit_spark.config.errors import instead_of
 from credit_spark.config.expressions import Expression, ExpressionError, condition, expression
 from credit_spark.config.models import (
@@ -23,7 +23,7 @@ from credit_spark.config.models import (
     Feature,
     Kind,
 )
-from credit_spark.config.tables import MOST_POINTS, REASONS, WIDEST_LOG_ODDS
+from credit_spark.config.tables import MAX_POINTS, REASONS, WIDEST_LOG_ODDS
 
 RESERVED = frozenset({
     "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
@@ -226,7 +226,7 @@ def features(contract: Contract) -> Iterator[str]:
         if compiled is None:
             continue
         yield from _texts(path, feature, is_text=compiled.is_text)
-        if feature.expect and (where := vanishing(compiled, contract)):
+        if feature.expect and (where := undefined_at_edge(compiled, contract)):
             yield (
                 f"{path}.sql: it has no value where {where}, and would be scored as a missing one; "
                 "give it a floor, such as greatest(income, 1000), or the column another range"
@@ -287,7 +287,7 @@ def remarks(contract: Contract) -> Iterator[str]:
     """What may mislead, though the contract can be used: values that vanish, and reasons."""
     texts: dict[str, list[str]] = {}
     for name, feature in contract.features.items():
-        if where := vanishing(expression(feature.sql, contract.kinds), contract):
+        if where := undefined_at_edge(expression(feature.sql, contract.kinds), contract):
             yield (
                 f"features.{name}.sql: it has no value where {where}, and is scored as a missing "
                 "one; a floor, such as greatest(income, 1000), would keep it apart"
@@ -379,10 +379,10 @@ def score(contract: Contract) -> Iterator[str]:
     a_unit = contract.score.points_to_double_odds / log(2)
     even = contract.score.points_at - a_unit * log(contract.score.odds_at)
     lowest, highest = (even + sign * a_unit * WIDEST_LOG_ODDS for sign in (-1, 1))
-    if not -MOST_POINTS <= lowest <= highest <= MOST_POINTS:
+    if not -MAX_POINTS <= lowest <= highest <= MAX_POINTS:
         yield (
             f"score: points lie between {lowest:.0f} and {highest:.0f}, and may between "
-            f"{-MOST_POINTS} and {MOST_POINTS}; change points_at, odds_at or points_to_double_odds"
+            f"{-MAX_POINTS} and {MAX_POINTS}; change points_at, odds_at or points_to_double_odds"
         )
 
 

@@ -104,7 +104,7 @@ class ContractColumn(FrozenModel):
 
 
 class Layout(FrozenModel):
-    """One shape of file: what tells it, and how its text is written.
+    """One file format: how a file is matched to it, and how its values are written.
 
     A file has the layout whose `header` names are all in its own header; of several, the one with
     the most names. A file with no header has the layout whose `no_header` names as many columns as
@@ -124,7 +124,7 @@ class Layout(FrozenModel):
     key: Literal["content"] | tuple[str, ...] | None = None
 
     @model_validator(mode="after")
-    def _is_told_by_one(self) -> Self:
+    def _has_one_header_kind(self) -> Self:
         if bool(self.header) == bool(self.no_header):
             raise ValueError(
                 "give header, names that a header of such a file has, or no_header, the names of "

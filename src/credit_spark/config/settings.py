@@ -1,7 +1,8 @@
 """What an operator turns: layers of settings, resolved once into one frozen object.
 
 conf/base.yml < --settings FILE < CREDIT_SPARK__SECTION__KEY < flags. base.yml holds every key,
-with its unit and default; a key that is not there is refused. Nothing else reads the environment.
+with its unit and default; a key that is not there is refused. No other setting comes from the
+environment.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ OPTIONS: Mapping[str, str] = {
 }
 Layer = Mapping[str, Any]
 # Fewer earlier batches do not show how many loans are usual.
-FEWEST_DATES = 5
+MIN_DATES = 5
 
 
 def _can_be_filled_in(landing: str) -> str:
@@ -124,7 +125,7 @@ class Monitor(FrozenModel):
     calibration: Pair
     volume: Pair
     false_alarms: float = Field(gt=0, lt=1)
-    volume_history: int = Field(ge=FEWEST_DATES)
+    volume_history: int = Field(ge=MIN_DATES)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,7 +1,8 @@
 """What each table promises: its grain, its columns, the checks that Delta keeps.
 
-Nothing else writes down a column's type. `run_id` is in every table and is added by the
-writer; so is `as_of`, by which all tables but `models`, `runs` and `validations` are partitioned.
+Other modules map these types to those of Arrow, PMML and SQL dialects. `run_id` is in every table
+and is added by the writer; so is `as_of`, by which all tables but `models`, `runs` and
+`validations` are partitioned.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ TYPES: Mapping[Kind, str] = {
 }
 # Beyond it a PD is 0 or 1 to ten digits. Log-odds are bounded by it, so no PD is quite 0 or 1.
 WIDEST_LOG_ODDS = 25.0
-MOST_POINTS = 10_000
+MAX_POINTS = 10_000
 
 
 class ColumnSpec(NamedTuple):
@@ -78,7 +79,7 @@ LOAN_ID = ColumnSpec("string", "the lender's key, or a hash of the row's content
 SOURCE_FILE = ColumnSpec("string", "name of the landing file that the line stood in")
 OUTCOME = ColumnSpec("string", "'good', 'bad', 'open' (not known yet), null: the file has none")
 MODEL_VERSION = ColumnSpec("string", "hash of the model's document, as in `models`; or a benchmark")
-POLICY_HASH = ColumnSpec("string", "hash of the policy by which it was scored, as in `runs`")
+POLICY_HASH = ColumnSpec("string", "hash of the policy in force; `runs.policy` has it whole")
 DATASETS = (
     "cv", "train", "out_of_time", "random_split", "validation", "penalties", "batch", "shadow"
 )  # fmt: skip
@@ -139,8 +140,8 @@ def scores(contract: Contract) -> Table:
             **{
                 name: ColumnSpec(
                     "string",
-                    f"reason with the {which} largest cost in points against {against}; a hard "
-                    "rule's comes first; null: none",
+                    f"{which} reason, ordered by points lost against {against}; reasons of hard "
+                    "rules come first; null: no further reason",
                 )
                 for name, which in zip(REASONS, nth, strict=True)
             },
@@ -153,7 +154,7 @@ def scores(contract: Contract) -> Table:
         keys=("loan_id", "pd", "points", "band", "decision", "model_version"),
         checks={
             "pd_is_a_share": "pd between 0 and 1",
-            "points_are_on_the_scale": f"points between -{MOST_POINTS} and {MOST_POINTS}",
+            "points_are_on_the_scale": f"points between -{MAX_POINTS} and {MAX_POINTS}",
             "decision_is_known": f"decision in {DECISIONS}",
             "outcome_is_known": OUTCOME_IS_KNOWN,
         },
@@ -175,7 +176,7 @@ QUARANTINE = Table(
             "string", "the record's fields by header name, or its whole text, as JSON"
         ),
         "source_file": SOURCE_FILE,
-        "status": ColumnSpec("string", "'open'; 'replayed' is for those who have dealt with it"),
+        "status": ColumnSpec("string", "'open'; users may set 'replayed' once it is resolved"),
     },
     keys=("reasons", "raw", "source_file", "status"),
     filtered_by=("loan_id", "source_file", "status"),
@@ -288,7 +289,7 @@ DRIFT = Table(
 
 SCORE_CHANGES = Table(
     name="score_changes",
-    grain="a part of what changed the points of loans that the previous batch has",
+    grain="a feature's or segment's share in the mean score change since the previous batch",
     columns={
         "model_version": MODEL_VERSION,
         "previous_as_of": ColumnSpec("date", "the previous batch"),
@@ -358,10 +359,10 @@ RUNS = Table(
         ),
         "started_at": ColumnSpec("timestamp", "UTC"),
         "ended_at": ColumnSpec("timestamp", "UTC; null: the run is under way or was abandoned"),
-        "rows_read": ColumnSpec("bigint", "lines of loans in the batch's files"),
-        "rows_accepted": ColumnSpec("bigint", "lines that became loans"),
-        "rows_quarantined": ColumnSpec("bigint", "lines quarantined"),
-        "rows_superseded": ColumnSpec("bigint", "lines superseded by a newer one with their key"),
+        "rows_read": ColumnSpec("bigint", "records of loans in the batch's files"),
+        "rows_accepted": ColumnSpec("bigint", "records that became loans"),
+        "rows_quarantined": ColumnSpec("bigint", "records quarantined"),
+        "rows_superseded": ColumnSpec("bigint", "records superseded by a newer one with their key"),
         "files": ColumnSpec(
             "string", "each file: bytes, content hash, layout, lines by status, as JSON"
         ),
@@ -407,7 +408,8 @@ VALIDATIONS = Table(
         ),
         "observed_value": ColumnSpec(
             "double",
-            "the figure that was computed; null: it is of each row, or is one row's, as a minimum",
+            "the aggregate that was computed; null: a row-level expectation, or a value withheld "
+            "because it is one row's (minimum, maximum, median)",
         ),
         "element_count": ColumnSpec(
             "bigint", "rows that were evaluated; null: it holds, or has no rows"

@@ -16,9 +16,9 @@ from credit_spark.evaluation.score_bins import ScoreBin
 DOMINANCE = 0.1
 HEADERS = ("pre", "rec", "spe", "f1", "geo", "iba", "sup")
 FIGURES = {
-    "precision": "Share of those called positive that are.",
-    "recall": "Share of the positives that are called so.",
-    "specificity": "Share of the others that are not called positive.",
+    "precision": "TP / (TP + FP): share of the predicted positives that are positive.",
+    "recall": "TP / (TP + FN): share of the positives that are predicted positive.",
+    "specificity": "TN / (TN + FP): share of the negatives that are predicted negative.",
     "f1": "Harmonic mean of precision and recall.",
     "geometric_mean": "Geometric mean of recall and specificity.",
     "iba": "Index of balanced accuracy of the squared geometric mean.",

@@ -13,7 +13,7 @@ POINTS = 200
 STEPS = 20
 
 
-class Passed(NamedTuple):
+class CumulativeShares(NamedTuple):
     """Of the riskiest loans: shares of all, of the good, of the bad."""
 
     loans: float
@@ -21,7 +21,7 @@ class Passed(NamedTuple):
     bad: float
 
 
-def passed(score_bins: Sequence[ScoreBin]) -> list[Passed]:
+def passed(score_bins: Sequence[ScoreBin]) -> list[CumulativeShares]:
     """The riskiest loans with a known outcome, more of them step by step: POINTS steps at most.
 
     Empty where there is no good or no bad.
@@ -31,12 +31,15 @@ def passed(score_bins: Sequence[ScoreBin]) -> list[Passed]:
         return []
     counts = list(accumulate(each.known for each in score_bins[::-1]))
     both = zip(counts, shares, strict=True)
-    found = [Passed(0.0, 0.0, 0.0), *[Passed(count / counts[-1], *own) for count, own in both]]
+    found = [
+        CumulativeShares(0.0, 0.0, 0.0),
+        *[CumulativeShares(count / counts[-1], *own) for count, own in both],
+    ]
     step = max(1, -(-len(found) // POINTS))
     return [*found[:-1:step], found[-1]]
 
 
-def bad_among(steps: Sequence[Passed], loans: float) -> float:
+def bad_among(steps: Sequence[CumulativeShares], loans: float) -> float:
     """The share of the bad among the riskiest share of loans; within a tie, evenly."""
     return float(np.interp(loans, [each.loans for each in steps], [each.bad for each in steps]))
 

@@ -61,7 +61,7 @@ def brier(score_bins: Sequence[ScoreBin]) -> float | None:
 
 
 def log_loss(score_bins: Sequence[ScoreBin]) -> float | None:
-    """Mean negative logarithm of the probability given to what came true."""
+    """Mean negative log-likelihood of the observed outcomes (cross-entropy)."""
     return _mean(score_bins, lambda each: -each.bad * log(each.pd) - each.good * log(1 - each.pd))
 
 

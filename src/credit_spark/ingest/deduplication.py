@@ -16,7 +16,7 @@ from credit_spark.storage.session import checkpointed
 
 ORDINAL = "_ordinal"
 # Keys, or rows, that each task can hold in memory: of more, the join is a shuffle.
-MOST_BROADCAST = 500_000
+MAX_BROADCAST = 500_000
 
 
 def deduplicated(validated: DataFrame, newest_by: Sequence[str]) -> DataFrame:
@@ -25,7 +25,7 @@ def deduplicated(validated: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     The newest is the greatest by `newest_by`, then by file name, then by its place in the file.
     """
     duplicates = _duplicates(validated, newest_by).localCheckpoint()
-    if duplicates.count() <= MOST_BROADCAST:
+    if duplicates.count() <= MAX_BROADCAST:
         # Nothing is shuffled, so the join need not be kept.
         return _with_final_status(validated, F.broadcast(duplicates))
     return checkpointed(_with_final_status(validated, duplicates))
@@ -42,7 +42,7 @@ def _duplicates(validated: DataFrame, newest_by: Sequence[str]) -> DataFrame:
     numbered = validated.where(is_numbered).withColumn("_identity", _identity())
     counts = numbered.groupBy("_identity").count().where(F.col("count") > 1)
     repeated = counts.select("_identity").localCheckpoint()
-    few = F.broadcast(repeated) if repeated.count() <= MOST_BROADCAST else repeated
+    few = F.broadcast(repeated) if repeated.count() <= MAX_BROADCAST else repeated
     of_repeated_keys = numbered.join(few, on="_identity", how="left_semi")
     newest = [
         F.when(F.col(STATUS) == ACCEPTED, F.col(name)).desc_nulls_last() for name in newest_by

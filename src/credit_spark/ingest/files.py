@@ -35,7 +35,7 @@ DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
 PACKED = (".gz", ".bz2")
 BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 # Enough for the lines above a header; a file with no line breaks is not brought to the driver.
-FIRST_LINES, LONGEST_LETTERS = 2 * ABOVE_THE_HEADER, 2**16
+FIRST_LINES, MAX_LETTERS = 2 * ABOVE_THE_HEADER, 2**16
 FILES_AT_ONCE = 8
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
@@ -176,8 +176,7 @@ def _first_lines(spark: SparkSession, path: str, encoding: Encoding) -> list[str
     lines = lines_of(spark, [path], encoding).select(text.alias("text"))
     not_blank = lines.where(F.btrim("text", F.lit(" \t")) != "")
     return [
-        row[0]
-        for row in not_blank.select(F.substring("text", 1, LONGEST_LETTERS)).head(FIRST_LINES)
+        row[0] for row in not_blank.select(F.substring("text", 1, MAX_LETTERS)).head(FIRST_LINES)
     ]
 
 

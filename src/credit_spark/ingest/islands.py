@@ -31,8 +31,8 @@ from credit_spark.ingest.lines import (
 from credit_spark.ingest.rules import IS_TEXT
 
 # Lines that `mended` puts together in one row. An island of more is cut where no quote is open;
-# where one is open for MOST_CHUNKS as long, it is a stray one, and the island is cut anyway.
-CHUNK_LINES, MOST_CHUNKS = 1000, 10
+# where one is open for MAX_CHUNKS as long, it is a stray one, and the island is cut anyway.
+CHUNK_LINES, MAX_CHUNKS = 1000, 10
 # A line's number in its file; the file's last line that is no footer, and the number of its lines.
 NTH, LAST_LOAN, TOTAL = "_nth", "_last_loan", "_total"
 # The block in which a line's island begins; with the file and ISLAND it names the island.
@@ -205,7 +205,7 @@ def _in_chunks(lines: DataFrame) -> DataFrame:
     marked = lines.withColumns({"_chunk": chunk, "_is_outside": _is_outside(order)})
     cut = F.when(F.col("_is_outside"), F.col("_chunk"))
     last_cut = F.max(cut).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    return marked.withColumn("_chunk", F.greatest(last_cut, F.col("_chunk") - MOST_CHUNKS))
+    return marked.withColumn("_chunk", F.greatest(last_cut, F.col("_chunk") - MAX_CHUNKS))
 
 
 def _records(lines: Column, grammar: Grammar) -> Column:

@@ -53,7 +53,7 @@ from credit_spark.storage.session import checkpointed
 
 UNSETTLED = (PARTIAL, BLANK)
 # Of a file's lines, what may not be text in the stated encoding before the file is refused.
-MOST_UNREADABLE = 0.5
+MAX_UNREADABLE = 0.5
 
 
 class Group(NamedTuple):
@@ -235,7 +235,7 @@ def _check_encoding(lines: Mapping[str, LineCounts], contract: Contract) -> None
         "name the file's own in source.encoding, such as cp1252 or ISO-8859-1, or have it "
         "delivered in this one"
         for name, each in sorted(lines.items())
-        if each.unreadable > MOST_UNREADABLE * each.lines
+        if each.unreadable > MAX_UNREADABLE * each.lines
     ]
     if faults:
         raise LandingError(

@@ -27,7 +27,7 @@ SHARES = [nth / RANGES for nth in range(1, RANGES)]
 # Of the ends of bins, beside the distance from the first to the last.
 DIGITS = 3
 # Of a text's levels the most frequent; the others are one bin.
-MOST_LEVELS = 40
+MAX_LEVELS = 40
 # No feature can be named so.
 SCORE = "the score"
 # A row a bin of every subject, one after the other, and so many columns: good, bad, open loans, the
@@ -89,7 +89,7 @@ def _frequent(texts: Sequence[Baseline], sample: DataFrame) -> list[tuple[str, .
         return []
     rows = sample.select(*[text.alias(name) for name, text in columns.items()])
     indexer = StringIndexer(inputCols=[*columns], outputCols=[f"{each}_index" for each in columns])
-    return [tuple(sorted(levels[:MOST_LEVELS])) for levels in indexer.fit(rows).labelsArray]
+    return [tuple(sorted(levels[:MAX_LEVELS])) for levels in indexer.fit(rows).labelsArray]
 
 
 def score_baseline(score_bins: Sequence[ScoreBin]) -> Baseline:
@@ -120,7 +120,7 @@ def pairs(contract: Contract, baselines: Sequence[Baseline]) -> list[tuple[int, 
     ]
 
 
-def profiled(
+def bin_counts(
     loans: DataFrame, baselines: Sequence[Baseline], paired: Sequence[tuple[int, int]] = ()
 ) -> Distribution:
     """Counts and PDs of loans in each bin of every subject, then of every pair, in one aggregation.

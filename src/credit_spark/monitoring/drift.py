@@ -1,8 +1,8 @@
 """What has changed, and whether by more than chance: a batch's figures against what they should be.
 
-A figure is called changed where it is further from its baseline than a bound and than chance
-takes it. Chance is shared out: of batches in which nothing changed, at most a share of
-`false_alarms` has any figure beyond chance (Bonferroni's inequality).
+A metric has drifted if its distance from the baseline exceeds both a configured bound and its
+critical value. Critical values are Bonferroni-corrected: of batches without drift, at most the
+share `false_alarms` has any metric beyond its critical value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from typing import Any, Literal, NamedTuple, Self
 
 from scipy.special import chdtri, ndtri
 
-from credit_spark.config.settings import FEWEST_DATES, Monitor
+from credit_spark.config.settings import MIN_DATES, Monitor
 from credit_spark.config.tables import MISSING, OTHER, STATUSES
 
 Status = Literal["stable", "watch", "act"]
 Bounds = tuple[float, float]
 # With fewer loans expected in a bin, it is rare: its part of a PSI is no part of a chi-squared.
-FEWEST_EXPECTED = 10.0
-FEWEST_OF_A_CLASS = 20
+MIN_EXPECTED = 10.0
+MIN_OF_A_CLASS = 20
 # A median absolute deviation of so much is a standard deviation, where values are normal.
 NORMAL = 1.4826
 # Bins of every subject by their labels: no text's own level is called so.
@@ -71,7 +71,7 @@ class ComparedBin(NamedTuple):
 Distributions = Mapping[tuple[str, str], list[ComparedBin]]
 
 
-class Expected(NamedTuple):
+class ExpectedFigures(NamedTuple):
     """What a model's figures should be: AUC on held-out loans, of so many good and bad."""
 
     auc: float | None
@@ -89,7 +89,7 @@ class Outcomes(NamedTuple):
     pds: float
 
 
-class Seen(NamedTuple):
+class BatchFigures(NamedTuple):
     """A batch: its bins, AUC of the mature loans, approval rate, and earlier batches' loans.
 
     `fresh` are months of loans that are not among the model's training loans.
@@ -171,7 +171,7 @@ def by_subject(bins: Iterable[ComparedBin]) -> Distributions:
     return {key: list(own) for key, own in groupby(ordered, key=lambda each: each[:2])}
 
 
-def drifts(seen: Seen, expected: Expected, bounds: Monitor) -> list[Drift]:
+def drifts(seen: BatchFigures, expected: ExpectedFigures, bounds: Monitor) -> list[Drift]:
     """Every figure of a batch that can be computed; what there is too little of is left out."""
     changes = [
         *_distributions(seen.distributions, bounds),
@@ -233,8 +233,9 @@ def _stability(
 ) -> Iterator[Change]:
     """The PSI of bins with so many loans now and in the baseline, if there are two to compare.
 
-    Where nothing changed, it is about so many times a chi-squared (Yurdakul, 2018). That an
-    expected few did not come is likelier than a chi-squared tells: what it adds is chance, too.
+    Without drift the PSI is about (1/N + 1/M) times a chi-squared variable (Yurdakul, 2018). An
+    empty pool of few expected loans is more likely than chi-squared implies, so what it would add
+    to the PSI is added to the critical value.
     """
     current, baseline = loans
     times = current / baseline
@@ -242,7 +243,7 @@ def _stability(
     if len(pairs) < 2:
         return
     value = psi(*zip(*pairs, strict=True))
-    added = _if_empty(pairs) if pairs[-1][1] * times < FEWEST_EXPECTED else 0.0
+    added = _if_empty(pairs) if pairs[-1][1] * times < MIN_EXPECTED else 0.0
     standard_error, freedom = 1 / current + 1 / baseline, len(pairs) - 1
     yield Change(subject, "psi", value, 0.0, value, bounds, standard_error, current, freedom, added)
 
@@ -254,7 +255,7 @@ def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]
     levels of a text are one pool: their order says nothing. Those of a number are put together in
     order until enough loans are expected; in the last pool there may be fewer.
     """
-    enough = FEWEST_EXPECTED / times
+    enough = MIN_EXPECTED / times
     pairs = [(each.loans, _baseline_loans(each)) for each in bins]
     common = [pair for pair in pairs if pair[1] >= enough]
     rare = [pair for pair in pairs if pair[1] < enough]
@@ -305,16 +306,16 @@ def _share(
     return Change(subject, measure, *shares, distance, bounds, standard_error, loans[0])
 
 
-def _approval(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+def _approval(seen: BatchFigures, expected: ExpectedFigures, bounds: Bounds) -> Iterator[Change]:
     if seen.approval_rate is not None and expected.approval_rate is not None and seen.loans:
         pair, loans = (seen.approval_rate, expected.approval_rate), expected.good + expected.bad
         yield _share("loans", "approval_rate", pair, (seen.loans, loans), bounds)
 
 
-def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
+def _volume(seen: BatchFigures, bounds: Monitor) -> Iterator[Change]:
     """The current loans against the median of earlier batches: on a scale of logarithms."""
     loans = seen.loans
-    if len(seen.earlier) < FEWEST_DATES or not loans or not all(seen.earlier):
+    if len(seen.earlier) < MIN_DATES or not loans or not all(seen.earlier):
         return
     usual = median(seen.earlier)
     off = [abs(log(each / usual)) for each in seen.earlier]
@@ -326,9 +327,9 @@ def _volume(seen: Seen, bounds: Monitor) -> Iterator[Change]:
     )  # fmt: skip
 
 
-def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+def _ranking(seen: BatchFigures, expected: ExpectedFigures, bounds: Bounds) -> Iterator[Change]:
     good, bad = sum(each.good for each in seen.score), sum(each.bad for each in seen.score)
-    if seen.auc is None or expected.auc is None or min(good, bad) < FEWEST_OF_A_CLASS:
+    if seen.auc is None or expected.auc is None or min(good, bad) < MIN_OF_A_CLASS:
         return
     held_out_error = auc_error(expected.auc, expected.good, expected.bad)
     standard_error = hypot(auc_error(seen.auc, good, bad), held_out_error)
@@ -338,7 +339,9 @@ def _ranking(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]
     )
 
 
-def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Change]:
+def _calibrations(
+    seen: BatchFigures, expected: ExpectedFigures, bounds: Bounds
+) -> Iterator[Change]:
     """Observed bads over expected ones, of all mature loans and of each part of them.
 
     The model's own PDs rest on the bad loans that it was trained on: all of them, or a part's.
@@ -351,7 +354,7 @@ def _calibrations(seen: Seen, expected: Expected, bounds: Bounds) -> Iterator[Ch
     ]
     of_all = [(each, expected.bad) for each in (_outcomes("outcomes", seen.score), *seen.fresh)]
     for found, training_bad in (of_all[0], *parts, *of_all[1:]):
-        if found.pds >= FEWEST_OF_A_CLASS:
+        if found.pds >= MIN_OF_A_CLASS:
             yield _calibration(found, training_bad, bounds)
 
 
@@ -381,7 +384,7 @@ def _root(ratio: float) -> float:
 
 
 def advice(found: Sequence[Drift]) -> Advice:
-    """Whether to retrain, and why; where a feed has changed, it is to be looked at first."""
+    """Whether to retrain, and why; where the data feed has changed, check it first."""
     acting = [each for each in found if each.status == "act"]
     named = {
         words: ", ".join(

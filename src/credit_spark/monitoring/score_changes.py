@@ -17,7 +17,7 @@ from credit_spark.monitoring.baselines import bin_column, binned
 from credit_spark.scoring.document import Baseline, ModelDocument
 from credit_spark.scoring.frames import Kinds, terms_of
 from credit_spark.scoring.policy import Scale
-from credit_spark.scoring.sql import column_of
+from credit_spark.scoring.sql import term_column
 
 WHOLE, SCALE = "all", "the model's constant"
 # Points by the old model of the earlier loan, by the old and by the new one of the later loan. The
@@ -27,7 +27,7 @@ INPUTS, MODEL = "inputs", "model"
 PARTITIONS = 2
 
 
-class Moved(NamedTuple):
+class ScoreChange(NamedTuple):
     """Points that loans have moved by, added up over them, by feature or by part of a segment."""
 
     part: str
@@ -50,7 +50,7 @@ class ModelPair(NamedTuple):
 
 def moved(
     earlier: DataFrame, later: DataFrame, models: ModelPair, segments: Sequence[Baseline]
-) -> list[Moved]:
+) -> list[ScoreChange]:
     """What moved the loans that are in both frames, by feature, by segment, and in all.
 
     A frame has `loan_id`, once each, and the contract's columns. The change is summed by the
@@ -79,7 +79,7 @@ def moved(
     ]
     of_parts = [(parts[row["place"]], row, -1) for row in rows]
     return [
-        Moved(part, row["loans"], row[INPUTS][nth], row[MODEL][nth])
+        ScoreChange(part, row["loans"], row[INPUTS][nth], row[MODEL][nth])
         for part, row, nth in of_features + of_parts
     ]
 
@@ -114,7 +114,7 @@ def _changes(
 
 def _points(document: ModelDocument, scale: Scale, names: Sequence[str]) -> Column:
     """What each name adds to the points, before they are rounded; 0 where the model has it not."""
-    points = {each.name: F.col(column_of(each)) * -scale.a_unit for each in document.features}
+    points = {each.name: F.col(term_column(each)) * -scale.a_unit for each in document.features}
     points[SCALE] = F.lit(scale.at_even_odds - scale.a_unit * document.constant)
     return F.array(*[points.get(name, F.lit(0.0)) for name in names])
 

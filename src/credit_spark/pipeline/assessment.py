@@ -122,7 +122,7 @@ def pooled_score_bins(folds: Folds) -> list[ScoreBin]:
     return by_risk(score_bin for score_bins in folds.values() for score_bin in score_bins)
 
 
-def write_measured(run: RunContext, models: Sequence[Measured], within: str) -> None:
+def stage_measured(run: RunContext, models: Sequence[Measured], within: str) -> None:
     """Replace the date's rows `within` a condition in `score_distribution` and `metrics`."""
     count_rows, metric_rows = [], []
     for model in models:
@@ -138,5 +138,5 @@ def write_measured(run: RunContext, models: Sequence[Measured], within: str) -> 
             for dataset, figures_ in model.figures.items()
             for figure in figures_
         ]
-    run.tables.write(SCORE_DISTRIBUTION, count_rows, within)
-    run.tables.write(METRICS, metric_rows, within)
+    run.tables.stage_rows(SCORE_DISTRIBUTION, count_rows, within)
+    run.tables.stage_rows(METRICS, metric_rows, within)

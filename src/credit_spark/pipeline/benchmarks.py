@@ -46,10 +46,10 @@ from credit_spark.training.splits import FOLD, Holdout, TrainingRows
 
 Benchmark = Literal["linear", "binned", "free", "boosted_trees", "lstm"]
 # An LSTM is trained in one process, whose memory holds all rows.
-MOST_ROWS_OF_LSTM = 50_000
-FEWEST_FOLDS_OF_LSTM = 3
+MAX_ROWS_OF_LSTM = 50_000
+MIN_FOLDS_OF_LSTM = 3
 TREES, DEPTH, STEP = 60, 4, 0.15
-FEWEST_A_LEAF = 20
+MIN_A_LEAF = 20
 # Cuts of a number; at least as many as a text has levels.
 CUTS = 32
 
@@ -67,13 +67,13 @@ def check_benchmarks(run: RunContext, data: TrainingData, names: Collection[Benc
     if "lstm" not in names:
         return
     folds, own = run.contract.model.folds, "the LSTM is trained and tested on folds of its own"
-    if data.training.classes.rows > MOST_ROWS_OF_LSTM:
+    if data.training.classes.rows > MAX_ROWS_OF_LSTM:
         raise InputError(
-            f"the LSTM is trained in the memory of one process, on at most {MOST_ROWS_OF_LSTM:,} "
+            f"the LSTM is trained in the memory of one process, on at most {MAX_ROWS_OF_LSTM:,} "
             f"loans; this book has {data.training.classes.rows:,}. Train without it"
         )
-    if folds < FEWEST_FOLDS_OF_LSTM:
-        raise InputError(f"{own}: model.folds must be {FEWEST_FOLDS_OF_LSTM} at least")
+    if folds < MIN_FOLDS_OF_LSTM:
+        raise InputError(f"{own}: model.folds must be {MIN_FOLDS_OF_LSTM} at least")
     if len(data.training.counts[FOLD].unique()) < folds:
         raise InputError(
             f"{own}, and a fold has no loan: too few borrowers, or too few loans that differ. "
@@ -143,7 +143,7 @@ def boosted(training: TrainingRows, columns: Columns, seed: int) -> PipelineMode
         maxIter=TREES,
         maxDepth=DEPTH,
         stepSize=STEP,
-        minInstancesPerNode=FEWEST_A_LEAF,
+        minInstancesPerNode=MIN_A_LEAF,
         # One level more, for a text that training has not seen.
         maxBins=max([CUTS, *[each + 1 for each in levels or ()]]),
         seed=seed,

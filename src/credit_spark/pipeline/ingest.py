@@ -21,7 +21,7 @@ from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.pipeline.context import RunContext
 
 # Where no row is accepted, so many of the rules that failed are named.
-MOST_RULES = 5
+MAX_RULES = 5
 # Of a table's files, and of the tasks that score: some 30 MB.
 LOANS_PER_FILE = 250_000
 LOANS = (ACCEPTED, QUARANTINED, SUPERSEDED)
@@ -117,10 +117,10 @@ def check_accepted(
     if contract.outcome and by_all == [OUTCOME_RULE]:
         raise GateError(
             f"no loan was accepted: of {quarantined:,} lines none has an outcome that the contract "
-            f"names; hold '{contract.outcome.column}' in a file against outcome.good, outcome.bad "
-            "and outcome.open"
+            f"names; compare the values of '{contract.outcome.column}' in the files with "
+            "outcome.good, outcome.bad and outcome.open"
         )
-    most = ", ".join(f"{rule} ({count:,})" for rule, count in [*failed.items()][:MOST_RULES])
+    most = ", ".join(f"{rule} ({count:,})" for rule, count in [*failed.items()][:MAX_RULES])
     why = (
         f"every line broke a rule of the contract: {most}" if failed else "the files have no lines"
     )

@@ -20,14 +20,14 @@ from credit_spark.evaluation.figures import (
     swap_figures,
 )
 from credit_spark.evaluation.score_bins import ScoreBin, by_risk, collected, counted
-from credit_spark.monitoring.baselines import named_bins, pairs, profiled
+from credit_spark.monitoring.baselines import bin_counts, named_bins, pairs
 from credit_spark.monitoring.drift import ComparedBin, Distributions, by_subject
 from credit_spark.monitoring.vintages import (
     collected_vintages,
     vintage_figures,
     with_vintage,
 )
-from credit_spark.pipeline.assessment import Measured, thresholds_of, write_measured
+from credit_spark.pipeline.assessment import Measured, stage_measured, thresholds_of
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
@@ -77,11 +77,11 @@ def measure(run: RunContext, scored: "Scored | None" = None) -> Measurements:
     measured = _of_batch(champion, policy, by_age)
     challenger = challenger_of(run, champion)
     in_shadow = [_in_shadow(run, policy, by_age, challenger)] if challenger else []
-    write_measured(run, [measured, *in_shadow], OF_A_BATCH)
+    stage_measured(run, [measured, *in_shadow], OF_A_BATCH)
     paired = pairs(contract, champion.baselines)
-    distribution = profiled(by_age, champion.baselines, paired)
+    distribution = bin_counts(by_age, champion.baselines, paired)
     bins = [*named_bins(champion, paired, distribution)]
-    run.tables.write(FEATURE_DISTRIBUTION, bins, "true")
+    run.tables.stage_rows(FEATURE_DISTRIBUTION, bins, "true")
     shown = {"old_enough": contract.performance_months, **_summary(measured, BATCH)}
     if in_shadow:
         shown["shadow"] = _summary(in_shadow[0], SHADOW)

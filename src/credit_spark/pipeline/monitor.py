@@ -22,10 +22,10 @@ from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.figures import ALL
 from credit_spark.evaluation.score_bins import ScoreBin, by_risk
 from credit_spark.monitoring.drift import (
+    BatchFigures,
     Drift,
-    Expected,
+    ExpectedFigures,
     Outcomes,
-    Seen,
     Status,
     advice,
     drifts,
@@ -49,9 +49,9 @@ from credit_spark.storage.tables import Tables
 from credit_spark.training.splits import sample_by_id
 
 # Each of the newest months is a figure of its own.
-MOST_MONTHS = 24
+MAX_MONTHS = 24
 # Of more loans, a sample by a hash of their ids represents all.
-MOST_COMPARED = 500_000
+MAX_COMPARED = 500_000
 # Spark's error condition.
 LOST_FILE = "FILE_NOT_EXIST"
 Figures = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -87,12 +87,12 @@ def monitor(
     # Only what is fitted on a part of the loans, for a fold, has not been tested.
     assert held_out is not None
     approved = approval_rate_of(run, document, run.policy if measured else policy_of(run))
-    expected = Expected(held_out.auc, facts.good, facts.bad, approved)
+    expected = ExpectedFigures(held_out.auc, facts.good, facts.bad, approved)
     found = drifts(observed(seen, document, earlier, months), expected, run.settings.monitor)
     rows = [{"model_version": document.version, **each._asdict()} for each in found]
-    run.tables.write(DRIFT, rows, "true")
+    run.tables.stage_rows(DRIFT, rows, "true")
     changes = score_changes(run, document, earlier[-1]) if earlier else []
-    run.tables.write(SCORE_CHANGES, changes, "true")
+    run.tables.stage_rows(SCORE_CHANGES, changes, "true")
     run.summary.note("monitor", summary(found, changes))
     if fail_on and worst(found) in ("act", fail_on):
         gravest = [sentence(each) for each in found if each.status in ("act", fail_on)]
@@ -116,10 +116,10 @@ def approval_rate_of(run: RunContext, document: ModelDocument, policy: Policy) -
 
 def observed(
     measured: Measurements, document: ModelDocument, earlier: Sequence[Earlier], months: int
-) -> Seen:
+) -> BatchFigures:
     """The profile and the figures of the batch date."""
     figures = measured.figures
-    return Seen(
+    return BatchFigures(
         measured.distributions,
         figures.get((ALL, "auc"), {}).get("value"),
         figures.get((ALL, "approval_rate"), {}).get("value"),
@@ -143,7 +143,7 @@ def fresh(figures: Figures, document: ModelDocument, months: int) -> Iterator[Ou
         for segment, metric in figures
         if metric == "mean_pd" and segment.startswith(OF_A_VINTAGE)
     )
-    for month in [each for each in validated if each > month_of(last)][-MOST_MONTHS:]:
+    for month in [each for each in validated if each > month_of(last)][-MAX_MONTHS:]:
         of = f"{OF_A_VINTAGE}{month}"
         pd, bad = (figures[of, name] for name in ("mean_pd", "observed_rate"))
         if known := pd["rows"]:
@@ -208,7 +208,7 @@ def _compared(run: RunContext, tables: Tables, last: Earlier) -> DataFrame:
     """The loans of a date that are compared: the same sample of ids on both."""
     columns = ("loan_id", *run.contract.columns)
     found = tables.read(loans(run.contract), "clean").select(*columns)
-    return sample_by_id(found, last.accepted, MOST_COMPARED)
+    return sample_by_id(found, last.accepted, MAX_COMPARED)
 
 
 def summary(found: Sequence[Drift], changes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

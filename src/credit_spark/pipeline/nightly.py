@@ -1,8 +1,10 @@
 """The nightly run: every step in order; what they stage is published after the last one.
 
 A line of a landing file becomes a row of `scores` in these modules, in this order:
-pipeline/ingest.py; ingest/records.py, lines.py, columns.py, parsers.py, rules.py and
-deduplication.py; pipeline/score.py; scoring/frames.py and sql.py. storage/tables.py writes it.
+pipeline/ingest.py; ingest/files.py and layouts.py (which layout the file has), records.py, lines.py
+and islands.py (which lines are one record), columns.py, parsers.py, rules.py and deduplication.py;
+pipeline/score.py, which reads the staged loans; scoring/frames.py and sql.py. `attempt` in
+pipeline/context.py then publishes what storage/tables.py has staged.
 """
 
 from functools import partial

@@ -28,7 +28,7 @@ def promote(
 
 
 def rollback(run: RunContext, by: str = "", reason: str = "") -> None:
-    """Make the champion before the present one champion again, from the batch date on.
+    """Reinstate the previous champion from the batch date onwards.
 
     Who decides, and why, is kept with the model.
     """

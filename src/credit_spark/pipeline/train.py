@@ -14,7 +14,7 @@ from credit_spark.pipeline.assessment import (
     CV,
     Measured,
     pooled_score_bins,
-    write_measured,
+    stage_measured,
 )
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.pipeline.context import RunContext
@@ -170,7 +170,7 @@ def _write(
     kept = _quoted(run.models.promoted() - {each.model_version for each in candidates}) or "''"
     of_champions = f"(dataset = 'train' and model_version in ({kept}))"
     within = f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
-    write_measured(run, [first, *rest, *others], within)
+    stage_measured(run, [first, *rest, *others], within)
 
 
 def measured_by_another_contract(run: RunContext) -> bool:

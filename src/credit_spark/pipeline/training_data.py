@@ -17,7 +17,7 @@ from credit_spark.config.models import Contract
 from credit_spark.config.tables import QUARANTINE, RUNS, loans
 from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
-from credit_spark.monitoring.baselines import baselines_of, profiled, with_bins, with_counts
+from credit_spark.monitoring.baselines import baselines_of, bin_counts, with_bins, with_counts
 from credit_spark.monitoring.vintages import is_mature
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Baseline, LeftOut, Number
@@ -56,13 +56,13 @@ CLEANING = ("nightly", "clean")
 # Of training vectors: what imbalance strategies draw and weigh by.
 BESIDE = ("loan_id", "label")
 # With fewer, neither a fold's KS nor a calibration says anything.
-FEWEST_OF_A_CLASS = 50
+MIN_OF_A_CLASS = 50
 # Names and free texts would be memorised: so many texts at most, and so many loans a text.
-MOST_TEXTS, FEWEST_OF_A_TEXT = 1000, 5
+MAX_TEXTS, MIN_OF_A_TEXT = 1000, 5
 # Above, the square of a number is none, and so there is no deviation.
-LARGEST_TO_SQUARE = 1e150
-FEWEST_VALUES = 50
-FEWEST_PARTITIONS = 2
+MAX_SQUARABLE = 1e150
+MIN_VALUES = 50
+MIN_PARTITIONS = 2
 # What a feature attains lies between these shares of its values: outliers would be no reference.
 ATTAINED = (0.05, 0.95)
 # From them on, a feature is remarked.
@@ -146,7 +146,7 @@ def read_training_data(run: RunContext) -> TrainingData:
         | regular_means(rows, contract),
         inflations=inflated,
         baselines=tuple(
-            with_counts(baselines, profiled(own.withColumn("pd", F.lit(0.0)), baselines))
+            with_counts(baselines, bin_counts(own.withColumn("pd", F.lit(0.0)), baselines))
         ),
         remarks=(*cleaned_otherwise(run), *leaks, *_sparse(missing), *_collinear(inflated)),
     )
@@ -177,8 +177,8 @@ def _collinear(inflated: Mapping[str, float]) -> Iterator[str]:
     for name, inflation in inflated.items():
         if inflation >= COLLINEAR:
             yield (
-                f"{name}: the other features tell it (variance inflation {inflation:.1f}), so its "
-                "coefficient and the reasons that rest on it are hardly its own"
+                f"{name}: collinear with the other features (variance inflation {inflation:.1f}), "
+                "so its coefficient and its reasons are unstable"
             )
 
 
@@ -213,7 +213,7 @@ def prepared(run: RunContext, rows: DataFrame) -> DataFrame:
 
 def partitions_of(run: RunContext, rows: int) -> int:
     """In how many partitions so many training rows are kept."""
-    return max(FEWEST_PARTITIONS, -(-rows // run.settings.training.rows_per_partition))
+    return max(MIN_PARTITIONS, -(-rows // run.settings.training.rows_per_partition))
 
 
 def usable(
@@ -248,14 +248,14 @@ def _useless(
 
     Where it `is_missing_informative`, a model tells a missing value from a known one.
     """
-    if values < FEWEST_VALUES:
+    if values < MIN_VALUES:
         return f"only {values} loans have a value"
     if low == high and not is_missing_informative:
         return "every loan has the same value"
-    if texts > min(MOST_TEXTS, values / FEWEST_OF_A_TEXT):
+    if texts > min(MAX_TEXTS, values / MIN_OF_A_TEXT):
         return f"it has about {texts:,} different texts, too many to train on; group them"
-    if any(isinstance(end, float) and abs(end) > LARGEST_TO_SQUARE for end in (low, high)):
-        return f"it has values beyond {LARGEST_TO_SQUARE:g}; give its columns a range"
+    if any(isinstance(end, float) and abs(end) > MAX_SQUARABLE for end in (low, high)):
+        return f"it has values beyond {MAX_SQUARABLE:g}; give its columns a range"
     return ""
 
 
@@ -293,15 +293,15 @@ def accepted_leaks(contract: Contract, bins: Mapping[str, Mapping[str, Classes]]
 def _of_presence(bins: Mapping[str, Classes]) -> str:
     absent, known = presence(bins)
     return (
-        f"whether it has a value nearly tells the outcome: {known.bad:,} of {known.rows:,} loans "
-        f"with a value are bad, {absent.bad:,} of {absent.rows:,} without"
+        f"whether the value is missing almost determines the outcome: {known.bad:,} of "
+        f"{known.rows:,} loans with a value are bad, {absent.bad:,} of {absent.rows:,} without one"
     )
 
 
 def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
     """Refuse training rows with too few of a class, or with all of a class in one fold."""
     counts = training.classes
-    if min(counts) < FEWEST_OF_A_CLASS:
+    if min(counts) < MIN_OF_A_CLASS:
         unnamed = unnamed_outcomes(run)
         advice = (
             f", or name the outcomes of {unnamed:,} lines in quarantine (see its reasons) in the "
@@ -309,7 +309,7 @@ def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
         )
         raise GateError(
             f"there are {counts.good:,} good and {counts.bad:,} bad loans {where}: too few to "
-            f"train on, at least {FEWEST_OF_A_CLASS} of each are needed. Train on a date with more "
+            f"train on, at least {MIN_OF_A_CLASS} of each are needed. Train on a date with more "
             f"known outcomes{advice if unnamed else ''}; nothing was scored"
         )
     by_label = training.counts.group_by("label").aggregate([(FOLD, "count_distinct")])
@@ -317,9 +317,9 @@ def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
         if row[f"{FOLD}_count_distinct"] >= 2:
             continue
         raise GateError(
-            f"all {'bad' if row['label'] else 'good'} loans are equal in what was known at "
-            "application, or one borrower's, and so stand in one fold: without it there is "
-            "nothing to train on"
+            f"all {'bad' if row['label'] else 'good'} loans have identical application data, or "
+            "belong to one borrower, so they are all in one fold: the other folds have no loan of "
+            "that class to train on"
         )
 
 

@@ -44,7 +44,7 @@ def ingest_and_validate(run: RunContext) -> None:
 
 
 def validate(run: RunContext) -> None:
-    """Let Great Expectations validate this run's loans; what fails its suite is not scored."""
+    """Validate the batch date's loans with Great Expectations; a failed suite stops the run."""
     validate_table(run, loans(run.contract))
 
 
@@ -144,8 +144,8 @@ def data_docs(
         raise InputError(f"there is no suite: {suites.path('loans')} is not a file")
     writable(str(out), "--out")
     folder = settings.storage.folder_of(contract)
-    noise = Path(settings.storage.logs) / "java.log"
-    with spark_session(settings.spark.options(), noise) as spark:
+    java_log = Path(settings.storage.logs) / "java.log"
+    with spark_session(settings.spark.options(), java_log) as spark:
         # No run: it writes no row of a table.
         read = Tables(spark, folder, as_of, run_id="").read
         seen = {

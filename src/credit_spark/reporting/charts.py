@@ -42,9 +42,9 @@ class Rate(NamedTuple):
         return self.bad / self.known if self.known else None
 
 
-MOST_BARS = 40
+MAX_BARS = 40
 # With fewer known outcomes, a rate is no more than chance.
-FEWEST_KNOWN = 30
+MIN_KNOWN = 30
 
 
 def nothing(name: str, title: str, kind: Kind, why: str) -> Chart:
@@ -91,9 +91,9 @@ def bars(
     name: str, title: str, says: str, values: Mapping[str, float], x_label: str, least: float = 0.0
 ) -> Chart:
     """A bar for each name; the axis reaches as far as `least` at least."""
-    shown = dict(list(values.items())[:MOST_BARS])
-    if len(values) > MOST_BARS:
-        says += f" {MOST_BARS} of {len(values)} are shown."
+    shown = dict(list(values.items())[:MAX_BARS])
+    if len(values) > MAX_BARS:
+        says += f" {MAX_BARS} of {len(values)} are shown."
     data = {"labels": list(shown), "values": list(shown.values())}
     return Chart(name, title, "bars", says, data | {"x_label": x_label, "least": least})
 
@@ -119,7 +119,7 @@ def heat(
 
 def _extremes(shown: Sequence[Rate], what: str, loans: int | None) -> str:
     """Where the rate of bad is lowest and highest, among those that enough is known of."""
-    sure = [each for each in shown if each.known >= FEWEST_KNOWN]
+    sure = [each for each in shown if each.known >= MIN_KNOWN]
     most = max(shown, key=lambda each: each.loans)
     share = most.loans / (loans or sum(each.loans for each in shown))
     frequent = f"{what} is most often {most.label.strip('()')} ({share:.0%} of the loans)"

@@ -56,7 +56,7 @@ class Lineage(NamedTuple):
         """Whether events go to a server."""
         return self.target.startswith(("http://", "https://"))
 
-    def tell(self, state: str, facts: Mapping[str, Any], why: str | None = None) -> None:
+    def emit(self, state: str, facts: Mapping[str, Any], why: str | None = None) -> None:
         """Send one event: START, COMPLETE or FAIL; `facts` are those of the run.
 
         Raises:

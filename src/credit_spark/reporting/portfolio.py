@@ -10,8 +10,8 @@ from credit_spark.reporting.charts import Chart, Rate, bars, heat, largest_first
 from credit_spark.reporting.sections import ReportFacts, ReportTable, Section, counted, percent
 from credit_spark.scoring.policy import band_of
 
-MOST_REASONS = 12
-MOST_LEVELS = 15
+MAX_REASONS = 12
+MAX_LEVELS = 15
 # With fewer known outcomes, a field's rate is mostly chance.
 SURE = 20
 
@@ -28,7 +28,7 @@ def decisions(facts: ReportFacts) -> Section:
         for (decision, reason), count in facts.loans_by("decision", "reason_1").items()
         if decision == DECISIONS[-1]
     }
-    reasons = dict(list(largest_first(declined_for).items())[:MOST_REASONS])
+    reasons = dict(list(largest_first(declined_for).items())[:MAX_REASONS])
     plan, says = facts.policy.score.decisions, "No loan is declined."
     if reasons:
         says = (
@@ -95,7 +95,7 @@ def _by(facts: ReportFacts, role: str, name: str, title: str) -> Chart:
     ]
     loans = sum(each.loans for each in found)
     if role == "segment":
-        frequent = sorted(found, key=lambda each: -each.loans)[:MOST_LEVELS]
+        frequent = sorted(found, key=lambda each: -each.loans)[:MAX_LEVELS]
         found = sorted(frequent, key=lambda each: (each.label == MISSING, each.label))
     return rates(chart, title, found, title, loans)
 

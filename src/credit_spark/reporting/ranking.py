@@ -21,7 +21,7 @@ from credit_spark.reporting.sections import (
 )
 
 YOUNGEST = 24
-FEWEST_RANKED = 100
+MIN_RANKED = 100
 # Of a month: how many outcomes are known, and its metrics.
 Months = Mapping[str, tuple[int, Mapping[str, Any]]]
 
@@ -140,7 +140,7 @@ def _ranks(months: Months) -> Chart:
     both = [
         (int(name[:4]) + (int(name[5:]) - 1) / 12, own["auc"], own["ks"])
         for name, (known, own) in months.items()
-        if own["auc"] is not None and known >= FEWEST_RANKED
+        if own["auc"] is not None and known >= MIN_RANKED
     ]
     if len(both) < 2:
         return nothing("vintage-ranks", title, "lines", "fewer than two months have 100 outcomes")

@@ -25,7 +25,7 @@ from credit_spark.scoring.scorecard import scorecard
 
 # What is below is nothing to see: of points, and of a chart of PSIs.
 SHOWN, LEAST_PSI = 0.001, 0.1
-MOST_ROWS = 300
+MAX_ROWS = 300
 HASH = "content_hash"
 OF_A_RUN = (
     "command", "status", "started_at", "ended_at", "run_id", "code_version", "contract_hash",
@@ -235,9 +235,9 @@ def model(facts: ReportFacts) -> Section:
         f"{fit.as_of}, {fit.bad:,} of them bad; imbalance strategy {fit.imbalance}. "
         "Its scorecard: what each feature adds to the points."
     )
-    if len(rows) > MOST_ROWS:
-        says += f" The first {MOST_ROWS} of {len(rows)} lines are shown."
-    table = ReportTable(("feature", "level", "points"), rows[:MOST_ROWS])
+    if len(rows) > MAX_ROWS:
+        says += f" The first {MAX_ROWS} of {len(rows)} lines are shown."
+    table = ReportTable(("feature", "level", "points"), rows[:MAX_ROWS])
     return Section("The model", says, tables=[table])
 
 

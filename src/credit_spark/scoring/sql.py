@@ -29,7 +29,7 @@ LOAN_ID = ("loan_id",)
 # A contract's column begins with a letter, so no column that is kept has this name.
 EXPOSURE = "_exposure"
 # A cost is ranked in such parts of a unit of log-odds, and at most so many units.
-COST_PARTS, MOST_COST = 1e9, 1e4
+COST_PARTS, MAX_COST = 1e9, 1e4
 LAST = f"ranked_{len(REASONS)}"
 Term = Number | Category
 Steps = dict[str, Sequence[str]]
@@ -119,7 +119,7 @@ def check_columns(
         raise InputError(listed(headline, lacking))
 
 
-def column_of(term: Term) -> str:
+def term_column(term: Term) -> str:
     """The column of a feature's value or term."""
     return f"f_{term.name}"
 
@@ -143,7 +143,7 @@ class _Statement:
 
     @property
     def features(self) -> list[str]:
-        return [column_of(each) for each in self.document.features]
+        return [term_column(each) for each in self.document.features]
 
     @cached_property
     def rules(self) -> dict[str, list[str]]:
@@ -239,14 +239,14 @@ class _Statement:
         return [f"_cost_{nth}" for nth, _ in enumerate(self.costs, start=1)]
 
     def _known(self, term: Term) -> str:
-        own = column_of(term)
+        own = term_column(term)
         if isinstance(term, Category):
             return f"coalesce({own}, {self.text(ABSENT)})"
         largest = f"{LARGEST!r}".replace("e+", "e")
         return f"case when {own} between -{largest} and {largest} then {own} end"
 
     def _term(self, term: Term) -> str:
-        own = column_of(term)
+        own = term_column(term)
         if isinstance(term, Number):
             return self._number_term(term)
         cases = " ".join(
@@ -258,7 +258,7 @@ class _Statement:
         return f"cast({chosen} as {DOUBLES[self.dialect]})"
 
     def _number_term(self, term: Number) -> str:
-        own, slope = column_of(term), _number(term.slope)
+        own, slope = term_column(term), _number(term.slope)
         if term.missing is None:
             return f"(coalesce({own}, {_number(term.imputed)}) - {_number(term.mean)}) * {slope}"
         known = f"({own} - {_number(term.mean)}) * {slope} - {_number(term.shift)}"
@@ -273,7 +273,7 @@ class _Statement:
         texts, size = [*self.costs], len(self.costs) + 1
         ranks, ranked = [f"_rank_{nth}" for nth, _ in enumerate(texts, start=1)] or ["0"], []
         for nth, (text, cost) in enumerate(zip(texts, self._cost_columns, strict=True)):
-            whole = f"cast(floor(least({cost}, {_number(MOST_COST)}) * {_number(COST_PARTS)})"
+            whole = f"cast(floor(least({cost}, {_number(MAX_COST)}) * {_number(COST_PARTS)})"
             is_free = f" and {self._refused_for(text)} = 0" if text in self.rules else ""
             ranked.append(
                 f"case when {cost} > 0{is_free} then {whole} as bigint) * {size} + "

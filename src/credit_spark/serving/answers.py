@@ -15,12 +15,12 @@ from credit_spark.scoring.sql import columns_read
 from credit_spark.serving.fields import FormField, fields_of
 from credit_spark.storage.reader import TableReader
 
-GOOD_OR_BAD = {"approve": "good", "review": "to be looked at", "decline": "bad"}
+GOOD_OR_BAD = {"approve": "good", "review": "manual review", "decline": "bad"}
 WRITTEN = ("pd", "points", "band", "decision")
 HEADLINES = ("ks", "auc", "mean_pd", "observed_rate")
 
 
-class Ready(NamedTuple):
+class LoadedModel(NamedTuple):
     """A model made ready to answer: what it takes a request longest to make."""
 
     document: ModelDocument
@@ -29,20 +29,20 @@ class Ready(NamedTuple):
     fields: list[FormField]
 
 
-class Answers:
+class ScoringService:
     """Answers on the newest complete batch of one portfolio."""
 
     def __init__(self, contract: Contract, reader: TableReader) -> None:
         self.title, self._contract, self._reader = contract.title, contract, reader
-        self._ready = lru_cache(maxsize=1)(self._made_ready)
-        self._glance = lru_cache(maxsize=1)(self._read_glance)
+        self._loaded = lru_cache(maxsize=1)(self._load)
+        self._summary = lru_cache(maxsize=1)(self._summarised)
 
     def batch(self) -> dict[str, Any]:
         """The newest batch at a glance; counted once a run."""
         as_of = self._reader.latest()
-        return self._glance(as_of, self._reader.complete_dates()[as_of]["run_id"])
+        return self._summary(as_of, self._reader.complete_dates()[as_of]["run_id"])
 
-    def _read_glance(self, as_of: date, _: str) -> dict[str, Any]:
+    def _summarised(self, as_of: date, _: str) -> dict[str, Any]:
         decisions, bands = (
             {row[column]: row["loans"] for row in self._reader.sums(as_of, column)}
             for column in ("decision", "band")
@@ -66,7 +66,7 @@ class Answers:
         row = self._reader.score(loan_id, as_of)
         if row is None:
             return None
-        model = self._ready_for(row["model_version"], as_of)
+        model = self._model_for(row["model_version"], as_of)
         given = self._reader.loan(loan_id, as_of, columns_read(model.document, model.policy))
         if given is None:
             return None
@@ -85,21 +85,21 @@ class Answers:
         """The form's fields."""
         return self._newest().fields
 
-    def _newest(self) -> Ready:
+    def _newest(self) -> LoadedModel:
         latest = self._reader.latest()
-        return self._ready_for(self._reader.model_of(latest).version, latest)
+        return self._model_for(self._reader.model_of(latest).version, latest)
 
-    def _ready_for(self, version: str, as_of: date) -> Ready:
-        return self._ready(version, self._reader.policy_of(as_of, self._contract).as_json())
+    def _model_for(self, version: str, as_of: date) -> LoadedModel:
+        return self._loaded(version, self._reader.policy_of(as_of, self._contract).as_json())
 
-    def _made_ready(self, version: str, policy_json: str) -> Ready:
+    def _load(self, version: str, policy_json: str) -> LoadedModel:
         document = self._reader.document(version)
         policy = Policy.model_validate_json(policy_json)
         scorer = RecordScorer(document, policy, self._contract.kinds)
-        return Ready(document, policy, scorer, fields_of(self._contract, document, policy))
+        return LoadedModel(document, policy, scorer, fields_of(self._contract, document, policy))
 
 
-def _answer(score: Score, model: Ready) -> dict[str, Any]:
+def _answer(score: Score, model: LoadedModel) -> dict[str, Any]:
     """A score, good or bad, its reasons, and every feature's points."""
     plan = model.policy.score
     scale = scale_of(plan)

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from credit_spark.config.errors import InputError
-from credit_spark.serving.answers import Answers
+from credit_spark.serving.answers import ScoringService
 from credit_spark.serving.fields import read
 
-LARGEST_BODY = 64 * 1024
-LONGEST_ID = 200
+MAX_BODY_BYTES = 64 * 1024
+MAX_ID_LENGTH = 200
 API = "/api/v1"
 OURS = ("localhost", "127.0.0.1", "[::1]")
 HEADERS = {
@@ -29,10 +29,10 @@ HEADERS = {
 }
 
 
-def application(answers: Answers, token: str | None = None) -> Flask:
+def application(answers: ScoringService, token: str | None = None) -> Flask:
     """The application; with a `token`, a request without it is refused."""
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _guard(app, token)
     _pages(app, answers)
@@ -47,7 +47,11 @@ def _guard(app: Flask, token: str | None) -> None:
         if token is None:
             # A page elsewhere may give its own name this machine's address, and ask in it.
             is_ours = request.host.rsplit(":", 1)[0] in OURS
-            return None if is_ours else ({"error": "ask for this page as localhost"}, 403)
+            return (
+                None
+                if is_ours
+                else ({"error": "without a token this page is served on localhost only"}, 403)
+            )
         given = request.authorization
         sent = (given.token or given.password or "") if given else ""
         if hmac.compare_digest(sent.encode(), token.encode()):
@@ -61,7 +65,7 @@ def _guard(app: Flask, token: str | None) -> None:
         return response
 
 
-def _pages(app: Flask, answers: Answers) -> None:
+def _pages(app: Flask, answers: ScoringService) -> None:
     @app.get("/")
     def batch() -> str:
         return render_template("batch.html", title=answers.title, batch=answers.batch())
@@ -69,7 +73,7 @@ def _pages(app: Flask, answers: Answers) -> None:
     @app.get("/loan")
     def loan() -> tuple[str, int]:
         loan_id = request.args.get("loan_id", "").strip()
-        answer = answers.loan(loan_id) if 0 < len(loan_id) <= LONGEST_ID else None
+        answer = answers.loan(loan_id) if 0 < len(loan_id) <= MAX_ID_LENGTH else None
         page = render_template("loan.html", title=answers.title, loan_id=loan_id, answer=answer)
         return page, 200 if answer or not loan_id else 404
 
@@ -85,7 +89,7 @@ def _pages(app: Flask, answers: Answers) -> None:
         return page, 422 if faults else 200
 
 
-def _programs(app: Flask, answers: Answers) -> None:
+def _programs(app: Flask, answers: ScoringService) -> None:
     @app.get(f"{API}/batch")
     def batch_as_json() -> ResponseReturnValue:
         return answers.batch()
@@ -97,7 +101,7 @@ def _programs(app: Flask, answers: Answers) -> None:
 
     @app.get(f"{API}/loans/<path:loan_id>")
     def loan_as_json(loan_id: str) -> ResponseReturnValue:
-        answer = answers.loan(loan_id) if len(loan_id) <= LONGEST_ID else None
+        answer = answers.loan(loan_id) if len(loan_id) <= MAX_ID_LENGTH else None
         return answer or ({"error": "there is no such loan on that date"}, 404)
 
     @app.post(f"{API}/applicants")
@@ -132,8 +136,8 @@ def _error_response(error: Exception) -> ResponseReturnValue:
     else:
         # No values: what was typed may stand in the error's text.
         name = type(error).__name__
-        current_app.logger.error("a fault of ours: %s at %s", name, request.endpoint)
-        sentence, status = "this is a fault of ours; the log names it", 500
+        current_app.logger.error("internal error: %s at %s", name, request.endpoint)
+        sentence, status = "internal error; see the server log", 500
     if request.path.startswith(API):
         return {"error": sentence}, status
     return render_template("fault.html", title="credit-spark", sentence=sentence), status

@@ -24,7 +24,7 @@ from credit_spark.config.errors import TryAgainError
 # More runs than may write to one table between a commit and the look at it.
 LAST_COMMITS = 20
 # Of a commit to a table that other runs write to at the same moment.
-MOST_TRIES = 12
+MAX_TRIES = 12
 PAUSE_SECONDS = 0.5
 # Delta finds a log that another run has begun to write, and no table yet.
 BEING_CREATED = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
@@ -80,7 +80,7 @@ def commit(
 
 def retried(commit: Callable[[], Result]) -> Result:
     """Commit, and again where another run has written to the table at the same moment."""
-    for attempt in range(1, MOST_TRIES):
+    for attempt in range(1, MAX_TRIES):
         with suppress(ConflictError):
             return commit()
         # Runs that end together do not meet again at the same moment.
@@ -91,8 +91,8 @@ def retried(commit: Callable[[], Result]) -> Result:
 def taken_over(as_of: date) -> TryAgainError:
     """The error of a run whose batch date another run has claimed."""
     return TryAgainError(
-        f"another run of {as_of} has started since and took over; look at its end before you run "
-        "the same command again"
+        f"a newer run of {as_of} has taken over this batch date; wait until it has ended, then "
+        "check its status before you run the same command again"
     )
 
 

@@ -91,11 +91,11 @@ def url_of_tables(place: str) -> str:
 
 
 @contextmanager
-def only_run(warehouse: str, as_of: str, *, is_locked: bool = True) -> Iterator[None]:
+def batch_date_lock(warehouse: str, as_of: str, *, is_locked: bool = True) -> Iterator[None]:
     """Hold the lock of a batch date; it ends with the process, however that ends.
 
-    It tells a second run at once. Where there is none, as on object storage or on a network file
-    system without locks, the fence of `Tables` ends one of the two runs when it publishes.
+    A second run of the date fails at once. Without a lock (object storage, or a network file system
+    without locks), the fence of `Tables` stops one of the two runs when it publishes.
 
     Raises:
         TryAgainError: another run holds it.

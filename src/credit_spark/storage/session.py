@@ -1,7 +1,7 @@
 """The one place that builds a Spark session, and the one that knows its SparkContext.
 
-The same code runs on an embedded Spark, under spark-submit, in a session that a platform has
-opened already, and over Spark Connect, which has no SparkContext.
+The same code runs on an embedded Spark, under spark-submit and in a session that a platform has
+opened already. A session of Spark Connect, which is not tested, has no SparkContext.
 """
 
 import logging
@@ -69,11 +69,11 @@ def is_submitted() -> bool:
 
 
 @contextmanager
-def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSession]:
+def spark_session(options: Mapping[str, str], java_log: Path) -> Iterator[SparkSession]:
     """Open a session that knows Delta, and stop it when the work is done.
 
     A session that is open already is left open; it gets the options that it can still take. What
-    the Java process of an embedded Spark prints goes to the file `noise`.
+    the Java process of an embedded Spark prints goes to the file `java_log`.
 
     Raises:
         InputError: Java could not be started, or options came too late for a Spark that
@@ -86,7 +86,7 @@ def spark_session(options: Mapping[str, str], noise: Path) -> Iterator[SparkSess
         _set_missing(running, options)
         yield running
         return
-    spark = _submitted(options) if is_submitted() else _embedded(options, noise)
+    spark = _submitted(options) if is_submitted() else _embedded(options, java_log)
     try:
         with _jobs_ended_by_an_interrupt(spark):
             yield spark
@@ -166,20 +166,20 @@ def _jobs_ended_by_an_interrupt(spark: SparkSession) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _embedded(options: Mapping[str, str], noise: Path) -> SparkSession:
-    # SMOTE and the LSTM benchmark alone run Python in tasks: this one, which has what they need.
+def _embedded(options: Mapping[str, str], java_log: Path) -> SparkSession:
+    # SMOTE alone runs Python in tasks: this one, which has what it needs.
     os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
     if missing := _missing_jars(options):
         headline = "these JARs of the settings are not there; 'make comet' fetches Comet's"
         raise InputError(listed(headline, missing))
     try:
-        with _stderr_to(noise):
+        with _stderr_to(java_log):
             return _builder({**AT_START, **TUNING, **options, **MEANING}).getOrCreate()
     except Exception as error:
         # pyspark says only that its gateway exited; the cause is in what Java printed.
         raise InputError(
             "Spark did not start. Run 'credit-spark doctor', which looks at Java, the JARs and the "
-            f"folders; what Java printed is in {noise}"
+            f"folders; what Java printed is in {java_log}"
         ) from error
 
 

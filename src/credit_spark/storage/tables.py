@@ -1,9 +1,13 @@
 """The Delta tables of one portfolio, read and written by Spark.
 
-What a run makes is staged, and written by `publish` after its gates: one commit replaces a batch
-date's rows of a table. An older run of the same date cannot overwrite a newer one, on storage
-without locks either: each commit carries the run's fence (`txnAppId`, `txnVersion`), and Delta
-skips a commit whose fence is lower than one that it has seen.
+What a run makes is staged (`stage`, `stage_rows`), and written by `publish` after its gates: one
+commit replaces a batch date's rows of a table. Three methods write at once: `replace` (the
+quarantine), `append` (`validations`) and `rewrite` (`runs`, `models`). All of them commit by
+commits.py; schema.py creates and alters tables.
+
+An older run of the same date cannot overwrite a newer one, on storage without locks either: each
+commit carries the run's fence (`txnAppId`, `txnVersion`), and Delta skips a commit whose fence is
+lower than one that it has seen.
 """
 
 import json
@@ -117,7 +121,7 @@ class Tables:
         """
         self._staged[table.name] = Staged(table, _declared(table, frame), None)
 
-    def write(self, table: Table, rows: Sequence[Mapping[str, Any]], within: str) -> None:
+    def stage_rows(self, table: Table, rows: Sequence[Mapping[str, Any]], within: str) -> None:
         """Let a few rows replace this date's rows at the next publish for which `within` holds.
 
         `within` is a condition in Spark SQL, which holds for each of `rows`.

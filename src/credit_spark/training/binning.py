@@ -30,10 +30,10 @@ from credit_spark.training.regression import SIGNS, Design, Equation, assembled,
 from credit_spark.training.splits import Edges, TrainingRows
 
 Item = TypeVar("Item")
-PRE_BINS, MOST_BINS = 40, 8
+PRE_BINS, MAX_BINS = 40, 8
 SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
 # A bin holds at least this share of the loans.
-SMALLEST_BIN = 0.05
+MIN_BIN_SHARE = 0.05
 OTHER = "(any other)"
 TRENDS: Mapping[Expectation | None, str] = {
     "increases_risk": "ascending",
@@ -48,11 +48,12 @@ IS_MISSING = f"{VALUE} is null or not {VALUE} between -{_LARGEST} and {_LARGEST}
 
 
 class Bin(NamedTuple):
-    """A bin: its name, when a value is in it where it was in none before, its share, its evidence.
+    """A bin of one feature: name, SQL condition, share of the training loans, weight of evidence.
 
-    `condition` is SQL with a blank for the value; None: whatever is left. `evidence` is the
-    log-odds of bad above those of all loans, none where no loan is in the bin. `texts` are what a
-    text's bin holds. A bin of numbers begins at a value; the first at minus infinity.
+    Conditions are tested in order. `condition` is SQL with a placeholder for the value; None: all
+    other values. `evidence` is the bin's log-odds of bad minus those of all loans, 0 for an empty
+    bin. `texts` are the levels in a bin of texts. `begin` is the lower edge of a bin of numbers,
+    minus infinity for the first.
     """
 
     name: str
@@ -256,8 +257,8 @@ def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     binning = optbinning().OptimalBinning(
         user_splits=np.arange(1, len(loans)) - 0.5,
         monotonic_trend=trend,
-        max_n_bins=MOST_BINS,
-        min_bin_size=SMALLEST_BIN,
+        max_n_bins=MAX_BINS,
+        min_bin_size=MIN_BIN_SHARE,
     )
     is_bad, places = np.nonzero(loans.T)
     binning.fit(places.astype(float), is_bad, sample_weight=loans[places, is_bad])

@@ -26,7 +26,7 @@ VECTOR = "features"
 # Of a share of the variance.
 NEGLIGIBLE = 1e-9
 # With fewer rows that are missing, or known, presence says nothing.
-FEWEST_OF_A_SIDE = 50
+MIN_OF_A_SIDE = 50
 # Standard errors: about one feature in a thousand by chance.
 BEYOND_CHANCE = 3.29
 LEAKING_ODDS = 100
@@ -62,23 +62,23 @@ def presence(bins: Mapping[str, Classes]) -> tuple[Classes, Classes]:
 def presence_weighs(bins: Mapping[str, Classes]) -> bool:
     """Whether the log-odds of bad differ between missing and known values beyond chance."""
     absent, known = presence(bins)
-    if min(absent.rows, known.rows) < FEWEST_OF_A_SIDE:
+    if min(absent.rows, known.rows) < MIN_OF_A_SIDE:
         return False
     error = sqrt(sum(1 / (each + HALF) for side in (absent, known) for each in side))
     return abs(absent.log_odds - known.log_odds) > BEYOND_CHANCE * error
 
 
 def presence_leaks(bins: Mapping[str, Classes]) -> bool:
-    """Whether to have a value, or none, nearly tells the outcome: its odds are a hundred times."""
+    """Whether a missing value almost determines the outcome: its odds are a hundred times."""
     absent, known = presence(bins)
-    is_frequent = min(absent.rows, known.rows) >= FEWEST_OF_A_SIDE
+    is_frequent = min(absent.rows, known.rows) >= MIN_OF_A_SIDE
     return is_frequent and abs(absent.log_odds - known.log_odds) >= log(LEAKING_ODDS)
 
 
 def inflations(vectors: DataFrame, terms: Sequence[Term]) -> dict[str, float]:
-    """The generalised variance inflation of each feature: how far the others tell it.
+    """The generalised variance inflation of each feature: how collinear it is with the others.
 
-    1 is a feature of its own; infinite where the others tell it exactly. In come the vectors SCALED
+    1: not at all; infinite: an exact linear combination of the others. In come the vectors SCALED
     of training rows, and the terms of its slots. Of a text's levels, the commonest is left out: all
     together, they always add up to one.
     Source: Fox and Monette (1992), Generalized Collinearity Diagnostics.

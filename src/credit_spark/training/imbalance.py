@@ -23,7 +23,7 @@ from credit_spark.monitoring.baselines import bucketed
 
 NEIGHBOURS = 5
 # Of rows with texts alone, imbalanced-learn compares each of the smaller class with each.
-MOST_TEXTS = 20_000
+MAX_TEXTS = 20_000
 
 
 WEIGHT = "weight"
@@ -57,7 +57,7 @@ def classes(rows: DataFrame) -> Classes:
 def balanced(
     training: DataFrame, strategy: ImbalanceStrategy, seen: Classes, seed: int
 ) -> DataFrame:
-    """Training rows with a `weight`, some of them repeated. SMOTE is in smote.smoted.
+    """Training rows with a `weight`, some of them repeated; SMOTE is `smoted`.
 
     `training` has `loan_id` and `label`; `seen` are its classes.
     """
@@ -127,7 +127,7 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
     numbers, texts = numbers_and_texts(plan.features)
     columns = [*numbers, *texts, "label"]
     cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
-    most = plan.rows_a_part if numbers else min(plan.rows_a_part, MOST_TEXTS)
+    most = plan.rows_a_part if numbers else min(plan.rows_a_part, MAX_TEXTS)
     parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // most)), cut)
     schema = training.select(*columns).schema
 

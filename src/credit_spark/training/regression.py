@@ -54,7 +54,7 @@ from credit_spark.training.splits import Edges, TrainingRows
 
 ASSEMBLED, SCALED = "assembled", "scaled"
 INDEX, IMPUTED, INDICATOR = "index", "imputed", "missing"
-MOST_ITERATIONS = 200
+MAX_ITERATIONS = 200
 # Coefficients then agree with those of other solvers to 1e-4 of a deviation.
 TOLERANCE = 1e-8
 MOST = float_info.max
@@ -230,7 +230,7 @@ def fit(design: Design, training: DataFrame, penalty: Penalty) -> LogisticRegres
         elasticNetParam=penalty.elastic_net,
         # The penalty is of features that are scaled by the deviations of weighted rows.
         standardization=True,
-        maxIter=MOST_ITERATIONS,
+        maxIter=MAX_ITERATIONS,
         tol=TOLERANCE,
     )
     if any(design.signs):
