@@ -124,8 +124,8 @@ CHANGES = {
     ),
 }
 HEAD = (
-    "change", "loans a batch", "batches before it called `act`", "books called `act` after it",
-    "batches until then, median", "books called `watch` or `act`",
+    "change", "loans a batch", "batches with `act` before it", "portfolios with `act` after it",
+    "batches until then, median", "portfolios with `watch` or `act`",
 )  # fmt: skip
 FACTS = {
     "as_of": date(2026, 1, 1), "imbalance": "none", "rows": LEARNT, "out_of_time_from": None,
