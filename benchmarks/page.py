@@ -115,7 +115,7 @@ def percentile(seconds: Sequence[float]) -> float:
 
 
 def rate(port: int, ask: Callable[["Client"], float]) -> float:
-    """ScoringService a second that several clients get; an error ends the benchmark."""
+    """Answers a second that several clients get; an error ends the benchmark."""
 
     def one(_: int) -> int:
         client, until, answers = Client(port), time.monotonic() + SECONDS, 0

@@ -57,7 +57,7 @@ def test_a_gate_is_overruled_by_name_for_a_reason_that_is_kept(
     assert promotion.pop("at") > "2026"
     assert promotion == {
         "champion_from": AS_OF, "by": "A. Head", "reason": r"it's \"new\" \n book's",
-        "overruled": ["out_of_time.auc"], "is_rollback": False,
+        "overruled": ["out_of_time.auc"], "is_rollback": False, "instead_of": None,
     }  # fmt: skip
 
 

@@ -187,6 +187,17 @@ def test_a_rollback_does_not_return_to_what_was_rolled_back_from(models) -> None
     assert models.earlier_champion(date(2026, 3, 8)) == FIRST.version
 
 
+def test_a_promotion_before_a_rollback_does_not_bring_back_what_it_left(models) -> None:
+    """B is rolled back to A; later, A is promoted from a date between the two."""
+    for version, day in ((FIRST, 2), (SECOND, 5)):
+        models.promote(version.version, date(2026, 3, day), DECISION)
+    models.promote(FIRST.version, date(2026, 3, 9), DECISION, is_rollback=True)
+    models.promote(FIRST.version, date(2026, 3, 7), DECISION)
+
+    with pytest.raises(InputError, match="no other champion"):
+        models.earlier_champion(date(2026, 3, 9))
+
+
 def test_there_is_no_rollback_without_a_champion(models) -> None:
     with pytest.raises(InputError, match="no model is champion on 2026-03-09"):
         models.earlier_champion(date(2026, 3, 9))

@@ -16,6 +16,7 @@ from credit_spark.scoring.document import (
     Number,
     Recalibration,
 )
+from credit_spark.scoring.inputs import Inputs
 from credit_spark.scoring.policy import Reasons, reasons_of
 
 FACTS = Facts(
@@ -51,6 +52,20 @@ def test_a_document_of_format_5_is_read_and_keeps_its_version() -> None:
     assert found.version == version_of(text)
     assert found == DOCUMENT.model_copy(update={"known_as": found.version})
     assert ModelDocument.of(found.as_json()) == found
+
+
+def test_a_document_that_lacks_a_newer_key_keeps_its_version() -> None:
+    """Else no score would find its model in a warehouse that an earlier version has written."""
+    inputs = Inputs(features={"x": "x"}, columns={}, units={})
+    given = json.loads(DOCUMENT.model_copy(update={"inputs": inputs}).as_json())
+    del given["inputs"]["missing"]
+    text = json.dumps(given)
+
+    found = ModelDocument.of(text)
+
+    assert found.version == version_of(text)
+    assert ModelDocument.of(found.as_json()).version == found.version
+    assert ModelDocument.of(DOCUMENT.as_json()) == DOCUMENT
 
 
 def test_a_document_of_format_4_is_read_without_its_policy() -> None:

@@ -175,8 +175,8 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     contract, reader = open_portfolio(**where)
     cut, steps = _cut_off(contract, reader, as_of or reader.latest(), cutoffs)
     if as_json:
-        found = {"cutoffs": [each for _, each in cut], "curve": steps}
-        print(json.dumps({name: [each._asdict() for each in own] for name, own in found.items()}))
+        labelled = [{**each._asdict(), "label": label} for label, each in cut]
+        print(json.dumps({"cutoffs": labelled, "curve": [each._asdict() for each in steps]}))
     else:
         console().print(_cutoff_table(cut, steps))
 

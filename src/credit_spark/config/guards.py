@@ -39,9 +39,9 @@ TWO_DIGIT_YEAR = re.compile(r"(?<!y)yy(?!y)")
 NOT_READ_BY_SPARK = frozenset({"hp-roman8", "iso8859-16", "ptcp154", "iso2022_jp", "utf-7"})
 # Words of a reason that say on which side of others a value lies, or what it is.
 DIRECTION = re.compile(
-    r"\b((high|low|large|small|long|short|few|old|young|late|early|great|weak|poor|strong|thin)"
-    r"(er|est)?|big(ger|gest)?|many|most|much|more|little|least|less|close|recent(ly)?|"
-    r"(in|un)?sufficient|inadequate|excessive(ly)?|excess|limited|lacks?|lacking|good|bad|heavy|"
+    r"\b((high|low|small|long|short|few|old|young|great|weak|poor|strong)(er|est)?|"
+    r"(large|late)(r|st)?|earl(y|ier|iest)|heav(y|ier|iest)|thin(ner|nest)?|big(ger|gest)?|wors(e|t)|many|most|much|more|little|least|less|close|recent(ly)?|"
+    r"(in|un)?sufficient|inadequate|excessive(ly)?|excess|limited|lacks?|lacking|good|bad|"
     r"above|below|beyond|over|under|too|increased|reduced|frequent|seldom|never|"
     r"is no|are no|not|no|there is|there are)\b",
     re.IGNORECASE,
@@ -314,7 +314,8 @@ def remarks(contract: Contract) -> Iterator[str]:
 def _nulled(contract: Contract, feature: str) -> Iterator[str]:
     """Columns whose values beyond their range become null: no risk is then higher than theirs."""
     for column in sorted(expression(contract.features[feature].sql, contract.kinds).columns):
-        if contract.columns[column].outside == "null":
+        spec = contract.columns[column]
+        if spec.outside == "null" and spec.range and not spec.one_of:
             yield (
                 f"columns.{column}.outside: features.{feature} has expect, and a value beyond the "
                 "range is scored as a missing one, which may look better than the end of the "

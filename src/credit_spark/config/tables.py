@@ -289,7 +289,7 @@ DRIFT = Table(
 
 SCORE_CHANGES = Table(
     name="score_changes",
-    grain="a feature's or segment's share in the mean score change since the previous batch",
+    grain="a part of the mean score change since the previous batch: all, a feature, a segment",
     columns={
         "model_version": MODEL_VERSION,
         "previous_as_of": ColumnSpec("date", "the previous batch"),
@@ -336,7 +336,7 @@ MODELS = Table(
         "promotions": ColumnSpec(
             "string",
             "each promotion: from which batch date, by whom, when (UTC), why, gates overruled, "
-            "whether it was a rollback, as JSON",
+            "whether it was a rollback, and from which model, as JSON",
         ),
     },
     keys=("model_version", "fitted_as_of", "status", "champion_from", "document"),

@@ -148,7 +148,7 @@ def policy_of(run: RunContext) -> Policy:
 
 def scored_again(run: RunContext, document: ModelDocument, policy: Policy) -> DataFrame:
     """The batch date's loans, all columns, with their scores by a model."""
-    check_columns(document, run.contract.kinds, policy)
+    check_columns(document, run.contract.kinds, policy, compared=True)
     found = run.tables.read(loans(run.contract), "clean")
     return scores_of(found, document, policy, run.contract.kinds, found.columns)
 
@@ -186,8 +186,9 @@ def _measured(
 def challenger_of(run: RunContext, champion: ModelDocument) -> ModelDocument | None:
     """The challenger that scores in the shadow; None: there is none, or its inputs have changed."""
     found = run.models.shadow(run.as_of, champion.version)
-    is_outdated = found and found.inputs and differences(found.inputs, run.contract)
-    return None if is_outdated else found
+    if found is None or (found.inputs and differences(found.inputs, run.contract)):
+        return None
+    return found if run.contract.columns.keys() >= {*columns_read(found)} else None
 
 
 def _in_shadow(

@@ -172,7 +172,7 @@ def score_changes(
     """What moved the scores of loans that both dates have, as rows of the table.
 
     None where the earlier date's rows or its model are gone, where it has lost a file, or where the
-    contract lacks a column that its model reads.
+    contract lacks a column that one of the models reads.
     """
     before, now = run.tables.of_date(last.as_of), _compared(run, run.tables, last)
     segments = [each for each in document.baselines if each.role == "segment"]
@@ -180,6 +180,7 @@ def score_changes(
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
         check_columns(old, run.contract.kinds)
+        check_columns(document, run.contract.kinds, compared=True)
         models = ModelPair(old, document, run.contract.kinds, scale_of(run.policy.score))
         found = list(moved(earlier, now, models, segments))
     except InputError:

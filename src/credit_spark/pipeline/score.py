@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 
 from credit_spark.config.errors import InputError, listed
-from credit_spark.config.expressions import columns_of, expression
+from credit_spark.config.expressions import expression
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DECISIONS, loans, scores
 from credit_spark.pipeline.context import RunContext
@@ -21,11 +21,8 @@ from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.sql import columns_read
+from credit_spark.scoring.sql import check_columns, columns_compared, columns_read
 from credit_spark.storage.session import checkpointed
-
-# The name of the score among monitored subjects: no column of `loans`.
-LOG_ODDS = "log_odds"
 
 
 class Scored(NamedTuple):
@@ -94,14 +91,7 @@ def check_champion(contract: Contract, champion: ModelDocument) -> None:
             "put them back, or train a model on the new ones (nightly --retrain)"
         )
         raise InputError(listed(headline, changed))
-    baselines = frozenset[str]().union(*[columns_of(each.sql) for each in champion.baselines])
-    needed = {*columns_read(champion), *baselines} - {LOG_ODDS}
-    if lacking := sorted(needed - {*contract.columns, "loan_id", "outcome"}):
-        headline = (
-            f"the contract lacks columns that the champion {champion.version} reads; put them "
-            "back, or train a model without them (nightly --retrain)"
-        )
-        raise InputError(listed(headline, lacking))
+    check_columns(champion, contract.kinds, compared=True)
 
 
 def changed_inputs(contract: Contract, champion: ModelDocument) -> list[str]:
@@ -121,7 +111,7 @@ def columns_needed(
     models = [champion, *([challenger] if challenger else [])]
     return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(
         *[columns_read(each, policy) for each in models],
-        *[columns_of(each.sql) for each in champion.baselines],
+        columns_compared(champion),
         *[expression(each.sql, kinds).columns for each in contract.analyses.values()],
     )
 

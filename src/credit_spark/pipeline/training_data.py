@@ -154,7 +154,7 @@ def read_training_data(run: RunContext) -> TrainingData:
 
 def cleaned_otherwise(run: RunContext) -> list[str]:
     """A remark where the loans are those of an earlier run, by another contract than now."""
-    if "clean" in run.summary.steps:
+    if "clean" in run.summary.steps or not run.tables.exists(RUNS):
         return []
     of_loans = f"as_of = date '{run.as_of}' and status = 'complete' and command in {CLEANING}"
     rows = run.tables.rows(RUNS, ("contract_hash", "ended_at"), of_loans)

@@ -241,7 +241,7 @@ class ModelDocument(FrozenModel):
     def version(self) -> str:
         """Twelve hexadecimal digits that are the same for the same model and no other.
 
-        A document of an earlier format keeps the version that it was stored under.
+        A document that an earlier version has written keeps the version that it was stored under.
         """
         return self.known_as or hashlib.sha256(self.as_json().encode()).hexdigest()[:12]
 
@@ -281,7 +281,9 @@ class ModelDocument(FrozenModel):
                 f"document has format {given['format']}, this one reads {FORMAT}); train a model "
                 "with this version (nightly --retrain), or go on with that version"
             )
-        return cls.model_validate(given)
+        found = cls.model_validate(given)
+        # What a newer version has added with a default is no other model.
+        return found if found.version == version else found.model_copy(update={"known_as": version})
 
     def as_json(self) -> str:
         """The document as stored."""

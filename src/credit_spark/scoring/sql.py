@@ -26,6 +26,8 @@ AS = {"spark": "as", "duckdb": "as", "postgres": "as materialized"}
 TEXTS = {"spark": "string", "duckdb": "varchar", "postgres": "text"}
 DOUBLES = {"spark": "double", "duckdb": "double", "postgres": "double precision"}
 LOAN_ID = ("loan_id",)
+# The name of the score among monitored subjects: no column of `loans`.
+LOG_ODDS = "log_odds"
 # A contract's column begins with a letter, so no column that is kept has this name.
 EXPOSURE = "_exposure"
 # A cost is ranked in such parts of a unit of log-odds, and at most so many units.
@@ -103,18 +105,32 @@ def columns_read(document: ModelDocument, policy: Policy | None = None) -> list[
     return sorted({column for each in pieces for column in columns_of(each.sql)})
 
 
+def columns_compared(document: ModelDocument) -> frozenset[str]:
+    """The columns of `loans` by which measuring counts loans beside the training loans."""
+    read = frozenset[str]().union(*[columns_of(each.sql) for each in document.baselines])
+    return read - {LOG_ODDS, "outcome", *LOAN_ID}
+
+
 def check_columns(
-    document: ModelDocument, kinds: Mapping[str, Kind], policy: Policy | None = None
+    document: ModelDocument,
+    kinds: Mapping[str, Kind],
+    policy: Policy | None = None,
+    *,
+    compared: bool = False,
 ) -> None:
     """Make sure that the contract, whose columns have `kinds`, has all that a model reads.
+
+    Also the policy's hard rules, and what measuring and monitoring compare where that is to be
+    `compared`.
 
     Raises:
         InputError: with the columns that it lacks.
     """
-    if lacking := [name for name in columns_read(document, policy) if name not in kinds]:
+    read = {*columns_read(document, policy), *(columns_compared(document) if compared else ())}
+    if lacking := sorted(read - kinds.keys()):
         headline = (
-            f"the contract lacks columns that the model {document.version} reads; put them back, "
-            "or name a model that does not read them"
+            f"the contract lacks columns that the model {document.version}, its hard rules or its "
+            "segments read; put them back, or train a model without them (nightly --retrain)"
         )
         raise InputError(listed(headline, lacking))
 

@@ -67,6 +67,8 @@ class Promotion(NamedTuple):
     at: str
     overruled: list[str]
     is_rollback: bool = False
+    # Whom a rollback took the place of.
+    instead_of: str | None = None
 
 
 class ModelRegistry:
@@ -202,7 +204,8 @@ class ModelRegistry:
         if champion and champion.version == version:
             return
         self._tables.after_publish(self._write_promotions)
-        made = Promotion(str(as_of), *decision, str(datetime.now(UTC)), [*overruled], is_rollback)
+        at, left = str(datetime.now(UTC)), champion.version if champion and is_rollback else None
+        made = Promotion(str(as_of), *decision, at, [*overruled], is_rollback, left)
         self._promotions.append(partial(_promoted, version, as_of, made))
         self.champion.cache_clear()
 
@@ -213,10 +216,11 @@ class ModelRegistry:
             InputError: there was none, or there is no champion.
         """
         champions: list[str] = []
-        for version, is_rollback in self._history(as_of):
-            if is_rollback:
-                # What was champion until then is gone, and with it what followed the earlier one.
-                champions = champions[:-1]
+        for version, made in self._history(as_of):
+            if made and made.is_rollback:
+                # Whom it took the place of is gone, and with it what followed the earlier one.
+                left = made.instead_of or (champions[-1] if champions else None)
+                champions = [each for each in champions if each != left]
                 if version in champions:
                     champions = champions[: champions.index(version)]
             champions = [*(each for each in champions if each != version), version]
@@ -226,21 +230,19 @@ class ModelRegistry:
             raise InputError(f"there was no other champion before that of {as_of}")
         return champions[-2]
 
-    def _history(self, as_of: date) -> list[tuple[str, bool]]:
-        """Who became champion on or before a batch date, in order, and whether by a rollback.
+    def _history(self, as_of: date) -> list[tuple[str, Promotion | None]]:
+        """Who became champion on or before a batch date, in order, and by which promotion.
 
         Promotions of earlier versions of credit-spark are known by their date alone.
         """
-        found = []
+        found: list[tuple[str, str, str, Promotion | None]] = []
         for row in self._facts():
             kept = [Promotion(**each) for each in json.loads(row["promotions"] or "[]")]
-            found += [
-                (each.champion_from, each.at, row["model_version"], each.is_rollback)
-                for each in kept
-            ]
+            found += [(each.champion_from, each.at, row["model_version"], each) for each in kept]
             dates = {*map(str, row["champion_from"])} - {each.champion_from for each in kept}
-            found += [(since, "", row["model_version"], False) for since in dates]
-        return [each[2:] for each in sorted(found) if each[0] <= str(as_of)]
+            found += [(since, "", row["model_version"], None) for since in dates]
+        in_order = sorted(found, key=lambda each: each[:3])
+        return [each[2:] for each in in_order if each[0] <= str(as_of)]
 
     def _champions(self, as_of: date) -> list[tuple[date, str]]:
         """Every promotion on or before a batch date: since when, and which model."""

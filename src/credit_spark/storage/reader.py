@@ -207,7 +207,7 @@ class TableReader:
             parameters["decline_from"] = decisions.decline_from
         elif rules:
             datasets["loans"] = self._loans_with(as_of, rules)
-            source = f"rows join {_refused(rules)} using (loan_id)"
+            source = f"rows left join {_refused(rules)} using (loan_id)"
         else:
             source = "(select *, false as is_refused from rows)"
         rows = _query(
