@@ -135,9 +135,9 @@ def test_nothing_staged_is_seen_before_it_is_published(tables_of) -> None:
     run, reader = tables_of("1"), tables_of("2")
     run.replace(SHARES, shares(run, ("A", 0.1), ("B", 0.2)))
 
-    run.write(SHARES, [{"loan_id": "B", "pd": 0.9}], "loan_id = 'B'")
-    run.write(SHARES, [{"loan_id": "C", "pd": 0.3}], "loan_id = 'C'")
-    run.write(SHARES, [{"loan_id": "C", "pd": 0.4}], "loan_id = 'C'")
+    run.stage_rows(SHARES, [{"loan_id": "B", "pd": 0.9}], "loan_id = 'B'")
+    run.stage_rows(SHARES, [{"loan_id": "C", "pd": 0.3}], "loan_id = 'C'")
+    run.stage_rows(SHARES, [{"loan_id": "C", "pd": 0.4}], "loan_id = 'C'")
 
     assert published(reader) == [("A", 0.1), ("B", 0.2)]
     assert sorted(published(run)) == [("A", 0.1), ("B", 0.9), ("C", 0.4)]
@@ -171,12 +171,12 @@ def test_an_older_run_cannot_overwrite_a_newer_one(tables_of) -> None:
     claim(newer, "nightly", {})
     newer.replace(SHARES, shares(newer))
 
-    with pytest.raises(TryAgainError, match="took over"):
+    with pytest.raises(TryAgainError, match="taken over"):
         older.replace(SHARES, shares(older, ("B", 0.2)))
     older.stage(SHARES, shares(older, ("C", 0.3)))
-    with pytest.raises(TryAgainError, match="took over"):
+    with pytest.raises(TryAgainError, match="taken over"):
         older.publish()
-    with pytest.raises(TryAgainError, match="took over"):
+    with pytest.raises(TryAgainError, match="taken over"):
         finish(older, "complete", {})
     # Nothing to replace by nothing is no conflict.
     assert newer.replace(SHARES, shares(newer)) == 0
