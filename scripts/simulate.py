@@ -138,8 +138,8 @@ def main(seeds: int, document: Path) -> None:
     with spark_session(SETTINGS.spark.options(), Path("logs/java.log")) as spark:
         lines = [*rows(spark, seeds)]
     head = (
-        f"Written by `make monitoring SEEDS={seeds}`: {seeds} books of {BATCHES} batches each; "
-        f"what changes does so on batch {CHANGE + 1}.\n"
+        f"Written by `make monitoring SEEDS={seeds}`: {seeds} portfolios of {BATCHES} batches "
+        f"each; what changes does so on batch {CHANGE + 1}.\n"
     )
     said = [f"- `{name}`: {each.words}." for name, each in CHANGES.items()]
     refilled(document, "simulated", "\n".join([head, *said, "", *lines]))
