@@ -28,6 +28,14 @@ class Work:
         return covered(self.spans)
 
 
+def _named(description: str | None) -> str:
+    """What a job is for: a step that describes its jobs, Delta's log, or any other work on rows."""
+    # Without a description of its own, a job has that of the line that has begun it.
+    if description is None or " at " in description:
+        return "reading, parsing, scoring, counting, writing"
+    return "Delta's log" if description.startswith("Delta:") else description
+
+
 def works_of(events: Iterable[dict[str, Any]]) -> list[Work]:
     """The works of a batch, in the order in which they began."""
     works: dict[str, Work] = {}
@@ -36,7 +44,7 @@ def works_of(events: Iterable[dict[str, Any]]) -> list[Work]:
     for event in events:
         kind = event["Event"]
         if kind == "SparkListenerJobStart":
-            about = event["Properties"].get(DESCRIPTION, "undescribed jobs")
+            about = _named(event["Properties"].get(DESCRIPTION))
             work = works.setdefault(about, Work(about))
             jobs[event["Job ID"]] = work, event["Submission Time"] / 1e3
             stages |= dict.fromkeys(event["Stage IDs"], work)
