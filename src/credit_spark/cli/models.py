@@ -17,7 +17,6 @@ from credit_spark.config.models import Contract
 from credit_spark.config.tables import MODELS
 from credit_spark.evaluation.curves import Cutoff, curve, cutoff
 from credit_spark.scoring.document import ModelDocument
-from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.pmml import pmml
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
@@ -102,7 +101,7 @@ def export(
     contract, reader = open_portfolio(**where)
     document, policy = _document(reader, version, as_of), Policy.of(contract)
     check_columns(document, contract.kinds, policy)
-    if document.inputs and (changed := differences(document.inputs, contract)):
+    if changed := document.changed_inputs(contract):
         headline = f"the contract has other inputs than the model {document.version} was fitted on"
         click.echo(f"credit-spark: {listed(headline, changed)}", err=True)
     if dialect == "pmml":

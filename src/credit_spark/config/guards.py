@@ -7,7 +7,6 @@ import codecs
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain, pairwise
-from math import log
 from string import Formatter
 
 from credit_spark.config import unused
@@ -40,7 +39,8 @@ NOT_READ_BY_SPARK = frozenset({"hp-roman8", "iso8859-16", "ptcp154", "iso2022_jp
 # Words of a reason that say on which side of others a value lies, or what it is.
 DIRECTION = re.compile(
     r"\b((high|low|small|long|short|few|old|young|great|weak|poor|strong)(er|est)?|"
-    r"(large|late)(r|st)?|earl(y|ier|iest)|heav(y|ier|iest)|thin(ner|nest)?|big(ger|gest)?|wors(e|t)|many|most|much|more|little|least|less|close|recent(ly)?|"
+    r"(large|late)(r|st)?|earl(y|ier|iest)|heav(y|ier|iest)|thin(ner|nest)?|big(ger|gest)?|"
+    r"wors(e|t)|many|most|much|more|little|least|less|close|recent(ly)?|"
     r"(in|un)?sufficient|inadequate|excessive(ly)?|excess|limited|lacks?|lacking|good|bad|"
     r"above|below|beyond|over|under|too|increased|reduced|frequent|seldom|never|"
     r"is no|are no|not|no|there is|there are)\b",
@@ -377,9 +377,8 @@ def score(contract: Contract) -> Iterator[str]:
     decisions = contract.score.decisions
     if decisions.approve_below > decisions.decline_from:
         yield "score.decisions: approve_below may not lie above decline_from"
-    a_unit = contract.score.points_to_double_odds / log(2)
-    even = contract.score.points_at - a_unit * log(contract.score.odds_at)
-    lowest, highest = (even + sign * a_unit * WIDEST_LOG_ODDS for sign in (-1, 1))
+    plan, widest = contract.score, contract.score.points_a_unit * WIDEST_LOG_ODDS
+    lowest, highest = plan.points_at_even_odds - widest, plan.points_at_even_odds + widest
     if not -MAX_POINTS <= lowest <= highest <= MAX_POINTS:
         yield (
             f"score: points lie between {lowest:.0f} and {highest:.0f}, and may between "

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from itertools import product
+from math import log
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
@@ -260,6 +261,16 @@ class ScorePlan(FrozenModel):
     bands: dict[str, float] = Field(min_length=1)
     decisions: Decisions
     reference: Reference = "mean"
+
+    @property
+    def points_a_unit(self) -> float:
+        """How many points a unit of the log-odds of bad costs."""
+        return self.points_to_double_odds / log(2)
+
+    @property
+    def points_at_even_odds(self) -> float:
+        """The points of a loan at even odds."""
+        return self.points_at - self.points_a_unit * log(self.odds_at)
 
 
 class Analysis(FrozenModel):

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
-from credit_spark.config.tables import DECISIONS, FEATURE_DISTRIBUTION, METRICS, RUNS, loans, scores
+from credit_spark.config.tables import DECISIONS, FEATURE_DISTRIBUTION, METRICS, loans, scores
 from credit_spark.evaluation.curves import cutoff
 from credit_spark.evaluation.figures import (
     APPROVED_BY,
@@ -31,9 +31,9 @@ from credit_spark.pipeline.assessment import Measured, stage_measured, threshold
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
-from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import check_columns, columns_read
+from credit_spark.storage.runs import newest_complete
 from credit_spark.storage.tables import Tables
 from credit_spark.training.diagnostics import correlations
 
@@ -139,10 +139,7 @@ def version_of(tables: Tables, contract: Contract) -> str:
 
 def policy_of(run: RunContext) -> Policy:
     """The policy by which the date's scores were made; the contract's where that is not known."""
-    columns = ("policy", "ended_at")
-    known = f"as_of = date '{run.as_of}' and status = 'complete' and policy is not null"
-    rows = run.tables.rows(RUNS, columns, known)
-    newest = max(rows, key=lambda row: row["ended_at"], default=None)
+    newest = newest_complete(run.tables, ["policy"], "policy is not null")
     return Policy.model_validate_json(newest["policy"]) if newest else run.policy
 
 
@@ -186,7 +183,7 @@ def _measured(
 def challenger_of(run: RunContext, champion: ModelDocument) -> ModelDocument | None:
     """The challenger that scores in the shadow; None: there is none, or its inputs have changed."""
     found = run.models.shadow(run.as_of, champion.version)
-    if found is None or (found.inputs and differences(found.inputs, run.contract)):
+    if found is None or found.changed_inputs(run.contract):
         return None
     return found if run.contract.columns.keys() >= {*columns_read(found)} else None
 

@@ -17,7 +17,7 @@ from credit_spark.pipeline.ingest import ingest
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
 from credit_spark.pipeline.promote import AUTOMATIC, check_gates, make_champion
-from credit_spark.pipeline.score import changed_inputs, check_champion, score
+from credit_spark.pipeline.score import check_champion, score
 from credit_spark.pipeline.train import train
 from credit_spark.pipeline.validate import validate, validate_table
 
@@ -49,7 +49,7 @@ def renew(run: RunContext) -> None:
         GateError: there is none, and the model fails its gates or waits for a decision.
     """
     champion = run.models.champion(run.as_of)
-    if champion and changed_inputs(run.contract, champion):
+    if champion and champion.changed_inputs(run.contract):
         champion = None
     try:
         fitted = run.step("train", train)

@@ -19,7 +19,6 @@ from credit_spark.pipeline.measure import challenger_of
 from credit_spark.pipeline.validate import validate, validate_table
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
-from credit_spark.scoring.inputs import differences
 from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.sql import check_columns, columns_compared, columns_read
 from credit_spark.storage.session import checkpointed
@@ -85,18 +84,13 @@ def check_champion(contract: Contract, champion: ModelDocument) -> None:
     Raises:
         InputError: with everything that differs.
     """
-    if changed := changed_inputs(contract, champion):
+    if changed := champion.changed_inputs(contract):
         headline = (
             f"the contract has other inputs than the champion {champion.version} was fitted on; "
             "put them back, or train a model on the new ones (nightly --retrain)"
         )
         raise InputError(listed(headline, changed))
     check_columns(champion, contract.kinds, compared=True)
-
-
-def changed_inputs(contract: Contract, champion: ModelDocument) -> list[str]:
-    """What differs between the contract's inputs and the champion's, where those are known."""
-    return differences(champion.inputs, contract) if champion.inputs else []
 
 
 def columns_needed(

@@ -14,13 +14,14 @@ from credit_spark.config.errors import GateError, InputError, listed
 from credit_spark.config.guards import is_known_late
 from credit_spark.config.loading import contract_hash
 from credit_spark.config.models import Contract
-from credit_spark.config.tables import QUARANTINE, RUNS, loans
+from credit_spark.config.tables import QUARANTINE, loans
 from credit_spark.features.columns import ABSENT, Definition, column_of, definitions, featured
 from credit_spark.ingest.rules import OUTCOME_RULE
 from credit_spark.monitoring.baselines import baselines_of, bin_counts, with_bins, with_counts
 from credit_spark.monitoring.vintages import is_mature
 from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Baseline, LeftOut, Number
+from credit_spark.storage.runs import CLEANING, newest_complete
 from credit_spark.storage.session import checkpointed
 from credit_spark.training.binning import regular_means
 from credit_spark.training.diagnostics import (
@@ -51,8 +52,6 @@ from credit_spark.training.splits import (
     sample_of,
 )
 
-# Commands that write `loans`.
-CLEANING = ("nightly", "clean")
 # Of training vectors: what imbalance strategies draw and weigh by.
 BESIDE = ("loan_id", "label")
 # With fewer, neither a fold's KS nor a calibration says anything.
@@ -154,11 +153,9 @@ def read_training_data(run: RunContext) -> TrainingData:
 
 def cleaned_otherwise(run: RunContext) -> list[str]:
     """A remark where the loans are those of an earlier run, by another contract than now."""
-    if "clean" in run.summary.steps or not run.tables.exists(RUNS):
+    if "clean" in run.summary.steps:
         return []
-    of_loans = f"as_of = date '{run.as_of}' and status = 'complete' and command in {CLEANING}"
-    rows = run.tables.rows(RUNS, ("contract_hash", "ended_at"), of_loans)
-    newest = max(rows, key=lambda row: row["ended_at"], default=None)
+    newest = newest_complete(run.tables, ["contract_hash"], f"command in {CLEANING}")
     if newest is None or newest["contract_hash"] == contract_hash(run.contract):
         return []
     return [

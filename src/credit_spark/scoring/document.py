@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from credit_spark.config.errors import InputError
-from credit_spark.config.models import FrozenModel, ImbalanceStrategy, Reference
+from credit_spark.config.models import Contract, FrozenModel, ImbalanceStrategy, Reference
 from credit_spark.config.tables import MISSING, OTHER
 from credit_spark.features.columns import ABSENT, label_of
-from credit_spark.scoring.inputs import Inputs
+from credit_spark.scoring.inputs import Inputs, differences
 
 # 6: `imbalance` and `baselines`, which were `treatment` and `watched`.
 FORMAT = 6
@@ -262,6 +262,10 @@ class ModelDocument(FrozenModel):
         """The calibrated PD of a loan that the fit gave even odds before calibration."""
         return self.recalibration.pd(-self.offset)
 
+    def changed_inputs(self, contract: Contract) -> list[str]:
+        """What differs between the inputs of the fit, where they are known, and a contract's."""
+        return differences(self.inputs, contract) if self.inputs else []
+
     @classmethod
     def of(cls, text: str) -> Self:
         """The document that was stored as a text.
@@ -272,9 +276,9 @@ class ModelDocument(FrozenModel):
         given = json.loads(text)
         version = given.get("known_as") or hashlib.sha256(text.encode()).hexdigest()[:12]
         if given["format"] == WITH_POLICY and not any(map(_is_binned, given["features"])):
-            given = {**_without_policy(given), "known_as": version}
+            given = _without_policy(given)
         if given["format"] == WITH_OLD_NAMES:
-            given = {**_renamed(given), "known_as": version}
+            given = _renamed(given)
         if given["format"] != FORMAT:
             raise InputError(
                 f"a model in this warehouse was fitted by another version of credit-spark (its "
@@ -282,7 +286,7 @@ class ModelDocument(FrozenModel):
                 "with this version (nightly --retrain), or go on with that version"
             )
         found = cls.model_validate(given)
-        # What a newer version has added with a default is no other model.
+        # A name of today, or a key that a newer version has added, makes no other model.
         return found if found.version == version else found.model_copy(update={"known_as": version})
 
     def as_json(self) -> str:

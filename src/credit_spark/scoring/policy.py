@@ -108,5 +108,4 @@ def band_of(pd: float, plan: ScorePlan) -> str:
 
 def scale_of(plan: ScorePlan) -> Scale:
     """The scale of a contract."""
-    a_unit = plan.points_to_double_odds / log(2)
-    return Scale(plan.points_at - a_unit * log(plan.odds_at), a_unit)
+    return Scale(plan.points_at_even_odds, plan.points_a_unit)

@@ -15,6 +15,7 @@ from credit_spark.serving.fields import read
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_ID_LENGTH = 200
+ONLY_LOCAL = {"error": "without a token this page is served on localhost only"}
 API = "/api/v1"
 OURS = ("localhost", "127.0.0.1", "[::1]")
 HEADERS = {
@@ -47,11 +48,7 @@ def _guard(app: Flask, token: str | None) -> None:
         if token is None:
             # A page elsewhere may give its own name this machine's address, and ask in it.
             is_ours = request.host.rsplit(":", 1)[0] in OURS
-            return (
-                None
-                if is_ours
-                else ({"error": "without a token this page is served on localhost only"}, 403)
-            )
+            return None if is_ours else (ONLY_LOCAL, 403)
         given = request.authorization
         sent = (given.token or given.password or "") if given else ""
         if hmac.compare_digest(sent.encode(), token.encode()):

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import lru_cache, reduce
+from math import ceil, log
 from operator import and_
 from typing import Any
 
@@ -43,20 +44,6 @@ from credit_spark.storage.runs import COMPLETE, WRITING, complete_dates
 SCORES, LOANS = "scores", "loans"
 # All but the settings, which are long.
 RUN_FACTS = (*(name for name in RUNS.columns if name != "settings"), "run_id")
-FIRST_ABOVE = f"ceil(ln($approve_below / (1 - $approve_below)) * {PER_LOG_ODDS})"
-# By the rules that a date was scored with.
-WAS_REFUSED = f"decision = '{DECISIONS[-1]}' and pd < $decline_from"
-# A score bin is the log-odds in thousandths. Hard rules decline loans whatever their PD: those
-# stand in the riskiest score bin. A score bin lies on one side of the cut-off with all its loans.
-SCORE_BIN = f"""
-case
-    when is_refused
-    then {WIDEST_LOG_ODDS * PER_LOG_ODDS}
-    when pd < $approve_below
-    then least(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), {FIRST_ABOVE} - 1)
-    else greatest(round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0), {FIRST_ABOVE})
-end::int
-"""
 Row = Mapping[str, Any]
 
 
@@ -199,25 +186,17 @@ class TableReader:
         Raises:
             InputError: the date's loans lack a column that a rule reads.
         """
-        scores = self._dataset(SCORES, as_of)
-        has_loss = EXPECTED_LOSS in scores.schema.names
-        datasets, parameters = {"rows": scores}, {"approve_below": decisions.approve_below}
-        source = f"(select *, {WAS_REFUSED} as is_refused from rows)"  # noqa: S608 - our own words
-        if rules is None:
-            parameters["decline_from"] = decisions.decline_from
-        elif rules:
+        datasets = {"scores": self._dataset(SCORES, as_of)}
+        if rules:
             datasets["loans"] = self._loans_with(as_of, rules)
-            source = f"rows left join {_refused(rules)} using (loan_id)"
-        else:
-            source = "(select *, false as is_refused from rows)"
+        has_loss = EXPECTED_LOSS in datasets["scores"].schema.names
         rows = _query(
-            f"select {SCORE_BIN} as score_bin, points, "  # noqa: S608 - our own words
+            f"select {_score_bin(decisions.approve_below)} as score_bin, points, "  # noqa: S608
             "count(*) filter (where outcome = 'good') as good, "
             "count(*) filter (where outcome = 'bad') as bad, "
             "count(*) filter (where coalesce(outcome, 'open') = 'open') as open, "
             f"sum({EXPECTED_LOSS if has_loss else 0}) as loss "
-            f"from {source} group by all order by score_bin, points",
-            parameters,
+            f"from {_with_refusals(decisions, rules)} group by all order by score_bin, points",
             **datasets,
         )
         losses: dict[int, float] = defaultdict(float)
@@ -312,16 +291,38 @@ class TableReader:
             ) from error
 
 
-def _refused(rules: Iterable[str]) -> str:
-    """A subquery of whether a hard rule holds, loan by loan; what is not known does not hold."""
-    held = " or ".join(f"coalesce({rule}, false)" for rule in rules)
-    return f"(select loan_id, {held} as is_refused from loans)"  # noqa: S608 - our own words
+def _with_refusals(decisions: Decisions, rules: Iterable[str] | None) -> str:
+    """SQL of `scores` with `is_refused`: whether a hard rule declines the loan.
+
+    Without other `rules`, it is what the date's own have declined. What is not known does not hold.
+    """
+    if rules:
+        held = " or ".join(f"coalesce({rule}, false)" for rule in rules)
+        refused = f"(select loan_id, {held} as is_refused from loans)"  # noqa: S608
+        return f"scores left join {refused} using (loan_id)"
+    by_own = f"decision = '{DECISIONS[-1]}' and pd < {decisions.decline_from!r}"
+    is_refused = by_own if rules is None else "false"
+    return f"(select *, {is_refused} as is_refused from scores)"  # noqa: S608
 
 
-def _query(sql: str, parameters: Mapping[str, Any] | None = None, **datasets: Dataset) -> list[Row]:
-    """The result of a query, with filters and columns pushed down into the files."""
+def _score_bin(approve_below: float) -> str:
+    """SQL of a loan's score bin: its log-odds in thousandths.
+
+    Hard rules decline loans whatever their PD: those are in the riskiest score bin. A score bin
+    lies on one side of the cut-off with all its loans.
+    """
+    first_above = ceil(log(approve_below / (1 - approve_below)) * PER_LOG_ODDS)
+    own = f"round_even(ln(pd / (1 - pd)) * {PER_LOG_ODDS}, 0)"
+    return (
+        f"case when is_refused then {WIDEST_LOG_ODDS * PER_LOG_ODDS} "
+        f"when pd < {approve_below!r} then least({own}, {first_above - 1}) "
+        f"else greatest({own}, {first_above}) end::int"
+    )
+
+
+def _query(sql: str, **datasets: Dataset) -> list[Row]:
+    """The result of a query over datasets by name, with filters and columns pushed down."""
     with duckdb.connect() as connection:
         for name, dataset in datasets.items():
             connection.register(name, dataset)
-        found = connection.sql(sql, params=parameters).to_arrow_table()
-        return list(found.to_pylist())
+        return list(connection.sql(sql).to_arrow_table().to_pylist())

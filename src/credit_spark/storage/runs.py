@@ -11,6 +11,8 @@ from credit_spark.storage.tables import Tables
 STARTED, COMPLETE, ABANDONED = "started", "complete", "abandoned"
 # Commands that write a date's rows: the others neither complete a date nor break it.
 WRITING = ("nightly", "clean", "score", "measure")
+# Those of them that write `loans`.
+CLEANING = ("nightly", "clean")
 
 
 def claim(tables: Tables, command: str, facts: Mapping[str, Any]) -> None:
@@ -45,6 +47,13 @@ def finish(tables: Tables, status: str, facts: Mapping[str, Any]) -> None:
 
     is_own = f"run_id = '{tables.run_id}' and status = '{STARTED}'"
     tables.rewrite(RUNS, finished, "run_id", is_own)
+
+
+def newest_complete(tables: Tables, columns: Iterable[str], where: str) -> Mapping[str, Any] | None:
+    """Columns of the date's newest complete run for which `where` (Spark SQL) holds, if any."""
+    complete = f"as_of = date'{tables.as_of}' and status = '{COMPLETE}' and {where}"
+    rows = tables.rows(RUNS, (*columns, "ended_at"), complete) if tables.exists(RUNS) else []
+    return max(rows, key=lambda row: row["ended_at"], default=None)
 
 
 def complete_dates(runs: Iterable[Mapping[str, Any]]) -> dict[date, Mapping[str, Any]]:
