@@ -16,11 +16,11 @@ from credit_spark.training.binning import (
     bins_of_text,
     cuts,
     evident,
+    means_without_special,
     merged_numbers,
     merged_texts,
     named,
     pre_counted,
-    regular_means,
 )
 from credit_spark.training.regression import sql_columns
 from credit_spark.training.splits import TrainingRows
@@ -242,9 +242,9 @@ def test_a_mean_leaves_out_special_and_missing_values(spark, contract) -> None:
     values = [10.0, 20.0, 60.0, None, *[999.0] * 6, -1.0]
     rows = spark.createDataFrame([(each,) for each in values], "feature_rate double")
 
-    assert regular_means(rows, changed) == {"rate": 30.0}
-    assert regular_means(rows.where("feature_rate = 999"), changed) == {"rate": None}
-    assert regular_means(rows, contract) == {}
+    assert means_without_special(rows, changed) == {"rate": 30.0}
+    assert means_without_special(rows.where("feature_rate = 999"), changed) == {"rate": None}
+    assert means_without_special(rows, contract) == {}
 
 
 def test_evidence_of_merged_bins_goes_as_expected_also_with_half_a_loan_added() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from credit_spark.ingest.layouts import LayoutError, column_at, key_of, misspelt, shape_of
+from credit_spark.ingest.layouts import LayoutError, column_at, key_of, misspelled_headers, shape_of
 
 
 def test_the_layout_with_the_most_names_fits(contract) -> None:
@@ -75,4 +75,4 @@ def test_a_layout_may_have_a_key_of_its_own(contract) -> None:
 def test_a_header_that_is_nearly_that_of_an_absent_column_is_found(
     lending_club, header, found
 ) -> None:
-    assert [*misspelt(header, lending_club)] == found
+    assert [*misspelled_headers(header, lending_club)] == found

@@ -172,7 +172,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     the contract's hard rules. The loss is given where the contract names an exposure.
     """
     contract, reader = open_portfolio(**where)
-    cut, steps = _cut_off(contract, reader, as_of or reader.latest(), cutoffs)
+    cut, steps = _simulated(contract, reader, as_of or reader.latest(), cutoffs)
     if as_json:
         labelled = [{**each._asdict(), "label": label} for label, each in cut]
         print(json.dumps({"cutoffs": labelled, "curve": [each._asdict() for each in steps]}))
@@ -180,7 +180,7 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
         console().print(_cutoff_table(cut, steps))
 
 
-def _cut_off(
+def _simulated(
     contract: Contract, reader: TableReader, as_of: date, cutoffs: Sequence[float]
 ) -> tuple[list[tuple[str, Cutoff]], list[Cutoff]]:
     """What cut-offs do, each with its label, and the curve of all of them.

@@ -293,7 +293,7 @@ def remarks(contract: Contract) -> Iterator[str]:
                 "one; a floor, such as greatest(income, 1000), would keep it apart"
             )
         if feature.expect:
-            yield from _nulled(contract, name)
+            yield from _null_outside_range(contract, name)
         claim = DIRECTION.search(feature.reason or "")
         if claim and not feature.expect:
             yield (
@@ -311,7 +311,7 @@ def remarks(contract: Contract) -> Iterator[str]:
             yield f"{', '.join(paths)}: they give one reason, '{text}', once a loan, costs added"
 
 
-def _nulled(contract: Contract, feature: str) -> Iterator[str]:
+def _null_outside_range(contract: Contract, feature: str) -> Iterator[str]:
     """Columns whose values beyond their range become null: no risk is then higher than theirs."""
     for column in sorted(expression(contract.features[feature].sql, contract.kinds).columns):
         spec = contract.columns[column]

@@ -120,7 +120,7 @@ def column_at(header: Sequence[str], spec: ContractColumn) -> int | None:
     return next((header.index(name) for name in spec.headers if name in header), None)
 
 
-def misspelt(header: Sequence[str], contract: Contract) -> Iterator[tuple[str, str]]:
+def misspelled_headers(header: Sequence[str], contract: Contract) -> Iterator[tuple[str, str]]:
     """Columns of the contract that a header lacks, each with a name in it that is nearly theirs."""
     known = {name for spec in contract.columns.values() for name in spec.headers}
     unread = {_letters(name): name for name in header if name and name not in known}

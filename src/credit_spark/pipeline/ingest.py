@@ -14,7 +14,7 @@ from credit_spark.config.tables import QUARANTINE, loans
 from credit_spark.ingest.columns import ACCEPTED, QUARANTINED, REPLACED, STATUS, SUPERSEDED
 from credit_spark.ingest.deduplication import deduplicated
 from credit_spark.ingest.files import landing_files
-from credit_spark.ingest.layouts import LandingFile, misspelt
+from credit_spark.ingest.layouts import LandingFile, misspelled_headers
 from credit_spark.ingest.lines import BLANK, FOOTER, HEADER, LINE_COUNT, PREAMBLE, SOURCE_FILE
 from credit_spark.ingest.records import LineCounts, Records, read_records
 from credit_spark.ingest.rules import OUTCOME_RULE
@@ -82,7 +82,7 @@ def remarks(files: Sequence[LandingFile], contract: Contract) -> list[str]:
         f"{file.name}: no header of '{column}', so it is null; '{name}' is not read. If it is that "
         f"column, add it to columns.{column}.from"
         for file in files
-        for column, name in misspelt(file.shape.header, contract)
+        for column, name in misspelled_headers(file.shape.header, contract)
     ]
 
 

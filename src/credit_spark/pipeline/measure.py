@@ -145,7 +145,7 @@ def policy_of(run: RunContext) -> Policy:
 
 def scored_again(run: RunContext, document: ModelDocument, policy: Policy) -> DataFrame:
     """The batch date's loans, all columns, with their scores by a model."""
-    check_columns(document, run.contract.kinds, policy, compared=True)
+    check_columns(document, run.contract.kinds, policy, with_baselines=True)
     found = run.tables.read(loans(run.contract), "clean")
     return scores_of(found, document, policy, run.contract.kinds, found.columns)
 

@@ -180,7 +180,7 @@ def score_changes(
         earlier = _compared(run, before, last)
         old = run.models.document(version_of(before, run.contract))
         check_columns(old, run.contract.kinds)
-        check_columns(document, run.contract.kinds, compared=True)
+        check_columns(document, run.contract.kinds, with_baselines=True)
         models = ModelPair(old, document, run.contract.kinds, scale_of(run.policy.score))
         found = list(moved(earlier, now, models, segments))
     except InputError:

@@ -20,7 +20,7 @@ from credit_spark.pipeline.validate import validate, validate_table
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.frames import scores_of
 from credit_spark.scoring.policy import Policy
-from credit_spark.scoring.sql import check_columns, columns_compared, columns_read
+from credit_spark.scoring.sql import baseline_columns, check_columns, columns_read
 from credit_spark.storage.session import checkpointed
 
 
@@ -90,7 +90,7 @@ def check_champion(contract: Contract, champion: ModelDocument) -> None:
             "put them back, or train a model on the new ones (nightly --retrain)"
         )
         raise InputError(listed(headline, changed))
-    check_columns(champion, contract.kinds, compared=True)
+    check_columns(champion, contract.kinds, with_baselines=True)
 
 
 def columns_needed(
@@ -105,7 +105,7 @@ def columns_needed(
     models = [champion, *([challenger] if challenger else [])]
     return frozenset({"loan_id", "outcome", *contract.segments, *dated}).union(
         *[columns_read(each, policy) for each in models],
-        columns_compared(champion),
+        baseline_columns(champion),
         *[expression(each.sql, kinds).columns for each in contract.analyses.values()],
     )
 

@@ -25,6 +25,8 @@ from credit_spark.scoring.scorecard import at_bound
 from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
+# In place of a list of names in SQL: no model has it.
+NOTHING = "''"
 # What a training measures; the other data sets are a batch's.
 TRAINED = (CV, "train", "out_of_time", "random_split", "validation", PENALTIES)
 SHOWN = {
@@ -67,7 +69,7 @@ def train(
     variants = [(each, penalty) for each in strategies or [plan.imbalance]]
     candidates = fitted_candidates(run, data, variants, random_split=random_split)
     others = [benchmarked(run, data, each) for each in benchmarks]
-    _write(run, data, of_penalties, [each.measured for each in candidates], others)
+    _stage(run, data, of_penalties, [each.measured for each in candidates], others)
     summaries = []
     for each in candidates:
         gates = gates_of(run, each.measured.figures)
@@ -142,17 +144,14 @@ def reports(candidate: Candidate, decisions: Decisions) -> list[dict[str, str]]:
     ]
 
 
-def _write(
+def _stage(
     run: RunContext,
     data: TrainingData,
     of_penalties: Sequence[Figure],
     candidates: Sequence[Measured],
     others: Sequence[Measured],
 ) -> None:
-    """Replace the figures of what was fitted now; those of another contract's fits go, too.
-
-    What a champion scored of its training loans stays: monitoring compares batches with it.
-    """
+    """Stage the figures of all fits and benchmarks, with those of penalties and collinearity."""
     first, *rest = candidates
     inflations = [
         Figure("variance_inflation", value, data.training.classes.rows, f"feature={name}")
@@ -160,17 +159,25 @@ def _write(
     ]
     train = [*first.figures["train"], *inflations]
     first = first._replace(figures={**first.figures, PENALTIES: of_penalties, "train": train})
+    stage_measured(run, [first, *rest, *others], _replaced(run, candidates, others))
+
+
+def _replaced(run: RunContext, candidates: Sequence[Measured], others: Sequence[Measured]) -> str:
+    """The rows of the date's trainings that new figures replace, in Spark SQL.
+
+    They are those of the same strategies and benchmarks, and of all fits by another contract. What
+    a champion scored of its training loans stays: monitoring compares batches with it.
+    """
     strategies = _quoted(each.imbalance for each in candidates)
-    made = _quoted(each.model_version for each in others) or "''"
+    made = _quoted(each.model_version for each in others) or NOTHING
     fitted_now = (
         f"(imbalance in ({strategies}) and model_version not in ({_quoted(BENCHMARKS)})) "
         f"or model_version in ({made})"
     )
     replaced = "true" if measured_by_another_contract(run) else fitted_now
-    kept = _quoted(run.models.promoted() - {each.model_version for each in candidates}) or "''"
-    of_champions = f"(dataset = 'train' and model_version in ({kept}))"
-    within = f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
-    stage_measured(run, [first, *rest, *others], within)
+    champions = run.models.ever_champions() - {each.model_version for each in candidates}
+    of_champions = f"(dataset = 'train' and model_version in ({_quoted(champions) or NOTHING}))"
+    return f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
 
 
 def measured_by_another_contract(run: RunContext) -> bool:

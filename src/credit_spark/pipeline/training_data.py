@@ -23,7 +23,7 @@ from credit_spark.pipeline.context import RunContext
 from credit_spark.scoring.document import Baseline, LeftOut, Number
 from credit_spark.storage.runs import CLEANING, newest_complete
 from credit_spark.storage.session import checkpointed
-from credit_spark.training.binning import regular_means
+from credit_spark.training.binning import means_without_special
 from credit_spark.training.diagnostics import (
     counted_bins,
     inflations,
@@ -142,16 +142,21 @@ def read_training_data(run: RunContext) -> TrainingData:
         design=design,
         vectors=made,
         means={each.name: each.mean for each in terms if isinstance(each, Number)}
-        | regular_means(rows, contract),
+        | means_without_special(rows, contract),
         inflations=inflated,
         baselines=tuple(
             with_counts(baselines, bin_counts(own.withColumn("pd", F.lit(0.0)), baselines))
         ),
-        remarks=(*cleaned_otherwise(run), *leaks, *_sparse(missing), *_collinear(inflated)),
+        remarks=(
+            *contract_changed_since_clean(run),
+            *leaks,
+            *_sparse(missing),
+            *_collinear(inflated),
+        ),
     )
 
 
-def cleaned_otherwise(run: RunContext) -> list[str]:
+def contract_changed_since_clean(run: RunContext) -> list[str]:
     """A remark where the loans are those of an earlier run, by another contract than now."""
     if "clean" in run.summary.steps:
         return []

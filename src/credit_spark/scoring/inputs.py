@@ -61,7 +61,7 @@ def differences(fitted: Inputs, contract: Contract) -> list[str]:
             change
             for name, then in fitted.columns.items()
             if name in now.columns
-            for change in _changed(f"columns.{name}", then, _of_keys(then, now.columns[name]))
+            for change in _changed(f"columns.{name}", then, _kept(then, now.columns[name]))
         ),
         *(
             f"source.layouts.{layout}.missing: it was {then}, now it is {now.missing[layout]}"
@@ -79,8 +79,8 @@ def differences(fitted: Inputs, contract: Contract) -> list[str]:
     ]
 
 
-def _of_keys(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """What a fit knows of a column: an earlier version did not keep every key."""
+def _kept(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of a column that a fit has kept, too: an earlier version did not keep every key."""
     return {key: value for key, value in now.items() if key in then}
 
 

@@ -105,7 +105,7 @@ def columns_read(document: ModelDocument, policy: Policy | None = None) -> list[
     return sorted({column for each in pieces for column in columns_of(each.sql)})
 
 
-def columns_compared(document: ModelDocument) -> frozenset[str]:
+def baseline_columns(document: ModelDocument) -> frozenset[str]:
     """The columns of `loans` by which measuring counts loans beside the training loans."""
     read = frozenset[str]().union(*[columns_of(each.sql) for each in document.baselines])
     return read - {LOG_ODDS, "outcome", *LOAN_ID}
@@ -116,17 +116,17 @@ def check_columns(
     kinds: Mapping[str, Kind],
     policy: Policy | None = None,
     *,
-    compared: bool = False,
+    with_baselines: bool = False,
 ) -> None:
     """Make sure that the contract, whose columns have `kinds`, has all that a model reads.
 
-    Also the policy's hard rules, and what measuring and monitoring compare where that is to be
-    `compared`.
+    Also the policy's hard rules and, `with_baselines`, what measuring and monitoring compare.
 
     Raises:
         InputError: with the columns that it lacks.
     """
-    read = {*columns_read(document, policy), *(columns_compared(document) if compared else ())}
+    baselines = baseline_columns(document) if with_baselines else frozenset[str]()
+    read = baselines.union(columns_read(document, policy))
     if lacking := sorted(read - kinds.keys()):
         headline = (
             f"the contract lacks columns that the model {document.version}, its hard rules or its "

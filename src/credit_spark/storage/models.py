@@ -128,7 +128,7 @@ class ModelRegistry:
             if json.loads(row["document"])["contract_hash"] == contract
         }
 
-    def promoted(self) -> set[str]:
+    def ever_champions(self) -> set[str]:
         """The versions that were ever champion."""
         return {str(row["model_version"]) for row in self._facts() if _promoted_from(row)}
 

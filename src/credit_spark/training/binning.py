@@ -102,7 +102,7 @@ def binned(
     return Design(stages, signs, equation)
 
 
-def regular_means(rows: DataFrame, contract: Contract) -> dict[str, float | None]:
+def means_without_special(rows: DataFrame, contract: Contract) -> dict[str, float | None]:
     """The mean of each feature that has special values, without them; None: there is no other."""
     plans = {name: plan for name, plan in contract.features.items() if plan.special}
     if not plans:
@@ -185,7 +185,7 @@ def merged_numbers(
     begins = [*range(1, len(pre_bins))] if plan.breaks else cuts(pre_bins, TRENDS[plan.expect])
     if plan.expect:
         # Their evidence, with half a loan added, may turn where their rates do not.
-        pooled = monotone(_merged(pre_bins, begins), SIGNS[plan.expect])
+        pooled = monotone_cuts(_merged(pre_bins, begins), SIGNS[plan.expect])
         begins = [begins[each - 1] for each in pooled]
     splits = [edges[begin - 1] for begin in begins]
     special = {each: found[repr(each)] for each in plan.special}
@@ -229,7 +229,7 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def monotone(bins: Sequence[Classes], sign: int) -> list[int]:
+def monotone_cuts(bins: Sequence[Classes], sign: int) -> list[int]:
     """Where bins begin, but the first, once adjacent ones are merged until their risk rises.
 
     With a `sign` of -1, until it falls. An empty bin is merged with its neighbour.
