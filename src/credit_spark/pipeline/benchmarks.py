@@ -120,7 +120,7 @@ def boosted_trees(run: RunContext, data: TrainingData) -> DataSets:
         tested = Holdout(FOLD, number)
         return score_bins(training.without(tested), training.only(tested))[0]
 
-    folds = in_each_fold(run, data, held_out)
+    folds = in_each_fold(run, held_out)
     sets = {"train": rows}
     if data.out_of_time is not None:
         outcome = {"outcome": F.col("outcome")}

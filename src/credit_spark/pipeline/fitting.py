@@ -3,21 +3,23 @@
 One design and its vectors serve all imbalance strategies and penalties.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import reduce
+from typing import Any, NamedTuple, TypeVar
 
 from pyspark import inheritable_thread_target
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegressionModel
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.config.loading import contract_hash
 from credit_spark.config.models import Contract, ImbalanceStrategy, Penalty
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
-from credit_spark.evaluation.score_bins import Folds, ScoreBin, collected, counted
+from credit_spark.evaluation.score_bins import Folds, ScoreBin, counted
 from credit_spark.features.columns import column_of, feature_stage
 from credit_spark.monitoring.baselines import score_baseline
 from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_score_bins
@@ -42,6 +44,9 @@ from credit_spark.training.splits import FOLD, QUARTER, Holdout, TrainingRows
 
 Made = TypeVar("Made")
 Variants = Sequence[tuple[ImbalanceStrategy, Penalty]]
+Start = Callable[..., Future[Any]]
+# The column that says which fit has scored a loan.
+FIT = "fit"
 
 
 class TrainingSet(NamedTuple):
@@ -185,15 +190,27 @@ def fitted_and_counted(
     run: RunContext, data: TrainingData, variants: Variants
 ) -> tuple[TrainingSet, list[Fit], list[dict[str, Folds]]]:
     """Fits on all training rows, and score bins by variant: of folds, in sample, out of time."""
+    with parallel_fits(run) as start:
+        # First, since they take longest.
+        whole = start(_fitted_on_all, run, data, variants)
+        folds = _started_folds(start, run, data, variants)
+    prepared, fits, raw = whole.result()
+    both = zip(_by_variant(folds), raw, strict=True)
+    return prepared, fits, [{CV: of_folds, **own} for of_folds, own in both]
+
+
+def _fitted_on_all(
+    run: RunContext, data: TrainingData, variants: Variants
+) -> tuple[TrainingSet, list[Fit], list[dict[str, Folds]]]:
+    """Fits on all training rows, and score bins by variant: in sample and out of time."""
     prepared = training_set(run.contract, data, data.training)
     fits = fitted(run, data, prepared, variants)
-    raw = [{CV: folds} for folds in cross_validated(run, data, variants)]
+    raw: list[dict[str, Folds]] = [{} for _ in fits]
     sets = {"train": data.training.rows.select("loan.*"), "out_of_time": data.out_of_time}
     for name, rows in sets.items():
         if rows is not None:
-            for own, score_bins in zip(
-                raw, score_bins_of(rows, fits, run.contract.kinds), strict=True
-            ):
+            found = score_bins_of(rows, fits, run.contract.kinds)
+            for own, score_bins in zip(raw, found, strict=True):
                 own[name] = {None: score_bins}
     return prepared, fits, raw
 
@@ -222,8 +239,22 @@ def cross_validated(run: RunContext, data: TrainingData, variants: Variants) -> 
 
     As many as there are variants, in their order.
     """
-    folds = in_each_fold(run, data, lambda fold: held_out(run, data, Holdout(FOLD, fold), variants))
-    return [dict(zip(folds, each, strict=True)) for each in zip(*folds.values(), strict=True)]
+    with parallel_fits(run) as start:
+        folds = _started_folds(start, run, data, variants)
+    return _by_variant(folds)
+
+
+def _started_folds(
+    start: Start, run: RunContext, data: TrainingData, variants: Variants
+) -> list[Future[list[list[ScoreBin]]]]:
+    """The futures of each fold's score bins, by variant."""
+    folds = (Holdout(FOLD, nth) for nth in range(run.contract.model.folds))
+    return [start(held_out, run, data, each, variants) for each in folds]
+
+
+def _by_variant(folds: Sequence[Future[list[list[ScoreBin]]]]) -> list[Folds]:
+    found = [each.result() for each in folds]
+    return [dict(enumerate(each)) for each in zip(*found, strict=True)]
 
 
 def held_out(
@@ -235,19 +266,30 @@ def held_out(
     return score_bins_of(data.training.only(tested).select("loan.*"), fits, run.contract.kinds)
 
 
-def in_each_fold(
-    run: RunContext, data: TrainingData, function: Callable[[int], Made]
-) -> dict[int | None, Made]:
+def in_each_fold(run: RunContext, function: Callable[[int], Made]) -> dict[int | None, Made]:
     """What a function makes of each fold's number, several at once."""
-    folds = range(run.contract.model.folds)
-    inheritable = inheritable_thread_target(data.training.rows.sparkSession)
+    with parallel_fits(run) as start:
+        found = {nth: start(function, nth) for nth in range(run.contract.model.folds)}
+    return {nth: each.result() for nth, each in found.items()}
+
+
+@contextmanager
+def parallel_fits(run: RunContext) -> Iterator[Start]:
+    """Start functions that fit, as many at once as the settings say; each has a future result."""
+    inheritable = inheritable_thread_target(SparkSession.active())
     with ThreadPoolExecutor(run.settings.training.parallel_fits) as pool:
-        return dict(zip(folds, pool.map(inheritable(function), folds), strict=True))
+        yield lambda function, *given: pool.submit(inheritable(function), *given)
 
 
 def score_bins_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[list[ScoreBin]]:
-    """The score bins of loans, scored by each fit: one aggregation a fit."""
-    scored = (terms_of(rows, each.document, kinds, ["outcome"]) for each in fits)
+    """The score bins of loans, scored by each fit: one aggregation of all."""
     # Points follow from the score bins, once they are calibrated.
     columns = ("outcome", "log_odds", F.lit(0).alias("points"))
-    return [collected(counted(each.select(*columns))) for each in scored]
+    scored = (
+        terms_of(rows, each.document, kinds, ["outcome"]).select(F.lit(nth).alias(FIT), *columns)
+        for nth, each in enumerate(fits)
+    )
+    found: list[list[ScoreBin]] = [[] for _ in fits]
+    for nth, *score_bin in counted(reduce(DataFrame.union, scored), [FIT]).collect():
+        found[nth].append(ScoreBin(*score_bin))
+    return [*map(sorted, found)]

@@ -3,9 +3,10 @@
 What is not mature by the contract's `performance_months` is in neither training nor test.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -69,6 +70,19 @@ MUCH_MISSING = 0.95
 COLLINEAR = 10.0
 
 
+class MatureLoans(NamedTuple):
+    """Mature loans with a known outcome: `rows` to train on, and later ones to test on.
+
+    `cutoff` is the day from which they are tested on; `immature` counts those that are neither.
+    """
+
+    development: DataFrame
+    rows: int
+    out_of_time: DataFrame | None
+    cutoff: date | None
+    immature: int
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Mature loans with a known outcome: training loans and those of the out-of-time test.
@@ -101,18 +115,10 @@ def read_training_data(run: RunContext) -> TrainingData:
         GateError: too few are good or bad, or no feature is usable.
         InputError: a feature gives the outcome away, and the contract does not accept it.
     """
-    contract = run.contract
-    cutoff = out_of_time_from(contract, run.as_of)
-    known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
-    is_old_enough = is_mature(contract.observed_on, run.as_of, contract.performance_months)
-    immature, mature = known.where(~is_old_enough).count(), known.where(is_old_enough)
-    development, out_of_time = mature, None
-    if cutoff:
-        is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), F.lit(False))
-        development, out_of_time = mature.where(~is_later), mature.where(is_later)
-    rows = prepared(run, development.select("loan_id", "outcome", *contract.columns))
+    contract, mature = run.contract, mature_loans(run)
+    rows = prepared(run, mature)
     training = TrainingRows.of(rows, definitions(contract))
-    _check_classes(run, training, _where(run, cutoff, immature))
+    _check_classes(run, training, _where(run, mature))
     features, left_out, missing = usable(rows, contract)
     if not features:
         raise GateError(
@@ -129,31 +135,47 @@ def read_training_data(run: RunContext) -> TrainingData:
     made = vectors(design, rows, *BESIDE)
     terms = terms_of(design.stages, columns, ends)
     inflated = inflations(made, terms)
-    own = rows.select("loan.*")
-    baselines = with_bins(baselines_of(contract, features), sample_of(own, training.classes.rows))
+    means = {each.name: each.mean for each in terms if isinstance(each, Number)}
+    changed = contract_changed_since_clean(run)
     return TrainingData(
         training=training,
-        out_of_time=out_of_time,
-        cutoff=cutoff,
-        immature=immature,
+        out_of_time=mature.out_of_time,
+        cutoff=mature.cutoff,
+        immature=mature.immature,
         columns=columns,
         left_out=left_out,
         ends=ends,
         design=design,
         vectors=made,
-        means={each.name: each.mean for each in terms if isinstance(each, Number)}
-        | means_without_special(rows, contract),
+        means=means | means_without_special(rows, contract),
         inflations=inflated,
-        baselines=tuple(
-            with_counts(baselines, bin_counts(own.withColumn("pd", F.lit(0.0)), baselines))
-        ),
-        remarks=(
-            *contract_changed_since_clean(run),
-            *leaks,
-            *_sparse(missing),
-            *_collinear(inflated),
-        ),
+        baselines=counted_baselines(contract, features, training),
+        remarks=(*changed, *leaks, *_sparse(missing), *_collinear(inflated)),
     )
+
+
+def mature_loans(run: RunContext) -> MatureLoans:
+    """The date's mature loans with a known outcome, split by time and counted in one pass."""
+    contract = run.contract
+    cutoff = out_of_time_from(contract, run.as_of)
+    known = run.tables.read(loans(contract), "clean").where(F.col("outcome").isin("good", "bad"))
+    is_old_enough = is_mature(contract.observed_on, run.as_of, contract.performance_months)
+    is_later = F.lit(False)
+    if cutoff:
+        is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), is_later)
+    is_developed = is_old_enough & ~is_later
+    ((rows, immature),) = known.agg(F.count_if(is_developed), F.count_if(~is_old_enough)).collect()
+    later = known.where(is_old_enough & is_later) if cutoff else None
+    return MatureLoans(known.where(is_developed), rows, later, cutoff, immature)
+
+
+def counted_baselines(
+    contract: Contract, features: Sequence[Definition], training: TrainingRows
+) -> tuple[Baseline, ...]:
+    """What batches are compared with: the training loans by bin of each subject."""
+    own = training.rows.select("loan.*")
+    bins = with_bins(baselines_of(contract, features), sample_of(own, training.classes.rows))
+    return tuple(with_counts(bins, bin_counts(own.withColumn("pd", F.lit(0.0)), bins)))
 
 
 def contract_changed_since_clean(run: RunContext) -> list[str]:
@@ -195,13 +217,14 @@ def indicated(contract: Contract, bins: Mapping[str, Mapping[str, Classes]]) -> 
     )
 
 
-def prepared(run: RunContext, rows: DataFrame) -> DataFrame:
+def prepared(run: RunContext, mature: MatureLoans) -> DataFrame:
     """Features, `label`, what tests hold out, and the loan's own columns, kept for every fit.
 
     Partitions and the order in them depend on the loans alone: so sums over two partitions, and
     the coefficients, are the same on every run, to the last bit. Of more, Spark adds in any order.
     """
-    partitions = partitions_of(run, rows.count())
+    rows = mature.development.select("loan_id", "outcome", *run.contract.columns)
+    partitions = partitions_of(run, mature.rows)
     beside = {
         "loan_id": F.col("loan_id"),
         "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
@@ -325,13 +348,13 @@ def _check_classes(run: RunContext, training: TrainingRows, where: str) -> None:
         )
 
 
-def _where(run: RunContext, cutoff: date | None, immature: int) -> str:
+def _where(run: RunContext, mature: MatureLoans) -> str:
     """Which loans were to be trained on, and how many more could not be."""
-    where = f"before {cutoff}" if cutoff else "in the book"
-    if not immature:
+    where = f"before {mature.cutoff}" if mature.cutoff else "in the book"
+    if not mature.immature:
         return where
     age = f"not {run.contract.performance_months} months old by {run.as_of}, or of no date"
-    return f"{where}, and {immature:,} more are immature ({age})"
+    return f"{where}, and {mature.immature:,} more are immature ({age})"
 
 
 def unnamed_outcomes(run: RunContext) -> int:
