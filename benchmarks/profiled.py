@@ -4,7 +4,6 @@ A batch that only scores is run with Spark's event log; what its jobs were for i
 section `profile` of docs/benchmark.md.
 """
 
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from compare import TRAINED_ON
 from nightly import night, sample
 from processes import Run, run
 from reports import machine, write_section
-from works import TIMES, Work, covered, works_of
+from works import TIMES, Work, covered, events_of, with_event_log, works_of
 
 
 def main(rows: int) -> None:
@@ -29,19 +28,9 @@ def profiled(rows: int, folder: Path) -> tuple[Run, list[Work]]:
     for part, size in (("small", TRAINED_ON), ("large", rows)):
         run(sample(size, folder / part))
     run(night(folder / "small", folder / "warehouse"))
-    events = folder / "events"
-    events.mkdir()
-    conf = {"spark.eventLog.enabled": True, "spark.eventLog.compress": False,
-            "spark.eventLog.dir": f"file:{events}"}  # fmt: skip
-    (folder / "settings.yml").write_text(json.dumps({"spark": {"conf": conf}}))
-    words = [
-        *night(folder / "large", folder / "warehouse"),
-        "--settings",
-        str(folder / "settings.yml"),
-    ]
-    done = run(words)
-    lines = (line for file in sorted(events.rglob("events_*")) for line in file.open())
-    return done, works_of(map(json.loads, lines))
+    settings = str(with_event_log(folder))
+    done = run([*night(folder / "large", folder / "warehouse"), "--settings", settings])
+    return done, works_of(events_of(folder))
 
 
 def section(rows: int, done: Run, works: Sequence[Work]) -> str:

@@ -1,22 +1,27 @@
 """Trainings of the real books with every imbalance strategy: `make bench-train DATA=FOLDER`.
 
 Whole processes of `credit-spark train --imbalance all`, with the contract's folds; and SMOTE on
-books of several sizes, whose memory must not grow with them. The section `training` of
-docs/benchmark.md is written.
+books of several sizes, whose memory must not grow with them. The default training of a small sample
+is timed beside a plain program of Spark ML. The section `training` of docs/benchmark.md is written.
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from compare import PROGRAMS_FOLDER
+from compare import OURS, PROGRAMS_FOLDER
+from nightly import night, sample
 from processes import Run, run
 from reports import PROJECT, machine, write_section
+from works import events_of, with_event_log
 
 sys.path += [str(PROGRAMS_FOLDER), str(PROJECT)]
 from fit_book import FEATURES, write_book
 
+from credit_spark.config.loading import load_contract
 from tests.projects import closed_book
 
 # The batch, the file, and how many minutes all imbalance strategies may take on two cores.
@@ -25,6 +30,15 @@ BOOKS = {
     "bootcamp": ("2026-01-31", "bootcamp_lending/lending_data.csv", 4),
 }
 SMOTE_ROWS = (500_000, 2_000_000)
+SAMPLE_ROWS = 20_000
+PLAIN = "plain Spark ML"
+
+
+class Training(NamedTuple):
+    """A training's process, and how many jobs Spark ran in it."""
+
+    took: Run
+    jobs: int
 
 
 def main(data: str) -> None:
@@ -33,7 +47,8 @@ def main(data: str) -> None:
         folder = Path(name)
         trained = {portfolio: training(portfolio, data, folder) for portfolio in BOOKS}
         smoted = {rows: smote(rows, folder) for rows in SMOTE_ROWS}
-    write_section("training", "\n".join(section(trained, smoted)))
+        beside = beside_plain(folder)
+    write_section("training", "\n".join([*section(trained, smoted), *plainly(beside), machine()]))
 
 
 def training(portfolio: str, data: str, folder: Path) -> Run:
@@ -45,6 +60,22 @@ def training(portfolio: str, data: str, folder: Path) -> Run:
     ]  # fmt: skip
     run([*command("clean"), *night])
     return run([*command("train"), *night, "--imbalance", "all"])
+
+
+def beside_plain(folder: Path) -> dict[str, Training]:
+    """The default training of a sample, and a plain program with as many fits of the same loans."""
+    landing, warehouse, out = folder / "landing", folder / "sample", folder / "plain"
+    run(sample(SAMPLE_ROWS, landing))
+    run(night(landing, warehouse, "clean"))
+    own = run(night(landing, warehouse, "train"))
+    # Once more for the count: an event log costs time.
+    run([*night(landing, warehouse, "train"), "--settings", str(with_event_log(folder))])
+    jobs = sum(each["Event"] == "SparkListenerJobStart" for each in events_of(folder))
+    folds = load_contract(PROJECT / "conf/portfolios/lending_club.yml").model.folds
+    loans, script = warehouse / "lending_club/loans", PROGRAMS_FOLDER / "spark_ml_training.py"
+    plain = run([sys.executable, str(script), str(loans), str(folds), str(out)])
+    plain_jobs = int(json.loads((out / "jobs.json").read_text()))
+    return {OURS: Training(own, jobs), PLAIN: Training(plain, plain_jobs)}
 
 
 def command(step: str) -> list[str]:
@@ -76,7 +107,15 @@ def section(trained: dict[str, Run], smoted: dict[int, Run]) -> Iterator[str]:
     for rows, took in smoted.items():
         yield f"| {rows:,} rows | {took.seconds:.0f} | {took.peak:,.0f} |"
     yield ""
-    yield machine()
+
+
+def plainly(beside: dict[str, Training]) -> Iterator[str]:
+    """The default training and the plain program."""
+    yield f"| default training, sample of {SAMPLE_ROWS:,} rows | seconds | Spark jobs |"
+    yield "|---|---|---|"
+    for name, (took, jobs) in beside.items():
+        yield f"| {name} | {took.seconds:.0f} | {jobs} |"
+    yield ""
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """What Spark has worked at in a batch, from its event log: how long, and what its tasks took."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 # What Spark calls the sums of its tasks' times, in the event log, in milliseconds.
@@ -26,6 +28,23 @@ class Work:
     def seconds(self) -> float:
         """How long any of them was at work."""
         return covered(self.spans)
+
+
+def with_event_log(folder: Path) -> Path:
+    """A settings file below a folder, with which Spark keeps its event log there, too."""
+    events = folder / "events"
+    events.mkdir()
+    conf = {"spark.eventLog.enabled": True, "spark.eventLog.compress": False,
+            "spark.eventLog.dir": f"file:{events}"}  # fmt: skip
+    settings = folder / "settings.yml"
+    settings.write_text(json.dumps({"spark": {"conf": conf}}))
+    return settings
+
+
+def events_of(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events of the one run that had `with_event_log`'s settings of this folder."""
+    for file in sorted((folder / "events").rglob("events_*")):
+        yield from map(json.loads, file.open())
 
 
 def _named(description: str | None) -> str:

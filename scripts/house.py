@@ -1,11 +1,13 @@
 """The size of the house: `make house`.
 
-Modules and lines of src/credit_spark, its longest functions and modules, names that more than one
-class has and, of a junit file, the slowest tests.
+Modules and lines of src/credit_spark (of code: without blank lines, comments and docstrings), its
+longest functions and modules, names that more than one class has and, of a junit file, the slowest
+tests.
 """
 
 import ast
 import sys
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,21 @@ def definitions() -> Iterator[tuple[Path, Definition]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, Definition):
                 yield path.relative_to(SRC), node
+
+
+def code_lines(path: Path) -> int:
+    """Lines that hold code."""
+    no_code = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
+               tokenize.ENCODING, tokenize.ENDMARKER}  # fmt: skip
+    with path.open("rb") as file:
+        tokens = [each for each in tokenize.tokenize(file.readline) if each.type not in no_code]
+    lines = {line for each in tokens for line in range(each.start[0], each.end[0] + 1)}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        is_documented = isinstance(node, ast.Module | Definition) and ast.get_docstring(node)
+        if is_documented:
+            docstring, *_ = node.body
+            lines -= {*range(docstring.lineno, (docstring.end_lineno or 0) + 1)}
+    return len(lines)
 
 
 def length(node: Definition) -> int:
@@ -45,7 +62,8 @@ def main(*junit: str) -> None:
         for path in SRC.rglob("*.py")
     }
     modules = [path for path in lines if path.name != "__init__.py"]
-    print(f"modules {len(modules)}, lines {sum(lines.values()):,}")
+    code = sum(map(code_lines, SRC.rglob("*.py")))
+    print(f"modules {len(modules)}, lines {sum(lines.values()):,}, of code {code:,}")
     for path in sorted(lines, key=lines.__getitem__)[-SHOWN:]:
         print(f"  {lines[path]:5} lines  {path}")
     found = [*definitions()]
