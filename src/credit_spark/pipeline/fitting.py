@@ -293,9 +293,10 @@ def score_bins_of(vectors: DataFrame, fits: Sequence[Fit]) -> list[list[ScoreBin
             F.lit(nth).alias(FIT),
             # Points follow from the score bins, once they are calibrated.
             F.lit(0).alias("points"),
-            bounded(vector_to_array(F.col(f"raw_{nth}"))[1] - each.document.offset).alias("log_odds"),
+            bounded(raw[1] - each.document.offset).alias("log_odds"),
         )
         for nth, each in enumerate(fits)
+        for raw in [vector_to_array(F.col(f"raw_{nth}"))]
     ]
     outcome = F.when(F.col("label") == 1, "bad").otherwise("good").alias("outcome")
     scored = vectors.select(outcome, F.inline(F.array(*scores)))
