@@ -9,7 +9,7 @@ from itertools import accumulate
 from math import exp
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.config.tables import WIDEST_LOG_ODDS
@@ -48,11 +48,6 @@ class ScoreBin(NamedTuple):
 
 
 Folds = Mapping[int | None, Sequence[ScoreBin]]
-
-
-def bounded(log_odds: Column) -> Column:
-    """Log-odds within WIDEST_LOG_ODDS."""
-    return F.greatest(F.least(log_odds, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
 
 
 def counted(scored: DataFrame, by: Sequence[str] = ()) -> DataFrame:

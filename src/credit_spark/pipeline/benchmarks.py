@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Form
+from credit_spark.config.tables import WIDEST_LOG_ODDS
 from credit_spark.evaluation.score_bins import (
     ScoreBin,
-    bounded,
     collected,
     counted,
     plainly_counted,
@@ -108,7 +108,8 @@ def boosted_trees(run: RunContext, data: TrainingData) -> DataSets:
     rows = data.training.rows.withColumn("outcome", F.col("loan.outcome"))
     training, features = data.training._replace(rows=rows), data.columns.features
     # Spark's trees vote for half of the log-odds.
-    log_odds = bounded(2 * vector_to_array(F.col("rawPrediction"))[1])
+    exact = 2 * vector_to_array(F.col("rawPrediction"))[1]
+    log_odds = F.greatest(F.least(exact, F.lit(WIDEST_LOG_ODDS)), F.lit(-WIDEST_LOG_ODDS))
     columns = ("outcome", log_odds.alias("log_odds"), F.lit(0).alias("points"))
 
     def score_bins(fitted_on: TrainingRows, *others: DataFrame) -> list[list[ScoreBin]]:

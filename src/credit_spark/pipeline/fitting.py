@@ -6,12 +6,12 @@ One design and its vectors serve all imbalance strategies and penalties.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any, NamedTuple, TypeVar
 
 from pyspark import inheritable_thread_target
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegressionModel
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -19,13 +19,14 @@ from credit_spark.config.loading import contract_hash
 from credit_spark.config.models import Contract, ImbalanceStrategy, Penalty
 from credit_spark.evaluation.figures import Figure, pooled
 from credit_spark.evaluation.metrics import auc, log_loss
-from credit_spark.evaluation.score_bins import Folds, ScoreBin, bounded, counted
-from credit_spark.features.columns import column_of, feature_stage, featured
+from credit_spark.evaluation.score_bins import Folds, ScoreBin, counted
+from credit_spark.features.columns import column_of, feature_stage
 from credit_spark.monitoring.baselines import score_baseline
 from credit_spark.pipeline.assessment import CV, Measured, assessed, pooled_score_bins
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.training_data import BESIDE, TrainingData, label, partitions_of
+from credit_spark.pipeline.training_data import BESIDE, TrainingData, partitions_of
 from credit_spark.scoring.document import Facts, HeldOut, ModelDocument
+from credit_spark.scoring.frames import Kinds, terms_of
 from credit_spark.scoring.inputs import inputs_of
 from credit_spark.training.binning import binned
 from credit_spark.training.imbalance import WEIGHT, SmotePlan, balanced, offset, smoted, weights
@@ -205,13 +206,12 @@ def _fitted_on_all(
     prepared = training_set(run.contract, data, data.training)
     fits = fitted(run, data, prepared, variants)
     raw: list[dict[str, Folds]] = [{} for _ in fits]
-    sets = {"train": prepared.vectors}
-    if data.out_of_time is not None:
-        later = featured(data.out_of_time, data.columns.features, {"label": label()})
-        sets["out_of_time"] = prepared.design.stages.transform(later)
+    sets = {"train": data.training.rows.select("loan.*"), "out_of_time": data.out_of_time}
     for name, rows in sets.items():
-        for own, score_bins in zip(raw, score_bins_of(rows, fits), strict=True):
-            own[name] = {None: score_bins}
+        if rows is not None:
+            found = score_bins_of(rows, fits, run.contract.kinds)
+            for own, score_bins in zip(raw, found, strict=True):
+                own[name] = {None: score_bins}
     return prepared, fits, raw
 
 
@@ -263,7 +263,7 @@ def held_out(
     """The score bins of some loans, scored by models that were fitted on the rest."""
     prepared = training_set(run.contract, data, data.training.without(tested))
     fits = fitted(run, data, prepared, variants)
-    return score_bins_of(prepared.design.stages.transform(data.training.only(tested)), fits)
+    return score_bins_of(data.training.only(tested).select("loan.*"), fits, run.contract.kinds)
 
 
 def in_each_fold(run: RunContext, function: Callable[[int], Made]) -> dict[int | None, Made]:
@@ -281,34 +281,15 @@ def parallel_fits(run: RunContext) -> Iterator[Start]:
         yield lambda function, *given: pool.submit(inheritable(function), *given)
 
 
-def score_bins_of(vectors: DataFrame, fits: Sequence[Fit]) -> list[list[ScoreBin]]:
-    """The score bins of loans, by vectors with `label`, scored by each fit: one aggregation of all.
-
-    Spark compiles a plan of vectors once, and an exported document's SQL anew for each fit.
-    """
-    for nth, each in enumerate(fits):
-        vectors = _with_raw_prediction(vectors, each.model, f"raw_{nth}")
-    scores = [
-        F.struct(
-            F.lit(nth).alias(FIT),
-            # Points follow from the score bins, once they are calibrated.
-            F.lit(0).alias("points"),
-            bounded(raw[1] - each.document.offset).alias("log_odds"),
-        )
+def score_bins_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[list[ScoreBin]]:
+    """The score bins of loans, scored by each fit: one aggregation of all."""
+    # Points follow from the score bins, once they are calibrated.
+    columns = ("outcome", "log_odds", F.lit(0).alias("points"))
+    scored = (
+        terms_of(rows, each.document, kinds, ["outcome"]).select(F.lit(nth).alias(FIT), *columns)
         for nth, each in enumerate(fits)
-        for raw in [vector_to_array(F.col(f"raw_{nth}"))]
-    ]
-    outcome = F.when(F.col("label") == 1, "bad").otherwise("good").alias("outcome")
-    scored = vectors.select(outcome, F.inline(F.array(*scores)))
+    )
     found: list[list[ScoreBin]] = [[] for _ in fits]
-    for nth, *score_bin in counted(scored, [FIT]).collect():
+    for nth, *score_bin in counted(reduce(DataFrame.union, scored), [FIT]).collect():
         found[nth].append(ScoreBin(*score_bin))
     return [*map(sorted, found)]
-
-
-def _with_raw_prediction(
-    vectors: DataFrame, model: LogisticRegressionModel, column: str
-) -> DataFrame:
-    """Vectors with a regression's raw prediction, and none of the other columns that it adds."""
-    columns = {model.rawPredictionCol: column, model.probabilityCol: "", model.predictionCol: ""}
-    return model.transform(vectors, columns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.config.errors import GateError, InputError, listed
@@ -227,18 +227,13 @@ def prepared(run: RunContext, mature: MatureLoans) -> DataFrame:
     partitions = partitions_of(run, mature.rows)
     beside = {
         "loan_id": F.col("loan_id"),
-        "label": label(),
+        "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
         FOLD: fold(run.contract),
         QUARTER: random_quarter(run.contract).cast("int"),
         "loan": F.struct(*rows.columns),
     }
     frame = featured(rows, definitions(run.contract), beside)
     return checkpointed(frame.repartition(partitions, "loan_id").sortWithinPartitions("loan_id"))
-
-
-def label() -> Column:
-    """The label of a loan with a known outcome: 1 bad, 0 good."""
-    return F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0)
 
 
 def partitions_of(run: RunContext, rows: int) -> int:
