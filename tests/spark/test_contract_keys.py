@@ -1,7 +1,8 @@
 """Keys of the contract and settings whose effect only Spark, or a run, can show."""
 
 from datetime import date
-from threading import Barrier
+from functools import partial
+from threading import Barrier, Event
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from credit_spark.config.models import Contract
 from credit_spark.ingest.columns import ACCEPTED, STATUS
 from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.records import read_records
-from credit_spark.pipeline.fitting import in_each_fold
+from credit_spark.pipeline.fitting import in_parallel
 from credit_spark.storage.paths import batch_date_lock
 from credit_spark.training.splits import fold
 from tests.batches import run
@@ -72,17 +73,58 @@ def test_another_seed_makes_other_folds(spark, contract) -> None:
     assert frame.where(one != F.col("amount") * 0 + one).count() == 0
 
 
+def _fitting(spark, parallel: int) -> SimpleNamespace:
+    """A run whose settings say how many fits run at once."""
+    training = SimpleNamespace(parallel_fits=parallel)
+    return SimpleNamespace(spark=spark, settings=SimpleNamespace(training=training))
+
+
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_folds_are_fitted_side_by_side(spark, contract, parallel) -> None:
-    """As many as the settings say: where all three are, each can wait for the others."""
-    meeting = Barrier(parallel)
-    run_ = SimpleNamespace(
-        contract=contract, settings=SimpleNamespace(training=SimpleNamespace(parallel_fits=parallel))
-    )  # fmt: skip
+def test_fits_run_side_by_side(spark, parallel) -> None:
+    """As many as the settings say, and no more: each waits for as many, then counts those begun."""
+    meeting, running, most = Barrier(parallel), [], []
 
-    found = in_each_fold(run_, lambda nth: meeting.wait(timeout=60) >= 0 and nth)
+    def task(nth: int) -> int:
+        running.append(nth)
+        meeting.wait(timeout=60)
+        most.append(len(running))
+        meeting.wait(timeout=60)
+        running.remove(nth)
+        return nth
 
-    assert found == {0: 0, 1: 1, 2: 2}
+    found = in_parallel(_fitting(spark, parallel), [partial(task, nth) for nth in range(3)])
+
+    assert found == [0, 1, 2]
+    assert most == [parallel] * 3
+
+
+def test_after_an_error_no_other_fit_begins(spark) -> None:
+    begun, never = [], Event()
+
+    def task(nth: int) -> None:
+        begun.append(nth)
+        if nth == 0:
+            raise ValueError("a fit")
+        # The next may begin before the error is seen.
+        never.wait(timeout=2)
+
+    with pytest.raises(ValueError, match="a fit"):
+        in_parallel(_fitting(spark, 1), [partial(task, nth) for nth in range(9)])
+
+    assert begun in ([0], [0, 1])
+
+
+def test_a_fit_has_local_properties_of_its_own(spark) -> None:
+    context, key, meeting = spark.sparkContext, "credit_spark.test", Barrier(2)
+
+    def task(nth: int) -> str | None:
+        context.setLocalProperty(key, str(nth))
+        meeting.wait(timeout=60)
+        return context.getLocalProperty(key)
+
+    found = in_parallel(_fitting(spark, 2), [partial(task, nth) for nth in range(2)])
+
+    assert found == ["0", "1"]
 
 
 @pytest.fixture

@@ -359,7 +359,7 @@ TABLE: dict[str, Acts | Refused | Shown] = {
     "SparkSettings.shuffle_partitions": acts(options, ("", "spark: {shuffle_partitions: 9}")),
     "SparkSettings.show_ui": acts(options, ("", "spark: {show_ui: true}")),
     "SparkSettings.conf": acts(options, ("", "spark: {conf: {spark.x: y}}")),
-    "Training.parallel_fits": Shown("tests/spark/test_contract_keys.py::test_folds_are_fitted_side_by_side"),
+    "Training.parallel_fits": Shown("tests/spark/test_contract_keys.py::test_fits_run_side_by_side"),
     "Training.rows_per_partition": acts(parts, ("", "training: {rows_per_partition: 1000000}")),
     "Training.smote_rows": Shown("tests/unit/test_smote.py::test_spark_makes_both_classes_equal_and_keeps_every_real_row"),
     "Monitor.psi": acts(statuses, ("", "monitor: {psi: [0.9, 0.95]}")),

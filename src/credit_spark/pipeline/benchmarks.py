@@ -28,7 +28,7 @@ from credit_spark.evaluation.score_bins import (
 from credit_spark.features.columns import featured, numbers_and_texts
 from credit_spark.pipeline.assessment import CV, DataSets, Measured, assessed
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_each_fold
+from credit_spark.pipeline.fitting import chosen_penalty, fitted_and_counted, in_parallel
 from credit_spark.pipeline.training_data import TrainingData
 from credit_spark.scoring.policy import scale_of
 from credit_spark.training.binning import optbinning
@@ -120,13 +120,13 @@ def boosted_trees(run: RunContext, data: TrainingData) -> DataSets:
         tested = Holdout(FOLD, number)
         return score_bins(training.without(tested), training.only(tested))[0]
 
-    folds = in_each_fold(run, held_out)
+    folds = in_parallel(run, [partial(held_out, nth) for nth in range(run.contract.model.folds)])
     sets = {"train": rows}
     if data.out_of_time is not None:
         outcome = {"outcome": F.col("outcome")}
         sets["out_of_time"] = featured(data.out_of_time, features, outcome)
     whole = zip(sets, score_bins(training, *sets.values()), strict=True)
-    return {CV: folds, **{name: {None: own} for name, own in whole}}
+    return {CV: dict(enumerate(folds)), **{name: {None: own} for name, own in whole}}
 
 
 def boosted(training: TrainingRows, columns: Columns, seed: int) -> PipelineModel:

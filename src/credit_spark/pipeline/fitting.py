@@ -3,16 +3,15 @@
 One design and its vectors serve all imbalance strategies and penalties.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import reduce
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial, reduce
+from typing import Any, NamedTuple
 
 from pyspark import inheritable_thread_target
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegressionModel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.config.loading import contract_hash
@@ -42,11 +41,9 @@ from credit_spark.training.regression import (
 )
 from credit_spark.training.splits import FOLD, QUARTER, Holdout, TrainingRows
 
-Made = TypeVar("Made")
 Variants = Sequence[tuple[ImbalanceStrategy, Penalty]]
-Start = Callable[..., Future[Any]]
 # The column that says which fit has scored a loan.
-FIT = "fit"
+FIT_NUMBER = "fit_number"
 
 
 class TrainingSet(NamedTuple):
@@ -190,11 +187,9 @@ def fitted_and_counted(
     run: RunContext, data: TrainingData, variants: Variants
 ) -> tuple[TrainingSet, list[Fit], list[dict[str, Folds]]]:
     """Fits on all training rows, and score bins by variant: of folds, in sample, out of time."""
-    with parallel_fits(run) as start:
-        # First, since they take longest.
-        whole = start(_fitted_on_all, run, data, variants)
-        folds = _started_folds(start, run, data, variants)
-    prepared, fits, raw = whole.result()
+    # First all loans, since they take longest.
+    whole = partial(_fitted_on_all, run, data, variants)
+    (prepared, fits, raw), *folds = in_parallel(run, [whole, *_of_folds(run, data, variants)])
     both = zip(_by_variant(folds), raw, strict=True)
     return prepared, fits, [{CV: of_folds, **own} for of_folds, own in both]
 
@@ -239,22 +234,19 @@ def cross_validated(run: RunContext, data: TrainingData, variants: Variants) -> 
 
     As many as there are variants, in their order.
     """
-    with parallel_fits(run) as start:
-        folds = _started_folds(start, run, data, variants)
-    return _by_variant(folds)
+    return _by_variant(in_parallel(run, _of_folds(run, data, variants)))
 
 
-def _started_folds(
-    start: Start, run: RunContext, data: TrainingData, variants: Variants
-) -> list[Future[list[list[ScoreBin]]]]:
-    """The futures of each fold's score bins, by variant."""
+def _of_folds(
+    run: RunContext, data: TrainingData, variants: Variants
+) -> list[Callable[[], list[list[ScoreBin]]]]:
+    """What yields each fold's score bins, by variant."""
     folds = (Holdout(FOLD, nth) for nth in range(run.contract.model.folds))
-    return [start(held_out, run, data, each, variants) for each in folds]
+    return [partial(held_out, run, data, each, variants) for each in folds]
 
 
-def _by_variant(folds: Sequence[Future[list[list[ScoreBin]]]]) -> list[Folds]:
-    found = [each.result() for each in folds]
-    return [dict(enumerate(each)) for each in zip(*found, strict=True)]
+def _by_variant(folds: Iterable[Sequence[Sequence[ScoreBin]]]) -> list[Folds]:
+    return [dict(enumerate(each)) for each in zip(*folds, strict=True)]
 
 
 def held_out(
@@ -266,19 +258,21 @@ def held_out(
     return score_bins_of(data.training.only(tested).select("loan.*"), fits, run.contract.kinds)
 
 
-def in_each_fold(run: RunContext, function: Callable[[int], Made]) -> dict[int | None, Made]:
-    """What a function makes of each fold's number, several at once."""
-    with parallel_fits(run) as start:
-        found = {nth: start(function, nth) for nth in range(run.contract.model.folds)}
-    return {nth: each.result() for nth, each in found.items()}
+def in_parallel(run: RunContext, tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+    """What functions that fit return, in their order; as many run at once as the settings say.
 
-
-@contextmanager
-def parallel_fits(run: RunContext) -> Iterator[Start]:
-    """Start functions that fit, as many at once as the settings say; each has a future result."""
-    inheritable = inheritable_thread_target(SparkSession.active())
+    Where one raises an error, those that have not begun do not begin.
+    """
     with ThreadPoolExecutor(run.settings.training.parallel_fits) as pool:
-        yield lambda function, *given: pool.submit(inheritable(function), *given)
+        # Each has Spark's local properties for itself: a query's own are among them.
+        own = [inheritable_thread_target(run.spark)(each) for each in tasks]
+        futures = [pool.submit(each) for each in own]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        # They begin in their order, so the error comes before any that was cancelled.
+        return [each.result() for each in futures]
 
 
 def score_bins_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[list[ScoreBin]]:
@@ -286,10 +280,12 @@ def score_bins_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[li
     # Points follow from the score bins, once they are calibrated.
     columns = ("outcome", "log_odds", F.lit(0).alias("points"))
     scored = (
-        terms_of(rows, each.document, kinds, ["outcome"]).select(F.lit(nth).alias(FIT), *columns)
+        terms_of(rows, each.document, kinds, ["outcome"]).select(
+            F.lit(nth).alias(FIT_NUMBER), *columns
+        )
         for nth, each in enumerate(fits)
     )
     found: list[list[ScoreBin]] = [[] for _ in fits]
-    for nth, *score_bin in counted(reduce(DataFrame.union, scored), [FIT]).collect():
+    for nth, *score_bin in counted(reduce(DataFrame.union, scored), [FIT_NUMBER]).collect():
         found[nth].append(ScoreBin(*score_bin))
     return [*map(sorted, found)]

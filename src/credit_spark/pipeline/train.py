@@ -18,12 +18,7 @@ from credit_spark.pipeline.assessment import (
 )
 from credit_spark.pipeline.benchmarks import BENCHMARKS, Benchmark, benchmarked, check_benchmarks
 from credit_spark.pipeline.context import RunContext
-from credit_spark.pipeline.fitting import (
-    Candidate,
-    chosen_penalty,
-    fitted_candidates,
-    parallel_fits,
-)
+from credit_spark.pipeline.fitting import Candidate, chosen_penalty, fitted_candidates
 from credit_spark.pipeline.training_data import TrainingData, read_training_data
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.scorecard import at_bound
@@ -75,11 +70,12 @@ def train(
     candidates = fitted_candidates(run, data, variants, random_split=random_split)
     others = [benchmarked(run, data, each) for each in benchmarks]
     _stage(run, data, of_penalties, [each.measured for each in candidates], others)
-    _save_pipelines(run, candidates)
     summaries = []
     for each in candidates:
         gates = gates_of(run, each.measured.figures)
         run.models.save(each.document, gates)
+        path = f"{run.tables.folder}/pipelines/{each.document.version}"
+        each.pipeline().write().overwrite().save(path)
         more = {"reports": reports(each, run.contract.score.decisions)} if report else {}
         summaries.append({**summary(run, data, each, gates), **more})
     first = candidates[0].document
@@ -87,19 +83,6 @@ def train(
     shown = [{"name": each.model_version, **_shown(each)} for each in others]
     run.summary.note("train", {**summaries[0], "strategies": summaries, "benchmarks": shown})
     return first
-
-
-def _save_pipelines(run: RunContext, candidates: Sequence[Candidate]) -> None:
-    """Save each fit's pipeline beside the tables, several at once: it is a dozen small files."""
-
-    def save(each: Candidate) -> None:
-        path = f"{run.tables.folder}/pipelines/{each.document.version}"
-        each.pipeline().write().overwrite().save(path)
-
-    with parallel_fits(run) as start:
-        saved = [start(save, each) for each in candidates]
-    for each in saved:
-        each.result()
 
 
 def gates_of(run: RunContext, measured: Mapping[str, Sequence[Figure]]) -> list[Gate]:

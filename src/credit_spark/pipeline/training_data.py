@@ -71,13 +71,14 @@ COLLINEAR = 10.0
 
 
 class MatureLoans(NamedTuple):
-    """Mature loans with a known outcome: `rows` to train on, and later ones to test on.
+    """Mature loans with a known outcome: `development_rows` to train on, later ones to test on.
 
-    `cutoff` is the day from which they are tested on; `immature` counts those that are neither.
+    `cutoff` is the day from which they are tested on. `immature` counts loans with a known outcome
+    that are not old enough.
     """
 
     development: DataFrame
-    rows: int
+    development_rows: int
     out_of_time: DataFrame | None
     cutoff: date | None
     immature: int
@@ -163,10 +164,12 @@ def mature_loans(run: RunContext) -> MatureLoans:
     is_later = F.lit(False)
     if cutoff:
         is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), is_later)
-    is_developed = is_old_enough & ~is_later
-    ((rows, immature),) = known.agg(F.count_if(is_developed), F.count_if(~is_old_enough)).collect()
+    is_development = is_old_enough & ~is_later
+    ((rows, immature),) = known.agg(
+        F.count_if(is_development), F.count_if(~is_old_enough)
+    ).collect()
     later = known.where(is_old_enough & is_later) if cutoff else None
-    return MatureLoans(known.where(is_developed), rows, later, cutoff, immature)
+    return MatureLoans(known.where(is_development), rows, later, cutoff, immature)
 
 
 def counted_baselines(
@@ -218,13 +221,13 @@ def indicated(contract: Contract, bins: Mapping[str, Mapping[str, Classes]]) -> 
 
 
 def prepared(run: RunContext, mature: MatureLoans) -> DataFrame:
-    """Features, `label`, what tests hold out, and the loan's own columns, kept for every fit.
+    """Features, `label`, what tests hold out, and the loan's own columns, kept in memory.
 
     Partitions and the order in them depend on the loans alone: so sums over two partitions, and
     the coefficients, are the same on every run, to the last bit. Of more, Spark adds in any order.
     """
     rows = mature.development.select("loan_id", "outcome", *run.contract.columns)
-    partitions = partitions_of(run, mature.rows)
+    partitions = partitions_of(run, mature.development_rows)
     beside = {
         "loan_id": F.col("loan_id"),
         "label": F.when(F.col("outcome") == "bad", 1.0).otherwise(0.0),
