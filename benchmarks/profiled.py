@@ -13,7 +13,7 @@ from compare import TRAINED_ON
 from nightly import night, sample
 from processes import Run, run
 from reports import machine, write_section
-from works import TIMES, Work, covered, events_of, with_event_log, works_of
+from works import TIMES, Work, covered, event_log_settings, events_of, works_of
 
 
 def main(rows: int) -> None:
@@ -28,7 +28,7 @@ def profiled(rows: int, folder: Path) -> tuple[Run, list[Work]]:
     for part, size in (("small", TRAINED_ON), ("large", rows)):
         run(sample(size, folder / part))
     run(night(folder / "small", folder / "warehouse"))
-    settings = str(with_event_log(folder))
+    settings = event_log_settings(folder)
     done = run([*night(folder / "large", folder / "warehouse"), "--settings", settings])
     return done, works_of(events_of(folder))
 

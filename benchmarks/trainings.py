@@ -5,23 +5,25 @@ books of several sizes, whose memory must not grow with them. The default traini
 is timed beside a plain program of Spark ML. The section `training` of docs/benchmark.md is written.
 """
 
-import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from compare import OURS, PROGRAMS_FOLDER
-from nightly import night, sample
+from nightly import AS_OF, night, sample
 from processes import Run, run
 from reports import PROJECT, machine, write_section
-from works import events_of, with_event_log
+from works import event_log_options, event_log_settings, jobs_of
 
 sys.path += [str(PROGRAMS_FOLDER), str(PROJECT)]
 from fit_book import FEATURES, write_book
 
 from credit_spark.config.loading import load_contract
+from credit_spark.training.splits import out_of_time_from
 from tests.projects import closed_book
 
 # The batch, the file, and how many minutes all imbalance strategies may take on two cores.
@@ -48,7 +50,9 @@ def main(data: str) -> None:
         trained = {portfolio: training(portfolio, data, folder) for portfolio in BOOKS}
         smoted = {rows: smote(rows, folder) for rows in SMOTE_ROWS}
         beside = beside_plain(folder)
-    write_section("training", "\n".join([*section(trained, smoted), *plainly(beside), machine()]))
+    write_section(
+        "training", "\n".join([*section(trained, smoted), *plain_table(beside), machine()])
+    )
 
 
 def training(portfolio: str, data: str, folder: Path) -> Run:
@@ -64,18 +68,27 @@ def training(portfolio: str, data: str, folder: Path) -> Run:
 
 def beside_plain(folder: Path) -> dict[str, Training]:
     """The default training of a sample, and a plain program with as many fits of the same loans."""
-    landing, warehouse, out = folder / "landing", folder / "sample", folder / "plain"
+    landing, warehouse = folder / "landing", folder / "sample"
     run(sample(SAMPLE_ROWS, landing))
     run(night(landing, warehouse, "clean"))
-    own = run(night(landing, warehouse, "train"))
+    contract = load_contract(PROJECT / "conf/portfolios/lending_club.yml")
+    cutoff = out_of_time_from(contract, date.fromisoformat(AS_OF))
+    ours = night(landing, warehouse, "train")
+    plain = [
+        sys.executable, str(PROGRAMS_FOLDER / "spark_ml_training.py"),
+        str(warehouse / "lending_club/loans"), str(cutoff), str(contract.model.folds),
+    ]  # fmt: skip
+    took = {OURS: run(ours), PLAIN: run([*plain, str(folder / "plain")])}
     # Once more for the count: an event log costs time.
-    run([*night(landing, warehouse, "train"), "--settings", str(with_event_log(folder))])
-    jobs = sum(each["Event"] == "SparkListenerJobStart" for each in events_of(folder))
-    folds = load_contract(PROJECT / "conf/portfolios/lending_club.yml").model.folds
-    loans, script = warehouse / "lending_club/loans", PROGRAMS_FOLDER / "spark_ml_training.py"
-    plain = run([sys.executable, str(script), str(loans), str(folds), str(out)])
-    plain_jobs = int(json.loads((out / "jobs.json").read_text()))
-    return {OURS: Training(own, jobs), PLAIN: Training(plain, plain_jobs)}
+    counted = {program: folder / f"jobs of {program}" for program in took}
+    for each in counted.values():
+        each.mkdir()
+    run([*ours, "--settings", event_log_settings(counted[OURS])])
+    options = event_log_options(counted[PLAIN])
+    words = " ".join(f"--conf '{name}={value}'" for name, value in options.items())
+    environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": f"{words} pyspark-shell"}
+    run([*plain, str(folder / "plain again")], environment)
+    return {program: Training(took[program], jobs_of(counted[program])) for program in took}
 
 
 def command(step: str) -> list[str]:
@@ -109,7 +122,7 @@ def section(trained: dict[str, Run], smoted: dict[int, Run]) -> Iterator[str]:
     yield ""
 
 
-def plainly(beside: dict[str, Training]) -> Iterator[str]:
+def plain_table(beside: dict[str, Training]) -> Iterator[str]:
     """The default training and the plain program."""
     yield f"| default training, sample of {SAMPLE_ROWS:,} rows | seconds | Spark jobs |"
     yield "|---|---|---|"

@@ -30,21 +30,33 @@ class Work:
         return covered(self.spans)
 
 
-def with_event_log(folder: Path) -> Path:
-    """A settings file below a folder, with which Spark keeps its event log there, too."""
+def event_log_options(folder: Path) -> dict[str, str]:
+    """Options with which Spark keeps its event log below a folder, which they make ready."""
     events = folder / "events"
-    events.mkdir()
-    conf = {"spark.eventLog.enabled": True, "spark.eventLog.compress": False,
-            "spark.eventLog.dir": f"file:{events}"}  # fmt: skip
+    events.mkdir(parents=True)
+    return {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": f"file:{events}",
+    }
+
+
+def event_log_settings(folder: Path) -> str:
+    """A settings file with `event_log_options`."""
     settings = folder / "settings.yml"
-    settings.write_text(json.dumps({"spark": {"conf": conf}}))
-    return settings
+    settings.write_text(json.dumps({"spark": {"conf": event_log_options(folder)}}))
+    return str(settings)
 
 
 def events_of(folder: Path) -> Iterator[dict[str, Any]]:
-    """The events of the one run that had `with_event_log`'s settings of this folder."""
+    """The events of the one run that had the event log's options of this folder."""
     for file in sorted((folder / "events").rglob("events_*")):
         yield from map(json.loads, file.open())
+
+
+def jobs_of(folder: Path) -> int:
+    """How many jobs Spark started in that run."""
+    return sum(each["Event"] == "SparkListenerJobStart" for each in events_of(folder))
 
 
 def _named(description: str | None) -> str:
