@@ -277,6 +277,8 @@ def in_parallel(run: RunContext, tasks: Iterable[Callable[[], Any]]) -> list[Any
 
 def score_bins_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[list[ScoreBin]]:
     """The score bins of loans, scored by each fit: one aggregation of all."""
+    # Not by the regression itself: its training summary holds the session, which Spark cannot send
+    # to executors once the session has had an Observation.
     # Points follow from the score bins, once they are calibrated.
     columns = ("outcome", "log_odds", F.lit(0).alias("points"))
     scored = (
