@@ -26,7 +26,7 @@ from credit_spark.storage.models import Gate
 
 PENALTIES = "penalties"
 # In place of a list of names in SQL: no model has it.
-NOTHING = "''"
+NO_VERSION = "''"
 # What a training measures; the other data sets are a batch's.
 TRAINED = (CV, "train", "out_of_time", "random_split", "validation", PENALTIES)
 SHOWN = {
@@ -169,14 +169,14 @@ def _replaced(run: RunContext, candidates: Sequence[Measured], others: Sequence[
     a champion scored of its training loans stays: monitoring compares batches with it.
     """
     strategies = _quoted(each.imbalance for each in candidates)
-    made = _quoted(each.model_version for each in others) or NOTHING
+    made = _quoted(each.model_version for each in others) or NO_VERSION
     fitted_now = (
         f"(imbalance in ({strategies}) and model_version not in ({_quoted(BENCHMARKS)})) "
         f"or model_version in ({made})"
     )
     replaced = "true" if measured_by_another_contract(run) else fitted_now
     champions = run.models.ever_champions() - {each.model_version for each in candidates}
-    of_champions = f"(dataset = 'train' and model_version in ({_quoted(champions) or NOTHING}))"
+    of_champions = f"(dataset = 'train' and model_version in ({_quoted(champions) or NO_VERSION}))"
     return f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
 
 
