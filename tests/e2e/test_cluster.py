@@ -123,6 +123,7 @@ def test_images_are_pinned(compose) -> None:
     )
 
 
+@pytest.mark.release
 def test_the_batch_on_a_cluster_scores_every_loan(
     spark, capfd, compose, cluster, landing, tmp_path
 ) -> None:
