@@ -14,6 +14,7 @@ from credit_spark.ingest.files import landing_files
 from credit_spark.ingest.records import read_records
 from credit_spark.pipeline.fitting import in_parallel
 from credit_spark.storage.paths import batch_date_lock
+from credit_spark.storage.session import JOB_DESCRIPTION, described
 from credit_spark.training.splits import fold
 from tests.batches import run
 from tests.e2e.test_bad_books import SMALL, loans
@@ -82,11 +83,13 @@ def _fitting(spark, parallel: int) -> SimpleNamespace:
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_fits_run_side_by_side(spark, parallel) -> None:
     """As many as the settings say, and no more: each waits for as many, then counts those begun."""
-    meeting, running, most = Barrier(parallel), [], []
+    meeting, never, running, most = Barrier(parallel), Event(), [], []
 
     def task(nth: int) -> int:
         running.append(nth)
         meeting.wait(timeout=60)
+        # One too many would begin meanwhile.
+        never.wait(timeout=0.2)
         most.append(len(running))
         meeting.wait(timeout=60)
         running.remove(nth)
@@ -115,16 +118,19 @@ def test_after_an_error_no_other_fit_begins(spark) -> None:
 
 
 def test_a_fit_has_local_properties_of_its_own(spark) -> None:
-    context, key, meeting = spark.sparkContext, "credit_spark.test", Barrier(2)
+    """They begin as those of the step, whose description the jobs of a fit have, too."""
+    context, meeting = spark.sparkContext, Barrier(2)
 
-    def task(nth: int) -> str | None:
-        context.setLocalProperty(key, str(nth))
+    def task(nth: int) -> tuple[str | None, str | None]:
+        found = context.getLocalProperty(JOB_DESCRIPTION)
+        context.setLocalProperty(JOB_DESCRIPTION, str(nth))
         meeting.wait(timeout=60)
-        return context.getLocalProperty(key)
+        return found, context.getLocalProperty(JOB_DESCRIPTION)
 
-    found = in_parallel(_fitting(spark, 2), [partial(task, nth) for nth in range(2)])
+    with described(spark, "step"):
+        found = in_parallel(_fitting(spark, 2), [partial(task, nth) for nth in range(2)])
 
-    assert found == ["0", "1"]
+    assert found == [("step", "0"), ("step", "1")]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from credit_spark.config.models import Feature, Penalty
 from credit_spark.features.columns import ABSENT, Definition, column_of, feature_stage, featured
 from credit_spark.scoring.document import Facts, ModelDocument, Recalibration, slots_of
 from credit_spark.scoring.frames import terms_of
+from credit_spark.training.binning import binned
 from credit_spark.training.imbalance import Classes, balanced, classes, offset, weights
 from credit_spark.training.regression import (
     Columns,
@@ -83,22 +84,28 @@ def fitted(training):
 
 
 def designed(training, indicated=(), indexed=None, **expected):
+    columns = Columns(
+        FEATURES, indexer_of(indexed or training.rows, FEATURES), frozenset(indicated)
+    )
+    return linear(training, columns, contract(**expected), {})
+
+
+def contract(**expected):
     features = {
         each.name: Feature(sql=each.sql, reason="r", expect=expected.get(each.name))
         for each in FEATURES
     }
-    columns = Columns(
-        FEATURES, indexer_of(indexed or training.rows, FEATURES), frozenset(indicated)
-    )
-    return linear(training, columns, SimpleNamespace(features=features), {})
+    return SimpleNamespace(features=features, kinds=KINDS)
 
 
 def fit_on(training, imbalance, regularisation: float = 0.01, seen=None, **about) -> Fitted:
-    design = designed(training, **about)
+    return fit_by(designed(training, **about), training, imbalance, regularisation, seen)
+
+
+def fit_by(design, training, imbalance, regularisation: float = 0.01, seen=None) -> Fitted:
     untreated = vectors(design, training.rows, "loan_id", "label")
-    model = fit(
-        design, balanced(untreated, imbalance, seen or training.classes, 1), Penalty(regularisation)
-    )
+    treated = balanced(untreated, imbalance, seen or training.classes, 1)
+    model = fit(design, treated, Penalty(regularisation))
     return Fitted(design.equation(slopes_of(design, model), model.intercept), model, design)
 
 
@@ -218,8 +225,17 @@ def test_a_missing_value_has_a_weight_of_its_own(spark) -> None:
     assert alone["1.0 bad 0"] == alone["None bad 0"] == pytest.approx(298 / 1500, abs=1e-4)
 
 
+def linear_design(training):
+    return designed(training, indicated=["x"])
+
+
+def binned_design(training):
+    return binned(training, FEATURES, contract(x="increases_risk"), {"x": 3.0, "y": 1.0})
+
+
+@pytest.mark.parametrize("design", [linear_design, binned_design])
 def test_the_stored_pipeline_scores_loans_as_the_exported_sql_does(
-    spark, training, tmp_path
+    spark, training, tmp_path, design
 ) -> None:
     """From columns of `loans` to a calibrated PD, by plain Spark."""
     strange = [
@@ -232,7 +248,7 @@ def test_the_stored_pipeline_scores_loans_as_the_exported_sql_does(
     ]
     loans = spark.createDataFrame(drawn(300, seed=8) + strange, DDL)
     line = Recalibration(intercept=0.3, slope=0.8)
-    found = fit_on(training, "class_weight", indicated=["x"])
+    found = fit_by(design(training), training, "class_weight")
     regression = calibrated(found.model, 0.7, line)
     whole = PipelineModel([feature_stage(FEATURES), *found.design.stages.stages, regression])
 
@@ -242,6 +258,7 @@ def test_the_stored_pipeline_scores_loans_as_the_exported_sql_does(
     ours = pds(loans, document(found.equation, 0.7, recalibration=line))
 
     assert ours.keys() == theirs.keys()
+    assert len({*ours.values()}) > 20
     assert max(abs(ours[each] - theirs[each]) for each in ours) < 1e-9
 
 
