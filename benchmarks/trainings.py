@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compare import OURS, PROGRAMS_FOLDER
-from nightly import AS_OF, night, sample
+from nightly import AS_OF, CREDIT_SPARK, night, sample
 from processes import Run, run
 from reports import PROJECT, machine, write_section
 from works import event_log_options, event_log_settings, jobs_of
@@ -58,12 +58,12 @@ def main(data: str) -> None:
 def training(portfolio: str, data: str, folder: Path) -> Run:
     """Clean a book, and train on it with every imbalance strategy: what the training took."""
     as_of, file, _ = BOOKS[portfolio]
-    night = [
+    flags = [
         "--portfolio", portfolio, "--as-of", as_of, "--landing", f"{data}/{file}",
         "--warehouse", str(folder / "warehouse"), "--project", str(closed_book(folder / portfolio)),
     ]  # fmt: skip
-    run([*command("clean"), *night])
-    return run([*command("train"), *night, "--imbalance", "all"])
+    run([CREDIT_SPARK, "clean", *flags])
+    return run([CREDIT_SPARK, "train", *flags, "--imbalance", "all"])
 
 
 def beside_plain(folder: Path) -> dict[str, Training]:
@@ -71,28 +71,36 @@ def beside_plain(folder: Path) -> dict[str, Training]:
     landing, warehouse = folder / "landing", folder / "sample"
     run(sample(SAMPLE_ROWS, landing))
     run(night(landing, warehouse, "clean"))
-    contract = load_contract(PROJECT / "conf/portfolios/lending_club.yml")
-    cutoff = out_of_time_from(contract, date.fromisoformat(AS_OF))
-    ours = night(landing, warehouse, "train")
-    plain = [
-        sys.executable, str(PROGRAMS_FOLDER / "spark_ml_training.py"),
-        str(warehouse / "lending_club/loans"), str(cutoff), str(contract.model.folds),
-    ]  # fmt: skip
+    ours, plain = night(landing, warehouse, "train"), plain_program(warehouse)
     took = {OURS: run(ours), PLAIN: run([*plain, str(folder / "plain")])}
     # Once more for the count: an event log costs time.
-    # Spark takes no URL with a blank in it.
-    counted = {program: folder / f"log-{nth}" for nth, program in enumerate(took)}
-    run([*ours, "--settings", event_log_settings(counted[OURS])])
-    options = event_log_options(counted[PLAIN])
-    words = " ".join(f"--conf '{name}={value}'" for name, value in options.items())
-    environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": f"{words} pyspark-shell"}
-    run([*plain, str(folder / "plain again")], environment)
-    return {program: Training(took[program], jobs_of(counted[program])) for program in took}
+    jobs = {
+        OURS: counted(ours, folder / "our-log"),
+        PLAIN: plain_counted([*plain, str(folder / "plain again")], folder / "plain-log"),
+    }
+    return {program: Training(took[program], jobs[program]) for program in took}
 
 
-def command(step: str) -> list[str]:
-    """A command of this checkout."""
-    return [str(Path(sys.executable).parent / "credit-spark"), step]
+def plain_program(warehouse: Path) -> list[str]:
+    """The plain program's command, all but the folder that it writes to."""
+    contract = load_contract(PROJECT / "conf/portfolios/lending_club.yml")
+    cutoff = out_of_time_from(contract, date.fromisoformat(AS_OF))
+    script, loans = PROGRAMS_FOLDER / "spark_ml_training.py", warehouse / "lending_club/loans"
+    return [sys.executable, str(script), str(loans), str(cutoff), str(contract.model.folds)]
+
+
+def counted(command: list[str], log: Path) -> int:
+    """How many jobs Spark starts in a command of this project; its event log goes to `log`."""
+    run([*command, "--settings", event_log_settings(log)])
+    return jobs_of(log)
+
+
+def plain_counted(command: list[str], log: Path) -> int:
+    """How many jobs Spark starts in a plain program; no blank may be in the path of `log`."""
+    options = event_log_options(log).items()
+    words = " ".join(f"--conf {name}={value}" for name, value in options)
+    run(command, {**os.environ, "PYSPARK_SUBMIT_ARGS": f"{words} pyspark-shell"})
+    return jobs_of(log)
 
 
 def smote(rows: int, folder: Path) -> Run:

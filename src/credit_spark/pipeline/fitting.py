@@ -277,17 +277,19 @@ def in_parallel(run: RunContext, tasks: Iterable[Callable[[], Any]]) -> list[Any
 
 def score_bins_of(rows: DataFrame, fits: Sequence[Fit], kinds: Kinds) -> list[list[ScoreBin]]:
     """The score bins of loans, scored by each fit: one aggregation of all."""
-    # Not by the regression itself: its training summary holds the session, which Spark cannot send
-    # to executors once the session has had an Observation.
-    # Points follow from the score bins, once they are calibrated.
-    columns = ("outcome", "log_odds", F.lit(0).alias("points"))
     scored = (
-        terms_of(rows, each.document, kinds, ["outcome"]).select(
-            F.lit(nth).alias(FIT_NUMBER), *columns
-        )
+        _scored(rows, each.document, kinds).withColumn(FIT_NUMBER, F.lit(nth))
         for nth, each in enumerate(fits)
     )
     found: list[list[ScoreBin]] = [[] for _ in fits]
     for nth, *score_bin in counted(reduce(DataFrame.union, scored), [FIT_NUMBER]).collect():
         found[nth].append(ScoreBin(*score_bin))
     return [*map(sorted, found)]
+
+
+def _scored(rows: DataFrame, document: ModelDocument, kinds: Kinds) -> DataFrame:
+    """Loans with `outcome`, `log_odds` and no points, which follow once they are calibrated."""
+    # Not by the regression itself: its training summary holds the session, which Spark cannot send
+    # to executors once the session has had an Observation.
+    terms = terms_of(rows, document, kinds, ["outcome"])
+    return terms.select("outcome", "log_odds", F.lit(0).alias("points"))
