@@ -77,7 +77,7 @@ bench-train: tools  ## time trainings of the real books and SMOTE, into docs/ben
 	@$(BIN)/python benchmarks/trainings.py "$(DATA)"
 
 bench-page: ROWS = 5000000
-bench-page: tools  ## time reasons, look-ups and the page under load, into docs/benchmark.md (ROWS)
+bench-page: tools  ## time look-ups and the page under load, into docs/benchmark.md (ROWS)
 	@$(BIN)/python benchmarks/page.py $(ROWS)
 
 bench-watched: ROWS = 5000000
