@@ -1,6 +1,7 @@
 """What is watched: bins, and what loans come to in each, beside DuckDB's counts."""
 
 from datetime import date
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -83,12 +84,42 @@ def test_a_numbers_bins_are_tenths_of_it_rounded(baselines, loans) -> None:
         ([7, 7], ()),
         ([], ()),
         ([0.0] * 95 + list(range(1, 12)), (1.0,)),
+        # The tenths are all zero, or the first above it lies far above.
+        ([0.0] * 930 + list(range(1, 21)), (1.0,)),
+        ([0.0] * 85 + list(range(1, 16)), (1.0, 6.0)),
+        # A frequent value in the middle, and the largest one.
+        ([*range(20)] + [30.5] * 20 + [*range(40, 60)], (6.0, 12.0, 18.0, 30.5, 40.0, 42.0, 48.0, 54.0)),
+        ([*range(100)] + [99] * 30, (13.0, 26.0, 39.0, 52.0, 65.0, 78.0, 91.0, 99.0)),
         # Far from zero and close to each other.
         ([100_000.0 + nth for nth in range(20)], tuple(100_000.0 + nth for nth in (2, 4, 6, 8, 10, 12, 14, 16, 18))),
     ],
 )  # fmt: skip
 def test_few_values_are_bins_of_their_own(values, edges) -> None:
     assert edges_of(np.array(values, float)) == edges
+
+
+def test_what_a_tenth_of_the_loans_have_is_a_bin_of_its_own() -> None:
+    """However the others lie, so that no move to or from it stays within a bin."""
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        common = draw.choice([-7.5, 0.0, 3.0, 1e6], draw.integers(1, 4), replace=False)
+        values = np.concatenate([draw.lognormal(0, 3, 300), *[[each] * 100 for each in common]])
+        bins = np.searchsorted(edges_of(values), values, "right")
+
+        for each in common:
+            (own,) = {*bins[values == each].tolist()}
+            assert {*values[bins == own].tolist()} == {each}
+
+
+def test_a_move_out_of_a_value_that_most_loans_have_is_seen() -> None:
+    """By hand: of 93 percent with none, half have some now."""
+    learnt, current = (np.array([0.0] * none + [1.0 + nth % 20 for nth in range(1000 - none)]) for none in (930, 500))  # fmt: skip
+    edges = edges_of(learnt)
+    counts = [
+        np.bincount(np.searchsorted(edges, each, "right")).tolist() for each in (current, learnt)
+    ]
+
+    assert psi(*counts) == pytest.approx(0.43 * log(0.93 / 0.5) + 0.43 * log(0.5 / 0.07), abs=0.01)
 
 
 def test_a_texts_bins_are_its_levels_then_the_others_then_the_missing(spark, baselines) -> None:

@@ -59,7 +59,8 @@ def with_bins(baselines: Sequence[Baseline], sample: DataFrame) -> list[Baseline
     """Monitored subjects, with bins found in a sample of loans that fits in the driver's memory.
 
     Of a number they are tenths of the sample, their ends rounded to a thousandth of what lies
-    between them, or its values where they are few; of a text, its most frequent levels.
+    between them, and each value that a tenth of the sample has; or its values where they are few.
+    Of a text, its most frequent levels.
     """
     numbers = [number(each.sql) for each in baselines if not each.is_text]
     named = [each.alias(f"{nth}") for nth, each in enumerate(numbers)]
@@ -73,13 +74,23 @@ def with_bins(baselines: Sequence[Baseline], sample: DataFrame) -> list[Baseline
 
 def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
     """Where the bins of finite numbers begin, but the first; in order."""
-    distinct = np.unique(values)
+    distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= RANGES:
         return tuple(distinct[1:].tolist())
-    ends = np.quantile(values, SHARES, method="higher")
-    digits = DIGITS - 1 - floor(log10(ends[-1] - ends[0])) if ends[-1] > ends[0] else None
-    rounded = sorted({float(each if digits is None else round(each, digits)) for each in ends})
-    return tuple(each for each in rounded if each > distinct[0])
+    # Else a move between zero and small numbers would stay in one bin where many loans have zero.
+    is_frequent = counts * RANGES >= len(values)
+    begins = distinct[is_frequent | np.roll(is_frequent, 1)]
+    rounded = _rounded(np.quantile(values, SHARES, method="higher"))
+    # Above a frequent value there is none until the next one.
+    is_apart = ~is_frequent[np.searchsorted(distinct, rounded, "right") - 1]
+    edges = np.union1d(begins, rounded[is_apart])
+    return tuple(edges[edges > distinct[0]].tolist())
+
+
+def _rounded(ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rising ends, rounded to a thousandth of the distance from the first to the last."""
+    between = ends[-1] - ends[0]
+    return np.round(ends, DIGITS - 1 - floor(log10(between))) if between else ends
 
 
 def _frequent(texts: Sequence[Baseline], sample: DataFrame) -> list[tuple[str, ...]]:
