@@ -17,7 +17,7 @@ from credit_spark.serving.app import MAX_BODY_BYTES, application
 from credit_spark.serving.fields import fields_of
 from credit_spark.storage.reader import TableReader
 from tests.batches import arrow
-from tests.projects import PROJECT
+from tests.projects import PROJECT, changed_project
 
 GOOD = {
     "loan_amount": "5000", "term_months": "36", "interest_rate": "7.5", "annual_income": "120000",
@@ -257,6 +257,20 @@ def test_a_refused_rerun_hides_no_complete_date(run_command, second, contract, t
     assert complete["as_of"] == "2012-02-29"
     assert told.code == 10
     assert client.get("/api/v1/batch").get_json() == complete
+
+
+def test_no_applicant_is_scored_where_the_contract_has_other_inputs(done, scores, tmp_path) -> None:
+    """What is typed would be read as the model never saw it; a loan's own score stays explained."""
+    project = changed_project(tmp_path, '"least(public_records, 3)"', '"least(public_records, 2)"')
+    changed = load_contract(project / "conf/portfolios/lending_club.yml")
+    client = application(ScoringService(changed, TableReader(str(done)))).test_client()
+
+    told = client.post("/api/v1/applicants", json=GOOD)
+
+    assert told.status_code == 503
+    assert "features.public_records: it was" in told.get_json()["error"]
+    assert client.get("/applicant").status_code == 503
+    assert client.get(f"/api/v1/loans/{scores[0]['loan_id']}").status_code == 200
 
 
 def test_the_openapi_document_names_every_field(client, contract, done) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from credit_spark.config.errors import InputError, listed
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DECISIONS, REASONS
 from credit_spark.scoring.document import ModelDocument
@@ -27,6 +28,7 @@ class LoadedModel(NamedTuple):
     policy: Policy
     scorer: RecordScorer
     fields: list[FormField]
+    changed_inputs: list[str]
 
 
 class ScoringService:
@@ -77,17 +79,34 @@ class ScoringService:
         return {**about, **_answer(score, model)}
 
     def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The score that the newest batch's model gives to an applicant."""
+        """The score that the newest batch's model gives to an applicant.
+
+        Raises:
+            InputError: the contract now has other inputs than the model was fitted on.
+        """
         model = self._newest()
         return _answer(model.scorer.score(values), model)
 
     def fields(self) -> list[FormField]:
-        """The form's fields."""
+        """The form's fields.
+
+        Raises:
+            InputError: the contract now has other inputs than the model was fitted on.
+        """
         return self._newest().fields
 
     def _newest(self) -> LoadedModel:
         latest = self._reader.latest()
-        return self._model_for(self._reader.model_of(latest).version, latest)
+        model = self._model_for(self._reader.model_of(latest).version, latest)
+        # The form reads what is typed as the contract says now.
+        if model.changed_inputs:
+            headline = (
+                "applicants cannot be scored: the contract has other inputs than the model "
+                f"{model.document.version} was fitted on; put them back, or train a model on the "
+                "new ones (nightly --retrain)"
+            )
+            raise InputError(listed(headline, model.changed_inputs))
+        return model
 
     def _model_for(self, version: str, as_of: date) -> LoadedModel:
         return self._loaded(version, self._reader.policy_of(as_of, self._contract).as_json())
@@ -96,7 +115,9 @@ class ScoringService:
         document = self._reader.document(version)
         policy = Policy.model_validate_json(policy_json)
         scorer = RecordScorer(document, policy, self._contract.kinds)
-        return LoadedModel(document, policy, scorer, fields_of(self._contract, document, policy))
+        fields = fields_of(self._contract, document, policy)
+        changed = document.changed_inputs(self._contract)
+        return LoadedModel(document, policy, scorer, fields, changed)
 
 
 def _answer(score: Score, model: LoadedModel) -> dict[str, Any]:
