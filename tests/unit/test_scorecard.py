@@ -100,10 +100,13 @@ FLAT = Number(name="x", sql="x", imputed=0, mean=0, deviation=1, coefficient=0)
 @pytest.mark.parametrize(
     ("term", "why"),
     [
-        (FLAT, "x: the data contradicts expect: lowers_risk, so it has no weight"),
+        (FLAT, "x: the data contradicts expect: lowers_risk, so it has no weight and gives no reason"),
+        (FLAT.model_copy(update={"missing": level(ABSENT, 0.9)}), "x: the data contradicts expect: lowers_risk, so only whether it is missing has weight"),
+        (FLAT.model_copy(update={"missing": level(ABSENT, 0.0)}), "x: the data contradicts expect: lowers_risk, so it has no weight and gives no reason"),
         (FLAT.model_copy(update={"deviation": 0.0}), None),
         (FLAT.model_copy(update={"coefficient": 0.1}), None),
-        (Category(name="x", sql="x", levels=(level("a", 0.3, 0), level("b", 0.3, 1), level(ABSENT, 0.9))), "x: the data contradicts expect"),
+        (Category(name="x", sql="x", levels=(level("a", 0.3, 0), level("b", 0.3, 1), level("999", 0.2), level(ABSENT, 0.9))), "x: the data contradicts expect: lowers_risk, so only whether it is 999 or missing has weight"),
+        (Category(name="x", sql="x", levels=(level("a", 0.3, 0), level("b", 0.3, 1), level(ABSENT, 0.3))), "x: the data contradicts expect: lowers_risk, so it has no weight"),
         (Category(name="x", sql="x", levels=(level("a", 0.3, 0), level("b", 0.4, 1))), None),
         (Category(name="x", sql="x", levels=(level("a", 0.3, 0), level(ABSENT, 0.9))), "x: no two bins differ in risk as by expect"),
         (Category(name="x", sql="x", levels=(level(ABSENT, 0.9),)), None),

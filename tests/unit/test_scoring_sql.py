@@ -212,6 +212,19 @@ def test_of_a_missing_value_only_the_text_for_missing_is_given() -> None:
     assert [row["f_x"] for row in rows] == [2.0, pytest.approx(-0.1)]
 
 
+def test_a_feature_of_one_value_or_none_has_a_reason_without_a_side() -> None:
+    """All that it adds is whether it is known: known values cost what missing ones save."""
+    indicator = Level(text=ABSENT, mean=0.8, deviation=1, coefficient=-2.0)
+    x = number("x", 0.0, 1.0).model_copy(update={"deviation": 0.0, "missing": indicator})
+    given = {"x": Reasons(either="it has an x", above="high", below="low", missing="it has none")}
+
+    assert reasons_by(given, [x], (1.0, 0, "a"), (7.0, 0, "a"), (None, 0, "a")) == [
+        ["it has an x"], ["it has an x"], [],
+    ]  # fmt: skip
+    safe = x.model_copy(update={"missing": indicator.model_copy(update={"coefficient": 2.0})})
+    assert reasons_by(given, [safe], (1.0, 0, "a"), (None, 0, "a")) == [[], ["it has none"]]
+
+
 def test_bins_have_the_side_on_which_they_lie_of_the_bin_of_the_mean() -> None:
     """Missing and special values have none."""
     slopes = {ABSENT: 5.0, "-1.0": 4.0, "under 1": -2.0, "1 to 2": 1.0, "2 and more": 3.0}

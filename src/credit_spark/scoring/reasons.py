@@ -42,17 +42,23 @@ def costs(
 def _of_number(term: Number, reasons: Reasons, policy: Policy, write: Write) -> Iterator[Cost]:
     own = f"f_{term.name}"
     value, held_against = term.reference(policy.score.reference)
+    less = term.shift + held_against
+    sides: list[tuple[str | None, str]] = []
     if term.slope:
-        more = _less(f"({own} - {write(term.mean)}) * {write(term.slope)}",
-                     term.shift + held_against, write)  # fmt: skip
-        for text, condition in (
+        more = _less(f"({own} - {write(term.mean)}) * {write(term.slope)}", less, write)
+        sides = [
             (reasons.above, f"{own} > {write(value)}"),
             (reasons.below, f"{own} < {write(value)}"),
-            (reasons.either, f"{own} is not null"),
-        ):
-            if text:
-                positive = f"greatest({more}, {NOTHING})"
-                yield text, f"case when {condition} then {positive} else {NOTHING} end"
+        ]
+    else:
+        # Every known value costs the same, as where a feature has one value or none.
+        more = write(-less)
+    if term.slope or less < 0:
+        sides.append((reasons.either, f"{own} is not null"))
+    for text, condition in sides:
+        if text:
+            positive = f"greatest({more}, {NOTHING})"
+            yield text, f"case when {condition} then {positive} else {NOTHING} end"
     missing = term.of_missing - held_against
     if reasons.missing and missing > 0:
         yield reasons.missing, f"case when {own} is null then {write(missing)} else {NOTHING} end"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from credit_spark.config.models import Contract, ScorePlan
 from credit_spark.config.tables import MISSING
-from credit_spark.features.columns import label_of
+from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
 from credit_spark.scoring.policy import scale_of
@@ -91,13 +91,14 @@ def _said(value: object) -> str:
 
 
 def at_bound(document: ModelDocument, contract: Contract) -> Iterator[str]:
-    """Remarks on features that have no weight because the data contradicts `expect`."""
+    """Remarks on features whose values have no weight because the data contradicts `expect`."""
     for each in document.features:
         expected = contract.features[each.name].expect
         if expected and (why := _why_flat(each)):
-            yield (
-                f"{each.name}: {why} expect: {expected}, so it has no weight and gives no reason"
-            )
+            so = "it has no weight and gives no reason"
+            if apart := _weighs_apart(each):
+                so = f"only whether it is {apart} has weight, and its value gives no reason"
+            yield f"{each.name}: {why} expect: {expected}, so {so}"
 
 
 def _why_flat(term: Number | Category) -> str:
@@ -108,3 +109,12 @@ def _why_flat(term: Number | Category) -> str:
     if len(slopes) == 1:
         return "no two bins differ in risk as by"
     return "the data contradicts" if slopes and len({*slopes}) == 1 else ""
+
+
+def _weighs_apart(term: Number | Category) -> str:
+    """Which values of a flat feature add something else than all others; empty: none."""
+    if isinstance(term, Number):
+        return "missing" if term.missing and term.missing.slope else ""
+    flat = next(level.slope for level in term.levels if level.place is not None)
+    apart = [each.text for each in term.levels if each.place is None and each.slope != flat]
+    return " or ".join("missing" if each == ABSENT else each for each in apart)
