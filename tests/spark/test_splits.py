@@ -123,4 +123,4 @@ def test_a_feature_that_is_the_answer_is_seen(spark) -> None:
 
     assert aucs["leak"] == 1
     assert aucs["gap"] == 1
-    assert aucs["noise"] == pytest.approx(0.5, abs=0.02)
+    assert aucs["noise"] < 0.52

@@ -11,8 +11,6 @@ from pyspark.ml.stat import Correlation
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.evaluation.metrics import auc
-from credit_spark.evaluation.score_bins import ScoreBin
 from credit_spark.features.columns import ABSENT, Definition
 from credit_spark.monitoring.baselines import number
 from credit_spark.scoring.document import Baseline, Category, Term, slots_of
@@ -44,12 +42,17 @@ def counted_bins(
 
 
 def single_auc(bins: Mapping[str, Classes]) -> float:
-    """The AUC that a feature reaches alone, its bins ordered by their rate of bad."""
-    ordered = sorted(bins.values(), key=lambda each: each.bad / each.rows)
-    score_bins = [
-        ScoreBin(nth, 0, int(each.good), int(each.bad), 0) for nth, each in enumerate(ordered)
-    ]
-    return auc(score_bins) or 0.5
+    """The AUC that a feature reaches alone, where a loan's score is the rate of bad in its bin.
+
+    Loans of one bin are tied. Against another bin's loan, a loan's own outcome is left out of its
+    rate: else the outcomes of many small bins would order them.
+    """
+    good, bad = np.array([*bins.values()], float).reshape(-1, 2).T
+    others = np.maximum(good + bad - 1, 1)
+    is_riskier = np.sign(np.subtract.outer((bad - 1) / others, bad / others))
+    np.fill_diagonal(is_riskier, 0)
+    pairs = np.outer(bad, good)
+    return float(0.5 + (pairs * is_riskier).sum() / pairs.sum() / 2) if pairs.any() else 0.5
 
 
 def presence(bins: Mapping[str, Classes]) -> tuple[Classes, Classes]:
