@@ -1,3 +1,4 @@
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -104,6 +105,11 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("model: {folds: 3", "model: {gates: {auc: [0.95, 0.6]}, folds: 3", "model.gates.auc: the lower bound comes first"),
         ("regularisation: 0.001", "out_of_time_from: 1 year", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
         ("regularisation: 0.001", "out_of_time_from: 1000 months", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+        ("regularisation: 0.001", "out_of_time_from: 0 months", "model.out_of_time_from: write a date such as 2011-01-01, or a span such as '12 months'"),
+        ("regularisation: 0.001", "regularisation: .inf", "model.regularisation.0: input should be a finite number"),
+        ("{low: 0.1, high: 1}", "{low: .nan, high: 1}", "score.bands.low: input should be a finite number"),
+        ("decline_from: 0.3", "decline_from: .nan", "score.decisions.decline_from: input should be a finite number"),
+        ("model: {folds: 3", "model: {gates: {auc: [.nan, 0.9]}, folds: 3", "model.gates.auc.0: write a number"),
         ("segments: [owned]", "performance_months: 601", "performance_months: input should be less than or equal to 600"),
     ],
 )  # fmt: skip
@@ -132,6 +138,8 @@ def feature(text: str) -> tuple[str, str]:
         ([feature('sql: "rate", reason: "The rate", reason_low: "Low"')], "features.rate.reason: give it, or reason_low and reason_high, not both"),
         ([feature('sql: "rate"')], "features.rate.reason: this key is missing"),
         ([feature('sql: "rate", reason_missing: "No rate"')], "features.rate.reason: this key is missing"),
+        ([feature('sql: "rate", reason: "The rate", reason_missing: "The rate"')], "features.rate.reason_missing: it is also a reason of a value; say that the value is not known, or take it out"),
+        ([feature('sql: "rate", reason_low: "Low", reason_missing: "Low"')], "features.rate.reason_missing: it is also a reason of a value"),
         ([feature('sql: "rate", reason: ""')], "features.rate.reason: string should have at least 1 character"),
         ([feature('sql: "rate", special: [0.5], reason: "The rate"')], "features.rate.special: a linear form makes no use of it; take it out"),
         ([feature('sql: "rate", breaks: [0.5], reason: "The rate"')], "features.rate.breaks: a linear form makes no use of it; take it out"),
@@ -187,6 +195,9 @@ def test_what_a_model_could_not_keep_to_is_told(faults, changes, said) -> None:
         ([BINNED, feature('sql: "rate", breaks: [0, 0.5], reason: "The rate"')], "features.rate.breaks: 0 parts no values of 'rate', whose range is 0 to 1; take it out"),
         ([BINNED, feature('sql: "rate", breaks: [0.5, 2], reason: "The rate"')], "features.rate.breaks: 2 parts no values of 'rate'"),
         ([BINNED, feature('sql: "rate", breaks: [0.5, 1], special: [0], reason: "The rate"')], None),
+        ([BINNED, ("range: [0, 1], outside: clip", "missing: ['9.0']"), feature('sql: "rate", special: [9], reason: "The rate"')], "features.rate.special: 9 means missing in 'rate'; take it out there, or here"),
+        ([BINNED, ("range: [0, 1], outside: clip", "one_of: [1, 2]"), feature('sql: "rate", special: [9], reason: "The rate"')], "features.rate.special: 9 is not in one_of of 'rate'; add it, or take it out"),
+        ([BINNED, ("range: [0, 1], outside: clip", "one_of: [1, 9]"), feature('sql: "rate", special: [9], reason: "The rate"')], None),
         ([ANALYSES], "analyses.a.against: it is this analysis itself; name another one"),
         ([("score:\n", "score:\n  points_at: 20000\n")], "score: points lie between 19181 and 20623, and may between -10000 and 10000"),
         ([("score:\n", "score:\n  points_to_double_odds: 300\n")], "score: points lie between "),
@@ -220,6 +231,37 @@ def test_values_that_vanish_are_found_whatever_the_number_of_columns(sound) -> N
 
 
 @pytest.mark.parametrize(
+    ("column", "sql", "where"),
+    [
+        ("kind: months, known: application, one_of: [12, 36, 60]", "case when p0 = 12 then 12 when p0 = 60 then 60 end", "p0 is 36"),
+        ("kind: months, known: application, one_of: [12, 36, 60]", "1 / (p0 - 36)", "p0 is 36"),
+        ("kind: months, known: application, one_of: [12, 36, 60]", "1 / (p0 - 35)", None),
+        ("kind: rate, known: application, range: [0, 1]", "1 / (p0 - 0.5)", "p0 is 0.5"),
+        ("kind: rate, known: application, range: [-1, 1]", "1 / (p0 + 0.5)", "p0 is -0.5"),
+        ("kind: money, known: application, range: [0, 5000]", "nullif(p0, 999)", "p0 is 999"),
+        ("kind: money, known: application, range: [0, 900]", "nullif(p0, 999)", None),
+        ("kind: count, known: application, range: [0, 20]", "case when not abs(p0 * 2 - 14) < 1 then p0 end", "p0 is 7"),
+    ],
+)  # fmt: skip
+def test_values_that_vanish_are_found_within_a_columns_range(
+    faults, sound, column, sql, where
+) -> None:
+    column = f"  p0: {{from: [p0], {column}}}\n"
+    changes = (
+        ("columns:\n", f"columns:\n{column}"),
+        feature(f'sql: "{sql}", expect: lowers_risk, reason: "Low"'),
+    )
+
+    if where is None:
+        sound(*changes)
+    else:
+        assert any(
+            each.startswith(f"features.rate.sql: it has no value where {where}")
+            for each in faults(*changes)
+        )
+
+
+@pytest.mark.parametrize(
     "sql",
     ["ln(greatest(rate, 0.01))", "amount / greatest(rate, 0.01)", "rate / income", "ln(income)"],
 )
@@ -241,6 +283,9 @@ def test_without_expect_a_value_may_vanish(sound) -> None:
             ("Income insufficient for the amount", "insufficient"), ("Excessive obligations", "Excessive"), ("Limited credit experience", "Limited"),
             ("Poor credit performance", "Poor"), ("Above the average", "Above"), ("Higher instalments than usual", "Higher"),
         )),
+        ([feature('sql: "rate", reason: "The rate", reason_missing: "The rate is high"')], ["features.amount_to_income.reason: it claims a direction", "features.rate.reason_missing: it claims a direction ('high')"]),
+        ([feature('sql: "rate", reason: "The rate", reason_missing: "There is no rate, or it is not known"')], ["features.amount_to_income.reason: it claims a direction"]),
+        ([feature('sql: "rate", reason: "The rate", reason_missing: "The home"')], ["features.amount_to_income.reason: it claims a direction", "features.rate, features.home: they give one reason, 'The home'"]),
         ([feature('sql: "rate", reason: "The number of open accounts"')], ["features.amount_to_income.reason: it claims a direction"]),
         ([feature('sql: "income", expect: lowers_risk, reason: "The income is low"')], ["features.amount_to_income.reason: it claims a direction", "columns.income.outside: features.rate has expect"]),
         ([feature('sql: "rate", reason: "The home"'), ("segments:", 'decline_if: {dear: {sql: "rate > 0.5", reason: "The home"}}\nsegments:')], ["features.amount_to_income.reason: it claims a direction", "features.rate, features.home, decline_if.dear: they give one reason, 'The home', once a loan, costs added"]),
@@ -289,6 +334,12 @@ def test_text_that_is_no_yaml_is_told_by_its_line(tmp_path, added, said) -> None
 
     line = len(text.splitlines()) + 1
     assert str(error.value) == f"small_lender.yml: this is not readable YAML: line {line}: {said}"
+
+
+def test_a_date_may_be_quoted(sound) -> None:
+    contract = sound(("regularisation: 0.001", "out_of_time_from: '2011-01-31'"))
+
+    assert contract.model.out_of_time_from == date(2011, 1, 31)
 
 
 def test_text_with_a_character_that_yaml_forbids_is_told(tmp_path) -> None:

@@ -1,16 +1,17 @@
 """Values that vanish: a feature that has none although all its columns have one.
 
 A logarithm of zero, or a ratio to zero, is null, and is scored as a missing value: the applicant at
-the edge would look better than the one beside it.
+the edge would look better than the one beside it. Edges are the ends of what a column may hold,
+zero, the numbers that the feature's SQL names, and all values where a column has few.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from math import inf, isfinite, prod
+from math import ceil, floor, isfinite, prod
 from typing import Any
 
 import duckdb
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from credit_spark.config.expressions import Expression, quoted, translated
 from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, Kind
@@ -22,6 +23,8 @@ ANYTHING = (-1.0, 1e6)
 LARGEST_INT = 2.0**31 - 1
 # Rows of crossed ends: what a feature of a dozen columns has.
 MAX_ROWS = 100_000
+# A whole number of a shorter range is tried at each of its values.
+FEW = 60
 Ends = Mapping[str, Sequence[Any]]
 
 
@@ -30,7 +33,8 @@ def undefined_at_edge(compiled: Expression, contract: Contract) -> str | None:
     names = sorted(compiled.columns)
     if not names:
         return None
-    ends = {name: [*_ends(contract.columns[name])] for name in names}
+    named = _numbers_in(compiled.sql)
+    ends = {name: [*_ends(contract.columns[name], named)] for name in names}
     columns = ", ".join(quoted(name, "duckdb") for name in names)
     value = translated(compiled.sql, contract.kinds, "duckdb")
     with duckdb.connect() as connection:
@@ -61,8 +65,15 @@ def _edges(name: str, kind: Kind, ends: Sequence[Any]) -> str:
     return f"(values {rows}) as {quoted(f'_{name}', 'duckdb')}({quoted(name, 'duckdb')})"
 
 
-def _ends(spec: ContractColumn) -> Iterator[Any]:
-    """The ends of what a column may hold, and zero where that lies between; every text."""
+def _numbers_in(sql: str) -> set[float]:
+    """The numbers that a feature's SQL names, and those of the other sign."""
+    literals = parse_one(sql, dialect="spark").find_all(exp.Literal)
+    found = {float(each.this) for each in literals if not each.is_string}
+    return found | {-each for each in found}
+
+
+def _ends(spec: ContractColumn, named: set[float]) -> Iterator[Any]:
+    """The ends of what a column may hold, and what `named` numbers lie between; every text."""
     if spec.kind == "date":
         yield from DATES
     elif spec.kind == "flag":
@@ -70,18 +81,22 @@ def _ends(spec: ContractColumn) -> Iterator[Any]:
     elif spec.kind in TEXT_KINDS:
         yield from (str(each) for each in spec.one_of or [*spec.codes.values()] or ["a text"])
     else:
-        yield from _ends_of_number(spec)
+        yield from _ends_of_number(spec, named)
 
 
-def _ends_of_number(spec: ContractColumn) -> list[float]:
+def _ends_of_number(spec: ContractColumn, named: set[float]) -> list[float]:
     """Of a number: finite, and such as its type can hold."""
-    known = sorted(float(each) for each in spec.one_of or () if not isinstance(each, str))
-    low, high = spec.range or ((known[0], known[-1]) if known else ANYTHING)
+    if known := {float(each) for each in spec.one_of or () if not isinstance(each, str)}:
+        return sorted(known)
+    low, high = spec.range or ANYTHING
     low = low if isfinite(low) else min(ANYTHING[0], high)
     high = high if isfinite(high) else max(ANYTHING[1], low)
-    largest = LARGEST_INT if TYPES[spec.kind] == "int" else inf
-    low, high = (min(max(each, -largest), largest) for each in (low, high))
-    return sorted({float(low), float(high), *([0.0] if low <= 0 <= high else [])})
+    if TYPES[spec.kind] == "int":
+        low, high = (min(max(each, -LARGEST_INT), LARGEST_INT) for each in (low, high))
+        named = {each for each in named if each.is_integer()}
+        if high - low < FEW:
+            named |= {*map(float, range(ceil(low), floor(high) + 1))}
+    return sorted({low, high, *(each for each in (0.0, *named) if low <= each <= high)})
 
 
 def _written(value: Any) -> str:

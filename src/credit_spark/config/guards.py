@@ -46,6 +46,8 @@ DIRECTION = re.compile(
     r"is no|are no|not|no|there is|there are)\b",
     re.IGNORECASE,
 )
+# Words of a reason that say that there is no value.
+ABSENCE = re.compile(r"\b(is no|are no|not|no|there is|there are|lacks?|lacking)\b", re.IGNORECASE)
 PATH_FIELDS = ("landing", "as_of")
 Compiler = Callable[[str, Mapping[str, Kind]], Expression]
 
@@ -249,6 +251,11 @@ def _texts(path: str, feature: Feature, *, is_text: bool) -> Iterator[str]:
         yield f"{path}.reason: give it, or reason_low and reason_high, not both"
     elif not sides and not feature.reason:
         yield f"{path}.reason: this key is missing"
+    if feature.reason_missing in _reasons_of_values(feature):
+        yield (
+            f"{path}.reason_missing: it is also a reason of a value; say that the value is not "
+            "known, or take it out"
+        )
 
 
 def _of_form(path: str, feature: Feature, contract: Contract, *, is_text: bool) -> Iterator[str]:
@@ -285,7 +292,6 @@ def penalty(contract: Contract) -> Iterator[str]:
 
 def remarks(contract: Contract) -> Iterator[str]:
     """What may mislead, though the contract can be used: values that vanish, and reasons."""
-    texts: dict[str, list[str]] = {}
     for name, feature in contract.features.items():
         if where := undefined_at_edge(expression(feature.sql, contract.kinds), contract):
             yield (
@@ -294,14 +300,30 @@ def remarks(contract: Contract) -> Iterator[str]:
             )
         if feature.expect:
             yield from _null_outside_range(contract, name)
-        claim = DIRECTION.search(feature.reason or "")
-        if claim and not feature.expect:
-            yield (
-                f"features.{name}.reason: it claims a direction ('{claim[0]}'), and is given of "
-                "any value that costs points; state expect, or reason_low and reason_high, or a "
-                "text that claims none"
-            )
-        for each in (feature.reason, feature.reason_low, feature.reason_high):
+        yield from _claims(f"features.{name}", feature)
+    yield from _shared_texts(contract)
+
+
+def _claims(path: str, feature: Feature) -> Iterator[str]:
+    """Reasons that claim a direction, and are given of any value, or of a missing one."""
+    claim = DIRECTION.search(feature.reason or "")
+    if claim and not feature.expect:
+        yield (
+            f"{path}.reason: it claims a direction ('{claim[0]}'), and is given of any value that "
+            "costs points; state expect, or reason_low and reason_high, or a text that claims none"
+        )
+    if claim := DIRECTION.search(ABSENCE.sub("", feature.reason_missing or "")):
+        yield (
+            f"{path}.reason_missing: it claims a direction ('{claim[0]}'), and is given of a value "
+            "that is not known; say no more than that"
+        )
+
+
+def _shared_texts(contract: Contract) -> Iterator[str]:
+    """Texts that several features or hard rules give."""
+    texts: dict[str, list[str]] = {}
+    for name, feature in contract.features.items():
+        for each in (*_reasons_of_values(feature), feature.reason_missing):
             if each:
                 texts.setdefault(each, []).append(f"features.{name}")
     for name, rule in contract.decline_if.items():
@@ -309,6 +331,10 @@ def remarks(contract: Contract) -> Iterator[str]:
     for text, paths in texts.items():
         if len(paths) > 1:
             yield f"{', '.join(paths)}: they give one reason, '{text}', once a loan, costs added"
+
+
+def _reasons_of_values(feature: Feature) -> list[str]:
+    return [each for each in (feature.reason, feature.reason_low, feature.reason_high) if each]
 
 
 def _null_outside_range(contract: Contract, feature: str) -> Iterator[str]:

@@ -8,16 +8,16 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from itertools import product
-from math import log
+from math import isnan, log
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
+    AllowInfNan,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    FiniteFloat,
     model_validator,
 )
 
@@ -41,7 +41,7 @@ UNITS: Mapping[Unit, Kind] = {
     "fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"
 }  # fmt: skip
 CONTENT: Literal["content"] = "content"
-MONTHS_BACK = re.compile(r"(\d{1,3}) months")
+MONTHS_BACK = re.compile(r"([1-9]\d{0,2}) months")
 
 
 class Penalty(NamedTuple):
@@ -65,20 +65,32 @@ def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def _month_span(text: str | date | None) -> str | date | None:
-    if isinstance(text, str) and not MONTHS_BACK.fullmatch(text):
-        raise ValueError("write a date such as 2011-01-01, or a span such as '12 months'")
-    return text
+def _no_nan(number: float) -> float:
+    if isnan(number):
+        raise ValueError("write a number")
+    return number
+
+
+def _date_or_months(given: str | date | None) -> str | date | None:
+    """A date, also one that is quoted, or a span of months."""
+    if not isinstance(given, str) or MONTHS_BACK.fullmatch(given):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ValueError("write a date such as 2011-01-01, or a span such as '12 months'") from None
 
 
 Several = (BeforeValidator(_as_several), Field(min_length=1))
-Bounds = Annotated[tuple[float, float], AfterValidator(_rising)]
+# Infinite where there is no bound. Every other number is finite.
+Bound = Annotated[float, AllowInfNan(), AfterValidator(_no_nan)]
+Bounds = Annotated[tuple[Bound, Bound], AfterValidator(_rising)]
 
 
 class FrozenModel(BaseModel):
     """A piece of a contract, a model or settings: frozen, with no key that is not declared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ContractColumn(FrozenModel):
@@ -194,8 +206,8 @@ class Feature(FrozenModel):
     accepted_leak: str | None = None
     expect: Expectation | None = None
     missing: Literal["indicator", "median"] | None = None
-    special: tuple[FiniteFloat, ...] = ()
-    breaks: tuple[FiniteFloat, ...] = ()
+    special: tuple[float, ...] = ()
+    breaks: tuple[float, ...] = ()
 
 
 class HardRule(RowRule):
@@ -226,7 +238,7 @@ class ModelPlan(FrozenModel):
     form: Form = "linear"
     imbalance: ImbalanceStrategy = "class_weight"
     folds: int = Field(default=5, ge=2, le=50)
-    out_of_time_from: Annotated[date | str | None, AfterValidator(_month_span)] = None
+    out_of_time_from: Annotated[date | str | None, AfterValidator(_date_or_months)] = None
     regularisation: Annotated[tuple[Annotated[float, Field(ge=0)], ...], *Several] = (1e-4,)
     elastic_net: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], *Several] = (0.0,)
     seed: int = 20261121

@@ -13,6 +13,7 @@ from credit_spark.config.models import (
     TEXT_KINDS,
     Contract,
     ContractColumn,
+    Feature,
     Layout,
 )
 
@@ -168,10 +169,13 @@ def _texts_of(spec: ContractColumn) -> set[str] | None:
 
 
 def features(contract: Contract) -> Iterator[str]:
-    """Bins of a feature that is a column lie in the column's range."""
+    """Bins of a feature that is a column are of values that the column can have."""
     for name, feature in contract.features.items():
         spec = contract.columns.get(feature.sql.strip())
-        if spec is None or spec.range is None:
+        if spec is None:
+            continue
+        yield from _special(f"features.{name}.special", feature, spec, contract)
+        if spec.range is None:
             continue
         low, high = spec.range
         for key in ("special", "breaks"):
@@ -182,6 +186,29 @@ def features(contract: Contract) -> Iterator[str]:
                         f"features.{name}.{key}: {each:g} parts no values of '{feature.sql}', "
                         f"whose range is {low:g} to {high:g}; take it out"
                     )
+
+
+def _special(
+    path: str, feature: Feature, spec: ContractColumn, contract: Contract
+) -> Iterator[str]:
+    """Special values are among those that a column may have, and do not mean missing."""
+    missing = {
+        number
+        for text in _always_missing(contract) | {*spec.missing}
+        if (number := _number(text)) is not None
+    }
+    for each in feature.special:
+        if each in missing:
+            yield f"{path}: {each:g} means missing in '{feature.sql}'; take it out there, or here"
+        elif spec.one_of and each not in spec.one_of:
+            yield f"{path}: {each:g} is not in one_of of '{feature.sql}'; add it, or take it out"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def others(contract: Contract) -> Iterator[str]:
