@@ -106,6 +106,12 @@ def test_where_promotion_is_manual_a_sound_fit_waits(run_command, again, tmp_pat
     told = run_command("nightly", fresh, "--project", project, "--json")
     assert told.code == 0, told.err
     assert told.summary["score"]["model_version"] == waiting["model_version"]
+    # A training on the same loans fits the champion again, which waits for nobody.
+    told = run_command("nightly", fresh, "--retrain", "--project", project, "--json")
+    assert (told.code, "kept" in told.summary) == (0, False), told.err
+    assert told.summary["promote"]["model_version"] == waiting["model_version"]
+    told = run_command("promote", fresh, "--model", waiting["model_version"], *WHO)
+    assert (told.code, "is the champion of 2012-01-31 already" in told.sentence) == (2, True)
 
     champion = models(again)[0]["model_version"]
     one_fold_less = changed_project(
@@ -153,10 +159,12 @@ def test_a_changed_policy_acts_on_the_next_run_of_the_same_model(
         tmp_path, "approve_below: 0.12", "approve_below: 0.3", ("decline_from: 0.25", "decline_from: 0.4"),
         ("points_at: 600", "points_at: 700"), ('reason: "The income is low"', 'reason: "Income: low"'),
         ("# Of the 6,431", 'decline_if: {short: {sql: "fico < 700", reason: "Score under 700"}}\n# Of the 6,431'),
+        ("given_default: 0.61", "given_default: 0.4"),
     )  # fmt: skip
 
     flags = ("--portfolio", "lending_club", "--warehouse", again, "--project", project)
     shown = run(capfd, "what-if", *flags)
+    last, next_ = run(capfd, "what-if", *flags, "--json").summary["cutoffs"]
     told = run_command("nightly", again, "--project", project, "--json")
 
     assert told.code == 0, told.err
@@ -170,6 +178,9 @@ def test_a_changed_policy_acts_on_the_next_run_of_the_same_model(
     # What-if has said so before.
     (foreseen,) = re.findall(r"0\.3000 +│ +([\d,]+) +│.*next", shown.out)
     assert foreseen == f"{approved:,}"
+    for seen, rows in ((last, before), (next_, after.values())):
+        lost = sum(row["expected_loss"] for row in rows if row["decision"] == "approve")
+        assert seen["expected_loss"] == pytest.approx(lost, rel=1e-9)
     # By the new hard rule, too, which declines loans of any PD; the last run's row is by its own.
     refused = [row for row in after.values() if row["reason_1"] == "Score under 700"]
     assert {row["decision"] for row in refused} == {"decline"}

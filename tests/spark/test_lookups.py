@@ -109,6 +109,25 @@ def test_what_if_adds_up_the_expected_loss(look, done, scores) -> None:
     )
 
 
+def test_the_loss_of_another_exposure_is_unknown_until_a_run(look, tmp_path) -> None:
+    project = changed_project(tmp_path, "exposure: loan_amount", "exposure: instalment")
+
+    last, next_ = look("what-if", "--json", "--project", project).summary["cutoffs"]
+
+    assert (last["label"], next_["label"]) == ("last", "next")
+    assert last["expected_loss"] > 0
+    assert next_["expected_loss"] is None
+    assert next_["approved"] == last["approved"]
+    assert "unknown" in look("what-if", "--project", project).out
+
+
+def test_no_cutoff_approves_every_loan(look) -> None:
+    """Whatever its PD, one that a hard rule declines is not approved."""
+    told = look("what-if", "--approve-below", "1")
+
+    assert (told.code, told.out) == (2, "")
+
+
 def test_a_cutoff_of_no_loan_is_undefined_and_a_curve_has_every_loan_once() -> None:
     score_bins = [ScoreBin(nth * 10 - 3000, 600, 3, 1, 1) for nth in range(400)]
 

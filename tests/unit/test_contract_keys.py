@@ -166,7 +166,11 @@ def titled(contract: Contract) -> str:
 def promoted(contract: Contract) -> Any:
     """Whether a fit that passes its gates becomes champion."""
     chosen: list[str] = []
-    models = SimpleNamespace(gates=lambda _: [], promote=lambda version, *_: chosen.append(version))
+    models = SimpleNamespace(
+        champion=lambda _: None,
+        gates=lambda _: [],
+        promote=lambda version, *_: chosen.append(version),
+    )
     summary = SimpleNamespace(facts={}, note=lambda *_: None)
     run = SimpleNamespace(contract=contract, models=models, summary=summary, as_of=None)
     try:

@@ -1,7 +1,7 @@
 """The fits, a model's scorecard, a loan explained by it, another cut-off, and export."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -27,7 +27,7 @@ from credit_spark.storage.reader import TableReader
 
 DIALECTS = [*get_args(Dialect), "pmml"]
 PARTS_BAR, SHARE_BAR = 12, 20
-PD = click.FloatRange(0, 1, min_open=True)
+PD = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command
@@ -169,7 +169,8 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
 
     The first row is the cut-off of the last run ("last"), with its hard rules; the second one is
     the contract's, where that differs, which acts on the next run ("next"). All other rows have
-    the contract's hard rules. The loss is given where the contract names an exposure.
+    the contract's hard rules and its share lost by default. The loss is given where the contract
+    names an exposure; of another exposure than in the last run it is unknown.
     """
     contract, reader = open_portfolio(**where)
     cut, steps = _simulated(contract, reader, as_of or reader.latest(), cutoffs)
@@ -185,7 +186,7 @@ def _simulated(
 ) -> tuple[list[tuple[str, Cutoff]], list[Cutoff]]:
     """What cut-offs do, each with its label, and the curve of all of them.
 
-    One that is the last run's, with the same hard rules, is there once.
+    One that is the last run's, with the same hard rules and loss, is there once.
     """
     reader.model_of(as_of)
     last, now = reader.policy_of(as_of, contract), Policy.of(contract)
@@ -196,7 +197,9 @@ def _simulated(
         for each in now.refusals
     }
     score_bins, losses = reader.score_bins_and_losses(as_of, now.score.decisions, rules)
-    is_same = {each.sql for each in last.refusals} == {each.sql for each in now.refusals}
+    rules_of = ({each.sql for each in policy.refusals} for policy in (last, now))
+    is_same = last.loss == now.loss and len({*map(frozenset, rules_of)}) == 1
+    losses = _by_policy(losses, last, now)
     found = [("last", cutoff(before, at, losses_before))]
     for each in dict.fromkeys([of_contract, *cutoffs]):
         if each != at or not is_same:
@@ -205,12 +208,23 @@ def _simulated(
     return found, curve(score_bins, losses)
 
 
+def _by_policy(
+    losses: Mapping[int, float] | None, last: Policy, now: Policy
+) -> dict[int, float] | None:
+    """Losses that a run has summed up by its policy, as another one has them; None: not known."""
+    if losses is None or not last.loss or not now.loss or last.loss.exposure != now.loss.exposure:
+        return None
+    factor = now.loss.given_default / last.loss.given_default
+    return {score_bin: loss * factor for score_bin, loss in losses.items()}
+
+
 def _cutoff_table(cut: Sequence[tuple[str, Cutoff]], steps: Sequence[Cutoff]) -> Table:
     """Cut-offs with their labels, then the curve with a bar for each share of loans."""
-    rows = [[*_row(each), label] for label, each in cut]
-    bars = [[*_row(each), "#" * round(each.share * SHARE_BAR)] for each in steps]
     headings = ["approve below", "approved", "share", "expected bad", "observed bad"]
-    headings += ["expected loss"] if cut[0][1].expected_loss is not None else []
+    if any(each.expected_loss is not None for _, each in cut):
+        headings.append("expected loss")
+    rows = [[*_row(each)[: len(headings)], label] for label, each in cut]
+    bars = [[*_row(each)[: len(headings)], "#" * round(each.share * SHARE_BAR)] for each in steps]
     # However narrow the terminal is: of a number too wide, a part would be another number.
     widths = [max(len(row[nth]) for row in (*rows, *bars)) for nth, _ in enumerate(headings)]
     columns = [Column(name, min_width=of) for name, of in zip(headings, widths, strict=True)]
@@ -224,13 +238,11 @@ def _cutoff_table(cut: Sequence[tuple[str, Cutoff]], steps: Sequence[Cutoff]) ->
 
 
 def _row(found: Cutoff) -> list[str]:
-    rates = [found.expected_rate, found.observed_rate]
-    shares = ["unknown" if each is None else f"{each:.2%}" for each in rates]
-    loss = [] if found.expected_loss is None else [f"{found.expected_loss:,.0f}"]
+    rates, loss = (found.expected_rate, found.observed_rate), found.expected_loss
     return [
         f"{found.approve_below:.4f}",
         f"{found.approved:,}",
         f"{found.share:.1%}",
-        *shares,
-        *loss,
+        *("unknown" if each is None else f"{each:.2%}" for each in rates),
+        "unknown" if loss is None else f"{loss:,.0f}",
     ]

@@ -66,9 +66,16 @@ def renew(run: RunContext) -> None:
 def promote_or_wait(run: RunContext, version: str) -> None:
     """Promote a fit that passes its gates, where the contract says that this is automatic.
 
+    A fit that is champion already stays it, whoever promoted it.
+
     Raises:
         GateError: it fails a gate, or waits for someone's decision.
     """
+    champion = run.models.champion(run.as_of)
+    if champion and champion.version == version:
+        # Another training on the same loans fits the same model.
+        run.summary.note("promote", {"model_version": version, "overruled": []})
+        return
     if run.contract.promotion == "automatic":
         make_champion(run, version, AUTOMATIC)
         return

@@ -23,7 +23,11 @@ def promote(
     the model.
     """
     chosen = version or run.models.newest_challenger(run.as_of)
-    decision = _decided(by, reason, [*_unknown_gates(run.models.gates(chosen), overruled)])
+    faults = [*_unknown_gates(run.models.gates(chosen), overruled)]
+    champion = run.models.champion(run.as_of)
+    if champion and champion.version == chosen:
+        faults.append(f"--model: {chosen} is the champion of {run.as_of} already")
+    decision = _decided(by, reason, faults)
     make_champion(run, chosen, decision, overruled)
 
 
