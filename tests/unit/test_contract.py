@@ -128,6 +128,14 @@ def feature(text: str) -> tuple[str, str]:
     return RATE, f"rate: {{{text}}}"
 
 
+def special(column: str, value: float) -> tuple[tuple[str, str], ...]:
+    """The small contract with a column `p0`, and its special value in the place of the rate."""
+    return (
+        ("columns:\n", f"columns:\n  p0: {{from: [p0], known: application, {column}}}\n"),
+        feature(f'sql: "p0", special: [{value}], reason: "A number"'),
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -195,9 +203,12 @@ def test_what_a_model_could_not_keep_to_is_told(faults, changes, said) -> None:
         ([BINNED, feature('sql: "rate", breaks: [0, 0.5], reason: "The rate"')], "features.rate.breaks: 0 parts no values of 'rate', whose range is 0 to 1; take it out"),
         ([BINNED, feature('sql: "rate", breaks: [0.5, 2], reason: "The rate"')], "features.rate.breaks: 2 parts no values of 'rate'"),
         ([BINNED, feature('sql: "rate", breaks: [0.5, 1], special: [0], reason: "The rate"')], None),
-        ([BINNED, ("range: [0, 1], outside: clip", "missing: ['9.0']"), feature('sql: "rate", special: [9], reason: "The rate"')], "features.rate.special: 9 means missing in 'rate'; take it out there, or here"),
-        ([BINNED, ("range: [0, 1], outside: clip", "one_of: [1, 2]"), feature('sql: "rate", special: [9], reason: "The rate"')], "features.rate.special: 9 is not in one_of of 'rate'; add it, or take it out"),
-        ([BINNED, ("range: [0, 1], outside: clip", "one_of: [1, 9]"), feature('sql: "rate", special: [9], reason: "The rate"')], None),
+        ([BINNED, *special("kind: number, missing: ['9.0']", 9)], "features.rate.special: 9 means missing in 'p0'; take it out there, or here"),
+        ([BINNED, *special("kind: number, one_of: [1, 2]", 9)], "features.rate.special: 9 is not in one_of of 'p0'; add it, or take it out"),
+        ([BINNED, *special("kind: number, one_of: [1, 9]", 9)], None),
+        ([BINNED, *special("kind: count, missing: ['9'], codes: {NEVER: '9'}", 9)], None),
+        ([BINNED, *special("kind: money, missing: ['12']", 12), ("units: {income: monthly}", "units: {income: monthly, p0: monthly}")], None),
+        ([BINNED, *special("kind: flag, one_of: [Y, N]", 1)], None),
         ([ANALYSES], "analyses.a.against: it is this analysis itself; name another one"),
         ([("score:\n", "score:\n  points_at: 20000\n")], "score: points lie between 19181 and 20623, and may between -10000 and 10000"),
         ([("score:\n", "score:\n  points_to_double_odds: 300\n")], "score: points lie between "),
@@ -411,6 +422,19 @@ def test_a_text_among_the_values_of_a_number_is_a_fault_and_no_crash(faults) -> 
     )
 
     assert any(each.startswith("columns.p0.one_of: '36 months' is a text") for each in told)
+
+
+def test_values_that_vanish_are_found_where_few_values_have_many_combinations(sound) -> None:
+    """Three counts of 51 values each: only where all are zero has the ratio no value."""
+    names = ("late_30", "late_60", "late_90")
+    columns = "".join(
+        f"  {name}: {{from: [{name}], kind: count, known: application, range: [0, 50]}}\n"
+        for name in names
+    )
+    contract = sound(("columns:\n", f"columns:\n{columns}"))
+    compiled = expression(f"late_90 / ({' + '.join(names)})", contract.kinds)
+
+    assert undefined_at_edge(compiled, contract) == "late_30 is 0 and late_60 is 0 and late_90 is 0"
 
 
 def test_values_that_vanish_are_found_among_two_years_of_payments(sound) -> None:

@@ -1,4 +1,5 @@
 import json
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,12 @@ def test_settings_that_cannot_be_used_are_told(mine, text, said) -> None:
         resolve(BASE, mine(text), {})
 
     assert said in str(error.value)
+
+
+def test_a_bound_that_is_never_reached_is_infinite(mine) -> None:
+    settings = resolve(BASE, mine("monitor: {psi: [0.25, .inf], volume: [.inf, .inf]}\n"), {})
+
+    assert settings.monitor.psi == (0.25, inf)
 
 
 def test_a_variable_that_is_no_yaml_is_told_by_its_name(monkeypatch) -> None:

@@ -5,16 +5,22 @@ the edge would look better than the one beside it. Edges are the ends of what a 
 zero, the numbers that the feature's SQL names, and all values where a column has few.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
-from math import ceil, floor, isfinite, prod
+from math import ceil, floor, inf, isfinite, prod
 from typing import Any
 
 import duckdb
 from sqlglot import exp, parse_one
 
 from credit_spark.config.expressions import Expression, quoted, translated
-from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, Kind
+from credit_spark.config.models import (
+    NUMBER_KINDS,
+    TEXT_KINDS,
+    Contract,
+    ContractColumn,
+    Kind,
+)
 from credit_spark.config.tables import TYPES
 
 DATES = ("2000-01-31", "2020-02-29")
@@ -34,11 +40,14 @@ def undefined_at_edge(compiled: Expression, contract: Contract) -> str | None:
     if not names:
         return None
     named = _numbers_in(compiled.sql)
-    ends = {name: [*_ends(contract.columns[name], named)] for name in names}
+    ends = {name: [*_ends(contract.columns[name])] for name in names}
+    every = {
+        name: [*own, *_between(contract.columns[name], own, named)] for name, own in ends.items()
+    }
     columns = ", ".join(quoted(name, "duckdb") for name in names)
     value = translated(compiled.sql, contract.kinds, "duckdb")
     with duckdb.connect() as connection:
-        for varied in _varied(ends):
+        for varied in _varied(ends, every):
             edges = ", ".join(
                 _edges(name, contract.columns[name].kind, own) for name, own in varied.items()
             )
@@ -49,13 +58,23 @@ def undefined_at_edge(compiled: Expression, contract: Contract) -> str | None:
     return None
 
 
-def _varied(ends: Ends) -> Iterator[Ends]:
-    """What is crossed: all ends of all columns or, of many, those of each two beside a last end."""
-    if prod(map(len, ends.values())) <= MAX_ROWS:
-        yield ends
+def _varied(ends: Ends, every: Ends) -> Iterator[Ends]:
+    """What is crossed: `every` value of all columns.
+
+    Of many, the ends of all, where they are few enough; then every value of each two columns beside
+    the others' last end.
+    """
+    if _rows(every) <= MAX_ROWS:
+        yield every
         return
+    if _rows(ends) <= MAX_ROWS:
+        yield ends
     for pair in combinations(ends, 2):
-        yield {name: own if name in pair else own[-1:] for name, own in ends.items()}
+        yield {name: every[name] if name in pair else own[-1:] for name, own in ends.items()}
+
+
+def _rows(ends: Ends) -> int:
+    return prod(map(len, ends.values()))
 
 
 def _edges(name: str, kind: Kind, ends: Sequence[Any]) -> str:
@@ -72,8 +91,8 @@ def _numbers_in(sql: str) -> set[float]:
     return found | {-each for each in found}
 
 
-def _ends(spec: ContractColumn, named: set[float]) -> Iterator[Any]:
-    """The ends of what a column may hold, and what `named` numbers lie between; every text."""
+def _ends(spec: ContractColumn) -> Iterator[Any]:
+    """The ends of what a column may hold, and zero where that lies between; every text."""
     if spec.kind == "date":
         yield from DATES
     elif spec.kind == "flag":
@@ -81,22 +100,31 @@ def _ends(spec: ContractColumn, named: set[float]) -> Iterator[Any]:
     elif spec.kind in TEXT_KINDS:
         yield from (str(each) for each in spec.one_of or [*spec.codes.values()] or ["a text"])
     else:
-        yield from _ends_of_number(spec, named)
+        yield from _ends_of_number(spec)
 
 
-def _ends_of_number(spec: ContractColumn, named: set[float]) -> list[float]:
-    """Of a number: finite, and such as its type can hold."""
+def _ends_of_number(spec: ContractColumn) -> list[float]:
+    """Of a number: finite, and such as its type can hold; all of `one_of`."""
     if known := {float(each) for each in spec.one_of or () if not isinstance(each, str)}:
         return sorted(known)
     low, high = spec.range or ANYTHING
     low = low if isfinite(low) else min(ANYTHING[0], high)
     high = high if isfinite(high) else max(ANYTHING[1], low)
+    largest = LARGEST_INT if TYPES[spec.kind] == "int" else inf
+    low, high = (float(min(max(each, -largest), largest)) for each in (low, high))
+    return sorted({low, high, *([0.0] if low <= 0 <= high else [])})
+
+
+def _between(spec: ContractColumn, ends: Sequence[Any], named: Collection[float]) -> list[float]:
+    """What else a number without `one_of` may be: `named` numbers, every one of few whole ones."""
+    if spec.one_of or spec.kind not in NUMBER_KINDS - {"flag"}:
+        return []
+    low, high = ends[0], ends[-1]
+    found = {each for each in named if low < each < high}
     if TYPES[spec.kind] == "int":
-        low, high = (min(max(each, -LARGEST_INT), LARGEST_INT) for each in (low, high))
-        named = {each for each in named if each.is_integer()}
-        if high - low < FEW:
-            named |= {*map(float, range(ceil(low), floor(high) + 1))}
-    return sorted({low, high, *(each for each in (0.0, *named) if low <= each <= high)})
+        few = range(ceil(low), floor(high) + 1) if high - low < FEW else ()
+        found = {each for each in {*found, *map(float, few)} if each.is_integer()}
+    return sorted(found - {*ends})
 
 
 def _written(value: Any) -> str:

@@ -36,7 +36,7 @@ from credit_spark.config.loading import (
     load_yaml,
     sentence,
 )
-from credit_spark.config.models import Contract, FrozenModel
+from credit_spark.config.models import Bound, Contract, FrozenModel
 
 PREFIX = "CREDIT_SPARK__"
 # Options of Spark whose values open a storage; what is shown of the settings leaves them out.
@@ -109,7 +109,7 @@ def _two(bounds: Any) -> Any:
     return bounds
 
 
-Pair = Annotated[tuple[float, float], BeforeValidator(_two)]
+Pair = Annotated[tuple[Bound, Bound], BeforeValidator(_two)]
 
 
 class Monitor(FrozenModel):

@@ -174,7 +174,7 @@ def features(contract: Contract) -> Iterator[str]:
         spec = contract.columns.get(feature.sql.strip())
         if spec is None:
             continue
-        yield from _special(f"features.{name}.special", feature, spec, contract)
+        yield from _special(f"features.{name}.special", feature, contract)
         if spec.range is None:
             continue
         low, high = spec.range
@@ -188,15 +188,16 @@ def features(contract: Contract) -> Iterator[str]:
                     )
 
 
-def _special(
-    path: str, feature: Feature, spec: ContractColumn, contract: Contract
-) -> Iterator[str]:
+def _special(path: str, feature: Feature, contract: Contract) -> Iterator[str]:
     """Special values are among those that a column may have, and do not mean missing."""
-    missing = {
-        number
-        for text in _always_missing(contract) | {*spec.missing}
-        if (number := _number(text)) is not None
-    }
+    name = feature.sql.strip()
+    spec = contract.columns[name]
+    if spec.kind not in NUMBER_KINDS - {"flag"}:
+        return
+    # A code, and a number in another unit, is written as another text than its value.
+    has_units = any(name in each.units for each in contract.source.layouts.values())
+    texts = set() if spec.codes or has_units else _always_missing(contract) | {*spec.missing}
+    missing = {number for text in texts if (number := _number(text)) is not None}
     for each in feature.special:
         if each in missing:
             yield f"{path}: {each:g} means missing in '{feature.sql}'; take it out there, or here"
