@@ -1,6 +1,7 @@
 """Tables that deltalake wrote, read without Java."""
 
 from datetime import UTC, date, datetime, timedelta
+from math import exp
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from deltalake import write_deltalake
 
 from credit_spark.config.errors import InputError
+from credit_spark.config.models import Decisions
 from credit_spark.storage.reader import RUN_FACTS, TableReader
 
 FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)
@@ -83,3 +85,19 @@ def test_a_new_run_is_seen_by_a_reader_that_is_open(folder) -> None:
 def test_a_warehouse_without_runs_says_what_to_do(tmp_path) -> None:
     with pytest.raises(InputError, match="there is no table 'runs'"):
         TableReader(str(tmp_path)).latest()
+
+
+@pytest.mark.parametrize(
+    ("losses", "found"), [([None, None], None), ([1.5, None], {-1000: 0.0, 1000: 1.5})]
+)
+def test_losses_of_a_date_that_was_scored_without_them_are_unknown(tmp_path, losses, found) -> None:
+    """The table has had the column since another date."""
+    rows = {
+        "loan_id": ["a", "b"], "pd": [1 / (1 + exp(-1)), 1 / (1 + exp(1))], "points": [400, 600],
+        "outcome": ["bad", "good"], "decision": ["decline", "approve"], "as_of": [FIRST] * 2,
+        "expected_loss": pa.array(losses, pa.float64()),
+    }  # fmt: skip
+    write_deltalake(tmp_path / "scores", pa.table(rows), partition_by=["as_of"])
+    decisions = Decisions(approve_below=0.3, decline_from=0.6)
+
+    assert TableReader(str(tmp_path)).score_bins_and_losses(FIRST, decisions)[1] == found

@@ -114,7 +114,10 @@ class ScoringService:
     def _load(self, version: str, policy_json: str) -> LoadedModel:
         document = self._reader.document(version)
         policy = Policy.model_validate_json(policy_json)
-        scorer = RecordScorer(document, policy, self._contract.kinds)
+        # Of the columns that it was fitted on those of the fit, by which its SQL is typed.
+        fitted = document.inputs.columns if document.inputs else {}
+        kinds = self._contract.kinds | {name: each["kind"] for name, each in fitted.items()}
+        scorer = RecordScorer(document, policy, kinds)
         fields = fields_of(self._contract, document, policy)
         changed = document.changed_inputs(self._contract)
         return LoadedModel(document, policy, scorer, fields, changed)

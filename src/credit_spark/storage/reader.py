@@ -189,13 +189,13 @@ class TableReader:
         datasets = {"scores": self._dataset(SCORES, as_of)}
         if rules:
             datasets["loans"] = self._loans_with(as_of, rules)
-        has_loss = EXPECTED_LOSS in datasets["scores"].schema.names
+        has_column = EXPECTED_LOSS in datasets["scores"].schema.names
         rows = _query(
             f"select {_score_bin(decisions.approve_below)} as score_bin, points, "  # noqa: S608
             "count(*) filter (where outcome = 'good') as good, "
             "count(*) filter (where outcome = 'bad') as bad, "
             "count(*) filter (where coalesce(outcome, 'open') = 'open') as open, "
-            f"sum({EXPECTED_LOSS if has_loss else 0}) as loss "
+            f"sum({EXPECTED_LOSS if has_column else 'null'}) as loss "
             f"from {_with_refusals(decisions, rules)} group by all order by score_bin, points",
             **datasets,
         )
@@ -203,7 +203,8 @@ class TableReader:
         for row in rows:
             losses[row["score_bin"]] += row["loss"] or 0.0
         score_bins = [ScoreBin(*[row[name] for name in ScoreBin._fields]) for row in rows]
-        return score_bins, losses if has_loss else None
+        # A column stays, and is null of dates that were scored without a loss.
+        return score_bins, losses if any(row["loss"] is not None for row in rows) else None
 
     def _loans_with(self, as_of: date, rules: Mapping[str, Collection[str]]) -> Dataset:
         """The loans of a date, with every column that hard rules read."""
