@@ -511,8 +511,8 @@ def test_bins_of_the_format_before_are_refused_and_categories_are_read(sql) -> N
 def test_a_bin_beside_the_mean_has_the_text_of_its_side() -> None:
     """The mean is in the middle bin: neither text is true of it."""
     levels = [
-        Level(text=text, mean=0, deviation=1, coefficient=1.0, place=place)
-        for place, text in enumerate(("low", "middle", "high"))
+        Level(text=text, mean=0, deviation=1, coefficient=slope, place=place)
+        for place, (text, slope) in enumerate((("low", 1.0), ("middle", 0.5), ("high", 1.5)))
     ]
     binned = Category(name="w", sql="w", levels=tuple(levels), home=1)
     sides = {"w": Reasons(above="w is high", below="w is low")}
@@ -533,6 +533,23 @@ def test_against_the_best_a_missing_value_and_an_unseen_text_cost_their_distance
 
     # The best attainable x is -2, and the best text is a.
     assert found == [["x is missing"], ["the word"]]
+
+
+def test_bins_that_all_add_the_same_have_no_sides() -> None:
+    """What they cost is being known; so no text claims that a high value costs points."""
+    placed = [
+        Level(text=text, mean=0.4, deviation=1, coefficient=0.5, place=place)
+        for place, text in enumerate(("low", "high"))
+    ]
+    safe = Level(text=ABSENT, mean=0.2, deviation=1, coefficient=-2.0)
+    binned = Category(name="w", sql="w", levels=(*placed, safe), home=0)
+
+    assert reasons_by(
+        {"w": Reasons(above="high", below="low")}, [binned], (None, None, "high")
+    ) == [[]]
+    assert reasons_by({"w": Reasons(either="a word")}, [binned], (None, None, "high")) == [
+        ["a word"]
+    ]
 
 
 def test_a_text_of_a_side_is_not_given_of_an_unseen_level() -> None:

@@ -89,8 +89,11 @@ def edges_of(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 def _rounded(ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rising ends, rounded to a thousandth of the distance from the first to the last."""
-    between = ends[-1] - ends[0]
-    return np.round(ends, DIGITS - 1 - floor(log10(between))) if between else ends
+    if ends[0] == ends[-1]:
+        return ends
+    digits = DIGITS - 1 - floor(log10(ends[-1] - ends[0]))
+    # Python's own: numpy's goes by way of a power of ten, which may be infinite.
+    return np.array([round(each, digits) for each in ends.tolist()])
 
 
 def _frequent(texts: Sequence[Baseline], sample: DataFrame) -> list[tuple[str, ...]]:

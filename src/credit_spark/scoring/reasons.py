@@ -79,8 +79,11 @@ def _of_levels(
     }
     costs_ = {level: max(each - held_against, 0.0) for level, each in terms.items()}
 
+    # Where all bins add the same, none costs points for the side that it is on.
+    has_sides = len({each.slope for each in term.levels if each.place is not None}) > 1
+
     def side(level: str) -> int:
-        place = levels[level].place if level in levels else None
+        place = levels[level].place if level in levels and has_sides else None
         return 0 if place is None or home is None else (place > home) - (place < home)
 
     def case(levels: Iterable[str], unseen: float) -> str:
