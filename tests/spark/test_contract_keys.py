@@ -31,7 +31,7 @@ def of_model(contract: Contract, **model: object) -> Contract:
     return contract.model_copy(update={"model": contract.model.model_copy(update=model)})
 
 
-def test_files_are_where_the_contract_says(spark, contract, tmp_path) -> None:
+def test_files_are_where_the_contract_says(spark, contract, tmp_path, monkeypatch) -> None:
     for name in ("2026-03-02/usual.csv", "march/2026-03-02.csv"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("id,amount,rate\nA,5,1\n", encoding="utf-8")
@@ -41,6 +41,8 @@ def test_files_are_where_the_contract_says(spark, contract, tmp_path) -> None:
 
     assert names(contract) == ["usual.csv"]
     assert names(of_source(contract, path="{landing}/march/{as_of}.csv")) == ["2026-03-02.csv"]
+    monkeypatch.chdir(tmp_path)
+    assert names(of_source(contract, path="march/{as_of}.csv")) == ["2026-03-02.csv"]
 
 
 def test_missing_texts_are_those_of_the_layout_and_of_the_column(spark, contract, tmp_path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from credit_spark.config.errors import GateError, InputError, LandingError
-from credit_spark.config.models import Contract
+from credit_spark.config.models import Contract, ContractColumn
 from credit_spark.config.tables import Table
 from credit_spark.ingest.files import landing_files
 from credit_spark.pipeline.context import RunSummary
@@ -313,6 +313,47 @@ def test_unknown_codes_are_quarantined_or_kept_as_the_contract_says(ingested, co
     assert {row["owned"] for row in strict.loans} == {"OWN", "RENT", None}
     assert [row["reasons"] for row in strict.aside] == [["owned_is_one_of_its_codes: B11"]]
     assert {row["owned"] for row in loose.loans} == {"OWN", "B11", "RENT", None}
+
+
+def test_an_empty_field_is_missing_quoted_or_not(ingested, contract) -> None:
+    """Also where a layout names other texts: as a key, it would make one loan of all."""
+    layouts = contract.source.layouts
+    plain = layouts["plain"].model_copy(update={"missing": ("NA",)})
+    lines = "".join(f"{key},5,1,1,OWN,,,\n" for key in ("", '""', '" "', "NA", "k"))
+
+    found = ingested(
+        {"f.csv": HEADER + lines}, changed(contract, layouts={**layouts, "plain": plain})
+    )
+
+    assert [row["loan_id"] for row in found.loans] == ["k"]
+    assert [row["reasons"] for row in found.aside] == [["key_is_present"]] * 4
+
+
+@pytest.mark.parametrize(
+    ("bounds", "clipped"),
+    [
+        ((1, 5e9), [1, 3, None]),
+        ((float("-inf"), 2), [0, 2, None]),
+        ((float("-inf"), float("inf")), [0, 3, None]),
+    ],
+)
+def test_a_whole_number_is_clipped_at_the_ends_that_it_can_reach(
+    ingested, contract, bounds, clipped
+) -> None:
+    spec = ContractColumn(
+        **{
+            "from": ["n"],
+            "kind": "count",
+            "known": "application",
+            "range": bounds,
+            "outside": "clip",
+        }
+    )
+    given = contract.model_copy(update={"columns": {**contract.columns, "n": spec}})
+
+    found = ingested({"f.csv": "id,amount,rate,n\na,5,1,0\nb,5,1,3\nc,5,1,\n"}, given)
+
+    assert [row["n"] for row in sorted(found.loans, key=lambda row: row["loan_id"])] == clipped
 
 
 def faults(spark, contract, place: Path | str) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from credit_spark.config.models import Contract, Layout
 from credit_spark.ingest.layouts import LayoutError, column_at, key_of, misspelled_headers, shape_of
 
 
@@ -76,3 +77,34 @@ def test_a_header_that_is_nearly_that_of_an_absent_column_is_found(
     lending_club, header, found
 ) -> None:
     assert [*misspelled_headers(header, lending_club)] == found
+
+
+def of_layouts(contract: Contract, **layouts: Layout) -> Contract:
+    source = contract.source.model_copy(update={"layouts": layouts})
+    return contract.model_copy(update={"source": source})
+
+
+BARE = Layout(no_header=("id", "rate", "amount", "home"))
+
+
+def test_a_header_is_not_taken_for_the_first_loan(contract) -> None:
+    """Read by its places, each loan would have its amount as its rate."""
+    both = of_layouts(contract, plain=contract.source.layouts["plain"], bare=BARE)
+
+    assert shape_of(["A,0.1,5,OWN"], both).layout == "bare"
+    with pytest.raises(LayoutError, match="the nearest, 'plain', also needs 'amount'"):
+        shape_of(["id,Amount,rate,home", "A,5,0.1,OWN"], both)
+    with pytest.raises(LayoutError, match="its first line is a header \\('id', 'home'\\)"):
+        shape_of(["id,Rate,Amount,home", "A,5,0.1,OWN"], of_layouts(contract, bare=BARE))
+
+
+@pytest.mark.parametrize(
+    ("escape", "text"),
+    [("\\", r'"say \"x, y\" z"'), (None, '"say ""x, y"" z"'), (None, '"x\x85y\u2028z"')],
+)
+def test_the_fields_of_a_first_loan_are_counted_as_spark_counts_them(
+    contract, escape, text
+) -> None:
+    layout = BARE.model_copy(update={"escape": escape})
+
+    assert shape_of([f"A,0.1,5,{text}"], of_layouts(contract, bare=layout)).layout == "bare"

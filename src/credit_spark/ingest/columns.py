@@ -4,12 +4,13 @@ In come parsed records (lines.py); out go as many rows, with the columns of `VAL
 """
 
 from datetime import date
+from sys import float_info
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from credit_spark.config.models import Contract, ContractColumn, Layout
-from credit_spark.config.tables import TYPES
+from credit_spark.config.tables import LARGEST_INT, TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
     BROKEN_LINE,
@@ -117,7 +118,8 @@ def _field(spec: ContractColumn, shape: Shape) -> Column:
 
 
 def _text(trimmed_field: Column, spec: ContractColumn, layout: Layout) -> Column:
-    text = given(trimmed_field, (*layout.missing, *spec.missing))
+    # An empty field is null where it is not quoted, whatever the contract says.
+    text = given(trimmed_field, ("", *layout.missing, *spec.missing))
     if not spec.codes:
         return text
     codes = F.create_map(*[F.lit(each) for pair in spec.codes.items() for each in pair])
@@ -177,8 +179,14 @@ def _bound(name: str, spec: ContractColumn) -> Column:
     value, is_outside = F.col(name), F.col(outside_of(name))
     if spec.outside == "null" or spec.range is None:
         return F.when(~is_outside, value)
-    low, high = (F.lit(each).cast(TYPES[spec.kind]) for each in spec.range)
-    return F.when(value < low, low).when(value > high, high).otherwise(value)
+    # An end that no value of the type reaches is no bound.
+    largest = LARGEST_INT if TYPES[spec.kind] == "int" else float_info.max
+    for end, furthest in zip(spec.range, (F.greatest, F.least), strict=True):
+        if abs(end) <= largest:
+            # Of null they would be the end.
+            clipped = furthest(value, F.lit(end).cast(TYPES[spec.kind]))
+            value = F.when(value.isNotNull(), clipped)
+    return value
 
 
 def _replaced(contract: Contract) -> Column:

@@ -29,7 +29,7 @@ from credit_spark.ingest.layouts import (
     shape_of,
 )
 from credit_spark.ingest.lines import bare, decoded, lines_of
-from credit_spark.storage.paths import literal
+from credit_spark.storage.paths import literal, url_of
 
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
 PACKED = (".gz", ".bz2")
@@ -94,6 +94,9 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
     """The files by name; hidden ones, and those below hidden folders, are left out by Spark."""
     source = contract.source.path
     pattern = source.format(landing=literal(place.rstrip("/")), as_of=as_of)
+    if "{landing}" not in source:
+        # Spark gives the whole path of each file.
+        pattern = url_of(pattern)
     # A place that is one file is the landing file; its folder has no files of a date below it.
     places = [pattern, place] if "{landing}" in source else [place, pattern]
     for each in places:

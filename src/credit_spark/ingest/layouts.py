@@ -15,6 +15,8 @@ from credit_spark.config.models import CONTENT, Contract, ContractColumn, Layout
 ABOVE_THE_HEADER = 9
 # Two names at least so similar, by their letters and digits, may be one that is misspelt.
 SIMILARITY = 0.88
+# A line with so many names of the contract is no loan.
+NAMES_OF_A_HEADER = 2
 # What bytes of another encoding are read as.
 UNREADABLE = ("\u0000", "\ufffd")
 
@@ -76,6 +78,7 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
             shape = Shape(fields_of(line, delimiter), preamble, name, delimiter)
             _check(shape, contract)
             return shape
+    _check_is_no_header(lines, contract)
     headless = _without_header(lines[0], source)
     if headless:
         _check(headless, contract)
@@ -88,11 +91,11 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
     raise LayoutError(_difference(lines, source))
 
 
-def fields_of(line: str, delimiter: str) -> tuple[str, ...]:
+def fields_of(line: str, delimiter: str, escape: str | None = None) -> tuple[str, ...]:
     """The fields of one line, without the spaces around them."""
     # A byte order mark is no part of the first name.
     bare = tidied(line.removeprefix("\ufeff"), delimiter)
-    return tuple(field.strip() for field in parts_of(bare, delimiter))
+    return tuple(field.strip() for field in parts_of(bare, delimiter, escape))
 
 
 def tidied(line: str, delimiter: str) -> str:
@@ -106,10 +109,17 @@ def tidied(line: str, delimiter: str) -> str:
     return line if delimiter != " " or '"' in line else " ".join(line.split())
 
 
-def parts_of(line: str, delimiter: str) -> list[str]:
-    """The fields of one line, however malformed it is."""
+def parts_of(line: str, delimiter: str, escape: str | None = None) -> list[str]:
+    r"""The fields of one line, however malformed it is; `escape` stands before a quote in quotes.
+
+    >>> parts_of(r'a,"say \"b, c\"",d', ",", escape="\\")
+    ['a', 'say "b, c"', 'd']
+    """
+    is_doubled = escape is None
     try:
-        rows = list(csv.reader(line.splitlines(keepends=True), delimiter=delimiter))
+        rows = list(
+            csv.reader([line], delimiter=delimiter, escapechar=escape, doublequote=is_doubled)
+        )
     except csv.Error:
         return [line]
     return [part for row in rows for part in row]
@@ -156,11 +166,31 @@ def _fitting(line: str, source: Source, *, has_preamble: bool) -> str | None:
     return max(fits, key=lambda name: len(source.layouts[name].header), default=None)
 
 
+def _check_is_no_header(lines: Sequence[str], contract: Contract) -> None:
+    """Refuse a first line that has names of the contract, where files may have no header.
+
+    It would be quarantined as a loan, and all others be read by the places of their fields.
+    """
+    source = contract.source
+    known = {name for spec in contract.columns.values() for name in spec.headers}
+    known = known.union(*(layout.header for layout in source.layouts.values()))
+    for layout in (each for each in source.layouts.values() if each.no_header):
+        named = [each for each in fields_of(lines[0], source.delimiter_of(layout)) if each in known]
+        if len(named) < NAMES_OF_A_HEADER:
+            continue
+        if any(_names(lines[0], each, source) for each in source.layouts.values()):
+            raise LayoutError(_difference(lines, source))
+        raise LayoutError(
+            f"its first line is a header ({_quoted(named)}) that no layout of the contract has; "
+            "have it delivered without, or give its layout header in place of no_header"
+        )
+
+
 def _without_header(line: str, source: Source) -> Shape | None:
     """The shape of a file whose first line is a loan, found by its number of fields."""
     for name, layout in source.layouts.items():
         delimiter = source.delimiter_of(layout)
-        if len(layout.no_header) == len(fields_of(line, delimiter)):
+        if len(layout.no_header) == len(fields_of(line, delimiter, layout.escape)):
             return Shape(layout.no_header, (), name, delimiter)
     return None
 

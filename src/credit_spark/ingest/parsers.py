@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from credit_spark.config.models import ContractColumn, DecimalMark, Kind, Unit
+from credit_spark.config.models import NO, YES, ContractColumn, DecimalMark, Kind, Unit
 
 # No more digits and no larger exponent than a double holds: no text becomes infinite.
 PLAIN = r"^[+-]?\d{1,200}(?:\.\d{0,200})?\z"
@@ -26,7 +26,6 @@ WHOLE = r"^[+]?\d{1,9}(?:\.0*)?\z"
 RANGE = r"^\d+ ?- ?\d+\z"
 CURRENCIES = "$€£¥₹"
 SPACES = " \t\r\n\u00a0"
-YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 MONTH_NUMBERS = " 01 02 03 04 05 06 07 08 09 10 11 12"
 # The parts of a date's format, and what text fits each.
