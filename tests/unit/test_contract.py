@@ -11,6 +11,7 @@ from credit_spark.config.expressions import expression
 from credit_spark.config.guards import RESERVED
 from credit_spark.config.loading import contract_hash, find_contract, load_contract
 from credit_spark.config.models import Contract
+from credit_spark.config.settings import from_environment
 from credit_spark.config.tables import tables
 from tests.batches import run
 from tests.projects import SMALL, small_lender
@@ -75,6 +76,8 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("observed_on: opened_on", "observed_on: rate", "observed_on: 'rate' is a rate, not a date"),
         ("segments: [owned]", "segments: [ownd]", "segments: there is no column 'ownd'; did you mean 'owned'?"),
         ("newest_by: [paid_on]", "newest_by: [payed_on]", "newest_by: there is no column 'payed_on'; did you mean 'paid_on'?"),
+        ("key: [number]", "key: []", "key: it names no column; name one, or write content"),
+        ("      key: content\n", "      key: []\n", "source.layouts.keyless.key: it names no column; name one, or write content"),
         ("key: [number]", "key: [nmber]", "key: there is no column 'nmber'; did you mean 'number'?"),
         ("units: {rate: percent}", "units: {amount: percent}", "source.layouts.plain.units.amount: 'percent' is a unit of a rate, and this is a money"),
         ("formats: [yyyy-MM-dd], known: servicing", "known: servicing", "columns.paid_on.formats: a date needs its formats, such as [yyyy-MM-dd]"),
@@ -185,6 +188,14 @@ def test_what_a_model_could_not_keep_to_is_told(faults, changes, said) -> None:
         ([("one_of: [OWN, RENT]", "one_of: []")], "columns.owned.one_of: it is empty, and would forbid nothing; take it out"),
         ([("one_of: [OWN, RENT]", "one_of: [1, 2]")], "columns.owned.one_of: 1 is a number, and no text; put it in quotes"),
         ([("range: [0, 1], outside: clip", "one_of: [low, 0.5]")], "columns.rate.one_of: 'low' is a text, and the column a rate"),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: months, one_of: [36.5]}\n")], "columns.p0.one_of: 36.5 is not whole, as every months is; take it out"),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: date, formats: [yyyy-MM-dd], one_of: ['2011-13-45']}\n")], "columns.p0.one_of: '2011-13-45' is no day; write one as 2012-01-31"),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: date, formats: [yyyy-MM-dd], one_of: [3]}\n")], "columns.p0.one_of: '3.0' is no day"),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: date, formats: [yyyy-MM-dd], one_of: ['2011-12-31']}\n")], None),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: flag, one_of: [ja]}\n")], "columns.p0.one_of: 'ja' is neither yes nor no"),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: flag, one_of: [Y, 'NO']}\n")], None),
+        ([("columns:\n", "columns:\n  is_bad: {from: [p0], known: outcome, kind: flag}\n")], "columns.is_bad: this name is reserved"),
+        ([("one_of: [OWN, RENT]", "codes: {'': OWN, B: RENT}"), ('missing: [""]', "missing: [x]")], "columns.owned.codes: '' means missing before it is looked up; take it out"),
         ([("kind: text, known: application", "kind: text, formats: [yyyy-MM-dd], known: application")], "columns.number.formats: a text has none; take it out"),
         ([("one_of: [OWN, RENT]", "codes: {'A ': OWN}")], "columns.owned.codes: no field is 'A ', since blanks around it are taken off"),
         ([("one_of: [OWN, RENT]", "codes: {'': OWN, B: RENT}")], "columns.owned.codes: '' means missing before it is looked up; take it out"),
@@ -351,6 +362,16 @@ def test_a_date_may_be_quoted(sound) -> None:
     contract = sound(("regularisation: 0.001", "out_of_time_from: '2011-01-31'"))
 
     assert contract.model.out_of_time_from == date(2011, 1, 31)
+
+
+def test_a_day_that_there_is_not_is_told(tmp_path) -> None:
+    path = tmp_path / "small_lender.yml"
+    path.write_text("segments: 2011-02-30\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match="not readable YAML: day is out of range for month"):
+        load_contract(path)
+    with pytest.raises(InputError, match="CREDIT_SPARK__STORAGE__LOGS: its value is not readable"):
+        list(from_environment({"CREDIT_SPARK__STORAGE__LOGS": "2011-02-30"}))
 
 
 def test_text_with_a_character_that_yaml_forbids_is_told(tmp_path) -> None:

@@ -21,12 +21,11 @@ from credit_spark.config.models import (
     ContractColumn,
     Kind,
 )
-from credit_spark.config.tables import TYPES
+from credit_spark.config.tables import LARGEST_INT, TYPES
 
 DATES = ("2000-01-31", "2020-02-29")
 # A number with no range may be anything: also nothing, or less.
 ANYTHING = (-1.0, 1e6)
-LARGEST_INT = 2.0**31 - 1
 # Rows of crossed ends: what a feature of a dozen columns has.
 MAX_ROWS = 100_000
 # A whole number of a shorter range is tried at each of its values.

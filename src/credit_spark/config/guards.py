@@ -27,6 +27,8 @@ from credit_spark.config.tables import MAX_POINTS, REASONS, WIDEST_LOG_ODDS
 RESERVED = frozenset({
     "loan_id", "as_of", "run_id", "outcome", "source_file", "raw", "reasons",
     "pd", "log_odds", "points", "band", "decision", "model_version", "policy_hash", "champions",
+    # What suites see beside the columns.
+    "is_bad", "age_days",
     # Of lines on their way to the tables.
     "expected_loss", "key", "content", "place", "hash", "line", "nth", *REASONS,
 })  # fmt: skip

@@ -123,11 +123,12 @@ def load_yaml(path: Path) -> Any:
         return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError) as error:
+        # A day that there is not is a ValueError, as are bytes that are no text.
         raise InputError(f"{path.name}: this is not readable YAML: {_unreadable(error)}") from None
 
 
-def _unreadable(error: YAMLError | UnicodeDecodeError) -> str:
+def _unreadable(error: YAMLError | ValueError) -> str:
     """What a reader has found, and in which line, where it knows one."""
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
         problem = " ".join(error.problem.split()).removeprefix("but ")

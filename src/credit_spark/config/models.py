@@ -41,6 +41,8 @@ UNITS: Mapping[Unit, Kind] = {
     "fraction": "rate", "percent": "rate", "yearly": "money", "monthly": "money"
 }  # fmt: skip
 CONTENT: Literal["content"] = "content"
+# The texts of a flag, in small letters.
+YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 MONTHS_BACK = re.compile(r"([1-9]\d{0,2}) months")
 
 

@@ -217,7 +217,7 @@ def from_environment(environment: Mapping[str, str]) -> Iterator[Layer]:
         if name.startswith(PREFIX):
             try:
                 value = YAML(typ="safe", pure=True).load(environment[name])
-            except YAMLError:
+            except (YAMLError, ValueError):
                 raise InputError(f"{name}: its value is not readable as YAML; quote it") from None
             for key in reversed(name.removeprefix(PREFIX).lower().split("__")):
                 value = {key: value}

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from credit_spark.config.models import Contract, Kind
 
+# What a column of whole numbers can hold.
+LARGEST_INT = 2**31 - 1
 TYPES: Mapping[Kind, str] = {
     "text": "string",
     "category": "string",

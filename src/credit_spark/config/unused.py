@@ -4,18 +4,22 @@ Each guard yields faults as sentences, each begun by its path in the file.
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import chain, combinations
 
 from credit_spark.config.errors import instead_of
 from credit_spark.config.models import (
     CONTENT,
+    NO,
     NUMBER_KINDS,
     TEXT_KINDS,
+    YES,
     Contract,
     ContractColumn,
     Feature,
     Layout,
 )
+from credit_spark.config.tables import TYPES
 
 # They are taken off a field before it is looked at.
 BLANKS = " \t\r\n\u00a0"
@@ -98,6 +102,19 @@ def _bounds(path: str, spec: ContractColumn) -> Iterator[str]:
             yield f"{path}.one_of: {each:g} is a number, and no text; put it in quotes"
         if spec.kind in NUMBER_KINDS - {"flag"} and is_text:
             yield f"{path}.one_of: '{each}' is a text, and the column a {spec.kind}; take it out"
+        if TYPES[spec.kind] == "int" and not is_text and each % 1:
+            yield f"{path}.one_of: {each:g} is not whole, as every {spec.kind} is; take it out"
+        if spec.kind == "date" and not _is_day(each):
+            yield f"{path}.one_of: '{each}' is no day; write one as 2012-01-31"
+        if spec.kind == "flag" and str(each).lower() not in (*YES, *NO):
+            yield f"{path}.one_of: '{each}' is neither yes nor no"
+
+
+def _is_day(given: str | float) -> bool:
+    try:
+        return bool(date.fromisoformat(str(given)))
+    except ValueError:
+        return False
 
 
 def _codes(path: str, spec: ContractColumn, missing: set[str]) -> Iterator[str]:
@@ -116,8 +133,8 @@ def _padded(path: str, texts: Iterable[str]) -> Iterator[str]:
 
 
 def _always_missing(contract: Contract) -> set[str]:
-    """The texts that mean missing in files of every layout."""
-    return set.intersection(*({*each.missing} for each in contract.source.layouts.values()))
+    """The texts that mean missing in files of every layout; an empty one always does."""
+    return {""} | set.intersection(*({*each.missing} for each in contract.source.layouts.values()))
 
 
 def keys(contract: Contract) -> Iterator[str]:
@@ -130,6 +147,12 @@ def keys(contract: Contract) -> Iterator[str]:
     for path, names in listed.items():
         for twice in sorted({each for each in names if names.count(each) > 1}):
             yield f"{path}: '{twice}' is there more than once"
+    of_layouts = {
+        f"source.layouts.{name}.key": each.key for name, each in contract.source.layouts.items()
+    }
+    for path, columns_ in {"key": contract.key, **of_layouts}.items():
+        if columns_ == ():
+            yield f"{path}: it names no column; name one, or write content"
     own = [each.key or contract.key for each in contract.source.layouts.values()]
     if contract.newest_by and all(each == CONTENT for each in own):
         yield "newest_by: with key: content no loan replaces another; take it out"
