@@ -7,7 +7,7 @@ import pytest
 
 from credit_spark.config.errors import InputError
 from credit_spark.config.tables import MODELS
-from credit_spark.scoring.document import Facts, ModelDocument
+from credit_spark.scoring.document import Baseline, Facts, ModelDocument
 from credit_spark.storage.models import FACTS, Decision, Gate, ModelRegistry
 from credit_spark.storage.tables import Tables
 
@@ -45,6 +45,35 @@ def champion(models: ModelRegistry, day: int) -> str | None:
 def status(models: ModelRegistry) -> dict:
     models._tables.publish()
     return {each["model_version"]: each["status"] for each in models._tables.rows(MODELS, FACTS)}
+
+
+def test_fits_on_other_loans_or_by_another_contract_are_told_apart(spark, tmp_path) -> None:
+    """Loans are those with the same counts in each bin; a fit's own score does not matter."""
+
+    def counted(*loans: int) -> Baseline:
+        return Baseline(
+            role="feature", name="x", sql="x", edges=(1.0,), counts=loans, bads=(1, 1, 0)
+        )
+
+    score = Baseline(
+        role="score", name="the score", sql="log_odds", edges=(), counts=(9, 0), bads=(2, 0)
+    )
+    own, other = (
+        FIRST.model_copy(update={"baselines": (score, counted(*loans))})
+        for loans in ((5, 4, 0), (4, 5, 0))
+    )
+    again = own.model_copy(update={"baselines": own.baselines[1:]})
+    changed = own.model_copy(update={"contract_hash": "another"})
+    models = ModelRegistry(Tables(spark, str(tmp_path), date(2026, 3, 1), "run"))
+    for each in (own, other, again, changed):
+        models.save(each, [])
+
+    def same() -> set[str]:
+        return models.fitted_on([counted(5, 4, 0)], "h", date(2026, 3, 1))
+
+    assert same() == {own.version, again.version}
+    models._tables.publish()
+    assert same() == {own.version, again.version}
 
 
 def test_a_date_before_the_first_promotion_has_no_champion(models) -> None:

@@ -101,3 +101,53 @@ def test_losses_of_a_date_that_was_scored_without_them_are_unknown(tmp_path, los
     decisions = Decisions(approve_below=0.3, decline_from=0.6)
 
     assert TableReader(str(tmp_path)).score_bins_and_losses(FIRST, decisions)[1] == found
+
+
+def test_a_date_that_was_taken_step_by_step_has_what_all_steps_yielded(folder) -> None:
+    day = date(2026, 3, 5)
+    add_runs(
+        folder,
+        run(10, day, "complete", command="clean", rows_accepted=8, message="one"),
+        run(11, day, "complete", command="score", model_version="abc"),
+        run(12, day, "complete", command="measure"),
+        run(13, day, "started", command="measure"),
+    )
+
+    last = TableReader(str(folder)).last_runs()[-1]
+
+    facts = ("status", "run_id", "rows_accepted", "model_version", "message")
+    assert [last[each] for each in facts] == ["complete", "run-12", 8, "abc", None]
+    assert last["ended_at"] - last["started_at"] == timedelta(minutes=5)
+    assert last["newest"]["run_id"] == "run-13"
+
+
+def test_figures_of_a_date_are_those_of_the_model_that_scored_it(folder) -> None:
+    """Not those of the model before it, which has measured the date; until it is measured again."""
+    add_runs(folder, run(10, FIRST, "complete", command="score", model_version="new"))
+    own = {"dataset": "batch", "metric": "ks", "segment": "all", "label": "all"}
+    metrics = [
+        {**own, "model_version": "old", "as_of": FIRST, "value": 0.3},
+        {**own, "model_version": "any", "as_of": SECOND, "value": 0.2},
+    ]
+    drift = [{"as_of": FIRST, "model_version": "old", "status": "act"}]
+    write_deltalake(folder / "metrics", pa.Table.from_pylist(metrics), partition_by=["as_of"])
+    write_deltalake(folder / "drift", pa.Table.from_pylist(drift), partition_by=["as_of"])
+
+    reader = TableReader(str(folder))
+    # Which model scored the second date is not known.
+    assert reader.date_figures(["ks"]) == {SECOND: {"ks": 0.2}}
+    assert reader.date_statuses() == {}
+    write_deltalake(
+        folder / "drift",
+        pa.Table.from_pylist([{**drift[0], "model_version": "new"}]),
+        mode="append",
+    )
+    assert TableReader(str(folder)).date_statuses() == {FIRST: {"act"}}
+
+
+def test_a_storage_that_is_not_reached_is_told() -> None:
+    reader = TableReader("hdfs://nowhere.invalid:9000/x")
+
+    for read in (reader.last_runs, lambda: reader.fits(FIRST), lambda: reader.score("a", FIRST)):
+        with pytest.raises(InputError, match="cannot be read"):
+            read()

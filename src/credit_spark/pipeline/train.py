@@ -159,14 +159,20 @@ def _stage(
     ]
     train = [*first.figures["train"], *inflations]
     first = first._replace(figures={**first.figures, PENALTIES: of_penalties, "train": train})
-    stage_measured(run, [first, *rest, *others], _replaced(run, candidates, others))
+    stage_measured(run, [first, *rest, *others], _replaced(run, data, candidates, others))
 
 
-def _replaced(run: RunContext, candidates: Sequence[Measured], others: Sequence[Measured]) -> str:
+def _replaced(
+    run: RunContext,
+    data: TrainingData,
+    candidates: Sequence[Measured],
+    others: Sequence[Measured],
+) -> str:
     """The rows of the date's trainings that new figures replace, in Spark SQL.
 
-    They are those of the same strategies and benchmarks, and of all fits by another contract. What
-    a champion scored of its training loans stays: monitoring compares batches with it.
+    They are those of the same strategies and benchmarks, and of all where fits are of another
+    contract or of other loans. What a champion scored of its training loans stays: monitoring
+    compares batches with it.
     """
     strategies = _quoted(each.imbalance for each in candidates)
     made = _quoted(each.model_version for each in others) or NO_VERSION
@@ -174,23 +180,24 @@ def _replaced(run: RunContext, candidates: Sequence[Measured], others: Sequence[
         f"(imbalance in ({strategies}) and model_version not in ({_quoted(BENCHMARKS)})) "
         f"or model_version in ({made})"
     )
-    replaced = "true" if measured_by_another_contract(run) else fitted_now
+    replaced = "true" if has_other_fits(run, data) else fitted_now
     champions = run.models.ever_champions() - {each.model_version for each in candidates}
     of_champions = f"(dataset = 'train' and model_version in ({_quoted(champions) or NO_VERSION}))"
     return f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
 
 
-def measured_by_another_contract(run: RunContext) -> bool:
-    """Whether figures of the date's trainings are of fits by another contract than now.
+def has_other_fits(run: RunContext, data: TrainingData) -> bool:
+    """Whether figures of the date's trainings are of fits by another contract, or on other loans.
 
-    They were made on other features or folds, and would stand beside those that are made now.
+    They cannot be compared with those that are made now.
     """
     if not run.tables.exists(METRICS):
         return False
     of_folds = f"as_of = date '{run.as_of}' and dataset = '{CV}'"
     rows = run.tables.rows(METRICS, ["model_version"], of_folds)
     measured = {row["model_version"] for row in rows} - {*BENCHMARKS}
-    return not measured <= run.models.fitted_by(contract_hash(run.contract), run.as_of)
+    same = run.models.fitted_on(data.baselines, contract_hash(run.contract), run.as_of)
+    return not measured <= same
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -1,14 +1,14 @@
 """The model registry: every fitted model is kept, and one is champion of each batch date."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from credit_spark.config.errors import InputError, instead_of
 from credit_spark.config.tables import MODELS
-from credit_spark.scoring.document import ModelDocument
+from credit_spark.scoring.document import Baseline, ModelDocument
 from credit_spark.storage.tables import RowsChange, Tables
 
 ModelRow = dict[str, Any]
@@ -116,16 +116,21 @@ class ModelRegistry:
         ordered = sorted((row["imbalance"], row["model_version"]) for row in fits)
         return self.document(ordered[0][1]) if ordered else None
 
-    def fitted_by(self, contract: str, as_of: date) -> set[str]:
-        """The versions that a contract, by its hash, has fitted on a batch date."""
+    def fitted_on(self, baselines: Sequence[Baseline], contract: str, as_of: date) -> set[str]:
+        """The versions that a contract, by its hash, has fitted on a batch date and on some loans.
+
+        `baselines` are those loans' distributions.
+        """
+        counted = [each.model_dump(mode="json") for each in baselines]
         rows = [
             *self._table_rows(["model_version", "document"], f"fitted_as_of = date'{as_of}'"),
             *(row for row in self._saved.values() if row["fitted_as_of"] == as_of),
         ]
+        documents = {str(row["model_version"]): json.loads(row["document"]) for row in rows}
         return {
-            str(row["model_version"])
-            for row in rows
-            if json.loads(row["document"])["contract_hash"] == contract
+            version
+            for version, document in documents.items()
+            if document["contract_hash"] == contract and _of_features(document) == counted
         }
 
     def ever_champions(self) -> set[str]:
@@ -297,6 +302,11 @@ class ModelRegistry:
             *(row["model_version"] for row in self._table_rows(["model_version"])),
             *self._saved,
         ]
+
+
+def _of_features(document: dict[str, Any]) -> list[Any]:
+    """A document's distributions of the training loans, but for that of its own score."""
+    return [each for each in document.get("baselines", ()) if each["role"] != "score"]
 
 
 def _promoted(

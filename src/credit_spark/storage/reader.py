@@ -5,7 +5,8 @@ run on: a rerun that is under way or was stopped does not hide it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache, reduce
 from math import ceil, log
@@ -73,14 +74,19 @@ class TableReader:
         )
 
     def last_runs(self) -> list[Row]:
-        """The newest complete run of each batch date, else its newest run, the earliest date first.
+        """What each date's complete runs yielded, else its newest run, the earliest date first.
 
-        `newest` is the newest run of the date, whatever its status.
+        Times and message are the newest complete run's. `newest` is the newest run of the date,
+        whatever its status.
         """
         runs = [run for run in self._every_run() if run["command"] in WRITING]
         newest = {run["as_of"]: run for run in runs}
         complete = {run["as_of"]: run for run in runs if run["status"] == COMPLETE}
-        return [{**(newest | complete)[day], "newest": newest[day]} for day in sorted(newest)]
+        merged = {
+            day: {**facts, "message": complete[day]["message"]}
+            for day, facts in self.complete_dates().items()
+        }
+        return [{**(newest | merged)[day], "newest": newest[day]} for day in sorted(newest)]
 
     def complete_dates(self) -> Mapping[date, Row]:
         """What the complete runs of each batch date yielded together."""
@@ -129,9 +135,10 @@ class TableReader:
         columns: Collection[str] | None = None,
     ) -> list[Row]:
         """Rows of a table, of one batch date or of all; none where there is no such table yet."""
-        self._check_names()
-        if not DeltaTable.is_deltatable(self._url(table.name)):
-            return []
+        with self._reached(table.name):
+            self._check_names()
+            if not DeltaTable.is_deltatable(self._url(table.name)):
+                return []
         found = self._dataset(table.name, as_of).to_table(columns, filter=where)
         return list(found.to_pylist())
 
@@ -157,20 +164,32 @@ class TableReader:
         return {row["rule"]: row["lines"] for row in rows}
 
     def date_statuses(self) -> dict[date, set[str]]:
-        """The statuses of each date's monitored figures."""
+        """The statuses of each date's monitored figures, by the model that scored it."""
         found: dict[date, set[str]] = defaultdict(set)
-        for row in self.rows(DRIFT, columns=["as_of", "status"]):
+        rows = self.rows(DRIFT, columns=["as_of", "model_version", "status"])
+        for row in self._of_scoring_models(rows):
             found[row["as_of"]].add(row["status"])
         return found
 
     def date_figures(self, names: Collection[str]) -> dict[date, dict[str, float | None]]:
-        """Metrics of all loans of every date, by its champion; none where it was not measured."""
+        """Metrics of all loans of every date, by the model that scored it.
+
+        None where the date was not measured since.
+        """
         wanted = {"dataset": ["batch"], "metric": [*names], "segment": [ALL], "label": [ALL]}
         is_overall = [pc.field(column).isin(values) for column, values in wanted.items()]
         found: dict[date, dict[str, float | None]] = defaultdict(dict)
-        for row in self.rows(METRICS, where=reduce(and_, is_overall)):
+        for row in self._of_scoring_models(self.rows(METRICS, where=reduce(and_, is_overall))):
             found[row["as_of"]][row["metric"]] = row["value"]
         return found
+
+    def _of_scoring_models(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Rows of the models that scored their dates, and not of those that did before."""
+        dates = self.complete_dates()
+        for row in rows:
+            version = dates.get(row["as_of"], {}).get("model_version")
+            if version in (None, row["model_version"]):
+                yield row
 
     def score_bins_and_losses(
         self, as_of: date, decisions: Decisions, rules: Mapping[str, Collection[str]] | None = None
@@ -276,9 +295,15 @@ class TableReader:
         return SubTreeFileSystem(self._url(table), LocalFileSystem())
 
     def _table(self, name: str) -> DeltaTable:
-        self._check_names()
-        try:
+        with self._reached(name):
+            self._check_names()
             return DeltaTable(self._url(name))
+
+    @contextmanager
+    def _reached(self, name: str) -> Iterator[None]:
+        """Say that a table is not there, or cannot be read."""
+        try:
+            yield
         except TableNotFoundError:
             raise InputError(
                 f"there is no table '{name}' at {self.folder} yet; run 'credit-spark nightly' "
