@@ -137,7 +137,8 @@ def boosted(training: TrainingRows, columns: Columns, seed: int) -> PipelineMode
     """
     numbers, texts = numbers_and_texts(columns.features)
     inputs = named(IMPUTED, numbers) + named(INDEX, texts)
-    levels = training.rows.agg(*[F.count_distinct(each) for each in texts]).first() if texts else ()
+    # Of all training loans, also of those that are held out.
+    levels = columns.indexer.labelsArray if columns.indexer else []
     trees = GBTClassifier(
         labelCol="label",
         maxIter=TREES,
@@ -145,7 +146,7 @@ def boosted(training: TrainingRows, columns: Columns, seed: int) -> PipelineMode
         stepSize=STEP,
         minInstancesPerNode=MIN_A_LEAF,
         # One level more, for a text that training has not seen.
-        maxBins=max([CUTS, *[each + 1 for each in levels or ()]]),
+        maxBins=max([CUTS, *(len(each) + 1 for each in levels)]),
         seed=seed,
     )
     assembler = VectorAssembler(inputCols=inputs, outputCol="features")

@@ -144,6 +144,7 @@ def _document(
             out_of_time_from=data.cutoff,
             folds=contract.model.folds,
             seed=contract.model.seed,
+            performance_months=contract.performance_months,
             **penalty._asdict(),
         ),
     )

@@ -131,9 +131,12 @@ def observed(
 def fresh(figures: Figures, document: ModelDocument, months: int) -> Iterator[Outcomes]:
     """Mature loans of each of the last months that the model was not trained on.
 
-    It was trained on no loan that was younger than `months` then.
+    It was trained on no loan that was younger than its `performance_months` then; where they are
+    not known, than `months`.
     """
     facts = document.facts
+    if facts.performance_months is not None:
+        months = facts.performance_months
     # Of the month that it ends in, a model may have been trained on a part.
     until = facts.out_of_time_from
     end = number_of(newest_mature(facts.as_of, months))

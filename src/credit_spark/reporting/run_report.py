@@ -136,7 +136,8 @@ def changes(facts: ReportFacts) -> Section:
 def _advice(facts: ReportFacts) -> str:
     rows = [Drift(*[row[name] for name in Drift._fields]) for row in facts.drift]
     found = advice(rows)
-    if facts.document.facts.as_of == facts.as_of:
+    is_stable = all(each.status == "stable" for each in rows)
+    if facts.document.facts.as_of == facts.as_of and is_stable:
         return "The model was trained on this batch, so hardly anything can have changed."
     word = "Retrain" if found.retrain else "No reason to retrain"
     return f"{word}: {found.why}."

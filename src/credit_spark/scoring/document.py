@@ -162,6 +162,8 @@ class Facts(FrozenModel):
     seed: int
     regularisation: float
     elastic_net: float
+    # Not known of a fit by an earlier version.
+    performance_months: int | None = None
 
 
 class HeldOut(FrozenModel):
