@@ -8,13 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from credit_spark.config.loading import load_contract
-from credit_spark.config.models import HardRule
+from credit_spark.config.models import ContractColumn, HardRule
 from credit_spark.scoring.document import ModelDocument
 from credit_spark.scoring.evaluator import RecordScorer
 from credit_spark.scoring.policy import Policy
 from credit_spark.serving.answers import ScoringService
 from credit_spark.serving.app import MAX_BODY_BYTES, application
-from credit_spark.serving.fields import fields_of
+from credit_spark.serving.fields import FormField, fields_of, read
 from credit_spark.storage.reader import TableReader
 from tests.batches import arrow
 from tests.projects import PROJECT, changed_project
@@ -194,7 +194,9 @@ def test_with_a_token_nobody_else_is_answered(done, contract) -> None:
 def test_another_name_for_this_machine_is_not_answered(client) -> None:
     """A page elsewhere could else read loans through its visitor's browser."""
     assert client.get("/", headers={"Host": "evil.example:8000"}).status_code == 403
-    assert client.get("/", headers={"Host": "127.0.0.1:8000"}).status_code == 200
+    for own in ("127.0.0.1:8000", "127.0.0.2:8000", "localhost", "[::1]", "[::1]:8000"):
+        assert client.get("/", headers={"Host": own}).status_code == 200
+    assert client.get("/", headers={"Host": "127.0.0.1.example"}).status_code == 403
 
 
 def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:
@@ -208,6 +210,14 @@ def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:
     assert "total_accounts" in {field.name for field in fields_of(contract, model, policy)}
     scorer = RecordScorer(model, policy, contract.kinds)
     assert scorer.score({"total_accounts": 2}).decision == "decline"
+
+
+def test_a_whole_number_that_no_column_holds_is_a_fault_at_its_field(contract) -> None:
+    spec = ContractColumn(**{"from": ["n"], "kind": "count", "known": "application"})
+    field = FormField("n", "", (), spec)
+
+    assert read([field], {"n": "2147483647"}) == ({"n": 2147483647}, {})
+    assert read([field], {"n": "2147483648"})[1] == {"n": "write at most 2,147,483,647"}
 
 
 def test_thousands_may_have_their_commas(client) -> None:

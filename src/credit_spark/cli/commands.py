@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
-from ipaddress import ip_address
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
@@ -227,9 +226,9 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
     # Flask takes half a second to import.
     import waitress
 
-    from credit_spark.serving.app import application
+    from credit_spark.serving.app import application, is_loopback
 
-    if not _is_loopback(host) and not token:
+    if not is_loopback(host) and not token:
         raise InputError(
             f"{host} can be reached by others: give a --token that they must know (or set "
             f"CREDIT_SPARK_TOKEN), or serve on {LOOPBACK}"
@@ -245,13 +244,6 @@ def serve(*, host: str, port: int, token: str | None, **where: Any) -> None:
     listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
     click.echo(f"{contract.title}: http://{host}:{listening[0][1]}/  (Ctrl-C ends it)")
     server.run()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @cli.command()

@@ -4,6 +4,8 @@ Nothing that is typed is kept or logged, and no page needs anything from elsewhe
 """
 
 import hmac
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +19,6 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_ID_LENGTH = 200
 ONLY_LOCAL = {"error": "without a token this page is served on localhost only"}
 API = "/api/v1"
-OURS = ("localhost", "127.0.0.1", "[::1]")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -28,6 +29,14 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by its name or address, is this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def application(answers: ScoringService, token: str | None = None) -> Flask:
@@ -47,8 +56,8 @@ def _guard(app: Flask, token: str | None) -> None:
     def known() -> ResponseReturnValue | None:
         if token is None:
             # A page elsewhere may give its own name this machine's address, and ask in it.
-            is_ours = request.host.rsplit(":", 1)[0] in OURS
-            return None if is_ours else (ONLY_LOCAL, 403)
+            host = urlsplit(f"//{request.host}").hostname or ""
+            return None if is_loopback(host) else (ONLY_LOCAL, 403)
         given = request.authorization
         sent = (given.token or given.password or "") if given else ""
         if hmac.compare_digest(sent.encode(), token.encode()):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from credit_spark.config.expressions import columns_of
 from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn
+from credit_spark.config.tables import LARGEST_INT
 from credit_spark.features.columns import ABSENT
 from credit_spark.scoring.document import Category, ModelDocument
 from credit_spark.scoring.policy import Policy
@@ -152,6 +153,8 @@ def _number(spec: ContractColumn, text: str) -> float:
     value = float(plain) / 100 if is_rate else float(plain)
     if spec.kind in WHOLE and value != int(value):
         raise ValueError("write a whole number")
+    if spec.kind in WHOLE and abs(value) > LARGEST_INT:
+        raise ValueError(f"write at most {LARGEST_INT:,}")
     if spec.range and not spec.range[0] <= value <= spec.range[1]:
         raise ValueError(f"it must lie between {_between(spec.range, spec, 'and')}")
     if spec.one_of and value not in spec.one_of:
