@@ -194,6 +194,8 @@ def test_what_a_model_could_not_keep_to_is_told(faults, changes, said) -> None:
         ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: date, formats: [yyyy-MM-dd], one_of: ['2011-12-31']}\n")], None),
         ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: flag, one_of: [ja]}\n")], "columns.p0.one_of: 'ja' is neither yes nor no"),
         ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: flag, one_of: [Y, 'NO']}\n")], None),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: flag, one_of: [true, 0]}\n")], None),
+        ([("columns:\n", "columns:\n  p0: {from: [p0], known: application, kind: flag, one_of: [2]}\n")], "columns.p0.one_of: '2.0' is neither yes nor no"),
         ([("columns:\n", "columns:\n  is_bad: {from: [p0], known: outcome, kind: flag}\n")], "columns.is_bad: this name is reserved"),
         ([("one_of: [OWN, RENT]", "codes: {'': OWN, B: RENT}"), ('missing: [""]', "missing: [x]")], "columns.owned.codes: '' means missing before it is looked up; take it out"),
         ([("kind: text, known: application", "kind: text, formats: [yyyy-MM-dd], known: application")], "columns.number.formats: a text has none; take it out"),

@@ -106,8 +106,14 @@ def _bounds(path: str, spec: ContractColumn) -> Iterator[str]:
             yield f"{path}.one_of: {each:g} is not whole, as every {spec.kind} is; take it out"
         if spec.kind == "date" and not _is_day(each):
             yield f"{path}.one_of: '{each}' is no day; write one as 2012-01-31"
-        if spec.kind == "flag" and str(each).lower() not in (*YES, *NO):
+        if spec.kind == "flag" and not _is_yes_or_no(each):
             yield f"{path}.one_of: '{each}' is neither yes nor no"
+
+
+def _is_yes_or_no(given: str | float) -> bool:
+    # True and false are numbers here.
+    text = given.lower() if isinstance(given, str) else f"{given:g}"
+    return text in (*YES, *NO)
 
 
 def _is_day(given: str | float) -> bool:
