@@ -43,6 +43,7 @@ def test_files_are_where_the_contract_says(spark, contract, tmp_path, monkeypatc
     assert names(of_source(contract, path="{landing}/march/{as_of}.csv")) == ["2026-03-02.csv"]
     monkeypatch.chdir(tmp_path)
     assert names(of_source(contract, path="march/{as_of}.csv")) == ["2026-03-02.csv"]
+    assert names(of_source(contract, path="{as_of}/")) == ["usual.csv"]
 
 
 def test_missing_texts_are_those_of_the_layout_and_of_the_column(spark, contract, tmp_path) -> None:

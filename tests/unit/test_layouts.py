@@ -108,3 +108,34 @@ def test_the_fields_of_a_first_loan_are_counted_as_spark_counts_them(
     layout = BARE.model_copy(update={"escape": escape})
 
     assert shape_of([f"A,0.1,5,{text}"], of_layouts(contract, bare=layout)).layout == "bare"
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (("1", "2", "3", "4"), "1,2,3,x"),
+        (("id", "rate", "amount", "home"), "home,0.1,5,home"),
+        (("id", "rate", "amount", "home"), ",,5,OWN"),
+    ],
+)
+def test_a_loan_is_not_taken_for_a_header(contract, names, line) -> None:
+    """Names may be numbers; one name may stand in two fields; empty fields are no names."""
+    unnamed = Layout(header=("", "of pandas"))
+    numbered = contract.columns["owned"].model_copy(update={"headers": ("1", "2", "home")})
+    given = of_layouts(contract, bare=BARE.model_copy(update={"no_header": names}), unnamed=unnamed)
+    optional = {
+        name: spec.model_copy(update={"required": False}) for name, spec in contract.columns.items()
+    }
+
+    given = given.model_copy(update={"columns": {**optional, "owned": numbered}})
+
+    assert shape_of([line], given).layout == "bare"
+
+
+def test_an_escape_is_of_quotes_alone(contract) -> None:
+    """A backslash before a delimiter outside quotes is part of the field."""
+    layout = BARE.model_copy(update={"escape": "\\"})
+    given = of_layouts(contract, bare=layout)
+
+    assert shape_of(["a\\,0.1,5,OWN"], given).layout == "bare"
+    assert shape_of(['"a\\\\",0.1,5,"x, y"'], given).layout == "bare"

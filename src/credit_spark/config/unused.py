@@ -3,6 +3,7 @@
 Each guard yields faults as sentences, each begun by its path in the file.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import chain, combinations
@@ -23,6 +24,7 @@ from credit_spark.config.tables import TYPES
 
 # They are taken off a field before it is looked at.
 BLANKS = " \t\r\n\u00a0"
+DAY = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?")
 
 
 def faults(contract: Contract) -> Iterator[str]:
@@ -105,7 +107,7 @@ def _bounds(path: str, spec: ContractColumn) -> Iterator[str]:
         if TYPES[spec.kind] == "int" and not is_text and each % 1:
             yield f"{path}.one_of: {each:g} is not whole, as every {spec.kind} is; take it out"
         if spec.kind == "date" and not _is_day(each):
-            yield f"{path}.one_of: '{each}' is no day; write one as 2012-01-31"
+            yield f"{path}.one_of: '{each}' is no day; write one in quotes, as '2012-01-31'"
         if spec.kind == "flag" and not _is_yes_or_no(each):
             yield f"{path}.one_of: '{each}' is neither yes nor no"
 
@@ -117,8 +119,10 @@ def _is_yes_or_no(given: str | float) -> bool:
 
 
 def _is_day(given: str | float) -> bool:
+    """Whether Spark reads a text as a day."""
+    parts = DAY.fullmatch(str(given))
     try:
-        return bool(date.fromisoformat(str(given)))
+        return bool(parts and date(int(parts[1]), int(parts[2]), int(parts[3] or 1)))
     except ValueError:
         return False
 

@@ -96,7 +96,7 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
     pattern = source.format(landing=literal(place.rstrip("/")), as_of=as_of)
     if "{landing}" not in source:
         # Spark gives the whole path of each file.
-        pattern = url_of(pattern)
+        pattern = url_of(pattern) + "/" * pattern.endswith("/")
     # A place that is one file is the landing file; its folder has no files of a date below it.
     places = [pattern, place] if "{landing}" in source else [place, pattern]
     for each in places:

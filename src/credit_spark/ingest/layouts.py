@@ -5,6 +5,7 @@ below the last loan.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -115,11 +116,13 @@ def parts_of(line: str, delimiter: str, escape: str | None = None) -> list[str]:
     >>> parts_of(r'a,"say \"b, c\"",d', ",", escape="\\")
     ['a', 'say "b, c"', 'd']
     """
-    is_doubled = escape is None
+    # A quote is escaped, and nothing else is: Python's own escapes would take delimiters, too.
+    pairs = f"{re.escape(escape)}(.)" if escape else ""
+    doubled = (
+        re.sub(pairs, lambda pair: pair[0] if pair[1] != '"' else '""', line) if escape else line
+    )
     try:
-        rows = list(
-            csv.reader([line], delimiter=delimiter, escapechar=escape, doublequote=is_doubled)
-        )
+        rows = list(csv.reader([doubled], delimiter=delimiter))
     except csv.Error:
         return [line]
     return [part for row in rows for part in row]
@@ -175,7 +178,11 @@ def _check_is_no_header(lines: Sequence[str], contract: Contract) -> None:
     known = {name for spec in contract.columns.values() for name in spec.headers}
     known = known.union(*(layout.header for layout in source.layouts.values()))
     for layout in (each for each in source.layouts.values() if each.no_header):
-        named = [each for each in fields_of(lines[0], source.delimiter_of(layout)) if each in known]
+        fields = fields_of(lines[0], source.delimiter_of(layout))
+        # Numbers may be names, and a loan's values.
+        named = dict.fromkeys(
+            each for each in fields if each in known and any(map(str.isalpha, each))
+        )
         if len(named) < NAMES_OF_A_HEADER:
             continue
         if any(_names(lines[0], each, source) for each in source.layouts.values()):
@@ -218,7 +225,9 @@ def _difference(lines: Sequence[str], source: Source) -> str:
         wanted = [
             f"{len(each.no_header)} between '{source.delimiter_of(each)}'" for each in headless
         ]
-        found = [len(fields_of(lines[0], source.delimiter_of(each))) for each in headless]
+        found = [
+            len(fields_of(lines[0], source.delimiter_of(each), each.escape)) for each in headless
+        ]
         return (
             "it has no header that the contract knows, and its first line has "
             f"{_or(map(str, found))} fields, not {_or(wanted)}. Have it delivered again, or add "

@@ -171,8 +171,8 @@ def _replaced(
     """The rows of the date's trainings that new figures replace, in Spark SQL.
 
     They are those of the same strategies and benchmarks, and of all where fits are of another
-    contract or of other loans. What a champion scored of its training loans stays: monitoring
-    compares batches with it.
+    contract or of other training loans. What a champion scored of its training loans stays:
+    monitoring compares batches with it.
     """
     strategies = _quoted(each.imbalance for each in candidates)
     made = _quoted(each.model_version for each in others) or NO_VERSION
@@ -187,7 +187,7 @@ def _replaced(
 
 
 def has_other_fits(run: RunContext, data: TrainingData) -> bool:
-    """Whether figures of the date's trainings are of fits by another contract, or on other loans.
+    """Whether figures of the date's trainings are by another contract, or of other training loans.
 
     They cannot be compared with those that are made now.
     """
