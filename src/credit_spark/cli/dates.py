@@ -30,7 +30,7 @@ OF_DRIFT = ["status", "subject", "measure", "value", "baseline", "critical_value
 @output_formats
 @portfolio_options
 def status(*, dates: int, as_csv: bool, as_json: bool, **where: Any) -> None:
-    """Show the last batch dates, a line each: rows, model and KS of the newest complete run."""
+    """Show the last batch dates, a line each: rows, model and KS of all complete runs."""
     _, reader = open_portfolio(**where)
     last = reader.last_runs()[-dates:]
     if not last:
