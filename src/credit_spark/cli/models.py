@@ -197,9 +197,8 @@ def _simulated(
         for each in now.refusals
     }
     score_bins, losses = reader.score_bins_and_losses(as_of, now.score.decisions, rules)
-    rules_of = ({each.sql for each in policy.refusals} for policy in (last, now))
-    is_same = last.loss == now.loss and len({*map(frozenset, rules_of)}) == 1
-    losses = _by_policy(losses, last, now)
+    is_same = last.loss == now.loss and _rules_of(last) == _rules_of(now)
+    losses = _losses_by(now, last, losses)
     found = [("last", cutoff(before, at, losses_before))]
     for each in dict.fromkeys([of_contract, *cutoffs]):
         if each != at or not is_same:
@@ -208,10 +207,15 @@ def _simulated(
     return found, curve(score_bins, losses)
 
 
-def _by_policy(
-    losses: Mapping[int, float] | None, last: Policy, now: Policy
+def _rules_of(policy: Policy) -> set[str]:
+    """The SQL of a policy's hard rules."""
+    return {each.sql for each in policy.refusals}
+
+
+def _losses_by(
+    now: Policy, last: Policy, losses: Mapping[int, float] | None
 ) -> dict[int, float] | None:
-    """Losses that a run has summed up by its policy, as another one has them; None: not known."""
+    """Expected losses by score bin under a policy, of those under the last one; None: unknown."""
     if losses is None or not last.loss or not now.loss or last.loss.exposure != now.loss.exposure:
         return None
     factor = now.loss.given_default / last.loss.given_default

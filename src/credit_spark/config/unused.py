@@ -157,11 +157,11 @@ def keys(contract: Contract) -> Iterator[str]:
     for path, names in listed.items():
         for twice in sorted({each for each in names if names.count(each) > 1}):
             yield f"{path}: '{twice}' is there more than once"
-    of_layouts = {
+    given = {"key": contract.key} | {
         f"source.layouts.{name}.key": each.key for name, each in contract.source.layouts.items()
     }
-    for path, columns_ in {"key": contract.key, **of_layouts}.items():
-        if columns_ == ():
+    for path, key in given.items():
+        if key == ():
             yield f"{path}: it names no column; name one, or write content"
     own = [each.key or contract.key for each in contract.source.layouts.values()]
     if contract.newest_by and all(each == CONTENT for each in own):

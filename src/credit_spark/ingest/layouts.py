@@ -116,16 +116,21 @@ def parts_of(line: str, delimiter: str, escape: str | None = None) -> list[str]:
     >>> parts_of(r'a,"say \"b, c\"",d', ",", escape="\\")
     ['a', 'say "b, c"', 'd']
     """
-    # A quote is escaped, and nothing else is: Python's own escapes would take delimiters, too.
-    pairs = f"{re.escape(escape)}(.)" if escape else ""
-    doubled = (
-        re.sub(pairs, lambda pair: pair[0] if pair[1] != '"' else '""', line) if escape else line
-    )
     try:
-        rows = list(csv.reader([doubled], delimiter=delimiter))
+        rows = list(csv.reader([_with_doubled_quotes(line, escape)], delimiter=delimiter))
     except csv.Error:
         return [line]
     return [part for row in rows for part in row]
+
+
+def _with_doubled_quotes(line: str, escape: str | None) -> str:
+    """A line whose escaped quotes are doubled instead.
+
+    Python's csv would take an escape before a delimiter, too; Spark's patterns do not.
+    """
+    if escape is None:
+        return line
+    return re.sub(f"{re.escape(escape)}(.)", lambda pair: '""' if pair[1] == '"' else pair[0], line)
 
 
 def column_at(header: Sequence[str], spec: ContractColumn) -> int | None:
