@@ -30,8 +30,9 @@ COUNTS = [Classes(90, 10), Classes(80, 20), Classes(50, 50)]
 
 
 def evidence(counted: Classes, whole: Classes) -> float:
-    odds = [(each.bad + 0.5) / (each.good + 0.5) for each in (counted, whole)]
-    return log(odds[0]) - log(odds[1])
+    """With half a bad loan added, and as many good ones as there are beside half a bad one."""
+    odds = (counted.bad + 0.5) / (counted.good + 0.5 * whole.good / whole.bad)
+    return log(odds) - log(whole.bad / whole.good)
 
 
 def test_a_numbers_bins_by_hand() -> None:
@@ -118,6 +119,45 @@ def test_pre_bins_are_merged_until_their_risk_only_rises() -> None:
 )
 def test_where_nothing_can_be_told_apart_there_is_one_bin(good, bad) -> None:
     assert cuts([*map(Classes, good, bad)]) == []
+
+
+@pytest.mark.parametrize("safe", [Classes(1000, 0), Classes(1000, 1)])
+def test_a_bin_of_nothing_but_good_loans_stays_a_bin(safe) -> None:
+    """AUC of the feature is 0.83: one bin for both would lose it."""
+    plan = Feature(sql="x", expect="increases_risk", reason="x")
+    of_texts = merged_texts({"secured": safe, "unsecured": Classes(500, 100)})
+    of_numbers = merged_numbers({"0": safe, "1": Classes(500, 100)}, [1.0], plan)
+    whole = Classes(1500, 100 + safe.bad)
+    expected = [evidence(each, whole) for each in (safe, Classes(500, 100))]
+
+    assert [each.evidence for each in of_texts[1:]] == pytest.approx(expected)
+    assert [each.evidence for each in of_numbers[1:]] == pytest.approx(expected)
+
+
+def test_pre_bins_of_one_outcome_are_told_apart() -> None:
+    assert cuts([Classes(50, 0), Classes(0, 50)]) == [1]
+    assert cuts([Classes(0, 10)] * 5 + [Classes(100, 5)] * 5, "ascending") == []
+    assert cuts([Classes(100, 0)] * 5 + [Classes(50, 50)] * 5, "ascending") == [5]
+    assert cuts([Classes(80, 20)] * 10) == []
+
+
+def test_few_good_loans_are_no_evidence_of_risk() -> None:
+    """A missing or special value of which all loans were repaid is not the riskiest bin."""
+    counts = [Classes(1900, 20), Classes(1000, 80)]
+
+    missing, special, *_ = bins_of_number([5.0], counts, Classes(3, 0), {999.0: Classes(2, 0)})
+
+    assert -0.2 < missing.evidence < special.evidence < 0
+
+
+def test_rare_texts_of_good_loans_are_not_among_the_risky() -> None:
+    rare = {f"rare {nth:02}": Classes(20, 0) for nth in range(60)}
+
+    bins = merged_texts({"big": Classes(9900, 60), "risky": Classes(900, 100), **rare})
+
+    (risky,) = [each for each in bins if "risky" in each.texts]
+    assert risky.texts == ("risky",)
+    assert all(each.evidence < 0 for each in bins if {*each.texts} & {*rare})
 
 
 def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> None:

@@ -29,10 +29,20 @@ def test_more_than_its_share_of_bad_loans_is_above_zero() -> None:
 
 
 def test_a_bin_of_one_outcome_has_a_finite_weight() -> None:
+    """Of 70 good and 30 bad loans: half a bad one is added, and 7 / 6 of a good one."""
     only_good, _ = evidence([10, 90], [0, 30])
 
-    assert only_good.weight == pytest.approx(log((0.5 / 31) / (10.5 / 71)), rel=1e-12)
-    assert only_good.value > 0
+    b, g = 0.5 / 31, (10 + 7 / 6) / (70 + 14 / 6)
+    assert only_good.weight == pytest.approx(log(b / g), rel=1e-12)
+    assert only_good.value == pytest.approx((b - g) * log(b / g), rel=1e-12)
+
+
+@pytest.mark.parametrize(("good", "factor"), [(3, 4.5 / 7.5), (9, 4.5 / 13.5), (45, 1 / 11)])
+def test_few_good_loans_are_no_evidence_of_risk(good, factor) -> None:
+    """Of 3,000 loans a tenth is bad: half a bad loan is added, and 4.5 good ones."""
+    own, _ = evidence([good, 3000 - good], [0, 300])
+
+    assert own.weight == pytest.approx(log(factor), rel=1e-12)
 
 
 def test_bins_with_no_loan_are_no_part_of_it() -> None:
@@ -56,11 +66,10 @@ def test_of_one_outcome_there_is_no_evidence(loans, bad) -> None:
 
 @pytest.mark.parametrize("loans", [[200], [100, 300, 50]])
 def test_bins_that_part_nothing_have_no_value(loans) -> None:
-    """With half a loan added, a bin of few loans is drawn to even odds, so it is left out here."""
-    found = evidence(loans, [each // 5 for each in loans], added=0)
+    found = evidence(loans, [each // 5 for each in loans])
 
     assert information_value(found) == pytest.approx(0, abs=1e-15)
-    assert evidence([200], [40])[0].weight == 0
+    assert [each.weight for each in found] == pytest.approx([0] * len(loans), abs=1e-15)
 
 
 def test_ten_times_the_loans_are_the_same_evidence() -> None:

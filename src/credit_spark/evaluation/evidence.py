@@ -33,14 +33,31 @@ class Evidence(NamedTuple):
         return self.bad / self.loans if self.loans else None
 
 
+def weight_of_evidence(
+    good: float, bad: float, all_good: float, all_bad: float, added: float = HALF_A_LOAN
+) -> float:
+    """Log-odds of bad of a bin minus those of all loans; 0 where all loans have one outcome.
+
+    ln((bad / all_bad + c) / (good / all_good + c)), where c is `added` loans as a share of the
+    rarer outcome: half a bad loan, and as many good ones as there are beside half a bad one. So a
+    bin without a bad loan has a finite weight, and a bin with few loans has one near zero.
+
+    >>> [round(weight_of_evidence(good, 0, 9700, 300), 2) for good in (0, 2, 60, 1000)]
+    [0.0, -0.12, -1.55, -4.14]
+    """
+    if not all_good or not all_bad:
+        return 0.0
+    share = added / min(all_good, all_bad)
+    return log((bad / all_bad + share) / (good / all_good + share))
+
+
 def evidence(
     loans: Sequence[int], bad: Sequence[int], added: float = HALF_A_LOAN
 ) -> list[Evidence]:
     """The evidence of each bin, from the loans and the bad loans in it.
 
-    weight = ln(b / g), value = (b - g) * weight, where b and g are the bin's shares of all bad and
-    all good loans, with `added` to each count, so that no share is zero. Bins with no loan are no
-    part of it.
+    value = (b - g) * weight, where b and g are the bin's shares of all bad and all good loans,
+    with what the weight adds to each count. Bins with no loan are no part of it.
 
     >>> [round(each.weight, 3) for each in evidence([100, 100], [20, 80], added=0)]
     [-1.386, 1.386]
@@ -53,9 +70,11 @@ def evidence(
     def of_a_bin(own: int, own_bad: int) -> Evidence:
         if not own or not has_both:
             return Evidence(own, own_bad, None, 0.0)
-        b = (own_bad + added) / (all_bad + filled * added)
-        g = (own - own_bad + added) / (all_good + filled * added)
-        return Evidence(own, own_bad, log(b / g), (b - g) * log(b / g))
+        own_good, share = own - own_bad, added / min(all_good, all_bad)
+        b = (own_bad / all_bad + share) / (1 + filled * share)
+        g = (own_good / all_good + share) / (1 + filled * share)
+        weight = weight_of_evidence(own_good, own_bad, all_good, all_bad, added)
+        return Evidence(own, own_bad, weight, (b - g) * weight)
 
     return [of_a_bin(*each) for each in zip(loans, bad, strict=True)]
 

@@ -14,6 +14,7 @@ from math import fsum, inf
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pyspark.ml import Pipeline
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -25,7 +26,7 @@ from credit_spark.config.models import Contract, Expectation, Feature
 from credit_spark.features.columns import ABSENT, LARGEST, Definition, column_of, feature_of
 from credit_spark.monitoring.baselines import bucketed
 from credit_spark.scoring.document import Category, Level
-from credit_spark.training.imbalance import Classes
+from credit_spark.training.imbalance import Classes, total
 from credit_spark.training.regression import SIGNS, Design, Equation, assembled, sql_columns
 from credit_spark.training.splits import Edges, TrainingRows
 
@@ -51,7 +52,7 @@ class Bin(NamedTuple):
     """A bin of one feature: name, SQL condition, share of the training loans, weight of evidence.
 
     Conditions are tested in order. `condition` is SQL with a placeholder for the value; None: all
-    other values. `evidence` is the bin's log-odds of bad minus those of all loans, 0 for an empty
+    other values. `evidence` is weight of evidence as `evaluation.evidence` has it, 0 for an empty
     bin. `texts` are the levels in a bin of texts. `begin` is the lower edge of a bin of numbers,
     minus infinity for the first.
     """
@@ -184,8 +185,9 @@ def merged_numbers(
     pre_bins = [found[str(place)] for place in range(len(edges) + 1)]
     begins = [*range(1, len(pre_bins))] if plan.breaks else cuts(pre_bins, TRENDS[plan.expect])
     if plan.expect:
-        # Their evidence, with half a loan added, may turn where their rates do not.
-        pooled = monotone_cuts(_merged(pre_bins, begins), SIGNS[plan.expect])
+        # Their evidence may turn where their rates do not: a bin of few loans is nearer zero.
+        whole = total(counts.values())
+        pooled = monotone_cuts(_merged(pre_bins, begins), whole, SIGNS[plan.expect])
         begins = [begins[each - 1] for each in pooled]
     splits = [edges[begin - 1] for begin in begins]
     special = {each: found[repr(each)] for each in plan.special}
@@ -201,7 +203,8 @@ def merged_texts(counts: Mapping[str, Classes]) -> list[Bin]:
     absent = counts.get(ABSENT, Classes(0, 0))
     if not known:
         return bins_of_text([[ABSENT]], [absent])
-    texts = sorted(known, key=lambda text: (counts[text].log_odds, text))
+    whole = total(counts.values())
+    texts = sorted(known, key=lambda text: (counts[text].evidence(whole), text))
     loans = [counts[text] for text in texts]
     groups = _split(texts, _even(loans))
     pre_bins = _merged(loans, _even(loans))
@@ -221,7 +224,7 @@ def _even(loans: Sequence[Classes]) -> list[int]:
 
 
 def _merged(loans: Sequence[Classes], begins: Sequence[int]) -> list[Classes]:
-    return [Classes(*map(sum, zip(*own, strict=True))) for own in _split(loans, begins)]
+    return [total(own) for own in _split(loans, begins)]
 
 
 def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]:
@@ -229,10 +232,11 @@ def _split(items: Sequence[Item], begins: Sequence[int]) -> list[Sequence[Item]]
     return [items[low:high] for low, high in pairwise([0, *begins, len(items)])]
 
 
-def monotone_cuts(bins: Sequence[Classes], sign: int) -> list[int]:
-    """Where bins begin, but the first, once adjacent ones are merged until their risk rises.
+def monotone_cuts(bins: Sequence[Classes], whole: Classes, sign: int) -> list[int]:
+    """Where bins begin, but the first, once adjacent ones are merged until their evidence rises.
 
-    With a `sign` of -1, until it falls. An empty bin is merged with its neighbour.
+    With a `sign` of -1, until it falls. An empty bin is merged with its neighbour. Evidence is
+    about the `whole` of the loans.
     """
     pools: list[tuple[int, Classes]] = []
     for own in enumerate(bins):
@@ -240,20 +244,21 @@ def monotone_cuts(bins: Sequence[Classes], sign: int) -> list[int]:
         while len(pools) > 1:
             (begin, before), (_, last) = pools[-2:]
             is_apart = before.rows and last.rows
-            if is_apart and sign * (last.log_odds - before.log_odds) >= 0:
+            if is_apart and sign * (last.evidence(whole) - before.evidence(whole)) >= 0:
                 break
-            pools[-2:] = [(begin, Classes(before.good + last.good, before.bad + last.bad))]
+            pools[-2:] = [(begin, total([before, last]))]
     return [begin for begin, _ in pools[1:]]
 
 
 def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     """Where merged bins begin, but for the first: their risk follows the trend.
 
-    Nothing where no two neighbouring pre-bins differ enough.
+    Nothing where no two pre-bins differ, or all loans have one outcome.
     """
     loans = np.array(pre_bins, np.int64).reshape(-1, 2)
     if len(loans) < 2 or not loans.sum(axis=0).all():
         return []
+    loans = _with_both(loans)
     binning = optbinning().OptimalBinning(
         user_splits=np.arange(1, len(loans)) - 0.5,
         monotonic_trend=trend,
@@ -265,7 +270,25 @@ def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     # Something was found, and it may not be the best there is.
     if binning.status == "FEASIBLE":
         raise RuntimeError("the solver ran out of time: another run could find other bins")
-    return [round(each + 0.5) for each in binning.splits]
+    begins = [round(each + 0.5) for each in binning.splits]
+    neighbours = pairwise(_merged(pre_bins, begins))
+    # It parts neighbours of equal risk, too.
+    return [
+        begin
+        for begin, (one, other) in zip(begins, neighbours, strict=True)
+        if one.good * other.bad != one.bad * other.good
+    ]
+
+
+def _with_both(loans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Twice the loans of each pre-bin that has some, and those that evidence adds to them.
+
+    optbinning takes a pre-bin away that has no good or no bad loan, also one of a thousand loans.
+    It counts whole loans: half of one, of the rarer outcome, is one of twice as many.
+    """
+    everyone = loans.sum(axis=0)
+    added = np.rint(everyone / everyone.min()).astype(np.int64)
+    return np.where(loans.any(axis=1, keepdims=True), 2 * loans + added, 0)
 
 
 def optbinning() -> Any:
@@ -331,11 +354,11 @@ def _case(value: str, results: Sequence[tuple[str | None, str]], other: str) -> 
 
 
 def _bins(found: Sequence[tuple[str, str | None, Classes]]) -> list[Bin]:
-    whole = Classes(*map(sum, zip(*[each for _, _, each in found], strict=True)))
+    whole = total(each for _, _, each in found)
     taken = [OTHER]
     bins = []
     for name, condition, each in found:
-        evidence = each.log_odds - whole.log_odds if each.rows else 0.0
+        evidence = each.evidence(whole)
         # A number follows a name that is taken: documents find a feature by its name.
         numbered = (name if nth == 1 else f"{name} ({nth})" for nth in count(1))
         taken.append(next(each for each in numbered if each not in taken))

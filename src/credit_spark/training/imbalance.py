@@ -7,6 +7,7 @@ Source: Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from math import log, sqrt
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -18,6 +19,7 @@ from pyspark.sql import functions as F
 from scipy.special import pdtr
 
 from credit_spark.config.models import ImbalanceStrategy
+from credit_spark.evaluation.evidence import weight_of_evidence
 from credit_spark.features.columns import Definition, numbers_and_texts
 from credit_spark.monitoring.baselines import bucketed
 
@@ -28,7 +30,7 @@ MAX_TEXTS = 20_000
 
 WEIGHT = "weight"
 NEGLIGIBLE = 1e-12
-# Added to each count, so that a bin of nothing but good loans has evidence that is finite.
+# Added to each count, so that the log-odds of nothing but good loans are finite.
 HALF = 0.5
 
 
@@ -47,6 +49,15 @@ class Classes(NamedTuple):
     def log_odds(self) -> float:
         """Log-odds of bad."""
         return log((self.bad + HALF) / (self.good + HALF))
+
+    def evidence(self, whole: "Classes") -> float:
+        """Weight of evidence of these rows as a bin of the `whole`; of no rows it is 0."""
+        return weight_of_evidence(*self, *whole)
+
+
+def total(parts: Iterable[Classes]) -> Classes:
+    """What several parts have together."""
+    return reduce(lambda one, other: Classes(one.good + other.good, one.bad + other.bad), parts)
 
 
 def classes(rows: DataFrame) -> Classes:
