@@ -62,6 +62,18 @@ def test_quantiles_are_those_of_each_number(training, monkeypatch, most, apart) 
     assert found["sparse"] == pytest.approx([ROWS / 4, 3 * ROWS / 4], abs=400)
 
 
+@pytest.mark.parametrize("most", [ROWS, 2000])
+def test_special_values_are_no_part_of_the_quantiles(training, monkeypatch, most) -> None:
+    """Of the number that few rows have, the greater half is special."""
+    monkeypatch.setattr(splits, "ENOUGH", most)
+    special = [float(each) for each in range(ROWS // 2, ROWS, 400)]
+
+    found = TrainingRows.of(training, FEATURES).quantiles(FEATURES, [0.5], {"sparse": special})
+
+    assert found["sparse"] == pytest.approx([ROWS / 4], abs=400)
+    assert found["dense"] == pytest.approx([ROWS / 2], abs=0.055 * ROWS)
+
+
 def test_there_are_no_quantiles_of_no_number(training) -> None:
     assert quantiles(training, [], [0.5]) == {}
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from pyspark.ml.functions import vector_to_array
+from pyspark.sql import functions as F
 
 from credit_spark.config.models import Feature
 from credit_spark.features.columns import ABSENT, Definition
@@ -176,6 +177,21 @@ def test_pre_bins_are_counted_with_the_missing_and_the_special_apart(spark) -> N
         "t": {"a": Classes(1, 1), "b": Classes(2, 2)},
     }  # fmt: skip
     assert undivided == {"x": {ABSENT: Classes(0, 1), "0": Classes(3, 2)}}
+
+
+def test_a_number_is_counted_in_the_bin_that_its_sql_puts_it_in(spark) -> None:
+    """Zero has two signs, and a feature may be called as another one with a word more."""
+    rows = [(-0.0, 0.0), (0.0, -0.0), (-1.0, 1.0), (1.0, 1.0)]
+    frame = spark.createDataFrame(rows, "feature_x double, feature_x_bucket double")
+    training = frame.withColumn("label", F.lit(0.0))
+    features = [Definition(name, name, is_text=False) for name in ("x", "x_bucket")]
+
+    found = pre_counted(training, features, {"x": (-0.0,), "x_bucket": (0.0, 1.0)}, {})
+
+    assert found == {
+        "x": {"0": Classes(1, 0), "1": Classes(3, 0)},
+        "x_bucket": {"1": Classes(2, 0), "2": Classes(2, 0)},
+    }
 
 
 def test_evidence_that_never_varies_is_zero(spark) -> None:

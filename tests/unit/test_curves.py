@@ -78,3 +78,10 @@ def test_a_curve_approves_a_twentieth_more_each_time() -> None:
         (pytest.approx(0.5), 50), (pytest.approx(1 - LOW), 90),
     ]  # fmt: skip
     assert [each.expected_loss for each in curve(BINS, {0: 1.0})] == [0, 1]
+
+
+def test_many_loans_of_one_score_are_several_steps_of_a_curve_at_once() -> None:
+    """Half of 2,000 loans share a score, every other one has its own."""
+    tied = [ScoreBin(0, 0, 1000, 0, 0), *(ScoreBin(nth, 0, 1, 0, 0) for nth in range(1, 1001))]
+
+    assert [each.approved for each in curve(tied)] == [*range(1000, 2000, 100)]

@@ -379,6 +379,13 @@ def test_means_and_deviations_need_two_folds_and_are_of_all_their_loans() -> Non
     assert found["ks_sd"] == Figure("ks_sd", pytest.approx(0.5 / np.sqrt(2)), 14)
 
 
+def test_there_is_no_mean_over_some_of_the_folds() -> None:
+    found = fold_figures({0: TWO, 1: TWO, 2: []}, [0.5])
+
+    of_all_folds = {each.metric for each in found if each.metric.endswith(("_mean", "_sd"))}
+    assert of_all_folds <= {"geometric_mean"}
+
+
 def test_a_few_loans_are_counted_with_their_points() -> None:
     counted_ = plainly_counted([0.5, 0.5, 30.0], [1, 0, 1], lambda each: round(100 - each))
 

@@ -60,6 +60,26 @@ def test_numbers_alone_are_made_up_as_imbalanced_learn_does_on_scaled_rows() -> 
     assert np.allclose(made_up(given, NUMBERS, [], 3)[NUMBERS], theirs, rtol=1e-12)
 
 
+def test_a_number_that_no_row_of_a_part_has_is_not_made_up() -> None:
+    """The median of the training rows replaces it afterwards, as in real rows."""
+    given = rows(bad=60)
+    given["feature_a"] = np.nan
+
+    made = made_up(given, NUMBERS, TEXTS, 1)
+
+    assert made["feature_a"].isna().all()
+    assert made["feature_b"].notna().all()
+
+
+def test_a_task_handles_fewer_rows_where_texts_have_very_many_levels() -> None:
+    few, many, texts = (
+        SmotePlan(features, 50_000, partitions=2, levels=levels).most
+        for features, levels in ((FEATURES, 200), (FEATURES, 1000), (FEATURES[2:], 200))
+    )
+
+    assert (few, many, texts) == (50_000, 10_000, 20_000)
+
+
 @pytest.mark.parametrize("bad", [2, 3, 5, 6])
 def test_few_rows_have_as_many_neighbours_as_there_are(bad) -> None:
     assert len(made_up(rows(bad), NUMBERS, TEXTS, 1)) == 600 - 2 * bad

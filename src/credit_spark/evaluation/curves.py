@@ -101,9 +101,11 @@ def curve(
     ordered = by_risk(score_bins)
     everyone = sum(each.loans for each in ordered)
     found: list[Cutoff] = []
-    passed = 0
+    passed, step = 0, 1
     for each in ordered:
-        if passed >= everyone * (len(found) + 1) / STEPS:
+        if passed * STEPS >= everyone * step:
             found.append(cutoff(ordered, each.pd, losses))
+            # Many loans of one score are several steps at once.
+            step = passed * STEPS // everyone + 1
         passed += each.loans
     return found

@@ -125,15 +125,16 @@ def pooled(measured: Iterable[Figure], metric: str, threshold: float | None = No
     return next((each.value for each in whole), None)
 
 
-def _deviations(each: Iterable[Figure], thresholds: Sequence[float]) -> list[Figure]:
+def _deviations(each: Sequence[Figure], thresholds: Sequence[float]) -> list[Figure]:
     by_name = defaultdict(list)
     for figure in each:
         if figure.threshold is None or figure.threshold in thresholds:
             by_name[figure.metric, figure.label, figure.threshold].append(figure)
+    folds = {figure.fold for figure in each}
     deviations: list[Figure] = []
     for (metric, label, threshold), same in by_name.items():
         values = [figure.value for figure in same if figure.value is not None]
-        if len(values) == len(same) > 1:
+        if len(values) == len(folds) > 1:
             rows = sum(figure.rows for figure in same)
             for name, value in (("mean", fmean(values)), ("sd", stdev(values))):
                 deviations.append(

@@ -195,21 +195,23 @@ def bin_column(nth: int) -> str:
 def bucketed(rows: DataFrame, edges: Mapping[str, Sequence[float]]) -> DataFrame:
     """Rows whose columns of numbers are replaced by how many of their `edges` they have reached.
 
-    What is null, or NaN, counts one more than all edges. Edges are in order.
+    What is null, or NaN, counts one more than all edges. Edges are in order. Zero is one number,
+    whatever its sign: Spark's Bucketizer, unlike a comparison, has -0.0 below 0.0.
     """
     split = {name: own for name, own in edges.items() if own}
-    buckets = [f"{name}_bucket" for name in split]
-    bins = {name: F.col(f"{name}_bucket").cast("int") for name in split}
+    # Before the name: a feature's column may end as it likes.
+    buckets = [f"bucket_{name}" for name in split]
+    bins = {name: F.col(f"bucket_{name}").cast("int") for name in split}
     whole = {name: F.isnull(name).cast("int") for name in edges if name not in split}
     if split:
         # The expressions are short: a comparison with each edge makes a method too long to compile.
         bucketizer = Bucketizer(
-            splitsArray=[[-inf, *own, inf] for own in split.values()],
+            splitsArray=[[-inf, *(each + 0.0 for each in own), inf] for own in split.values()],
             inputCols=[*split],
             outputCols=buckets,
             handleInvalid="keep",
         )
-        known = {name: F.coalesce(name, F.lit(nan)) for name in split}
+        known = {name: F.coalesce(name, F.lit(nan)) + F.lit(0.0) for name in split}
         rows = bucketizer.transform(rows.withColumns(known))
     return rows.withColumns({**bins, **whole}).drop(*buckets) if edges else rows
 

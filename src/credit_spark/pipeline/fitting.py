@@ -106,7 +106,8 @@ def _balanced(
         after = partitions_of(run, int(2 * max(counts)))
         indicated = [column_of(each) for each in sorted(data.columns.indicated)]
         rows_a_part = run.settings.training.smote_rows
-        plan = SmotePlan(data.columns.features, rows_a_part, after, indicated)
+        levels = sum(map(len, data.columns.indexer.labelsArray)) if data.columns.indexer else 0
+        plan = SmotePlan(data.columns.features, rows_a_part, after, indicated, levels)
         made_equal = smoted(prepared.training.rows, counts.rows, seed, plan)
         rows = vectors(prepared.design, made_equal.withColumn(WEIGHT, F.lit(1.0)), "label", WEIGHT)
     else:

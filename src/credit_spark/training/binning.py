@@ -33,7 +33,7 @@ from credit_spark.training.splits import Edges, TrainingRows
 Item = TypeVar("Item")
 PRE_BINS, MAX_BINS = 40, 8
 SHARES = [nth / PRE_BINS for nth in range(1, PRE_BINS)]
-# A bin holds at least this share of the loans.
+# A bin holds at least this share of the loans whose value is neither missing nor special.
 MIN_BIN_SHARE = 0.05
 OTHER = "(any other)"
 TRENDS: Mapping[Expectation | None, str] = {
@@ -125,7 +125,7 @@ def bins_by_feature(
     """
     plans = {each.name: contract.features[each.name] for each in features}
     specials = {name: plan.special for name, plan in plans.items()}
-    found = training.quantiles(features, SHARES)
+    found = training.quantiles(features, SHARES, specials)
     edges = {name: list(plans[name].breaks) or sorted({*own}) for name, own in found.items()}
     counts = pre_counted(training.rows, features, edges, specials)
     return {

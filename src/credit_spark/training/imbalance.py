@@ -26,6 +26,8 @@ from credit_spark.monitoring.baselines import bucketed
 NEIGHBOURS = 5
 # Of rows with texts alone, imbalanced-learn compares each of the smaller class with each.
 MAX_TEXTS = 20_000
+# And it holds a number for each row and each text that a category may be: some 600 MB of them.
+MAX_CELLS = 10_000_000
 
 
 WEIGHT = "weight"
@@ -119,13 +121,22 @@ class SmotePlan(NamedTuple):
     """The features between whose values rows are made up, and how the work is cut.
 
     Of the columns `indicated`, a made-up row has no value where most of its neighbours have none. A
-    task handles about `rows_a_part` training rows. In as many `partitions` the rows come out.
+    task handles about `rows_a_part` training rows, fewer where features have very many `levels`
+    together. In as many `partitions` the rows come out.
     """
 
     features: Sequence[Definition]
     rows_a_part: int
     partitions: int
     indicated: Sequence[str] = ()
+    levels: int = 0
+
+    @property
+    def most(self) -> int:
+        """How many rows a task handles at most, about."""
+        wide = MAX_CELLS // max(1, self.levels)
+        only_texts = all(each.is_text for each in self.features)
+        return min(self.rows_a_part, wide, MAX_TEXTS if only_texts else wide)
 
 
 def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFrame:
@@ -138,8 +149,7 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
     numbers, texts = numbers_and_texts(plan.features)
     columns = [*numbers, *texts, "label"]
     cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
-    most = plan.rows_a_part if numbers else min(plan.rows_a_part, MAX_TEXTS)
-    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // most)), cut)
+    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // plan.most)), cut)
     schema = training.select(*columns).schema
 
     def make(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -165,7 +175,7 @@ def made_up(
     """The made-up rows of one part: none where its smaller class has a single row.
 
     Neighbours are sought with null as the median, in deviations from it: a distance in marks and
-    one in years would not compare.
+    one in years would not compare. A number that no row of the part has is null in made-up rows.
     """
     columns = [*numbers, *texts, "label"]
     counts = rows["label"].value_counts()
@@ -191,6 +201,7 @@ def made_up(
     found, labels = sampler.fit_resample(given, rows["label"])
     made: pd.DataFrame = found.iloc[len(rows) :].copy()
     made[list(numbers)] = made[list(numbers)].astype(float) * deviations
+    made[[each for each in numbers if rows[each].isna().all()]] = np.nan
     for flag, column in flags.items():
         made.loc[made[flag] == "True", column] = None
     made["label"] = labels.iloc[len(rows) :]

@@ -133,24 +133,30 @@ class TrainingRows(NamedTuple):
         return Classes(good, bad)
 
     def quantiles(
-        self, features: Sequence[Definition], shares: Sequence[float]
+        self, features: Sequence[Definition], shares: Sequence[float], apart: Edges | None = None
     ) -> dict[str, list[float]]:
         """Of each numeric feature the values below which such shares of its known values lie.
 
-        They occur among the values. Of many rows they are those of a sample, but for a feature of
-        which the sample has few values: those are within a thousandth of the rows. Where no row
-        has a value, they are zero.
+        They occur among the values; those of a feature that are set `apart` do not count. Of many
+        rows they are those of a sample, but for a feature of which the sample has few values:
+        those are within a thousandth of the rows. Where no row has a value, they are zero.
         """
         columns = {column_of(each.name): each.name for each in features if not each.is_text}
+        left_out = {name: list((apart or {}).get(name, ())) for name in columns.values()}
         is_whole = self.numbers.num_rows == self.classes.rows
         enough = 1 if is_whole else max(1, DENSE * self.numbers.num_rows)
         found: dict[str, list[float]] = {}
         for column, name in columns.items():
             values = self.numbers[column].drop_null().to_numpy()
+            values = values[~np.isin(values, left_out[name])]
             if len(values) >= enough:
                 found[name] = np.quantile(values, shares, method="nearest").tolist()
         if left := [column for column, name in columns.items() if name not in found]:
-            exact = self.rows.approxQuantile(left, list(shares), RANK_ERROR)
+            known = [
+                F.when(~F.col(column).isin(left_out[columns[column]]), F.col(column)).alias(column)
+                for column in left
+            ]
+            exact = self.rows.select(*known).approxQuantile(left, list(shares), RANK_ERROR)
             for column, own in zip(left, exact, strict=True):
                 found[columns[column]] = own or [0.0] * len(shares)
         return {name: found[name] for name in columns.values()}
