@@ -108,11 +108,35 @@ def in_duckdb(sql: str, cast: str) -> list[object]:
         ("a +", "cannot be read as SQL"),
         ("a; drop table t", "is not allowed"),
         ("sum(a)", "is not allowed"),
+        ("t.a", "'t.a': write the name of the column alone"),
+        ("a + 1e400", "'1e400' is no number that Spark can read"),
+        ("a * 1e", "'1e' is no number that Spark can read"),
+        ("a * " + "9" * 39, "is no number that Spark can read"),
+        ("greatest(a)", r"'GREATEST\(a\)' compares one value with nothing"),
+        ("if(a > 1, 1)", "say the other value, too"),
+        ("if(a > 1, true, false)", "it yields true or false; write 1 and 0 instead"),
+        ("case when a > 1 then f is null end", "it yields true or false"),
+        ("coalesce(a > 1, true)", "it yields true or false"),
+        ("1 + 1", "it reads no column"),
+        ('"a"', "it reads no column"),
+        ("null", "it reads no column"),
+        ("a * year('20120131')", "'20120131' is no date; write it as 2012-01-31"),
+        ("day > '2012-W05-2'", "'2012-W05-2' is no date"),
+        ("(" * 3000 + "a" + ")" * 3000, "too many brackets"),
     ],
 )
 def test_what_is_not_on_the_list_is_refused(sql, said) -> None:
     with pytest.raises(ExpressionError, match=said):
         expression(sql, KINDS)
+
+
+@pytest.mark.parametrize("number", ["9" * 38, "1.5e3", ".5", "5.", "1e-300"])
+def test_a_number_that_spark_can_read_is_not_refused(spark, number) -> None:
+    compiled = expression(f"a * {number}", KINDS)
+
+    ours = spark.createDataFrame(ROWS[:1], DDL).selectExpr(compiled.sql).first()[0]
+
+    assert ours == pytest.approx(1.5 * float(number), rel=1e-15)
 
 
 def test_a_rule_must_be_true_or_false() -> None:

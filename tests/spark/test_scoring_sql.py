@@ -16,7 +16,7 @@ from tests.engines import by_arithmetic, by_duckdb, by_record, by_spark, parity,
 from tests.unit.test_scoring_sql import PLAN, document, number, policy, word
 
 NUMBERS = [None, nan, inf, -inf, 0.0, 1.0, 1.0 + 2**-52, 1e308, -1e308]
-WORDS = [None, "", "a", "b{c}", "it's", "zzz"]
+WORDS = [None, "", "a", "b{c}", "it's", "${spark.app.name}", "zzz"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def lender(contract) -> Contract:
     columns = dict(zip("xyw", ["number", "number", "category"], strict=True))
     some = next(iter(contract.columns.values()))
     made = {name: some.model_copy(update={"kind": kind}) for name, kind in columns.items()}
-    rule = {"sql": "w = 'b{c}' and x > 0", "reason": "It's {x}"}
+    rule = {"sql": "w = 'b{c}' and x > 0", "reason": "It's {x} of ${spark.app.name}"}
     return Contract.model_validate(
         contract.model_dump(by_alias=True, exclude={"columns", "features", "segments", "analyses", "decline_if", "rules", "loss", "observed_on", "newest_by", "key", "outcome", "model", "score", "performance_months"})
         | {"columns": {n: e.model_dump(by_alias=True) for n, e in made.items()}, "features": {"x": {"sql": "x", "reason": "x"}}, "score": PLAN.model_dump(), "decline_if": {"braces": rule}}
@@ -47,7 +47,9 @@ def odd_loans() -> pa.Table:
 def model() -> ModelDocument:
     ends = {"low": -0.5, "high": 1.5}
     numbers = [number(name, 1.0).model_copy(update=ends) for name in "xy"]
-    return document([*numbers, word(**{"a": 1.0, "it's": 2.0, "b{c}": -1.0})], -1.0)
+    return document(
+        [*numbers, word(**{"a": 1.0, "it's": 2.0, "b{c}": -1.0, "${spark.app.name}": 0.5})], -1.0
+    )
 
 
 @pytest.fixture(scope="module", params=["mean", "best"])
@@ -66,7 +68,7 @@ def test_every_engine_gives_odd_loans_the_same_score(
         assert found.pd < 1e-12
         assert not found.decided_else
     assert {row["decision"] for row in scores.values()} == {"approve", "review", "decline"}
-    assert any(row["reason_1"] == "It's {x}" for row in scores.values())
+    assert any(row["reason_1"] == "It's {x} of ${spark.app.name}" for row in scores.values())
 
 
 def test_every_engine_gives_the_same_terms(spark, odd_loans, model, lender) -> None:

@@ -131,6 +131,38 @@ def test_what_an_engine_may_not_compute_is_refused_in_one_line(text) -> None:
     assert "\n" not in told
 
 
+def test_in_postgres_a_name_may_be_a_key_word_and_texts_are_in_the_order_of_bytes(
+    spark, postgres
+) -> None:
+    """`user` is a function there, `limit` a word of its grammar, and in English a < B."""
+    kinds = {"limit": "number", "user": "category"}
+    rows = [(1.0, "a"), (2.0, "B"), (3.0, "é"), (4.0, None)]
+    asked = ["limit * 2", "case when user < 'B' then 1 else 0 end", "least(user, 'B')",
+             "case when user between 'A' and 'Z' then limit end", "coalesce(user, 'none')"]  # fmt: skip
+    compiled = [expression(each, kinds).sql for each in asked]
+    types = '"limit" double precision, "user" text collate "en-US-x-icu"'
+    postgres.run(f"drop table if exists words; create table words ({types})")
+    postgres.copy("words", pa.table([*map(list, zip(*rows, strict=True))], ["limit", "user"]))
+    theirs = [
+        f"cast({translated(sql, kinds, 'postgres')} as text) as x{nth}"
+        for nth, sql in enumerate(compiled)
+    ]
+
+    found = postgres.rows(f'select {", ".join(theirs)} from words order by "limit"')
+
+    given = spark.createDataFrame(rows, "limit double, user string").orderBy("limit")
+    ours = given.selectExpr(*compiled).collect()
+    for row, other in zip(found, ours, strict=True):
+        assert [_plain(each) for each in row.values()] == [_plain(each) for each in other]
+
+
+def _plain(value: object) -> object:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
+
+
 @pytest.mark.parametrize(
     "path", sorted((PROJECT / "conf/portfolios").glob("*.yml")), ids=lambda each: each.stem
 )

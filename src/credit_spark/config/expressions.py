@@ -6,38 +6,59 @@ all arithmetic is in doubles. Only what ALLOWED lists may be written. `translate
 same SQL in the dialects of other engines.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from math import isfinite
 from typing import Literal, NamedTuple
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import TokenType
 
 from credit_spark.config.errors import instead_of
-from credit_spark.config.models import NUMBER_KINDS, Kind
-from credit_spark.config.sql_types import DATE, TEXT, family_of, faults_at, typed
+from credit_spark.config.models import NUMBER_KINDS, TEXT_KINDS, Kind
+from credit_spark.config.sql_types import DATE, TEXT, TRUTH, family_of, faults_at, typed
 from credit_spark.config.tables import TYPES
 
 Dialect = Literal["spark", "duckdb", "postgres"]
 
 
+NUMERAL = re.compile(r"\d*\.?\d+(?P<power>[eE][+-]?\d+)?|\d+\.")
+# Spark reads a number without a power of ten as a decimal of at most so many digits.
+MAX_DIGITS = 38
+
+
 def quoted(name: str, dialect: Dialect) -> str:
-    """A column's name in SQL, quoted where it is a key word."""
-    (token,) = sqlglot.tokenize(name, read=dialect)
-    is_plain = token.token_type == TokenType.VAR
-    return str(exp.to_identifier(name, quoted=not is_plain).sql(dialect=dialect))
+    """A column's name in SQL: it may be a key word of the engine."""
+    return str(exp.to_identifier(name, quoted=True).sql(dialect=dialect))
+
+
+def is_name(text: str) -> bool:
+    """Whether a name is read as a column's where it stands in SQL, and not as a key word."""
+    try:
+        return isinstance(sqlglot.parse_one(text, dialect="spark"), exp.Column)
+    except SqlglotError:
+        return False
 
 
 def translated(sql: str, kinds: Mapping[str, Kind], dialect: Dialect) -> str:
-    """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own."""
-    tree = sqlglot.parse_one(sql, dialect="spark").transform(partial(_portable, kinds=kinds))
-    return str(tree.sql(dialect=dialect))
+    """A compiled feature in a dialect, where a flag counts as 1 or 0 by a case of its own.
+
+    Names are quoted, since each engine has key words of its own; texts are in the order of their
+    bytes.
+    """
+    tree = sqlglot.parse_one(sql, dialect="spark")
+    # PostgreSQL sorts a text as the language of its database does.
+    by_bytes = dialect == "postgres" and tree.find(*ORDERED) is not None
+    tree = tree.transform(partial(_portable, kinds=kinds, by_bytes=by_bytes))
+    return str(tree.sql(dialect=dialect, identify=dialect != "spark"))
 
 
-def _portable(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
+def _portable(node: exp.Expr, kinds: Mapping[str, Kind], *, by_bytes: bool) -> exp.Expr:
     """A node without what a translation would leave open: a failing cast, zero as a divisor."""
+    if by_bytes and isinstance(node, exp.Column) and kinds[node.name] in TEXT_KINDS:
+        return exp.Collate(this=node.copy(), expression=exp.to_identifier("C", quoted=True))
     if isinstance(node, exp.Div):
         node.set("safe", False)
     if isinstance(node, exp.TryCast):
@@ -50,6 +71,7 @@ def _portable(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:
 
 DATED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
 CONDITIONS = (*DATED, exp.And, exp.Or, exp.Not, exp.Is)
+ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.Least, exp.Greatest)
 ALLOWED = (
     *CONDITIONS, exp.Least, exp.Greatest,
     exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Neg,
@@ -57,6 +79,13 @@ ALLOWED = (
     exp.Ln, exp.Abs, exp.Year, exp.Month, exp.TsOrDsToDate,
 )  # fmt: skip
 FUNCTIONS = "ln, abs, least, greatest, coalesce, nullif, if, case, year, month"
+
+
+# Of what type a feature cannot be, and why.
+NO_FEATURE: Mapping[str | None, str] = {
+    DATE: "it is a date; take its year() or month()",
+    TRUTH: "it yields true or false; write 1 and 0 instead",
+}
 
 
 class ExpressionError(ValueError):
@@ -81,7 +110,10 @@ def expression(sql: str, kinds: Mapping[str, Kind]) -> Expression:
     tree = _parsed(sql, kinds)
     if isinstance(tree.unnest(), CONDITIONS):
         tree = exp.Case().when(tree, "1").when(exp.not_(tree.copy()), "0")
-    return _compiled(tree, kinds)
+    compiled = _compiled(tree, kinds, NO_FEATURE)
+    if not compiled.columns:
+        raise ExpressionError("it reads no column of the contract")
+    return compiled
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +137,7 @@ def condition(sql: str, kinds: Mapping[str, Kind]) -> Expression:
     tree = _parsed(sql, kinds)
     if not isinstance(tree.unnest(), CONDITIONS):
         raise ExpressionError("a rule is a comparison, such as 'funded <= asked'")
-    return _compiled(tree, kinds)
+    return _compiled(tree, kinds, {})
 
 
 def _parsed(sql: str, kinds: Mapping[str, Kind]) -> exp.Expr:
@@ -113,6 +145,8 @@ def _parsed(sql: str, kinds: Mapping[str, Kind]) -> exp.Expr:
         tree = sqlglot.parse_one(sql, dialect="spark")
     except SqlglotError as error:
         raise ExpressionError(f"cannot be read as SQL: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ExpressionError("has too many brackets within each other") from None
     _refuse(_faults(tree, kinds))
     return tree
 
@@ -128,16 +162,41 @@ def _faults(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Iterator[str]:
             yield f"'{node.sql(dialect='spark')}' is not allowed; functions are: {FUNCTIONS}"
         elif isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
             yield f"'{node.sql(dialect='spark')}' is not allowed; write 'is null' or a comparison"
+        elif isinstance(node, exp.Column) and node.table:
+            yield f"'{node.sql(dialect='spark')}': write the name of the column alone"
         elif isinstance(node, exp.Column) and node.name not in kinds:
             yield f"there is no column '{node.name}'; {instead_of(node.name, kinds)}"
+        elif isinstance(node, exp.Literal) and not (node.is_string or _is_number(node.name)):
+            yield f"'{node.name}' is no number that Spark can read"
+        elif isinstance(node, (exp.Least, exp.Greatest)) and not node.expressions:
+            yield f"'{node.sql(dialect='spark')}' compares one value with nothing"
+        elif _is_half(node):
+            yield f"'{node.sql(dialect='spark')}': say the other value, too, such as null"
+
+
+def _is_number(text: str) -> bool:
+    match = NUMERAL.fullmatch(text)
+    digits = sum(map(str.isdigit, text))
+    return bool(match and isfinite(float(text)) and (match["power"] or digits <= MAX_DIGITS))
+
+
+def _is_half(node: exp.Expr) -> bool:
+    """A call of if() with two arguments."""
+    is_call = isinstance(node, exp.If) and not isinstance(node.parent, exp.Case)
+    return is_call and node.args.get("false") is None
 
 
 def _columns(tree: exp.Expr) -> frozenset[str]:
     return frozenset(column.name for column in tree.find_all(exp.Column))
 
 
-def _compiled(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Expression:
-    """Spark SQL of a tree, each node with what engines leave open decided, the leaves first."""
+def _compiled(
+    tree: exp.Expr, kinds: Mapping[str, Kind], refused: Mapping[str | None, str]
+) -> Expression:
+    """Spark SQL of a tree, each node with what engines leave open decided, the leaves first.
+
+    `refused` has a sentence for each family of types that the tree may not yield.
+    """
     columns, root = _columns(tree), exp.paren(tree)
     for node in reversed(list(root.walk())):
         decided = _decided(node, kinds)
@@ -145,10 +204,10 @@ def _compiled(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Expression:
             node.replace(decided)
     checked = typed(root.this, {name: TYPES[kinds[name]] for name in columns})
     _refuse(fault for node in checked.walk() for fault in faults_at(node))
-    if family_of(checked) == DATE:
-        raise ExpressionError("it is a date; take its year() or month()")
-    is_text = family_of(checked) == TEXT
-    return Expression(str(root.this.sql(dialect="spark")), columns, is_text)
+    family = family_of(checked)
+    if family in refused:
+        raise ExpressionError(refused[family])
+    return Expression(str(root.this.sql(dialect="spark")), columns, family == TEXT)
 
 
 def _decided(node: exp.Expr, kinds: Mapping[str, Kind]) -> exp.Expr:

@@ -12,7 +12,13 @@ from string import Formatter
 from credit_spark.config import unused
 from credit_spark.config.edges import undefined_at_edge
 from credit_spark.config.errors import instead_of
-from credit_spark.config.expressions import Expression, ExpressionError, condition, expression
+from credit_spark.config.expressions import (
+    Expression,
+    ExpressionError,
+    condition,
+    expression,
+    is_name,
+)
 from credit_spark.config.models import (
     NUMBER_KINDS,
     TEXT_KINDS,
@@ -122,6 +128,8 @@ def names(contract: Contract) -> Iterator[str]:
         for name in getattr(contract, part):
             if not NAME.fullmatch(name):
                 yield f"{part}.{name}: write a name in small letters, digits and underscores"
+            elif part == "columns" and not is_name(name):
+                yield f"columns.{name}: this is a key word of SQL; call the column something else"
 
 
 def columns(contract: Contract) -> Iterator[str]:

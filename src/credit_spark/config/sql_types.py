@@ -4,6 +4,7 @@ A text that is compared with a number is cast by Spark, and the first that is no
 run in the middle; so such operands are faults, found here on sqlglot's types of each part.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 
@@ -17,6 +18,7 @@ FAMILIES = {
     DATE: exp.DataType.TEMPORAL_TYPES,
     TRUTH: {exp.DType.BOOLEAN},
 }
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 COMPARISONS = (
     exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Nullif
 )  # fmt: skip
@@ -41,15 +43,24 @@ def family_of(node: exp.Expr) -> str | None:
     return next((name for name, types in FAMILIES.items() if type_ in types), None)
 
 
+def day(text: str) -> date | None:
+    """The day that a text is in SQL; None: Spark reads none in it.
+
+    >>> day("2012-01-31"), day("20120131")
+    (datetime.date(2012, 1, 31), None)
+    """
+    try:
+        return date.fromisoformat(text) if DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 def faults_at(node: exp.Expr) -> Iterator[str]:
     """What is wrong with a node's own operands, of a typed tree."""
     is_cast = isinstance(node, exp.Cast) and node.args["to"].this == exp.DType.DATE
     is_date = is_cast or isinstance(node, (exp.Date, exp.TsOrDsToDate))
-    if is_date and isinstance(node.this, exp.Literal):
-        try:
-            date.fromisoformat(node.this.name)
-        except ValueError:
-            yield f"'{node.this.name}' is no date; write it as 2012-01-31"
+    if is_date and isinstance(node.this, exp.Literal) and day(node.this.name) is None:
+        yield f"'{node.this.name}' is no date; write it as 2012-01-31"
     for given, needed in _demands(node):
         operands = [each for each in given if each is not None]
         families = [family_of(each) for each in operands]

@@ -18,7 +18,16 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from credit_spark.config.errors import instead_of
-from credit_spark.config.sql_types import DATE, NUMBER, TEXT, TRUTH, family_of, faults_at, typed
+from credit_spark.config.sql_types import (
+    DATE,
+    NUMBER,
+    TEXT,
+    TRUTH,
+    day,
+    family_of,
+    faults_at,
+    typed,
+)
 
 Kwargs = Mapping[str, Any]
 Columns = Mapping[str, str]
@@ -150,10 +159,7 @@ def _number(value: Any) -> float | None:
 
 
 def _date(value: Any) -> date | None:
-    try:
-        return date.fromisoformat(value[:10])
-    except (TypeError, ValueError):
-        return None
+    return day(value[:10]) if isinstance(value, str) else None
 
 
 def _patterns(kwargs: Kwargs) -> Iterator[str]:

@@ -194,13 +194,15 @@ class _Statement:
             for name, step in steps.items()
         )
         about = f"model {document.version}, fitted as of {document.facts.as_of}"
-        return "\n".join([
+        text = "\n".join([
             f"-- {document.portfolio}: {about}.",
             "-- Input: a table loans with the contract's columns. Output: one row per loan.",
             f"with {withs}",
             *_listed("select", columns, source),
             "",
         ])  # fmt: skip
+        # Elsewhere, Spark would put the value of a setting where a text has ${name}.
+        return text.replace("${", r"\u0024{") if self.dialect == "spark" else text
 
     def scoring_steps(self) -> Steps:
         """The steps from `loans` to the highest costs, the last of which is LAST."""

@@ -37,6 +37,8 @@ MEANING = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.ansi.enabled": "true",
+    # A text of the contract or of a loan with ${name} in it is that text.
+    "spark.sql.variable.substitute": "false",
 }
 # What only speed, and the detail of a trace, depend on.
 TUNING = {
