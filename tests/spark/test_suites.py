@@ -159,10 +159,15 @@ def test_suites_see_the_outcome_as_a_number_and_the_age(spark, contract) -> None
 
 def test_data_docs_are_a_site_of_files_with_figures_and_no_rows(spark, suites, tmp_path) -> None:
     frame = spark.createDataFrame([("ANNA", 2.0, 0.0), ("ANNA", 7777.0, 1.0)], DDL)
-    given = suites((BETWEEN, {"column": "amount", "max_value": 9}), (MEAN, {"column": "is_bad", "max_value": 0.1}), (UNIQUE, {"column": "loan_id"}))  # fmt: skip
+    cast = {"row_condition": "cast(loan_id as int) > 3", "condition_parser": "spark"}
+    given = suites((BETWEEN, {"column": "amount", "max_value": 9}), (MEAN, {"column": "is_bad", "max_value": 0.1}), (UNIQUE, {"column": "loan_id"}), (BETWEEN, {"column": "amount", "min_value": 1, **cast}))  # fmt: skip
+    left_out: list[str] = []
 
-    index = build_site(given, {"loans": frame}, tmp_path / "docs")
+    index = build_site(given, {"loans": frame}, tmp_path / "docs", left_out.append)
 
+    assert left_out == [
+        f"{given.path('loans')}: expectation 4 is left out (CAST_INVALID_INPUT)",
+    ]
     pages = {path: path.read_text() for path in index.parent.rglob("*.html")}
     assert "small.loans" in pages[index]
     assert any("validations" in path.parts for path in pages)

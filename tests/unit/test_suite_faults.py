@@ -86,7 +86,20 @@ def found(type_: str, kwargs: dict) -> str:
         (BETWEEN, when('col("grade") > 1', "great_expectations"), ["'grade' is a text"]),
         (BETWEEN, when("amount > 1", "great_expectations"), ["unable to parse"]),
         (BETWEEN, when({"type": "comparison", "column": {"name": "grade"}, "operator": "==", "parameter": 1}, None), ["'grade' is a text"]),
-        (QUERY, {"unexpected_rows_query": "select * from loans"}, ["does not read from {batch}"]),
+        (QUERY, {"unexpected_rows_query": "select * from loans"}, ["does not read from {batch}", "reads 'loans'"]),
+        (QUERY, {"unexpected_rows_query": "drop table {batch}"}, ["is a SELECT"]),
+        (QUERY, {"unexpected_rows_query": "delete from {batch}"}, ["is a SELECT"]),
+        (QUERY, {"unexpected_rows_query": "select 1 where false -- {batch}"}, ["does not read from {batch}"]),
+        (QUERY, {"unexpected_rows_query": "select * from {batch} join delta.`/x` using (loan_id)"}, ["reads 'delta.`/x`'"]),
+        (QUERY, {"unexpected_rows_query": "select * from {batch}; drop table x"}, ["is not one expression"]),
+        (BETWEEN, when("amount > 3; drop table x"), ["is not one expression of SQL"]),
+        (BETWEEN, when("loans.amount > 3"), ["write the name of the column alone"]),
+        (BETWEEN, when("explode(array(1)) > 0.5"), ["yields rows, and a condition is of one"]),
+        (BETWEEN, {"column": ["amount"], "min_value": 1}, ["'column' is the name of one column"]),
+        (BETWEEN, {"column": 5, "min_value": 1}, ["'column' is the name of one column"]),
+        ("expect_column_quantile_values_to_be_between", {"column": "amount", "quantile_ranges": "abc"}, ["'quantile_ranges'"]),
+        ("expect_column_quantile_values_to_be_between", {"column": "amount", "quantile_ranges": {"quantiles": ["x"], "value_ranges": [[9, 2]]}}, ["a quantile is a number", "the lower one first, and not [9, 2]"]),
+        ("expect_column_kl_divergence_to_be_less_than", {"column": "grade", "threshold": 0.1, "partition_object": {"values": ["A"], "weights": [0.5, 0.5]}}, ["'partition_object'"]),
         (QUERY, {"unexpected_rows_query": "select amout from {batch}"}, ["did you mean 'amount'"]),
     ],
 )  # fmt: skip
@@ -119,6 +132,27 @@ def test_fault_is_found(type_, kwargs, words) -> None:
         (BETWEEN, when('col("amount") > 1', "great_expectations")),
         (BETWEEN, when('col("grade").notNull()', "great_expectations")),
         (QUERY, {"unexpected_rows_query": "select amount as size from {batch} where amount > 1"}),
+        (
+            QUERY,
+            {
+                "unexpected_rows_query": "with big as (select * from {batch} where amount > 1) select * from big"
+            },
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {
+                "column": "amount",
+                "quantile_ranges": {"quantiles": [0.5, 1], "value_ranges": [[0, 5], [None, 9]]},
+            },
+        ),
+        (
+            "expect_column_kl_divergence_to_be_less_than",
+            {
+                "column": "grade",
+                "threshold": 0.1,
+                "partition_object": {"values": ["A", "B"], "weights": [0.5, 0.5]},
+            },
+        ),
     ],
 )
 def test_sound_expectation_has_no_fault(type_, kwargs) -> None:
@@ -140,6 +174,37 @@ def test_all_faults_of_all_suites_are_listed_at_once(tmp_path) -> None:
     assert f"loans.json: expectation 1, {MEAN}" in told
     assert f"loans.json: expectation 2, {BETWEEN}" in told
     assert "scores.json: it is no suite of Great Expectations" in told
+
+
+SOUND = {"type": MEAN, "kwargs": {"column": "amount", "min_value": 1}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("score", "{}", "there is no such table; did you mean 'scores'"),
+        ("loans", '{"name": "a", "expectations": [], "expectations": []}', "'expectations' stands twice"),
+        ("loans", json.dumps({"name": " ", "expectations": [SOUND]}), "its name is empty"),
+        ("loans", json.dumps({"name": "a", "expectations": []}), "it has no expectation"),
+        ("loans", json.dumps({"name": "a", "expectations": [SOUND | {"severty": "x"}]}), "it has no 'severty'; did you mean 'severity'"),
+        ("loans", json.dumps({"name": "a", "expectations": [SOUND | {"severity": "warning"}]}), "'severity' is 'critical' or left out"),
+        ("loans", json.dumps({"name": "a", "expectations": [SOUND | {"meta": [1]}]}), "'meta' is an object"),
+        ("loans", "[" * 100_000, "it is no suite of Great Expectations (RecursionError"),
+    ],
+)  # fmt: skip
+def test_what_would_switch_a_gate_off_or_end_a_run_is_a_fault(tmp_path, name, text, said) -> None:
+    (tmp_path / f"{name}.json").write_text(text)
+
+    with pytest.raises(InputError) as error:
+        Suites(tmp_path).check({"loans": COLUMNS, "scores": {}})
+
+    assert said in str(error.value)
+
+
+def test_a_table_without_a_suite_is_named(tmp_path) -> None:
+    (tmp_path / "loans.json").write_text("{}")
+
+    assert Suites(tmp_path).missing(["loans", "scores"]) == [tmp_path / "scores.json"]
 
 
 @pytest.mark.parametrize(

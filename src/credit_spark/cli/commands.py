@@ -50,7 +50,13 @@ from credit_spark.pipeline.nightly import nightly
 from credit_spark.pipeline.promote import promote, rollback
 from credit_spark.pipeline.score import score_and_validate
 from credit_spark.pipeline.train import train
-from credit_spark.pipeline.validate import check_suites, data_docs, ingest_and_validate, validate
+from credit_spark.pipeline.validate import (
+    check_suites,
+    data_docs,
+    ingest_and_validate,
+    validate,
+    validated_tables,
+)
 from credit_spark.quality.suites import Suites
 from credit_spark.serving.answers import ScoringService
 from credit_spark.storage.machine import machine_faults
@@ -161,13 +167,16 @@ for name, step in STEPS.items():
 def check(portfolio: str, project: Path) -> None:
     """Check a contract and its suites, by name or by file, with no data: every fault at once."""
     contract = load_contract(find_contract(portfolio, project / PORTFOLIOS))
-    check_suites(Suites(project / "expectations" / contract.portfolio), contract)
+    suites = Suites(project / "expectations" / contract.portfolio)
+    check_suites(suites, contract)
     click.echo(
         f"{contract.portfolio}: sound. {len(contract.columns)} columns, "
         f"{len(contract.features)} features, {len(contract.source.layouts)} layouts"
     )
     for remark in remarks(contract):
         click.echo(f"  look at {remark}")
+    for path in suites.missing([table.name for table in validated_tables(contract)]):
+        click.echo(f"  look at {path}: there is no such suite, so no gate validates the table")
 
 
 @cli.command("data-docs")
@@ -178,7 +187,8 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
     contract, settings = contract_and_settings(**flags)
     suites = Suites(flags["project"] / "expectations" / contract.portfolio)
-    click.echo(data_docs(contract, settings, suites, as_of, out))
+    told = partial(click.echo, err=True)
+    click.echo(data_docs(contract, settings, suites, as_of, out, told))
 
 
 @cli.command()

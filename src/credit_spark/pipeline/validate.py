@@ -3,11 +3,11 @@
 Every outcome is written to `validations` when the run ends, also where the gate stops it.
 `data_docs` writes Great Expectations' own web site of the suites, and of what they find in one
 date, as files. It shows figures and counts, and no row; but an expectation on a column's distinct
-values lists those, and a minimum or maximum is the value of one row.
+or most common values lists those, and a minimum or maximum is the value of one row.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -77,10 +77,15 @@ def check_suites(suites: Suites, contract: Contract) -> None:
         InputError: with every fault of every suite.
     """
     seen = {}
-    for table in (loans(contract), scores(contract)):
+    for table in validated_tables(contract):
         types = {name: each.type for name, each in table.columns.items()}
         seen[table.name] = types | _beside(table, contract)
     suites.check(seen)
+
+
+def validated_tables(contract: Contract) -> tuple[Table, ...]:
+    """The tables that can have a suite."""
+    return loans(contract), scores(contract)
 
 
 def seen_by_suites(rows: DataFrame, table: Table, contract: Contract, as_of: date) -> DataFrame:
@@ -130,15 +135,22 @@ def _stop_at_failures(run: RunContext, table: Table, outcomes: Sequence[SuiteRes
 
 
 def data_docs(
-    contract: Contract, settings: Settings, suites: Suites, as_of: date, out: Path
+    contract: Contract,
+    settings: Settings,
+    suites: Suites,
+    as_of: date,
+    out: Path,
+    left_out: Callable[[str], None],
 ) -> Path:
     """Write Great Expectations' own site for a batch date into a folder; its first page.
+
+    `left_out` is called with a sentence on each expectation that cannot be computed.
 
     Raises:
         InputError: no table of the portfolio has a suite, a suite has faults, or there are no rows.
     """
     check_suites(suites, contract)
-    tables = (loans(contract), scores(contract))
+    tables = validated_tables(contract)
     validated = [each for each in tables if suites.path(each.name).is_file()]
     if not validated:
         raise InputError(f"there is no suite: {suites.path('loans')} is not a file")
@@ -152,13 +164,16 @@ def data_docs(
             each.name: seen_by_suites(read(each, WRITTEN_BY[each.name]), each, contract, as_of)
             for each in validated
         }
-        return build_site(suites, seen, out)
+        return build_site(suites, seen, out, left_out)
 
 
-def build_site(suites: Suites, tables: Mapping[str, DataFrame], out: Path) -> Path:
+def build_site(
+    suites: Suites, tables: Mapping[str, DataFrame], out: Path, left_out: Callable[[str], None]
+) -> Path:
     """Run the suites of tables on their rows, write the site to a folder, and give its first page.
 
-    Every expectation is computed in full, which takes longer than the gate of a run.
+    Every expectation is computed in full, which takes longer than the gate of a run. One that Spark
+    cannot compute is no part of the site: `left_out` is called with a sentence on it.
     """
     folder = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(out.resolve())}
     index = {"class_name": "DefaultSiteIndexBuilder"}
@@ -166,10 +181,14 @@ def build_site(suites: Suites, tables: Mapping[str, DataFrame], out: Path) -> Pa
     context = new_context()
     context.add_data_docs_site("site", site)
     for table, frame in tables.items():
-        given = suites.read(table)
+        given, broken = suites.read(table), suites.not_computable(table, frame)
+        # The site would show Spark's message, which can hold values.
+        sound = [each for nth, each in enumerate(given.expectations) if nth not in broken]
+        for nth, condition in broken.items():
+            left_out(f"{suites.path(table)}: expectation {nth + 1} is left out ({condition})")
         parts = {
             "data": rows_of(context, table),
-            "suite": context.suites.add(suite_of(given.name, given.expectations)),
+            "suite": context.suites.add(suite_of(given.name, sound)),
         }
         definition = library().ValidationDefinition(name=table, **parts)
         context.validation_definitions.add(definition).run(

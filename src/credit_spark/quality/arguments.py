@@ -9,9 +9,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
+from math import inf
 from typing import Any
 
 import sqlglot
+from great_expectations.execution_engine.util import is_valid_partition_object
 from great_expectations.expectations import registry
 from pyspark.sql import functions, types
 from sqlglot import exp
@@ -40,6 +42,9 @@ COMPUTED_OF: Mapping[re.Pattern[str], tuple[str, ...]] = {
 }
 ON_ONE_FAMILY = re.compile(r"pair_values_a_|values_to_be_equal|unique_within_record")
 FAMILY_OF_VALUE = {bool: TRUTH, int: NUMBER, float: NUMBER, str: TEXT}
+ONE_COLUMN = ("column", "column_A", "column_B")
+# What a query has in the place of {batch}.
+BATCH = "batch"
 BOUNDS = ("min_value", "max_value")
 TYPE_NAMES = [each for each in dir(types) if each.endswith("Type")]
 # What Java's regular expressions do not take either; of other errors Java may know better.
@@ -50,7 +55,8 @@ def value_faults(type_: str, kwargs: Kwargs, known: Kwargs, columns: Columns) ->
     """Faults of the values in `known`: the kwargs without those that are parameters."""
     yield from _wrong_families(type_, known, columns)
     yield from _sets(known, columns)
-    yield from _quantiles(known.get("quantile_ranges") or {})
+    yield from _quantiles(known.get("quantile_ranges"))
+    yield from _partition(known.get("partition_object"))
     for name in _listed(known.get("type_")) + _listed(known.get("type_list")):
         if name not in TYPE_NAMES:
             yield f"Spark has no type '{name}'; {instead_of(name, TYPE_NAMES)}"
@@ -62,7 +68,7 @@ def value_faults(type_: str, kwargs: Kwargs, known: Kwargs, columns: Columns) ->
 
 def columns_in(kwargs: Kwargs) -> list[str]:
     """The columns that an expectation names."""
-    keys = ("column", "column_A", "column_B", "column_list", "column_set")
+    keys = (*ONE_COLUMN, "column_list", "column_set")
     return [each for key in keys for each in _listed(kwargs.get(key)) if isinstance(each, str)]
 
 
@@ -121,12 +127,31 @@ def _in_column(column: Any, values: list[Any], columns: Columns) -> Iterator[str
         yield f"column '{column}' is a {family}, and cannot be one of: {shown}"
 
 
-def _quantiles(given: Kwargs) -> Iterator[str]:
-    quantiles, ranges = given.get("quantiles") or [], given.get("value_ranges") or []
+def _quantiles(given: Any) -> Iterator[str]:
+    if not isinstance(given, Mapping):
+        return
+    quantiles, ranges = _listed(given.get("quantiles")), _listed(given.get("value_ranges"))
     if len(quantiles) != len(ranges):
         yield f"'quantile_ranges' has {len(quantiles)} quantiles and {len(ranges)} value ranges"
-    if not all(0 <= (_number(each) or 0) <= 1 for each in quantiles):
-        yield "a quantile lies between 0 and 1"
+    if not all(0 <= _or(_number(each), -1) <= 1 for each in quantiles):
+        yield "a quantile is a number between 0 and 1"
+    for each in ranges:
+        ends = [_number(end) if end is not None else None for end in _listed(each)]
+        is_pair = isinstance(each, list) and len(each) == 2 and ends.count(None) == each.count(None)
+        if not is_pair or _or(ends[0], -inf) > _or(ends[1], inf):
+            yield f"a value range has two numbers, the lower one first, and not {each!r}"
+
+
+def _or(number: float | None, other: float) -> float:
+    return other if number is None else number
+
+
+def _partition(given: Any) -> Iterator[str]:
+    if given is not None and not is_valid_partition_object(given):
+        yield (
+            "'partition_object' has 'weights' that sum to 1, and as many 'values', or one more of "
+            "'bins'"
+        )
 
 
 def _bounds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
@@ -192,21 +217,31 @@ def query_faults(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
     query = kwargs.get("unexpected_rows_query")
     if not isinstance(query, str):
         return
-    if "{batch}" not in query:
-        yield "'unexpected_rows_query' does not read from {batch}, the table's placeholder"
-    tree = _parsed(query.replace("{batch}", "batch"))
+    tree = _parsed(query.replace("{batch}", BATCH))
     if isinstance(tree, str):
         yield tree
         return
+    if not isinstance(tree, exp.Query):
+        yield "'unexpected_rows_query' is a SELECT, and nothing that changes a table"
+        return
+    read = {each.sql(dialect="spark") for each in tree.find_all(exp.Table)}
+    if BATCH not in read:
+        yield "'unexpected_rows_query' does not read from {batch}, the table's placeholder"
+    for name in sorted(read - {BATCH, *(each.alias for each in tree.find_all(exp.CTE))}):
+        yield f"'unexpected_rows_query' reads '{name}'; it can read {{batch}} alone"
     yield from _names(tree, {*columns, *(each.alias for each in tree.find_all(exp.Alias))})
 
 
 def _parsed(sql: str) -> exp.Expr | str:
     """The tree of a SQL text, or why there is none."""
     try:
-        return sqlglot.parse_one(sql, dialect="spark")
+        statements = sqlglot.parse(sql, dialect="spark")
     except SqlglotError as error:
         return f"'{sql}' cannot be read as Spark SQL: {str(error).splitlines()[0]}"
+    except RecursionError:
+        return "a SQL text has too many brackets within each other"
+    found = [each for each in statements if each is not None]
+    return found[0] if len(found) == 1 else f"'{sql}' is not one expression of SQL"
 
 
 def _of_sql(condition: str, columns: Columns) -> Iterator[str]:
@@ -215,8 +250,13 @@ def _of_sql(condition: str, columns: Columns) -> Iterator[str]:
         yield tree
         return
     yield from _names(tree, columns)
+    for each in tree.find_all(exp.Column):
+        if each.table:
+            yield f"'{each.sql(dialect='spark')}': write the name of the column alone"
     for node in tree.find_all(exp.AggFunc, exp.Window):
         yield f"'{node.sql(dialect='spark')}' is computed of many rows, and a condition is of one"
+    for many in (*tree.find_all(exp.UDTF), *tree.find_all(exp.Query)):
+        yield f"'{many.sql(dialect='spark')}' yields rows, and a condition is of one"
     known = typed(_with_dates(typed(tree, columns)), columns)
     for node in known.find_all(exp.Predicate, exp.Date):
         yield from faults_at(node)

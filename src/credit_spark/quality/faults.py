@@ -12,7 +12,13 @@ from typing import Any
 from great_expectations.expectations import registry
 
 from credit_spark.config.errors import instead_of
-from credit_spark.quality.arguments import columns_in, condition_faults, query_faults, value_faults
+from credit_spark.quality.arguments import (
+    ONE_COLUMN,
+    columns_in,
+    condition_faults,
+    query_faults,
+    value_faults,
+)
 
 Kwargs = Mapping[str, Any]
 Columns = Mapping[str, str]
@@ -25,8 +31,25 @@ NOT_ON_SPARK = {
     "query_results": "it compares two SQL databases",
     "row_count_to_equal_other_table": "it needs the tables of a SQL database",
 }
+# What an expectation can have in a suite's file.
+BESIDE = (
+    "type", "kwargs", "meta", "notes", "description", "severity", "id", "rendered_content",
+    "expectation_context", "success_on_last_run",
+)  # fmt: skip
+CRITICAL = "critical"
 # Fields of every expectation, which are no kwargs of its own.
 OF_ALL = {"id", "meta", "notes", "description", "rendered_content", "windows", "batch_id"}
+
+
+def faults_beside(expectation: Mapping[str, Any]) -> Iterator[str]:
+    """Faults of what an expectation has beside its type and its kwargs."""
+    for key in expectation:
+        if key not in BESIDE:
+            yield f"it has no '{key}'; {instead_of(key, BESIDE)}"
+    if expectation.get("severity", CRITICAL) != CRITICAL:
+        yield f"'severity' is '{CRITICAL}' or left out: a run stops at each one that fails"
+    if not isinstance(expectation.get("meta") or {}, Mapping):
+        yield "'meta' is an object of keys and values"
 
 
 def faults_of(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
@@ -42,6 +65,9 @@ def faults_of(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
             return
     yield from _parameters(kwargs)
     given = {key: value for key, value in kwargs.items() if not _is_parameter(value)}
+    if wrong := [key for key in ONE_COLUMN if not isinstance(given.get(key, ""), str)]:
+        yield f"'{wrong[0]}' is the name of one column, as a text"
+        return
     yield from _shape(type_, given, missing_is_known=len(given) < len(kwargs))
     for column in columns_in(given):
         if column not in columns:

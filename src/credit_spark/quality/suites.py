@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 
-from credit_spark.config.errors import InputError, listed
+from credit_spark.config.errors import InputError, instead_of, listed
 from credit_spark.storage.session import described
 
 PLACE = "place"
@@ -27,6 +27,7 @@ NO_ROWS_LISTED = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 # What these observe is the value of one row, and so a borrower's.
 OF_ONE_ROW = re.compile(r"expect_column_(min|max|median)_")
 Expectations = Sequence[Mapping[str, Any]]
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class Suite(NamedTuple):
@@ -91,8 +92,13 @@ class Suites:
 
     def read(self, table: str) -> Suite:
         """The suite of a table that has one; it was checked before."""
-        given = json.loads(self.path(table).read_text(encoding="utf-8"))
+        text = self.path(table).read_text(encoding="utf-8")
+        given = json.loads(text, object_pairs_hook=_once)
         return Suite(given["name"].strip(), given["expectations"])
+
+    def missing(self, tables: Collection[str]) -> list[Path]:
+        """The files of the tables that have no suite, so that nothing validates them."""
+        return [self.path(table) for table in tables if not self.path(table).is_file()]
 
     def check(self, tables: Mapping[str, Mapping[str, str]]) -> None:
         """Make sure that every suite can be run, without data and without Spark.
@@ -103,6 +109,11 @@ class Suites:
             InputError: with every fault of every suite.
         """
         faults = [
+            f"{path}: there is no such table; {instead_of(path.stem, tables)}"
+            for path in sorted(self._folder.glob("*.json"))
+            if path.stem not in tables
+        ]
+        faults += [
             f"{self.path(table)}: {fault}"
             for table, columns in tables.items()
             if self.path(table).is_file()
@@ -127,19 +138,38 @@ class Suites:
             _not_evaluated(each) if each.kwargs.get("column") in unknown else each for each in found
         ]
 
+    def not_computable(self, table: str, frame: DataFrame) -> dict[int, str]:
+        """The places of expectations that Spark cannot compute on these rows, and its condition."""
+        batch = rows_of(_context(), table).get_batch(batch_parameters={"dataframe": frame})
+        found = enumerate(_validated(batch, self.read(table)))
+        return {nth: each.error for nth, each in found if each.error}
+
     def _faults(self, table: str, columns: Mapping[str, str]) -> Iterator[str]:
         library()
-        from credit_spark.quality.faults import faults_of
+        from credit_spark.quality.faults import faults_beside, faults_of
 
         try:
-            given = self.read(table).expectations
+            name, given = self.read(table)
             expectations = [(str(each["type"]), {**each["kwargs"]}) for each in given]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             yield f"it is no suite of Great Expectations ({type(error).__name__}: {error})"
             return
+        if not name:
+            yield "its name is empty"
+        if not expectations:
+            yield "it has no expectation; take the file away where nothing is to be validated"
         for nth, (type_, kwargs) in enumerate(expectations, start=1):
-            for fault in faults_of(type_, kwargs, columns):
+            for fault in (*faults_beside(given[nth - 1]), *faults_of(type_, kwargs, columns)):
                 yield f"expectation {nth}, {type_}: {fault}"
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys differ; of two equal ones, Python's reader keeps the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for nth, (key, _) in enumerate(pairs) if key in dict(pairs[:nth]))
+        raise ValueError(f"'{twice}' stands twice in one object")
+    return found
 
 
 def import_in_background() -> None:
