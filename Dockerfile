@@ -12,8 +12,10 @@ COPY expectations expectations
 COPY jobs jobs
 RUN make setup \
     && useradd --create-home credit \
-    && mkdir -p /data/landing /data/warehouse /data/logs \
+    && mkdir -p /data/landing /data/warehouse /data/logs /data/work \
     && chown -R credit /data
 # Not as root. Volumes below /data take over its owner.
 USER credit
 ENV PATH=/opt/credit-spark/.venv/bin:$PATH
+# A worker would write below Spark's own folder, which is root's.
+ENV SPARK_WORKER_DIR=/data/work

@@ -38,6 +38,9 @@ def main(lock: str, folder: str = str(SPARK_HOME / "jars")) -> str | None:
             fetched = Path(cache) / "jars" / f"{coordinate.split(':')[0]}_{file_of(coordinate)}"
             if not is_sound(fetched, locked[coordinate]):
                 return f"{coordinate} could not be fetched, or is not the file that {lock} names."
+            # Of two versions on the class path, nobody knows which one Java takes.
+            for other in others(coordinate, place):
+                other.unlink()
             shutil.copy(fetched, place / file_of(coordinate))
     return None
 
@@ -46,6 +49,13 @@ def file_of(coordinate: str) -> str:
     """The file name of 'group:artifact:version'."""
     _, artifact, version = coordinate.split(":")
     return f"{artifact}-{version}.jar"
+
+
+def others(coordinate: str, place: Path) -> list[Path]:
+    """The JARs of an artifact in other versions."""
+    _, artifact, version = coordinate.split(":")
+    found = sorted(place.glob(f"{artifact}-[0-9]*.jar"))
+    return [each for each in found if each.name != f"{artifact}-{version}.jar"]
 
 
 def is_sound(jar: Path, digest: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -112,15 +113,15 @@ def test_an_applicant_who_equals_a_loan_gets_its_score(client, done, contract) -
         ({"annual_income": EVIL}, "annual_income", "write a number"),
         ({"annual_income": "1e999"}, "annual_income", "write a number"),
         ({"annual_income": "nan"}, "annual_income", "write a number"),
-        ({"annual_income": "-5"}, "annual_income", "it must lie between"),
-        ({"interest_rate": "900"}, "interest_rate", "it must lie between"),
+        ({"annual_income": "-5"}, "annual_income", "it must be between"),
+        ({"interest_rate": "900"}, "interest_rate", "it must be between"),
         ({"loan_amount": ""}, "loan_amount", "this field is needed"),
         ({"issued_on": "31.01.2012"}, "issued_on", "write a day as 2012-01-31"),
         ({"term_months": "36.5"}, "term_months", "write a whole number"),
         ({"term_months": "40"}, "term_months", "choose one of: 36, 60"),
         ({"home_ownership": EVIL}, "home_ownership", "choose one of"),
         ({"purpose": "x" * 300}, "purpose", "at most 200 letters"),
-        ({"fico": "1" * 150}, "fico", "it must lie between"),
+        ({"fico": "1" * 150}, "fico", "it must be between"),
         ({"interest_rate": "1,5"}, "interest_rate", "write a number"),
         ({"loan_amount": "50%"}, "loan_amount", "write a number"),
     ],
@@ -148,6 +149,13 @@ def test_wrong_input_is_kept_and_told_at_its_field(client, change, field, said) 
         ("get", "/../../etc/passwd", {}, 404),
         ("get", "/nothing", {}, 404),
         ("post", "/", {}, 405),
+        ("get", "/api/v1/loans//1500000", {}, 404),
+        ("post", "/api/v1/applicants", {"data": "[" * 60_000, "content_type": "application/json"}, 400),
+        ("post", "/api/v1/applicants", {"json": GOOD | {"purpose": ["car"]}}, 422),
+        ("post", "/api/v1/applicants", {"json": GOOD | {"purpose": True}}, 422),
+        ("post", "/api/v1/applicants", {"json": GOOD | {"loan_amount": [1]}}, 422),
+        ("post", "/api/v1/applicants", {"json": GOOD | {"loan_amount": True}}, 422),
+        ("post", "/api/v1/applicants", {"json": GOOD | {"purpose": "\ud800"}}, 422),
         ("post", "/api/v1/applicants", {"data": "{", "content_type": "application/json"}, 400),
         ("post", "/api/v1/applicants", {"json": [1, 2]}, 400),
         ("post", "/api/v1/applicants", {"json": {"loan_amount": {"a": 1}}}, 422),
@@ -168,6 +176,48 @@ def test_wrong_requests_have_their_status_and_a_sentence(
     if path.startswith("/api"):
         assert told.get_json()["error"]
     assert client.get("/").status_code == 200
+
+
+def test_a_field_that_there_is_not_is_told_by_its_name(client) -> None:
+    page = client.post("/applicant", data=GOOD | {"fica": "1"}).get_data(as_text=True)
+
+    assert "fica: there is no such field" in page
+
+
+def test_a_method_that_is_not_allowed_names_those_that_are(client) -> None:
+    assert client.post("/api/v1/batch").headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_a_range_without_an_end_is_told_by_its_other_end(contract) -> None:
+    (spec,) = [each for name, each in contract.columns.items() if name == "annual_income"]
+    field = FormField("x", "", (), spec.model_copy(update={"range": (0.0, inf), "kind": "number"}))
+    below = field._replace(spec=field.spec.model_copy(update={"range": (-inf, 5.0)}))
+
+    assert field.schema == {"type": "number", "minimum": 0}
+    assert below.schema == {"type": "number", "maximum": 5}
+    assert read([field], {"x": "-1"})[1] == {"x": "it must be at least 0"}
+    assert read([below], {"x": "6"})[1] == {"x": "it must be at most 5"}
+
+
+def test_a_loan_that_was_cleaned_again_is_not_explained_by_its_data_now(
+    spark, again, contract
+) -> None:
+    tables = again / "lending_club"
+    service = ScoringService(contract, TableReader(str(tables)))
+    row = arrow(tables / "scores").to_pylist()[0]
+    before = service.loan(row["loan_id"])
+    assert before["remark"] is None
+    spark.sql(
+        f"update delta.`{tables}/loans` set fico = 350, annual_income = 1000 "
+        f"where loan_id = '{row['loan_id']}'"
+    )
+
+    told = ScoringService(contract, TableReader(str(tables))).loan(row["loan_id"])
+
+    assert "was cleaned again after it was scored" in told["remark"]
+    assert (told["pd"], told["points"]) == (row["pd"], row["points"])
+    assert "bound of the score" not in {each["feature"] for each in told["parts"]}
+    assert sum(each["points"] for each in told["parts"]) < row["points"]
 
 
 def test_every_answer_has_its_guards(client) -> None:
@@ -197,6 +247,13 @@ def test_another_name_for_this_machine_is_not_answered(client) -> None:
     for own in ("127.0.0.1:8000", "127.0.0.2:8000", "localhost", "[::1]", "[::1]:8000"):
         assert client.get("/", headers={"Host": own}).status_code == 200
     assert client.get("/", headers={"Host": "127.0.0.1.example"}).status_code == 403
+
+
+def test_an_empty_token_is_none(done, contract) -> None:
+    service = ScoringService(contract, TableReader(str(done)))
+    client = application(service, token="").test_client()
+
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
 
 
 def test_a_hard_rules_own_column_is_asked_for(done, contract) -> None:

@@ -29,6 +29,8 @@ def test_an_example_is_copied_and_found_in_the_working_directory(
     assert main(["check", "lending_club"]) == 2
     assert "german_credit" in told(capsys)
     assert main(["check", "german_credit"]) == 0
+    assert main(["sample", "--as-of", "2012-01-31", "--seed", "-1"]) == 2
+    assert main(["sample", "--as-of", "2012-01-31", "--rows", "9" * 20]) == 2
 
 
 def test_an_example_that_is_there_is_kept(tmp_path, capsys) -> None:

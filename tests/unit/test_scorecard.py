@@ -50,8 +50,8 @@ def test_a_line_is_what_a_deviation_or_a_level_adds() -> None:
     ]
 
 
-def score(points: int, *contributions: Contribution) -> Score:
-    return Score(0.0, 0.5, points, "A", "approve", (), contributions)
+def score(points: int, *contributions: Contribution, log_odds: float = 0.0) -> Score:
+    return Score(log_odds, 0.5, points, "A", "approve", (), contributions)
 
 
 def test_parts_add_up_to_the_points_and_say_each_value() -> None:
@@ -72,11 +72,21 @@ def test_parts_add_up_to_the_points_and_say_each_value() -> None:
 
 
 def test_what_the_bound_takes_away_is_a_part_of_its_own() -> None:
-    found = parts(score(-121, Contribution("income", 1e9, 5000.0)), document(INCOME), PLAN)
+    found = parts(
+        score(-121, Contribution("income", 1e9, 5000.0), log_odds=25.0), document(INCOME), PLAN
+    )
 
     assert [each.name for each in found] == ["base", "income", BOUND]
     assert found[1].points == pytest.approx(-5000 * UNIT, abs=0.1)
     assert sum(round(each.points * 10) for each in found) == -1210
+
+
+def test_without_a_bound_there_is_no_part_of_it() -> None:
+    found = parts(
+        score(500, Contribution("income", 4.0, 0.5), log_odds=1.0), document(INCOME), PLAN
+    )
+
+    assert [each.name for each in found] == ["base", "income"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Set-up, where it can do nothing, says what its user can."""
 
 import os
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,6 +35,17 @@ def test_a_java_home_without_a_full_java_is_told(tmp_path) -> None:
 
     assert done.returncode == 2
     assert f"JAVA_HOME is {tmp_path}, and there is no full Java 17 or 21 in it" in done.stderr
+
+
+def test_a_jar_of_another_version_is_taken_away(tmp_path) -> None:
+    jars = runpy.run_path(str(JAVA.with_name("jars.py")))
+    names = ("delta-4.3.0.jar", "delta-4.4.0.jar", "delta-kernel-4.3.0.jar", "delta2-1.jar")
+    for name in names:
+        (tmp_path / name).touch()
+
+    found = jars["others"]("io.delta:delta:4.4.0", tmp_path)
+
+    assert [each.name for each in found] == ["delta-4.3.0.jar"]
 
 
 def test_where_none_can_be_installed_the_user_is_told_how(bare_path) -> None:

@@ -4,7 +4,9 @@
 """
 
 import logging
+import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -30,8 +32,8 @@ from credit_spark.cli.launch import launch
 from credit_spark.cli.models import explain, export, models, scorecard, what_if
 from credit_spark.cli.output import open_portfolio
 from credit_spark.cli.reports import report
-from credit_spark.cli.sample import LANDING, write_sample
-from credit_spark.config.errors import CreditSparkError, InputError, listed
+from credit_spark.cli.sample import LANDING, MAX_SAMPLE, write_sample
+from credit_spark.config.errors import CreditSparkError, InputError, TryAgainError, listed
 from credit_spark.config.guards import remarks
 from credit_spark.config.loading import (
     PORTFOLIOS,
@@ -192,9 +194,9 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
 
 
 @cli.command()
-@click.option("--rows", type=click.IntRange(min=1), default=20_000, show_default=True)
+@click.option("--rows", type=click.IntRange(1, MAX_SAMPLE), default=20_000, show_default=True)
 @AS_OF
-@click.option("--seed", type=int, default=20261121, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=20261121, show_default=True)
 @click.option(
     "--out",
     type=FOLDER,
@@ -281,6 +283,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the result is the exit code."""
     try:
         cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
+        if sys.stdout:
+            sys.stdout.flush()
+    except (SystemExit, BrokenPipeError):
+        # The reader of a pipe has enough (click exits by itself); what is left is for nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        click.echo(f"credit-spark: the output cannot be written: {error.strerror}", err=True)
+        return TryAgainError.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

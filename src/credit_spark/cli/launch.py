@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -99,12 +99,18 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
             for step in REPORTED if command in REPORTING else ():
                 _write_report(run, step, about["tables"])
     log.event("end", command=command)
-    if flags.as_json:
-        print(json.dumps({"command": command, **about, **summary.steps}))
-    else:
-        print_summary(Console(highlight=False), about, summary.steps)
+    # Where nobody reads it any more, the run has ended as it has.
+    with suppress(BrokenPipeError):
+        _print(command, about, summary, as_json=flags.as_json)
     if change:
         raise change
+
+
+def _print(command: str, about: Mapping[str, str], summary: RunSummary, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"command": command, **about, **summary.steps}))
+    else:
+        print_summary(Console(highlight=False, emoji=False), about, summary.steps)
 
 
 def _remark_on(as_of: date, *, is_quiet: bool) -> None:

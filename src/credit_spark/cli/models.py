@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import isnan
 from typing import Any, Literal, get_args
 
 import click
@@ -27,7 +28,17 @@ from credit_spark.storage.reader import TableReader
 
 DIALECTS = [*get_args(Dialect), "pmml"]
 PARTS_BAR, SHARE_BAR = 12, 20
-PD = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+class _Probability(click.FloatRange):
+    """A number between 0 and 1, which NaN is not."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found: float = super().convert(value, param, ctx)
+        return self.fail(f"{value} is no number", param, ctx) if isnan(found) else found
+
+
+PD = _Probability(0, 1, min_open=True, max_open=True)
 
 
 @click.command
@@ -135,6 +146,8 @@ def explain(*, loan_id: str, as_of: date | None, as_json: bool, **where: Any) ->
         markup=False,
     )
     terminal.print(_bars(answer["parts"], answer["points"]))
+    if answer["remark"]:
+        terminal.print(f"  {answer['remark']}")
     for nth, reason in enumerate(answer["reasons"], start=1):
         terminal.print(f"  reason {nth}  {reason}", markup=False)
 

@@ -57,7 +57,9 @@ def print_rows(rows: Sequence[Row], *, as_csv: bool, as_json: bool) -> None:
 
 def console() -> Console:
     """The terminal, or a wide one where there is none: a pipe has no edge to break lines at."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    # A text such as :100: is no picture.
+    return Console(highlight=False, emoji=False, width=None if is_terminal else WIDE)
 
 
 def _finite(value: Any) -> Any:

@@ -22,6 +22,8 @@ from credit_spark.storage.paths import writable
 
 LANDING = Path("landing/lending_club")
 ROWS_A_FILE = 500_000
+# Of more, a file's number would have more than three digits.
+MAX_SAMPLE = 1000 * ROWS_A_FILE
 PREAMBLE = b"Notes offered by Prospectus (https://www.lendingclub.com/info/prospectus.action)\n"
 # A line that is cut short, and totals.
 FOOTER = (

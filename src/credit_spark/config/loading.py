@@ -4,6 +4,7 @@ A project has contracts in conf/ and suites in expectations/; the wheel ships th
 """
 
 import hashlib
+import json
 import sysconfig
 from collections.abc import Sequence
 from copy import deepcopy
@@ -20,6 +21,13 @@ from credit_spark.config.errors import InputError, instead_of, listed
 from credit_spark.config.models import Contract
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+# What pydantic calls by its own words, by the type of its fault.
+SHAPES = {
+    "model_type": "keys with their values, each as key: value",
+    "dict_type": "keys with their values, each as key: value",
+    "tuple_type": "a list, such as [a, b]",
+    "list_type": "a list, such as [a, b]",
+}
 PORTFOLIOS, SUITES, BASE = "conf/portfolios", "expectations", "conf/base.yml"
 
 
@@ -120,9 +128,14 @@ def load_yaml(path: Path) -> Any:
         InputError: it is not readable, or not YAML.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        given = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        # Half of a pair of UTF-16, which YAML can write, is a ValueError.
+        json.dumps(given, ensure_ascii=False, default=str, skipkeys=True).encode()
+        return given
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise InputError(f"{path.name}: it has too many brackets within each other") from None
     except (YAMLError, ValueError) as error:
         # A day that there is not is a ValueError, as are bytes that are no text.
         raise InputError(f"{path.name}: this is not readable YAML: {_unreadable(error)}") from None
@@ -150,6 +163,8 @@ def sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{path}: unknown key '{key}'; {instead_of(key, right)}"
     if fault["type"] == "missing":
         return f"{path}: this key is missing"
+    if fault["type"] in SHAPES:
+        return f"{path}: write {SHAPES[fault['type']]}"
     return f"{path}: {message[:1].lower()}{message[1:]}"
 
 

@@ -43,6 +43,7 @@ UNITS: Mapping[Unit, Kind] = {
 CONTENT: Literal["content"] = "content"
 # The texts of a flag, in small letters.
 YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
+DELIMITER = re.compile(r"[^\w\"\r\n\0]")
 MONTHS_BACK = re.compile(r"([1-9]\d{0,2}) months")
 
 
@@ -83,6 +84,17 @@ def _date_or_months(given: str | date | None) -> str | date | None:
         raise ValueError("write a date such as 2011-01-01, or a span such as '12 months'") from None
 
 
+def _as_delimiter(given: str) -> str:
+    """One sign that Spark's reader takes, and that no field is full of."""
+    if not DELIMITER.fullmatch(given) or given > "\uffff":
+        raise ValueError(
+            'a delimiter is one sign such as , ; | or "\\t", and no letter, digit, quote or '
+            "line break"
+        )
+    return given
+
+
+Delimiter = Annotated[str, AfterValidator(_as_delimiter)]
 Several = (BeforeValidator(_as_several), Field(min_length=1))
 # Infinite where there is no bound. Every other number is finite.
 Bound = Annotated[float, AllowInfNan(), AfterValidator(_no_nan)]
@@ -129,7 +141,7 @@ class Layout(FrozenModel):
 
     header: tuple[str, ...] = ()
     no_header: tuple[str, ...] = ()
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    delimiter: Delimiter | None = None
     decimal: DecimalMark | None = None
     escape: str | None = Field(default=None, min_length=1, max_length=1)
     preamble: Literal["none", "detect"] = "none"
@@ -156,7 +168,7 @@ class Source(FrozenModel):
     """
 
     path: str = "{landing}/{as_of}/*"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Delimiter = ","
     decimal: DecimalMark = "."
     encoding: str = "UTF-8"
     layouts: dict[str, Layout] = Field(min_length=1)

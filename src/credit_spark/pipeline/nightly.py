@@ -82,5 +82,6 @@ def promote_or_wait(run: RunContext, version: str) -> None:
     check_gates(run, version)
     raise GateError(
         f"the model {version} passes its gates and waits for a decision (promotion is manual): "
-        f"credit-spark promote --model {version} --by NAME --reason TEXT"
+        f"credit-spark promote --portfolio {run.contract.portfolio} --as-of {run.as_of} "
+        f"--model {version} --by NAME --reason TEXT"
     )

@@ -28,7 +28,7 @@ def decisions(facts: ReportFacts) -> Section:
         for (decision, reason), count in facts.loans_by("decision", "reason_1").items()
         if decision == DECISIONS[-1]
     }
-    reasons = dict(list(largest_first(declined_for).items())[:MAX_REASONS])
+    reasons = largest_first(declined_for)
     plan, says = facts.policy.score.decisions, "No loan is declined."
     if reasons:
         says = (
@@ -46,7 +46,10 @@ def _reasons(reasons: Mapping[str, float]) -> Chart:
         return nothing("reasons", title, "bars", "no loan is declined")
     most, count = next(iter(reasons.items()))
     says = f"{most} comes first for {count:,.0f} of {sum(reasons.values()):,.0f} declined loans."
-    return bars("reasons", title, says, reasons, "loans")
+    if len(reasons) > MAX_REASONS:
+        says += f" The {MAX_REASONS} most frequent of {len(reasons)} are shown."
+    shown = dict(list(reasons.items())[:MAX_REASONS])
+    return bars("reasons", title, says, shown, "loans")
 
 
 def _bands(facts: ReportFacts) -> Chart:
@@ -54,10 +57,11 @@ def _bands(facts: ReportFacts) -> Chart:
     score_bins: dict[str, list[ScoreBin]] = {name: [] for name in plan.bands}
     for score_bin in facts.score_bins:
         score_bins[band_of(score_bin.pd, plan)].append(score_bin)
-    shown = []
+    # A score bin at the bound of two bands has loans of both: loans are counted by their own band.
+    loans, shown = facts.loans_by("band"), []
     for name, own in score_bins.items():
-        loans, known, bad = (sum(map(attrgetter(of), own)) for of in ("loans", "known", "bad"))
-        shown.append(Rate(name, loans, known, bad, mean_pd(own)))
+        known, bad = (sum(map(attrgetter(of), own)) for of in ("known", "bad"))
+        shown.append(Rate(name, loans[(name,)], known, bad, mean_pd(own)))
     title = "Bands, and the bad rate of mature loans in them"
     return rates("bands", title, shown, "The band")
 

@@ -9,7 +9,7 @@ from math import floor, fsum
 from typing import NamedTuple
 
 from credit_spark.config.models import Contract, ScorePlan
-from credit_spark.config.tables import MISSING
+from credit_spark.config.tables import MISSING, WIDEST_LOG_ODDS
 from credit_spark.features.columns import ABSENT, label_of
 from credit_spark.scoring.document import Category, ModelDocument, Number
 from credit_spark.scoring.evaluator import Score
@@ -62,7 +62,7 @@ def parts(score: Score, document: ModelDocument, plan: ScorePlan) -> list[Points
     base = scale.at_even_odds - scale.a_unit * document.constant
     exact = [base, *(-scale.a_unit * each.term for each in score.contributions)]
     values = [("base", ""), *((each.feature, _said(each.value)) for each in score.contributions)]
-    if abs(score.points - fsum(exact)) > 1:
+    if abs(score.log_odds) >= WIDEST_LOG_ODDS:
         exact.append(score.points - fsum(exact))
         values.append((BOUND, ""))
     tenths = apportioned(exact, score.points)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
+from math import isclose
 from typing import Any, NamedTuple
 
 from credit_spark.config.errors import InputError, listed
@@ -18,6 +19,12 @@ from credit_spark.storage.reader import TableReader
 
 GOOD_OR_BAD = {"approve": "good", "review": "manual review", "decline": "bad"}
 WRITTEN = ("pd", "points", "band", "decision")
+# Engines may differ in the last digits of a PD.
+SAME_PD = 1e-9
+CLEANED_SINCE = (
+    "The loan was cleaned again after it was scored: each feature's points are those of its data "
+    "now, and do not add up to the score."
+)
 HEADLINES = ("ks", "auc", "mean_pd", "observed_rate")
 
 
@@ -72,11 +79,14 @@ class ScoringService:
         given = self._reader.loan(loan_id, as_of, columns_read(model.document, model.policy))
         if given is None:
             return None
+        computed = model.scorer.score(given)
         written = {name: row[name] for name in WRITTEN}
         reasons = tuple(row[name] for name in REASONS if row[name])
-        score = model.scorer.score(given)._replace(**written, reasons=reasons)
+        score = computed._replace(**written, reasons=reasons)
         about = {"loan_id": loan_id, "as_of": str(as_of), "outcome": row["outcome"]}
-        return {**about, **_answer(score, model)}
+        if isclose(computed.pd, score.pd, rel_tol=SAME_PD):
+            return {**about, **_answer(score, score, model)}
+        return {**about, **_answer(score, computed, model), "remark": CLEANED_SINCE}
 
     def applicant(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The score that the newest batch's model gives to an applicant.
@@ -85,7 +95,8 @@ class ScoringService:
             InputError: the contract now has other inputs than the model was fitted on.
         """
         model = self._newest()
-        return _answer(model.scorer.score(values), model)
+        score = model.scorer.score(values)
+        return _answer(score, score, model)
 
     def fields(self) -> list[FormField]:
         """The form's fields.
@@ -123,8 +134,8 @@ class ScoringService:
         return LoadedModel(document, policy, scorer, fields, changed)
 
 
-def _answer(score: Score, model: LoadedModel) -> dict[str, Any]:
-    """A score, good or bad, its reasons, and every feature's points."""
+def _answer(score: Score, explained: Score, model: LoadedModel) -> dict[str, Any]:
+    """A score, good or bad, its reasons, and every feature's points of the one `explained`."""
     plan = model.policy.score
     scale = scale_of(plan)
     return {
@@ -133,7 +144,7 @@ def _answer(score: Score, model: LoadedModel) -> dict[str, Any]:
         "reasons": list(score.reasons),
         "parts": [
             {"feature": each.name, "value": each.value, "points": each.points}
-            for each in parts(score, model.document, plan)
+            for each in parts(explained, model.document, plan)
         ],
         "scale": {
             **plan.model_dump(include={"points_at", "odds_at", "points_to_double_odds"}),
@@ -141,4 +152,5 @@ def _answer(score: Score, model: LoadedModel) -> dict[str, Any]:
             "approved_from": scale.points_of_pd(plan.decisions.approve_below),
         },
         "model_version": model.document.version,
+        "remark": None,
     }

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from credit_spark.config.errors import InputError
 from credit_spark.serving.answers import ScoringService
@@ -42,9 +42,11 @@ def is_loopback(host: str) -> bool:
 def application(answers: ScoringService, token: str | None = None) -> Flask:
     """The application; with a `token`, a request without it is refused."""
     app = Flask(__name__)
+    # A slash in a loan's id is part of it.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    _guard(app, token)
+    _guard(app, token or None)
     _pages(app, answers)
     _programs(app, answers)
     app.register_error_handler(Exception, _error_response)
@@ -112,7 +114,7 @@ def _programs(app: Flask, answers: ScoringService) -> None:
 
     @app.post(f"{API}/applicants")
     def applicant_as_json() -> ResponseReturnValue:
-        given = request.get_json(silent=True)
+        given = _json()
         if not isinstance(given, dict):
             return {"error": "send one JSON object, with a value for each field"}, 400
         values, faults = read(answers.fields(), given)
@@ -133,6 +135,14 @@ def _programs(app: Flask, answers: ScoringService) -> None:
         return Response(text, mimetype="application/json")
 
 
+def _json() -> object:
+    """The body as JSON; None where it is none, or has too many brackets within each other."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
+
+
 def _error_response(error: Exception) -> ResponseReturnValue:
     """A fault as a sentence and a status: 503 where there is no batch yet, 500 where it is ours."""
     if isinstance(error, InputError):
@@ -144,6 +154,9 @@ def _error_response(error: Exception) -> ResponseReturnValue:
         name = type(error).__name__
         current_app.logger.error("internal error: %s at %s", name, request.endpoint)
         sentence, status = "internal error; see the server log", 500
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
     if request.path.startswith(API):
-        return {"error": sentence}, status
-    return render_template("fault.html", title="credit-spark", sentence=sentence), status
+        return {"error": sentence}, status, headers
+    page = render_template("fault.html", title="credit-spark", sentence=sentence)
+    return page, status, headers

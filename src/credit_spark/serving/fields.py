@@ -4,10 +4,10 @@ In come texts by field; out go values as they stand in `loans`, or a sentence at
 cannot be used.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import date
+from math import isfinite
 from typing import Any, NamedTuple
 
 from credit_spark.config.expressions import columns_of
@@ -22,6 +22,7 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 # A comma separates thousands and nothing else: 1,5 is not 15.
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
+SURROGATE = re.compile("[\ud800-\udfff]")
 LONGEST = 200
 WHOLE = frozenset({"count", "months", "years"})
 # Typed in a form as yes and no, in JSON as true and false.
@@ -51,7 +52,9 @@ class FormField(NamedTuple):
         if kind == "date":
             return {"type": "string", "format": "date", **described}
         times = 100 if kind == "rate" else 1
-        limits = {"minimum": bounds[0] * times, "maximum": bounds[1] * times} if bounds else {}
+        ends = zip(("minimum", "maximum"), bounds or (), strict=False)
+        # JSON has no infinite number.
+        limits = {name: end * times for name, end in ends if isfinite(end)}
         return {"type": "number", **limits, **described}
 
 
@@ -70,14 +73,14 @@ def read(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Values of what was typed, by column, and a sentence for each field that cannot be used.
 
-    A field left empty is null, where it may be.
+    A field left empty is null, where it may be. A form has texts; JSON may have numbers, too, and
+    true or false for a flag.
     """
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for field in fields:
-        given = typed.get(field.name)
         try:
-            values[field.name] = _value(field, "" if given is None else str(given).strip())
+            values[field.name] = _value(field, _text(field, typed.get(field.name)))
         except ValueError as error:
             faults[field.name] = str(error)
     for name in typed.keys() - {field.name for field in fields}:
@@ -85,6 +88,19 @@ def read(
         shown = name if NAME.fullmatch(str(name)) else "(another field)"
         faults[shown] = "there is no such field"
     return values, faults
+
+
+def _text(field: FormField, given: object) -> str:
+    """What was typed, as a text; ValueError: it is nothing that the field can be."""
+    if given is None:
+        return ""
+    is_flag = isinstance(given, bool) and field.spec.kind == "flag"
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not (isinstance(given, str) or is_flag or is_number):
+        raise ValueError("give one value, as a text or a number")
+    if SURROGATE.search(text := str(given).strip()):
+        raise ValueError("it has half of a character")
+    return text
 
 
 def _choices(name: str, spec: ContractColumn, document: ModelDocument) -> tuple[str, ...]:
@@ -111,12 +127,20 @@ def _hint(spec: ContractColumn) -> str:
         return "as in 2012-01-31"
     if spec.range is None:
         return unit
-    return f"{unit}, {_between(spec.range, spec, 'to')}".removeprefix(", ")
+    return ", ".join(filter(None, (unit, _between(spec.range, spec, "{} to {}"))))
 
 
-def _between(bounds: tuple[float, float], spec: ContractColumn, word: str) -> str:
-    shown = (f"{x * 100:,g}" if spec.kind == "rate" else f"{x:,.10g}" for x in bounds)
-    return f" {word} ".join(shown)
+def _between(bounds: tuple[float, float], spec: ContractColumn, words: str) -> str:
+    """Both ends of a range in words, or the one that it has."""
+    low, high = (f"{x * 100:,g}" if spec.kind == "rate" else f"{x:,.10g}" for x in bounds)
+    match [isfinite(end) for end in bounds]:
+        case [True, True]:
+            return words.format(low, high)
+        case [True, False]:
+            return f"at least {low}"
+        case [False, True]:
+            return f"at most {high}"
+    return ""
 
 
 def _value(field: FormField, text: str) -> Any:
@@ -148,7 +172,7 @@ def _number(spec: ContractColumn, text: str) -> float:
     is_rate = spec.kind == "rate"
     plain = text.removesuffix("%").strip() if is_rate else text
     plain = plain.replace(",", "") if THOUSANDS.fullmatch(plain) else plain
-    if not NUMBER.fullmatch(plain) or not math.isfinite(float(plain)):
+    if not NUMBER.fullmatch(plain) or not isfinite(float(plain)):
         raise ValueError("write a number, such as 1234.5")
     value = float(plain) / 100 if is_rate else float(plain)
     if spec.kind in WHOLE and value != int(value):
@@ -156,7 +180,7 @@ def _number(spec: ContractColumn, text: str) -> float:
     if spec.kind in WHOLE and abs(value) > LARGEST_INT:
         raise ValueError(f"write at most {LARGEST_INT:,}")
     if spec.range and not spec.range[0] <= value <= spec.range[1]:
-        raise ValueError(f"it must lie between {_between(spec.range, spec, 'and')}")
+        raise ValueError(f"it must be {_between(spec.range, spec, 'between {} and {}')}")
     if spec.one_of and value not in spec.one_of:
         choices = ", ".join(f"{float(each):g}" for each in spec.one_of)
         raise ValueError(f"choose one of: {choices}")
