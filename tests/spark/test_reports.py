@@ -257,9 +257,10 @@ def test_a_training_has_its_own_report(capfd, done, tmp_path, monkeypatch, lendi
 
 EVIDENCE = """
     select subject, label, baseline as loans, baseline_bad as bad,
-        ln((baseline_bad + 0.5) / (sum(baseline_bad) over all_bins + 0.5 * count(*) over all_bins))
-        - ln((baseline - baseline_bad + 0.5)
-            / (sum(baseline - baseline_bad) over all_bins + 0.5 * count(*) over all_bins)) as woe
+        ln((baseline_bad + 0.5) / (baseline - baseline_bad
+            + 0.5 * sum(baseline - baseline_bad) over all_bins / sum(baseline_bad) over all_bins))
+        - ln(sum(baseline_bad) over all_bins
+            / sum(baseline - baseline_bad) over all_bins) as woe
     from feature_distribution where role = 'feature' and baseline > 0
     window all_bins as (partition by subject)
 """
