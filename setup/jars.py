@@ -29,6 +29,9 @@ def main(lock: str, folder: str = str(SPARK_HOME / "jars")) -> str | None:
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     locked = dict(reversed(line.split()) for line in Path(lock).read_text().splitlines())
+    # Of two versions on the class path, nobody knows which one Java takes.
+    for other in [other for coordinate in locked for other in others(coordinate, place)]:
+        other.unlink()
     missing = [c for c, digest in locked.items() if not is_sound(place / file_of(c), digest)]
     if not missing:
         return None
@@ -38,9 +41,6 @@ def main(lock: str, folder: str = str(SPARK_HOME / "jars")) -> str | None:
             fetched = Path(cache) / "jars" / f"{coordinate.split(':')[0]}_{file_of(coordinate)}"
             if not is_sound(fetched, locked[coordinate]):
                 return f"{coordinate} could not be fetched, or is not the file that {lock} names."
-            # Of two versions on the class path, nobody knows which one Java takes.
-            for other in others(coordinate, place):
-                other.unlink()
             shutil.copy(fetched, place / file_of(coordinate))
     return None
 

@@ -130,7 +130,9 @@ def test_what_is_not_on_the_list_is_refused(sql, said) -> None:
         expression(sql, KINDS)
 
 
-@pytest.mark.parametrize("number", ["9" * 38, "1.5e3", ".5", "5.", "1e-300"])
+@pytest.mark.parametrize(
+    "number", ["9" * 38, "0." + "0" * 37 + "1", "1.5e3", "1.e3", ".5", "5.", "1e-300"]
+)
 def test_a_number_that_spark_can_read_is_not_refused(spark, number) -> None:
     compiled = expression(f"a * {number}", KINDS)
 

@@ -142,6 +142,16 @@ def test_pre_bins_of_one_outcome_are_told_apart() -> None:
     assert cuts([Classes(80, 20)] * 10) == []
 
 
+def test_every_bin_has_a_twentieth_of_the_loans() -> None:
+    """Of rare texts each with one bad loan of three, hardly any loan would be in a bin."""
+    common = {f"common {nth}": Classes(290, 2) for nth in range(10)}
+    rare = {f"rare {nth:02}": Classes(2, nth % 5 == 0) for nth in range(25)}
+
+    _, *bins = merged_texts(common | rare)
+
+    assert all(each.share >= 0.05 for each in bins)
+
+
 def test_few_good_loans_are_no_evidence_of_risk() -> None:
     """A missing or special value of which all loans were repaid is not the riskiest bin."""
     counts = [Classes(1900, 20), Classes(1000, 80)]

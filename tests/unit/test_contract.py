@@ -99,7 +99,6 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("  layouts:\n", "  delimiter: x\n  layouts:\n", 'source.delimiter: a delimiter is one sign such as , ; | or "\\t", and no letter, digit, quote or line break'),
         ("rules:\n", "rules: [x]\nother:\n", "rules: write keys with their values, each as key: value"),
         ("from: [status]", "from: 5", "columns.status.from: write a list, such as [a, b]"),
-        ("columns:\n", "columns:\n  from: {from: [x], kind: money, known: application}\n", "columns.from: this is a key word of SQL; call the column something else"),
         ('sql: "rate"', 'sql: "small.rate"', "features.rate.sql: 'small.rate': write the name of the column alone"),
         ("title:", "title2: x\ntitle:", "title2: unknown key 'title2'; did you mean 'title'?"),
         ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and the separators"),
@@ -380,6 +379,16 @@ def test_a_day_that_there_is_not_is_told(tmp_path) -> None:
         load_contract(path)
     with pytest.raises(InputError, match="CREDIT_SPARK__STORAGE__LOGS: its value is not readable"):
         list(from_environment({"CREDIT_SPARK__STORAGE__LOGS": "2011-02-30"}))
+
+
+def test_a_column_may_be_called_as_a_key_word_of_sql_that_is_quoted(sound) -> None:
+    column = ("columns:\n", "columns:\n  desc: {from: [x], kind: money, known: application}\n")
+    contract = sound(column, ('sql: "rate"', 'sql: "coalesce(`desc`, rate)"'))
+
+    assert contract.features["rate"].sql == "coalesce(`desc`, rate)"
+    sound(column)
+    with pytest.raises(InputError, match=r"columns\.desc: this is a key word"):
+        sound(column, ('sql: "rate"', 'sql: "coalesce(desc, rate)"'))
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,57 @@ def test_a_wheel_works_outside_a_checkout(tmp_path) -> None:
         assert "sound" in run(command, "check", example)
         for suite in (PROJECT / "expectations" / example).glob("*.json"):
             assert (tmp_path / "expectations" / example / suite.name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        ("main(['check', 'german_credit'])", 0),
+        ("main(['check', 'nowhere'])", 2),
+        ("printed(12)", 12),
+    ],
+)
+@pytest.mark.parametrize("is_buffered", [True, False])
+def test_an_exit_code_does_not_hang_on_who_reads_the_output(work, code, is_buffered) -> None:
+    """The pipes of stdout and stderr have no reader."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = f"""
+from credit_spark.cli import main
+from credit_spark.cli.output import console, printing
+from credit_spark.storage.logs import say
+
+def printed(code):
+    with printing():
+        console().print("x")
+    say("x")
+    return code
+
+raise SystemExit({work})
+"""
+    environment = os.environ | {"PYTHONUNBUFFERED": "" if is_buffered else "1"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=writer, stderr=writer, env=environment, check=False
+    )
+
+    os.close(writer)
+    assert done.returncode == code
+
+
+def test_output_to_a_full_disk_is_told() -> None:
+    program = (
+        "from credit_spark.cli import main; raise SystemExit(main(['check', 'german_credit']))"
+    )
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 20
+    assert done.stderr == "credit-spark: the output cannot be written: No space left on device\n"

@@ -90,7 +90,7 @@ def found(type_: str, kwargs: dict) -> str:
         (QUERY, {"unexpected_rows_query": "drop table {batch}"}, ["is a SELECT"]),
         (QUERY, {"unexpected_rows_query": "delete from {batch}"}, ["is a SELECT"]),
         (QUERY, {"unexpected_rows_query": "select 1 where false -- {batch}"}, ["does not read from {batch}"]),
-        (QUERY, {"unexpected_rows_query": "select * from {batch} join delta.`/x` using (loan_id)"}, ["reads 'delta.`/x`'"]),
+        (QUERY, {"unexpected_rows_query": "select * from {batch} join delta.`/x` using (loan_id)"}, ["reads 'delta./x'"]),
         (QUERY, {"unexpected_rows_query": "select * from {batch}; drop table x"}, ["is not one expression"]),
         (BETWEEN, when("amount > 3; drop table x"), ["is not one expression of SQL"]),
         (BETWEEN, when("loans.amount > 3"), ["write the name of the column alone"]),
@@ -100,6 +100,7 @@ def found(type_: str, kwargs: dict) -> str:
         ("expect_column_quantile_values_to_be_between", {"column": "amount", "quantile_ranges": "abc"}, ["'quantile_ranges'"]),
         ("expect_column_quantile_values_to_be_between", {"column": "amount", "quantile_ranges": {"quantiles": ["x"], "value_ranges": [[9, 2]]}}, ["a quantile is a number", "the lower one first, and not [9, 2]"]),
         ("expect_column_kl_divergence_to_be_less_than", {"column": "grade", "threshold": 0.1, "partition_object": {"values": ["A"], "weights": [0.5, 0.5]}}, ["'partition_object'"]),
+        ("expect_column_kl_divergence_to_be_less_than", {"column": "grade", "threshold": 0.1, "partition_object": {"bins": ["a", "b"], "weights": [1]}}, ["'partition_object'"]),
         (QUERY, {"unexpected_rows_query": "select amout from {batch}"}, ["did you mean 'amount'"]),
     ],
 )  # fmt: skip
@@ -157,6 +158,19 @@ def test_fault_is_found(type_, kwargs, words) -> None:
 )
 def test_sound_expectation_has_no_fault(type_, kwargs) -> None:
     assert found(type_, kwargs) == ""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "with Big as (select * from {batch} where amount > 1) select * from big",
+        "select b.amount from {batch} as b join `{batch}` c on b.loan_id = c.loan_id -- all",
+        "select * from {batch} /* all */ tablesample (10 percent)",
+        "select * from {batch} where amount > 1; -- so",
+    ],
+)
+def test_a_query_may_name_the_table_as_it_likes(query) -> None:
+    assert found(QUERY, {"unexpected_rows_query": query}) == ""
 
 
 def test_all_faults_of_all_suites_are_listed_at_once(tmp_path) -> None:

@@ -4,9 +4,7 @@
 """
 
 import logging
-import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -30,10 +28,10 @@ from credit_spark.cli.flags import (
 )
 from credit_spark.cli.launch import launch
 from credit_spark.cli.models import explain, export, models, scorecard, what_if
-from credit_spark.cli.output import open_portfolio
+from credit_spark.cli.output import open_portfolio, printing
 from credit_spark.cli.reports import report
 from credit_spark.cli.sample import LANDING, MAX_SAMPLE, write_sample
-from credit_spark.config.errors import CreditSparkError, InputError, TryAgainError, listed
+from credit_spark.config.errors import CreditSparkError, InputError, listed
 from credit_spark.config.guards import remarks
 from credit_spark.config.loading import (
     PORTFOLIOS,
@@ -61,6 +59,7 @@ from credit_spark.pipeline.validate import (
 )
 from credit_spark.quality.suites import Suites
 from credit_spark.serving.answers import ScoringService
+from credit_spark.storage.logs import say
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
 from credit_spark.storage.paths import writable
@@ -189,8 +188,7 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
     contract, settings = contract_and_settings(**flags)
     suites = Suites(flags["project"] / "expectations" / contract.portfolio)
-    told = partial(click.echo, err=True)
-    click.echo(data_docs(contract, settings, suites, as_of, out, told))
+    click.echo(data_docs(contract, settings, suites, as_of, out, say))
 
 
 @cli.command()
@@ -282,21 +280,14 @@ for lookup in LOOKUPS:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the result is the exit code."""
     try:
-        cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
-        if sys.stdout:
-            sys.stdout.flush()
-    except (SystemExit, BrokenPipeError):
-        # The reader of a pipe has enough (click exits by itself); what is left is for nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except OSError as error:
-        click.echo(f"credit-spark: the output cannot be written: {error.strerror}", err=True)
-        return TryAgainError.exit_code
+        with printing():
+            cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
         return 130  # as of an interrupted shell command
     except CreditSparkError as stop:
-        click.echo(f"credit-spark: {stop}", err=True)
+        say(f"credit-spark: {stop}")
         return stop.exit_code
     return 0

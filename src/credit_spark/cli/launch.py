@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
-import click
 from rich.console import Console
 
 from credit_spark.cli.flags import Flags
+from credit_spark.cli.output import printing
 from credit_spark.cli.reports import publish
 from credit_spark.cli.summary import print_summary
 from credit_spark.config.errors import (
@@ -27,7 +27,7 @@ from credit_spark.pipeline.context import RunContext, RunSummary, attempt
 from credit_spark.pipeline.nightly import REFUSED
 from credit_spark.pipeline.validate import check_suites
 from credit_spark.quality.suites import Suites, import_in_background
-from credit_spark.storage.logs import Log
+from credit_spark.storage.logs import Log, say
 from credit_spark.storage.models import ModelRegistry
 from credit_spark.storage.paths import (
     batch_date_lock,
@@ -99,8 +99,7 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
             for step in REPORTED if command in REPORTING else ():
                 _write_report(run, step, about["tables"])
     log.event("end", command=command)
-    # Where nobody reads it any more, the run has ended as it has.
-    with suppress(BrokenPipeError):
+    with printing():
         _print(command, about, summary, as_json=flags.as_json)
     if change:
         raise change
@@ -115,9 +114,7 @@ def _print(command: str, about: Mapping[str, str], summary: RunSummary, *, as_js
 
 def _remark_on(as_of: date, *, is_quiet: bool) -> None:
     if not is_quiet and is_future(as_of, date.today()):
-        click.echo(
-            f"credit-spark: the batch date {as_of} is after today; is the year right?", err=True
-        )
+        say(f"credit-spark: the batch date {as_of} is after today; is the year right?")
 
 
 def is_future(as_of: date, today: date) -> bool:

@@ -3,7 +3,9 @@
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from errno import EIO, ENOSPC
 from math import isfinite
 from typing import Any
 
@@ -14,13 +16,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from credit_spark.cli.flags import AS_JSON, Command
+from credit_spark.config.errors import TryAgainError
 from credit_spark.config.models import Contract
 from credit_spark.config.settings import contract_and_settings
+from credit_spark.storage.logs import STDOUT, discard
 from credit_spark.storage.reader import TableReader
 
 Row = Mapping[str, Any]
 # Columns that are not broken, however narrow the terminal is.
 WHOLE = ("as_of", "status", "model", "band", "feature", "drift")
+UNWRITABLE = (EIO, ENOSPC)
 # Of more columns, a terminal has no room for wide gaps.
 MANY, WIDE = 8, 160
 
@@ -60,6 +65,26 @@ def console() -> Console:
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     # A text such as :100: is no picture.
     return Console(highlight=False, emoji=False, width=None if is_terminal else WIDE)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """What is printed within may lose its reader, such as `head`: the rest is for nobody.
+
+    Raises:
+        TryAgainError: the output cannot be written, say to a full disk.
+    """
+    try:
+        yield
+        if sys.stdout:
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):
+        # click and rich exit by themselves.
+        discard(STDOUT)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise TryAgainError(f"the output cannot be written: {error.strerror}") from None
 
 
 def _finite(value: Any) -> Any:

@@ -24,7 +24,7 @@ from credit_spark.config.tables import TYPES
 Dialect = Literal["spark", "duckdb", "postgres"]
 
 
-NUMERAL = re.compile(r"\d*\.?\d+(?P<power>[eE][+-]?\d+)?|\d+\.")
+NUMERAL = re.compile(r"(?:(?P<whole>\d+)\.?(?P<part>\d*)|\.(?P<tail>\d+))(?P<power>[eE][+-]?\d+)?")
 # Spark reads a number without a power of ten as a decimal of at most so many digits.
 MAX_DIGITS = 38
 
@@ -176,8 +176,10 @@ def _faults(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Iterator[str]:
 
 def _is_number(text: str) -> bool:
     match = NUMERAL.fullmatch(text)
-    digits = sum(map(str.isdigit, text))
-    return bool(match and isfinite(float(text)) and (match["power"] or digits <= MAX_DIGITS))
+    if not match or not isfinite(float(text)):
+        return False
+    digits = (match["whole"] or "").lstrip("0") + (match["part"] or match["tail"] or "")
+    return bool(match["power"]) or len(digits) <= MAX_DIGITS
 
 
 def _is_half(node: exp.Expr) -> bool:

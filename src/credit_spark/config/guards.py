@@ -128,8 +128,16 @@ def names(contract: Contract) -> Iterator[str]:
         for name in getattr(contract, part):
             if not NAME.fullmatch(name):
                 yield f"{part}.{name}: write a name in small letters, digits and underscores"
-            elif part == "columns" and not is_name(name):
-                yield f"columns.{name}: this is a key word of SQL; call the column something else"
+    parts = (contract.features, contract.rules, contract.decline_if, contract.analyses)
+    written = [plan.sql for part in parts for plan in part.values()]
+    for name in contract.columns:
+        if not is_name(name) and any(_has_word(name, sql) for sql in written):
+            yield f"columns.{name}: this is a key word of SQL, where it is written as `{name}`"
+
+
+def _has_word(word: str, sql: str) -> bool:
+    """Whether SQL has a word that is not in back quotes."""
+    return re.search(rf"(?<![`\w]){word}(?![`\w])", sql, re.IGNORECASE) is not None
 
 
 def columns(contract: Contract) -> Iterator[str]:

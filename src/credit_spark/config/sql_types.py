@@ -44,7 +44,7 @@ def family_of(node: exp.Expr) -> str | None:
 
 
 def day(text: str) -> date | None:
-    """The day that a text is in SQL; None: Spark reads none in it.
+    """The day that a text is, written as Spark and Python both read it; None: it is not.
 
     >>> day("2012-01-31"), day("20120131")
     (datetime.date(2012, 1, 31), None)

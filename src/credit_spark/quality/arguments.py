@@ -147,11 +147,18 @@ def _or(number: float | None, other: float) -> float:
 
 
 def _partition(given: Any) -> Iterator[str]:
-    if given is not None and not is_valid_partition_object(given):
+    if isinstance(given, Mapping) and not _is_partition(given):
         yield (
             "'partition_object' has 'weights' that sum to 1, and as many 'values', or one more of "
             "'bins'"
         )
+
+
+def _is_partition(given: Mapping[str, Any]) -> bool:
+    try:
+        return bool(is_valid_partition_object(given))
+    except (TypeError, ValueError):
+        return False
 
 
 def _bounds(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:
@@ -224,12 +231,18 @@ def query_faults(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
     if not isinstance(tree, exp.Query):
         yield "'unexpected_rows_query' is a SELECT, and nothing that changes a table"
         return
-    read = {each.sql(dialect="spark") for each in tree.find_all(exp.Table)}
+    read = {_name(each) for each in tree.find_all(exp.Table)}
     if BATCH not in read:
         yield "'unexpected_rows_query' does not read from {batch}, the table's placeholder"
-    for name in sorted(read - {BATCH, *(each.alias for each in tree.find_all(exp.CTE))}):
+    own = {each.alias.lower() for each in tree.find_all(exp.CTE)}
+    for name in sorted(read - {BATCH, "", *own}):
         yield f"'unexpected_rows_query' reads '{name}'; it can read {{batch}} alone"
     yield from _names(tree, {*columns, *(each.alias for each in tree.find_all(exp.Alias))})
+
+
+def _name(table: exp.Table) -> str:
+    """A table's name, with its schema; empty for a function that yields rows."""
+    return ".".join(part.name for part in table.parts if isinstance(part, exp.Identifier)).lower()
 
 
 def _parsed(sql: str) -> exp.Expr | str:
@@ -240,7 +253,7 @@ def _parsed(sql: str) -> exp.Expr | str:
         return f"'{sql}' cannot be read as Spark SQL: {str(error).splitlines()[0]}"
     except RecursionError:
         return "a SQL text has too many brackets within each other"
-    found = [each for each in statements if each is not None]
+    found = [each for each in statements if each and not isinstance(each, exp.Semicolon)]
     return found[0] if len(found) == 1 else f"'{sql}' is not one expression of SQL"
 
 

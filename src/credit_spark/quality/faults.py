@@ -32,10 +32,7 @@ NOT_ON_SPARK = {
     "row_count_to_equal_other_table": "it needs the tables of a SQL database",
 }
 # What an expectation can have in a suite's file.
-BESIDE = (
-    "type", "kwargs", "meta", "notes", "description", "severity", "id", "rendered_content",
-    "expectation_context", "success_on_last_run",
-)  # fmt: skip
+BESIDE = ("type", "kwargs", "meta", "notes", "description", "severity")
 CRITICAL = "critical"
 # Fields of every expectation, which are no kwargs of its own.
 OF_ALL = {"id", "meta", "notes", "description", "rendered_content", "windows", "batch_id"}
@@ -50,6 +47,8 @@ def faults_beside(expectation: Mapping[str, Any]) -> Iterator[str]:
         yield f"'severity' is '{CRITICAL}' or left out: a run stops at each one that fails"
     if not isinstance(expectation.get("meta") or {}, Mapping):
         yield "'meta' is an object of keys and values"
+    if not isinstance(expectation.get("description") or "", str):
+        yield "'description' is a text"
 
 
 def faults_of(type_: str, kwargs: Kwargs, columns: Columns) -> Iterator[str]:

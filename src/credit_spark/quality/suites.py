@@ -26,6 +26,8 @@ PLACE = "place"
 NO_ROWS_LISTED = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 # What these observe is the value of one row, and so a borrower's.
 OF_ONE_ROW = re.compile(r"expect_column_(min|max|median)_")
+# What stores of Great Expectations add to an expectation, and no run needs.
+OF_STORES = {"id", "rendered_content", "expectation_context", "success_on_last_run"}
 Expectations = Sequence[Mapping[str, Any]]
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -94,7 +96,11 @@ class Suites:
         """The suite of a table that has one; it was checked before."""
         text = self.path(table).read_text(encoding="utf-8")
         given = json.loads(text, object_pairs_hook=_once)
-        return Suite(given["name"].strip(), given["expectations"])
+        expectations = [
+            {key: value for key, value in each.items() if key not in OF_STORES}
+            for each in given["expectations"]
+        ]
+        return Suite(given["name"].strip(), expectations)
 
     def missing(self, tables: Collection[str]) -> list[Path]:
         """The files of the tables that have no suite, so that nothing validates them."""

@@ -42,7 +42,7 @@ def is_loopback(host: str) -> bool:
 def application(answers: ScoringService, token: str | None = None) -> Flask:
     """The application; with a `token`, a request without it is refused."""
     app = Flask(__name__)
-    # A slash in a loan's id is part of it.
+    # Two slashes in a loan's id are not one.
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ Lines go to stderr where it is no terminal, and always to the file; traces go to
 """
 
 import json
+import os
 import re
 import sys
 import traceback
@@ -27,7 +28,21 @@ THROWN = re.compile(
     r"(?:: \[([A-Z]\w*(?:\.\w+)*)\])?"
     r"(?: CHECK constraint (\w+) | NOT NULL constraint violated for column: (\w+))?"
 )
+STDOUT, STDERR = 1, 2
 FRAME = re.compile(r"\s+(at [\w.$/<>]+\((?:\w+\.\w+:\d+|Native Method|Unknown Source)\))$")
+
+
+def say(text: str) -> None:
+    """Print a line to stderr, where somebody reads it."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        discard(STDERR)
+
+
+def discard(descriptor: int) -> None:
+    """Let nobody read what is printed: at its end, Python would write out what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 class Log:
@@ -44,7 +59,7 @@ class Log:
         line = self._line(name, facts)
         self._keep(line)
         if self._to_stderr:
-            print(line, file=sys.stderr, flush=True)
+            say(line)
 
     @contextmanager
     def progress(self, step: str, under_way: Callable[[], str]) -> Iterator[None]:

@@ -273,11 +273,29 @@ def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     begins = [round(each + 0.5) for each in binning.splits]
     neighbours = pairwise(_merged(pre_bins, begins))
     # It parts neighbours of equal risk, too.
-    return [
+    apart = [
         begin
         for begin, (one, other) in zip(begins, neighbours, strict=True)
         if one.good * other.bad != one.bad * other.good
     ]
+    return _large_enough(pre_bins, apart)
+
+
+def _large_enough(pre_bins: Sequence[Classes], begins: Sequence[int]) -> list[int]:
+    """Where bins begin once each too small one is merged with its neighbour of nearest evidence.
+
+    optbinning sees the loans that are added to each pre-bin, too.
+    """
+    whole, left = total(pre_bins), list(begins)
+    while left:
+        bins = _merged(pre_bins, left)
+        smallest = min(range(len(bins)), key=lambda nth: bins[nth].rows)
+        if bins[smallest].rows >= MIN_BIN_SHARE * whole.rows:
+            break
+        evidence = [each.evidence(whole) for each in bins]
+        sides = [nth for nth in (smallest - 1, smallest) if 0 <= nth < len(left)]
+        del left[min(sides, key=lambda nth: abs(evidence[nth + 1] - evidence[nth]))]
+    return left
 
 
 def _with_both(loans: NDArray[np.int64]) -> NDArray[np.int64]:

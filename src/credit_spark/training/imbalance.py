@@ -134,7 +134,7 @@ class SmotePlan(NamedTuple):
     @property
     def most(self) -> int:
         """How many rows a task handles at most, about."""
-        wide = MAX_CELLS // max(1, self.levels)
+        wide = max(1, MAX_CELLS // max(1, self.levels))
         only_texts = all(each.is_text for each in self.features)
         return min(self.rows_a_part, wide, MAX_TEXTS if only_texts else wide)
 
