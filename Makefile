@@ -2,6 +2,8 @@
 AS_OF  ?= 2012-01-31
 ROWS   ?= 20000
 SEED   ?= 20261121
+# Processes that run tests, each with a Spark of its own (two cores, 2 GB).
+WORKERS ?= 2
 BIN    := .venv/bin
 READY  := .venv/.ready
 TOOLS  := .venv/.tools
@@ -46,7 +48,7 @@ test-unit: check  ## the tests that need no JVM
 
 test: check  ## the tests of each change, on a real Spark and Delta, a real browser and PostgreSQL
 	@setup/test_tools.sh
-	@$(BIN)/python -m pytest -m "not release" --durations=25
+	@$(BIN)/python -m pytest -m "not release" -n $(WORKERS) --dist loadfile --durations=25
 
 test-all: check  ## every test, also those of real portfolios, trainings, kills and processes
 	@setup/test_tools.sh
