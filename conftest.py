@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from filelock import FileLock
 from pyspark.sql import SparkSession
 
 from credit_spark.cli import main
@@ -29,6 +30,8 @@ from tests.projects import closed_book
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+# A folder by its name, and what makes it.
+Once = Callable[[str, Callable[[Path], object]], Path]
 PROJECT = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("CREDIT_SPARK_DATA", PROJECT.parent / "shared/data")).resolve()
 SMALL = {
@@ -103,12 +106,32 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """Has a folder made once for all processes that run tests; each of them reads it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, is_made = shared / name, shared / f"{name}.made"
+        with FileLock(f"{folder}.lock"):
+            if not is_made.is_file():
+                folder.mkdir()
+                make(folder)
+                is_made.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def landing(once: Once) -> Path:
     """Two batches of sample loans."""
-    folder = tmp_path_factory.mktemp("landing")
-    write_sample(folder, date.fromisoformat(AS_OF), ROWS, seed=1)
-    write_sample(folder, date.fromisoformat(LATER), ROWS, seed=2)
-    return folder
+
+    def make(folder: Path) -> None:
+        write_sample(folder, date.fromisoformat(AS_OF), ROWS, seed=1)
+        write_sample(folder, date.fromisoformat(LATER), ROWS, seed=2)
+
+    return once("landing", make)
 
 
 @pytest.fixture
@@ -123,26 +146,32 @@ def run_command(capfd: pytest.CaptureFixture[str], landing: Path) -> Callable[..
 
 
 @pytest.fixture(scope="session")
-def done(spark: SparkSession, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(spark: SparkSession, landing: Path, once: Once) -> Path:
     """The warehouse after a first batch; read, not written, by the tests that share it."""
-    warehouse = tmp_path_factory.mktemp("warehouse")
-    assert main(_nightly(AS_OF, landing, warehouse)) == 0
-    return warehouse / "lending_club"
+
+    def make(warehouse: Path) -> None:
+        assert main(_nightly(AS_OF, landing, warehouse)) == 0
+
+    return once("warehouse", make) / "lending_club"
 
 
 @pytest.fixture(scope="session")
-def second(
-    spark: SparkSession, landing: Path, done: Path, tmp_path_factory: pytest.TempPathFactory
-) -> SecondBatch:
+def second(spark: SparkSession, landing: Path, done: Path, once: Once) -> SecondBatch:
     """A second batch in a copy of the first one's warehouse; read, not written, by its tests."""
-    warehouse = tmp_path_factory.mktemp("second")
-    shutil.copytree(done, warehouse / "lending_club")
-    tracker = spark.sparkContext.statusTracker()
-    jobs = len(tracker.getJobIdsForGroup())
-    with redirect_stdout(StringIO()) as told:
-        assert main([*_nightly(LATER, landing, warehouse), "--json"]) == 0
-    jobs = len(tracker.getJobIdsForGroup()) - jobs
-    return SecondBatch(json.loads(told.getvalue()), warehouse, jobs)
+
+    def make(warehouse: Path) -> None:
+        shutil.copytree(done, warehouse / "lending_club")
+        tracker = spark.sparkContext.statusTracker()
+        jobs = len(tracker.getJobIdsForGroup())
+        with redirect_stdout(StringIO()) as told:
+            assert main([*_nightly(LATER, landing, warehouse), "--json"]) == 0
+        jobs = len(tracker.getJobIdsForGroup()) - jobs
+        summary = {"summary": json.loads(told.getvalue()), "jobs": jobs}
+        warehouse.with_suffix(".json").write_text(json.dumps(summary), encoding="utf-8")
+
+    warehouse = once("second", make)
+    found = json.loads(warehouse.with_suffix(".json").read_text(encoding="utf-8"))
+    return SecondBatch(found["summary"], warehouse, found["jobs"])
 
 
 def _nightly(as_of: str, landing: Path, warehouse: Path) -> list[str]:

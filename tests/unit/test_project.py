@@ -135,16 +135,20 @@ raise SystemExit({work})
     assert done.returncode == code
 
 
-def test_output_to_a_full_disk_is_told() -> None:
+@pytest.mark.parametrize("is_buffered", [True, False])
+def test_output_to_a_full_disk_is_told(is_buffered) -> None:
     program = (
         "from credit_spark.cli import main; raise SystemExit(main(['check', 'german_credit']))"
     )
+
+    environment = os.environ | {"PYTHONUNBUFFERED": "" if is_buffered else "1"}
 
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", program],
             stdout=full,
             stderr=subprocess.PIPE,
+            env=environment,
             text=True,
             check=False,
         )

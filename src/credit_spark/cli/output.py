@@ -84,6 +84,7 @@ def printing() -> Iterator[None]:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
+        discard(STDOUT)
         raise TryAgainError(f"the output cannot be written: {error.strerror}") from None
 
 
