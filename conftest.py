@@ -115,6 +115,8 @@ def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
         folder, is_made = shared / name, shared / f"{name}.made"
         with FileLock(f"{folder}.lock"):
             if not is_made.is_file():
+                # What another process has left half made.
+                shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 make(folder)
                 is_made.touch()

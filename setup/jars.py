@@ -30,7 +30,7 @@ def main(lock: str, folder: str = str(SPARK_HOME / "jars")) -> str | None:
     place.mkdir(parents=True, exist_ok=True)
     locked = dict(reversed(line.split()) for line in Path(lock).read_text().splitlines())
     # Of two versions on the class path, nobody knows which one Java takes.
-    for other in [other for coordinate in locked for other in others(coordinate, place)]:
+    for other in [other for coordinate in locked for other in other_versions(coordinate, place)]:
         other.unlink()
     missing = [c for c, digest in locked.items() if not is_sound(place / file_of(c), digest)]
     if not missing:
@@ -51,7 +51,7 @@ def file_of(coordinate: str) -> str:
     return f"{artifact}-{version}.jar"
 
 
-def others(coordinate: str, place: Path) -> list[Path]:
+def other_versions(coordinate: str, place: Path) -> list[Path]:
     """The JARs of an artifact in other versions."""
     _, artifact, version = coordinate.split(":")
     found = sorted(place.glob(f"{artifact}-[0-9]*.jar"))

@@ -96,10 +96,10 @@ def test_a_misspelt_key_does_not_hide_what_else_is_wrong(faults) -> None:
         ("header: [id, amount, rate]\n", "no_header: [id]\n      header: [id]\n", "source.layouts.plain: give header, names that a header of such a file has, or no_header, the names of all columns of a file that has none"),
         ("  rate: {sql:", "  the-rate: {sql:", "features.the-rate: write a name in small letters, digits and underscores"),
         ('sql: "rate"', 'sql: "(rate > 1) is true"', "features.rate.sql: '(rate > 1) IS TRUE' is not allowed; write 'is null' or a comparison"),
-        ("  layouts:\n", "  delimiter: x\n  layouts:\n", 'source.delimiter: a delimiter is one sign such as , ; | or "\\t", and no letter, digit, quote or line break'),
+        ("  layouts:\n", "  delimiter: x\n  layouts:\n", 'source.delimiter: a delimiter is one character such as , ; | or "\\t", and not a letter, digit, quote or line break'),
         ("rules:\n", "rules: [x]\nother:\n", "rules: write keys with their values, each as key: value"),
         ("from: [status]", "from: 5", "columns.status.from: write a list, such as [a, b]"),
-        ('sql: "rate"', 'sql: "small.rate"', "features.rate.sql: 'small.rate': write the name of the column alone"),
+        ('sql: "rate"', 'sql: "small.rate"', "features.rate.sql: 'small.rate': write the column's name without a table"),
         ("title:", "title2: x\ntitle:", "title2: unknown key 'title2'; did you mean 'title'?"),
         ("formats: [yyyy-MM-dd], known", "formats: [yyyy-M-d], known", "columns.paid_on.formats: 'yyyy-M-d' is no format of a fixed width; it is made of yyyy, yy, MMM (as in Dec), MM, dd, HH, mm, ss and the separators"),
         ("source:\n", "source:\n  path: '{landing}/{asof}'\n  encoding: UFT-8\n", "source.path: nothing fills '{asof}'; did you mean 'as_of'?"),
@@ -395,7 +395,7 @@ def test_a_column_may_be_called_as_a_key_word_of_sql_that_is_quoted(sound) -> No
     ("text", "said"),
     [
         ('title: "\\ud800"', "not readable YAML: .*surrogates not allowed"),
-        ("title: " + "[" * 3000, "too many brackets within each other"),
+        ("title: " + "[" * 3000, "nested too deeply"),
     ],
 )
 def test_text_that_could_not_be_written_or_read_is_told(tmp_path, text, said) -> None:

@@ -43,7 +43,7 @@ def test_a_jar_of_another_version_is_taken_away(tmp_path) -> None:
     for name in names:
         (tmp_path / name).touch()
 
-    found = jars["others"]("io.delta:delta:4.4.0", tmp_path)
+    found = jars["other_versions"]("io.delta:delta:4.4.0", tmp_path)
 
     assert [each.name for each in found] == ["delta-4.3.0.jar"]
 

@@ -73,7 +73,7 @@ def test_a_number_that_no_row_of_a_part_has_is_not_made_up() -> None:
 
 def test_a_task_handles_fewer_rows_where_texts_have_very_many_levels() -> None:
     few, many, texts = (
-        SmotePlan(features, 50_000, partitions=2, levels=levels).most
+        SmotePlan(features, 50_000, partitions=2, levels=levels).rows_a_task
         for features, levels in ((FEATURES, 200), (FEATURES, 1000), (FEATURES[2:], 200))
     )
 

@@ -282,6 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with printing():
             cli.main(args=arguments, prog_name="credit-spark", standalone_mode=False)
+    except BrokenPipeError:
+        return 141  # as of a shell command whose output nobody reads any more
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -99,7 +99,8 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
             for step in REPORTED if command in REPORTING else ():
                 _write_report(run, step, about["tables"])
     log.event("end", command=command)
-    with printing():
+    # The run has ended: who reads its summary does not change its exit code.
+    with suppress(BrokenPipeError), printing():
         _print(command, about, summary, as_json=flags.as_json)
     if change:
         raise change

@@ -23,6 +23,7 @@ from credit_spark.scoring.policy import Policy
 from credit_spark.scoring.scorecard import scorecard as rows_of
 from credit_spark.scoring.sql import check_columns, scoring_sql
 from credit_spark.serving.answers import ScoringService
+from credit_spark.storage.logs import say
 from credit_spark.storage.models import FACTS
 from credit_spark.storage.reader import TableReader
 
@@ -35,7 +36,7 @@ class _Probability(click.FloatRange):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         found: float = super().convert(value, param, ctx)
-        return self.fail(f"{value} is no number", param, ctx) if isnan(found) else found
+        return self.fail(f"{value} is not a number", param, ctx) if isnan(found) else found
 
 
 PD = _Probability(0, 1, min_open=True, max_open=True)
@@ -114,7 +115,7 @@ def export(
     check_columns(document, contract.kinds, policy)
     if changed := document.changed_inputs(contract):
         headline = f"the contract has other inputs than the model {document.version} was fitted on"
-        click.echo(f"credit-spark: {listed(headline, changed)}", err=True)
+        say(f"credit-spark: {listed(headline, changed)}")
     if dialect == "pmml":
         print(pmml(document, policy, contract.kinds), end="")
     else:

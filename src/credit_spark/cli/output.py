@@ -69,18 +69,20 @@ def console() -> Console:
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """What is printed within may lose its reader, such as `head`: the rest is for nobody.
+    """Write out what is printed within.
 
     Raises:
-        TryAgainError: the output cannot be written, say to a full disk.
+        BrokenPipeError: the reader of the output, such as `head`, has ended.
+        TryAgainError: the output cannot be written, for example to a full disk.
     """
     try:
         yield
         if sys.stdout:
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit):
-        # click and rich exit by themselves.
+        # click and rich turn a broken pipe into an exit.
         discard(STDOUT)
+        raise BrokenPipeError from None
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

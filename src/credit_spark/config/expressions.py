@@ -35,7 +35,7 @@ def quoted(name: str, dialect: Dialect) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a name is read as a column's where it stands in SQL, and not as a key word."""
+    """Whether SQL reads a name as a column, and not as a key word."""
     try:
         return isinstance(sqlglot.parse_one(text, dialect="spark"), exp.Column)
     except SqlglotError:
@@ -81,7 +81,7 @@ ALLOWED = (
 FUNCTIONS = "ln, abs, least, greatest, coalesce, nullif, if, case, year, month"
 
 
-# Of what type a feature cannot be, and why.
+# The types that a feature cannot have, and what to write instead.
 NO_FEATURE: Mapping[str | None, str] = {
     DATE: "it is a date; take its year() or month()",
     TRUTH: "it yields true or false; write 1 and 0 instead",
@@ -146,7 +146,7 @@ def _parsed(sql: str, kinds: Mapping[str, Kind]) -> exp.Expr:
     except SqlglotError as error:
         raise ExpressionError(f"cannot be read as SQL: {str(error).splitlines()[0]}") from None
     except RecursionError:
-        raise ExpressionError("has too many brackets within each other") from None
+        raise ExpressionError("its brackets are nested too deeply") from None
     _refuse(_faults(tree, kinds))
     return tree
 
@@ -163,15 +163,15 @@ def _faults(tree: exp.Expr, kinds: Mapping[str, Kind]) -> Iterator[str]:
         elif isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
             yield f"'{node.sql(dialect='spark')}' is not allowed; write 'is null' or a comparison"
         elif isinstance(node, exp.Column) and node.table:
-            yield f"'{node.sql(dialect='spark')}': write the name of the column alone"
+            yield f"'{node.sql(dialect='spark')}': write the column's name without a table"
         elif isinstance(node, exp.Column) and node.name not in kinds:
             yield f"there is no column '{node.name}'; {instead_of(node.name, kinds)}"
         elif isinstance(node, exp.Literal) and not (node.is_string or _is_number(node.name)):
-            yield f"'{node.name}' is no number that Spark can read"
+            yield f"'{node.name}' is not a number that Spark can read"
         elif isinstance(node, (exp.Least, exp.Greatest)) and not node.expressions:
-            yield f"'{node.sql(dialect='spark')}' compares one value with nothing"
+            yield f"'{node.sql(dialect='spark')}' needs two values or more"
         elif _is_half(node):
-            yield f"'{node.sql(dialect='spark')}': say the other value, too, such as null"
+            yield f"'{node.sql(dialect='spark')}' needs a third argument, such as null"
 
 
 def _is_number(text: str) -> bool:

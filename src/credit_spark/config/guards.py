@@ -132,7 +132,7 @@ def names(contract: Contract) -> Iterator[str]:
     written = [plan.sql for part in parts for plan in part.values()]
     for name in contract.columns:
         if not is_name(name) and any(_has_word(name, sql) for sql in written):
-            yield f"columns.{name}: this is a key word of SQL, where it is written as `{name}`"
+            yield f"columns.{name}: this is a key word of SQL; write `{name}` in SQL"
 
 
 def _has_word(word: str, sql: str) -> bool:

@@ -21,7 +21,7 @@ from credit_spark.config.errors import InputError, instead_of, listed
 from credit_spark.config.models import Contract
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-# What pydantic calls by its own words, by the type of its fault.
+# What to write, by the type of pydantic's fault.
 SHAPES = {
     "model_type": "keys with their values, each as key: value",
     "dict_type": "keys with their values, each as key: value",
@@ -135,7 +135,7 @@ def load_yaml(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except RecursionError:
-        raise InputError(f"{path.name}: it has too many brackets within each other") from None
+        raise InputError(f"{path.name}: its brackets are nested too deeply") from None
     except (YAMLError, ValueError) as error:
         # A day that there is not is a ValueError, as are bytes that are no text.
         raise InputError(f"{path.name}: this is not readable YAML: {_unreadable(error)}") from None

@@ -85,11 +85,11 @@ def _date_or_months(given: str | date | None) -> str | date | None:
 
 
 def _as_delimiter(given: str) -> str:
-    """One sign that Spark's reader takes, and that no field is full of."""
+    """A single character that separates fields; ValueError: Spark's reader cannot use it."""
     if not DELIMITER.fullmatch(given) or given > "\uffff":
         raise ValueError(
-            'a delimiter is one sign such as , ; | or "\\t", and no letter, digit, quote or '
-            "line break"
+            'a delimiter is one character such as , ; | or "\\t", and not a letter, digit, quote '
+            "or line break"
         )
     return given
 

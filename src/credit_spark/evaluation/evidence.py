@@ -66,15 +66,15 @@ def evidence(
     all_bad = sum(bad)
     all_good = sum(loans) - all_bad
     has_both = bool(all_bad and all_good)
+    share = added / min(all_good, all_bad) if has_both else 0.0
 
     def of_a_bin(own: int, own_bad: int) -> Evidence:
         if not own or not has_both:
             return Evidence(own, own_bad, None, 0.0)
-        own_good, share = own - own_bad, added / min(all_good, all_bad)
-        b = (own_bad / all_bad + share) / (1 + filled * share)
-        g = (own_good / all_good + share) / (1 + filled * share)
+        own_good = own - own_bad
         weight = weight_of_evidence(own_good, own_bad, all_good, all_bad, added)
-        return Evidence(own, own_bad, weight, (b - g) * weight)
+        apart = (own_bad / all_bad - own_good / all_good) / (1 + filled * share)
+        return Evidence(own, own_bad, weight, apart * weight)
 
     return [of_a_bin(*each) for each in zip(loans, bad, strict=True)]
 

@@ -133,16 +133,16 @@ def _quantiles(given: Any) -> Iterator[str]:
     quantiles, ranges = _listed(given.get("quantiles")), _listed(given.get("value_ranges"))
     if len(quantiles) != len(ranges):
         yield f"'quantile_ranges' has {len(quantiles)} quantiles and {len(ranges)} value ranges"
-    if not all(0 <= _or(_number(each), -1) <= 1 for each in quantiles):
+    if not all(0 <= _otherwise(_number(each), -1) <= 1 for each in quantiles):
         yield "a quantile is a number between 0 and 1"
     for each in ranges:
         ends = [_number(end) if end is not None else None for end in _listed(each)]
         is_pair = isinstance(each, list) and len(each) == 2 and ends.count(None) == each.count(None)
-        if not is_pair or _or(ends[0], -inf) > _or(ends[1], inf):
+        if not is_pair or _otherwise(ends[0], -inf) > _otherwise(ends[1], inf):
             yield f"a value range has two numbers, the lower one first, and not {each!r}"
 
 
-def _or(number: float | None, other: float) -> float:
+def _otherwise(number: float | None, other: float) -> float:
     return other if number is None else number
 
 
@@ -229,7 +229,7 @@ def query_faults(kwargs: Kwargs, columns: Columns) -> Iterator[str]:
         yield tree
         return
     if not isinstance(tree, exp.Query):
-        yield "'unexpected_rows_query' is a SELECT, and nothing that changes a table"
+        yield "'unexpected_rows_query' must be a SELECT"
         return
     read = {_name(each) for each in tree.find_all(exp.Table)}
     if BATCH not in read:
@@ -252,9 +252,9 @@ def _parsed(sql: str) -> exp.Expr | str:
     except SqlglotError as error:
         return f"'{sql}' cannot be read as Spark SQL: {str(error).splitlines()[0]}"
     except RecursionError:
-        return "a SQL text has too many brackets within each other"
+        return "the brackets of its SQL are nested too deeply"
     found = [each for each in statements if each and not isinstance(each, exp.Semicolon)]
-    return found[0] if len(found) == 1 else f"'{sql}' is not one expression of SQL"
+    return found[0] if len(found) == 1 else f"'{sql}' is not a single SQL statement"
 
 
 def _of_sql(condition: str, columns: Columns) -> Iterator[str]:
@@ -265,7 +265,7 @@ def _of_sql(condition: str, columns: Columns) -> Iterator[str]:
     yield from _names(tree, columns)
     for each in tree.find_all(exp.Column):
         if each.table:
-            yield f"'{each.sql(dialect='spark')}': write the name of the column alone"
+            yield f"'{each.sql(dialect='spark')}': write the column's name without a table"
     for node in tree.find_all(exp.AggFunc, exp.Window):
         yield f"'{node.sql(dialect='spark')}' is computed of many rows, and a condition is of one"
     for many in (*tree.find_all(exp.UDTF), *tree.find_all(exp.Query)):

@@ -44,7 +44,7 @@ def faults_beside(expectation: Mapping[str, Any]) -> Iterator[str]:
         if key not in BESIDE:
             yield f"it has no '{key}'; {instead_of(key, BESIDE)}"
     if expectation.get("severity", CRITICAL) != CRITICAL:
-        yield f"'severity' is '{CRITICAL}' or left out: a run stops at each one that fails"
+        yield f"'severity' must be '{CRITICAL}' or left out: each failed expectation stops a run"
     if not isinstance(expectation.get("meta") or {}, Mapping):
         yield "'meta' is an object of keys and values"
     if not isinstance(expectation.get("description") or "", str):

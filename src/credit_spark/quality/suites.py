@@ -95,7 +95,7 @@ class Suites:
     def read(self, table: str) -> Suite:
         """The suite of a table that has one; it was checked before."""
         text = self.path(table).read_text(encoding="utf-8")
-        given = json.loads(text, object_pairs_hook=_once)
+        given = json.loads(text, object_pairs_hook=_unique)
         expectations = [
             {key: value for key, value in each.items() if key not in OF_STORES}
             for each in given["expectations"]
@@ -145,7 +145,7 @@ class Suites:
         ]
 
     def not_computable(self, table: str, frame: DataFrame) -> dict[int, str]:
-        """The places of expectations that Spark cannot compute on these rows, and its condition."""
+        """By their places, expectations that Spark cannot compute, with its error condition."""
         batch = rows_of(_context(), table).get_batch(batch_parameters={"dataframe": frame})
         found = enumerate(_validated(batch, self.read(table)))
         return {nth: each.error for nth, each in found if each.error}
@@ -169,12 +169,12 @@ class Suites:
                 yield f"expectation {nth}, {type_}: {fault}"
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object whose keys differ; of two equal ones, Python's reader keeps the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for nth, (key, _) in enumerate(pairs) if key in dict(pairs[:nth]))
-        raise ValueError(f"'{twice}' stands twice in one object")
+        raise ValueError(f"'{twice}' occurs twice in one object")
     return found
 
 

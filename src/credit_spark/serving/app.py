@@ -136,7 +136,7 @@ def _programs(app: Flask, answers: ScoringService) -> None:
 
 
 def _json() -> object:
-    """The body as JSON; None where it is none, or has too many brackets within each other."""
+    """The body as JSON; None where it is not JSON, or is nested too deeply."""
     try:
         return request.get_json(silent=True)
     except RecursionError:

@@ -91,7 +91,7 @@ def read(
 
 
 def _text(field: FormField, given: object) -> str:
-    """What was typed, as a text; ValueError: it is nothing that the field can be."""
+    """What was typed, as a text; ValueError: its JSON type does not suit the field."""
     if given is None:
         return ""
     is_flag = isinstance(given, bool) and field.spec.kind == "flag"
@@ -99,7 +99,7 @@ def _text(field: FormField, given: object) -> str:
     if not (isinstance(given, str) or is_flag or is_number):
         raise ValueError("give one value, as a text or a number")
     if SURROGATE.search(text := str(given).strip()):
-        raise ValueError("it has half of a character")
+        raise ValueError("it contains an incomplete character")
     return text
 
 

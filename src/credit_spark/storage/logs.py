@@ -33,7 +33,7 @@ FRAME = re.compile(r"\s+(at [\w.$/<>]+\((?:\w+\.\w+:\d+|Native Method|Unknown So
 
 
 def say(text: str) -> None:
-    """Print a line to stderr, where somebody reads it."""
+    """Print a line to stderr; nothing where its reader has ended."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 
 def discard(descriptor: int) -> None:
-    """Let nobody read what is printed: at its end, Python would write out what is left."""
+    """Send the output of a file descriptor to nowhere: Python writes out its buffer at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 

@@ -258,7 +258,7 @@ def cuts(pre_bins: Sequence[Classes], trend: str = TRENDS[None]) -> list[int]:
     loans = np.array(pre_bins, np.int64).reshape(-1, 2)
     if len(loans) < 2 or not loans.sum(axis=0).all():
         return []
-    loans = _with_both(loans)
+    loans = _smoothed(loans)
     binning = optbinning().OptimalBinning(
         user_splits=np.arange(1, len(loans)) - 0.5,
         monotonic_trend=trend,
@@ -298,7 +298,7 @@ def _large_enough(pre_bins: Sequence[Classes], begins: Sequence[int]) -> list[in
     return left
 
 
-def _with_both(loans: NDArray[np.int64]) -> NDArray[np.int64]:
+def _smoothed(loans: NDArray[np.int64]) -> NDArray[np.int64]:
     """Twice the loans of each pre-bin that has some, and those that evidence adds to them.
 
     optbinning takes a pre-bin away that has no good or no bad loan, also one of a thousand loans.

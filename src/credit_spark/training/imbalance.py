@@ -132,7 +132,7 @@ class SmotePlan(NamedTuple):
     levels: int = 0
 
     @property
-    def most(self) -> int:
+    def rows_a_task(self) -> int:
         """How many rows a task handles at most, about."""
         wide = max(1, MAX_CELLS // max(1, self.levels))
         only_texts = all(each.is_text for each in self.features)
@@ -149,7 +149,9 @@ def smoted(training: DataFrame, rows: int, seed: int, plan: SmotePlan) -> DataFr
     numbers, texts = numbers_and_texts(plan.features)
     columns = [*numbers, *texts, "label"]
     cut = F.xxhash64(F.lit(seed), F.lit("smote"), "loan_id")
-    parts = training.select("loan_id", *columns).repartition(max(1, -(-rows // plan.most)), cut)
+    parts = training.select("loan_id", *columns).repartition(
+        max(1, -(-rows // plan.rows_a_task)), cut
+    )
     schema = training.select(*columns).schema
 
     def make(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
