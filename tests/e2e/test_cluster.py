@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -183,29 +184,49 @@ def test_every_job_runs_under_spark_submit(landing, tmp_path) -> None:
     ).keys()
 
 
-def test_a_refusal_is_spark_submits_exit_code(tmp_path) -> None:
-    flags = [
-        "--portfolio",
-        "lending_club",
-        "--as-of",
-        AS_OF,
-        "--landing",
-        str(tmp_path / "nowhere"),
-    ]
-    words = [
-        "spark-submit",
-        str(PROJECT / "jobs/nightly.py"),
-        *flags,
-        "--warehouse",
-        str(tmp_path / "w"),
-    ]
+@pytest.fixture
+def abroad(landing, tmp_path) -> list[str]:
+    """The flags of a batch that has a file whose name is not ASCII."""
+    folder = tmp_path / "landing" / AS_OF
+    folder.mkdir(parents=True)
+    for name in ("zürich.csv", "basel.csv"):
+        shutil.copy(landing / AS_OF / "loans-000.csv", folder / name)
+    where = ["--landing", str(tmp_path / "landing"), "--warehouse", str(tmp_path / "w")]
+    return ["--portfolio", "lending_club", "--as-of", AS_OF, *where]
 
+
+def test_a_refusal_is_spark_submits_exit_code(abroad, tmp_path) -> None:
+    """In no locale Java leaves out one of the files without a word: it is named."""
     done = subprocess.run(
-        words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        ["spark-submit", str(PROJECT / "jobs/nightly.py"), *abroad],
+        cwd=tmp_path,
+        env=environment() | {"LC_ALL": "C"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
 
-    assert done.returncode == 10
+    assert done.returncode == 2
     # spark-submit sends both of its program's outputs to its own standard output.
-    assert "there are no files of" in done.stdout
+    assert "Java's encoding of file names is" in done.stdout
+    assert "zürich.csv" in done.stdout
+    assert "basel.csv" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert "\tat " not in done.stdout + done.stderr
+
+
+@pytest.mark.release
+def test_a_spark_of_our_own_reads_files_of_any_name_in_any_locale(abroad, tmp_path) -> None:
+    done = subprocess.run(
+        [str(BIN / "credit-spark"), "clean", *abroad, "--json"],
+        cwd=tmp_path,
+        env=environment() | {"LC_ALL": "C"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = arrow(tmp_path / "w/lending_club/runs").to_pylist()
+    names = [each["name"] for each in json.loads(run["files"])]
+    assert names == ["basel.csv", "zürich.csv"]

@@ -98,6 +98,9 @@ def test_benchmarks_stand_beside_and_never_among_the_models(run_command, again, 
     trained = [row for row in metrics(again) if row["dataset"] in ("cv", "random_split")]
     assert len({row["model_version"] for row in trained}) == 1
     assert {row["fold"] for row in trained} == {None, 0, 1, 2, 3, 4}
+    # A fit that waits may be promoted later, and batches are compared with its training loans.
+    own = {row["model_version"] for row in metrics(again) if row["dataset"] == "train"}
+    assert own >= {row["model_version"] for row in models(again)}
 
 
 def test_a_later_batches_training_leaves_the_first_as_it_was(

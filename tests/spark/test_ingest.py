@@ -110,6 +110,8 @@ FILES: dict[str, str | bytes] = {
     "bytes.csv": (HEADER + "".join(f"y{nth},5,1,1,OWN,,,\n" for nth in range(3))).encode()
     + b"y3,5,1,1,caf\xe9,,,\n",
     "old_mac.csv": (HEADER + SOUND.replace("A,", "mac,")).replace("\n", "\r"),
+    "two_returns.csv": (HEADER + SOUND.replace("A,", "r1,") + SOUND.replace("A,", "r2,")).replace("\n", "\r\r\n").encode(),
+    "form_feed.csv": ("\x0c\n" + HEADER + SOUND.replace("A,", "ff,") + "\u00a0\n").encode(),
     "_hidden.csv": "nothing", ".hidden.csv": "nothing",
 }  # fmt: skip
 
@@ -154,6 +156,25 @@ def test_two_keys_of_two_parts_are_not_one_where_a_part_holds_the_separator(
     found = ingested({"a.csv": HEADER + line.format("1|2", "3") + line.format("1", "2|3")}, of_two)
 
     assert sorted(row["loan_id"] for row in found.loans) == ["1\\|2|3", "1|2\\|3"]
+
+
+def test_a_key_is_a_value_however_it_is_written(ingested, contract) -> None:
+    numbered = contract.columns["number"].model_copy(update={"kind": "count"})
+    columns = {**contract.columns, "number": numbered}
+    of = contract.model_copy(update={"columns": columns, "key": ("number", "opened_on")})
+    dated = "id,amount,rate,opened\n"
+
+    found = ingested({
+        "a.csv": dated + "7,1,0.1,2025-01-01\n007,2,0.1,Jan-2025\n8,3,0.1,2025-01-01\n",
+        "b.csv": dated + "7.0,4,0.1,Jan-2025\nseven,5,0.1,Jan-2025\n",
+    }, of)  # fmt: skip
+
+    assert {row["loan_id"]: row["amount"] for row in found.loans} == {
+        "7|2025-01-01": 4.0, "8|2025-01-01": 3.0,
+    }  # fmt: skip
+    assert [(row["loan_id"], row["reasons"]) for row in found.aside] == [
+        ("seven|2025-01-01", ["number_is_readable: seven"])
+    ]
 
 
 def test_an_unsound_row_lists_every_failed_rule(found) -> None:
@@ -234,6 +255,27 @@ def test_packed_files_of_any_name_and_old_line_breaks_are_read(found) -> None:
     assert ids["packed.csv.bz2"] == "bz2"
     assert ids["old_mac.csv"] == "mac"
     assert not {"_hidden.csv", ".hidden.csv"} & found.files.keys()
+
+
+def test_two_returns_end_one_line_and_a_form_feed_is_no_header(found) -> None:
+    """One carriage return too many has quoted fields read as in any other file."""
+    for name, ids, blank in (("two_returns.csv", ["r1", "r2"], 0), ("form_feed.csv", ["ff"], 2)):
+        assert [row["loan_id"] for row in of_file(found.loans, name)] == ids
+        assert of_file(found.aside, name) == []
+        assert (found.files[name]["header"], found.files[name]["blank"]) == (1, blank)
+
+
+def test_a_pattern_may_name_the_folder(spark, contract, tmp_path) -> None:
+    of, folder = changed(contract, path="{landing}/{as_of}"), tmp_path / str(AS_OF)
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.csv").write_text(HEADER + SOUND, encoding="utf-8")
+
+    (file,) = landing_files(spark, of, f"file:{tmp_path}", AS_OF)
+    assert file.name == "a.csv"
+
+    (folder / "deeper/b.csv").write_text(HEADER + SOUND, encoding="utf-8")
+    with pytest.raises(LandingError, match="in a folder, 'deeper'"):
+        landing_files(spark, of, f"file:{tmp_path}", AS_OF)
 
 
 def test_bytes_that_are_no_text_quarantine_their_row(found) -> None:

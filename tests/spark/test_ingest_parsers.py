@@ -32,14 +32,15 @@ CASES = {
         ("$12,000.50", 12_000.5), ("(1,200)", -1200.0), ("(1,200", None), ("lots", None), ("$ 5", 5.0),
         ("($5)", -5.0), ("0,799", None), ("$", None), ("()", None), ("5$", 5.0),
         ("€ 1,200", 1200.0), ("1,200£", 1200.0), ("(₹5)", -5.0), ("5 EUR", None), ("1$2", None),
+        ("-$5", -5.0), ("-€ 5", -5.0), ("$-5", -5.0), ("(-500)", None), ("(+5)", None), ("--5", None), ("-(5)", None),
     ]),
-    "money with a comma": (lambda text: parsers.money(text, COMMA), [("1.200,50 €", 1200.5), ("-5 €", -5.0)]),
+    "money with a comma": (lambda text: parsers.money(text, COMMA), [("1.200,50 €", 1200.5), ("-5 €", -5.0), ("27.775,00\u00a0€", 27775.0), ("27.775,00\u202f€", 27775.0)]),
     "monthly": (lambda text: parsers.money(text, Notation("monthly")), [("1,000", 12_000.0)]),
     "percent": (lambda text: parsers.rate(text, Notation("percent")), [("10.65%", 0.1065), ("10.65", 0.1065)]),
     "fraction": (lambda text: parsers.rate(text, Notation("fraction")), [
         ("10.65%", 0.1065), ("10.65 %", 0.1065), ("0.1065", 0.1065), ("n.a. %", None), ("%", None),
     ]),
-    "rate with a comma": (lambda text: parsers.rate(text, COMMA), [("10,65 %", 0.1065), ("0,1065", 0.1065)]),
+    "rate with a comma": (lambda text: parsers.rate(text, COMMA), [("10,65 %", 0.1065), ("10,65\u00a0%", 0.1065), ("0,1065", 0.1065)]),
     "months": (parsers.months, [("36 months", 36), ("60", 60), ("1 month", 1), ("soon", None), (" months", None)]),
     "years": (parsers.years, [("10+ years", 10), ("< 1 year", 0), ("1 year", 1), ("n/a", None)]),
     "range": (parsers.lower_bound, [
@@ -51,6 +52,7 @@ CASES = {
         ("29.12.2011", date(2011, 12, 29)), ("2011-02-30", None), ("Dez-2011", None), ("DEC-2011", None),
         ("2011-1-02", None), ("29/12/2011", None), ("0", None), ("1985-01-29 25:12", None), ("29-12-2011", None),
         ("2012-02-29", date(2012, 2, 29)), ("2011-01-2T", None), ("2011-13-01", None), ("2011-12-29\n", None),
+        ("0000-01-01", None), ("0001-01-01", date(1, 1, 1)),
     ]),
     "short years": (lambda text: parsers.date(text, SHORT_YEARS, 70), [
         ("Dec-11", date(2011, 12, 1)), ("Dec-69", date(2069, 12, 1)), ("Dec-70", date(1970, 12, 1)),

@@ -6,10 +6,12 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
+from delta.tables import DeltaTable
 
 from credit_spark.evaluation.curves import curve, cutoff
 from credit_spark.evaluation.score_bins import ScoreBin
@@ -31,6 +33,20 @@ def look(capfd, done, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def scores(done) -> list[dict]:
     return arrow(done / "scores").to_pylist()
+
+
+@pytest.fixture(scope="module")
+def known(done, scores) -> dict[str, str]:
+    """The outcomes that count, by loan: of those that are a year old, as the contract has it."""
+    issued_on = {row["loan_id"]: row["issued_on"] for row in arrow(done / "loans").to_pylist()}
+    found = {
+        row["loan_id"]: row["outcome"]
+        for row in scores
+        if row["outcome"] in ("good", "bad")
+        and (issued_on[row["loan_id"]] or date.max) <= date(2011, 1, 31)
+    }
+    assert 0 < len(found) < sum(row["outcome"] in ("good", "bad") for row in scores)
+    return found
 
 
 def test_an_explanation_adds_up_to_the_points(look, scores) -> None:
@@ -74,7 +90,7 @@ def test_one_of_the_ways_to_print_is_asked_for(look) -> None:
     assert "--csv and --json: ask for one of them" in told.err
 
 
-def test_what_if_counts_as_the_scores_do(look, scores) -> None:
+def test_what_if_counts_as_the_scores_do(look, scores, known) -> None:
     told = look("what-if", "--approve-below", "0.08", "--json").summary
 
     own, asked = told["cutoffs"]
@@ -86,6 +102,9 @@ def test_what_if_counts_as_the_scores_do(look, scores) -> None:
     assert asked["expected_rate"] == pytest.approx(
         sum(row["pd"] for row in approved) / len(approved), rel=0.01
     )
+    outcomes = [known[row["loan_id"]] for row in approved if row["loan_id"] in known]
+    bad_rate = outcomes.count("bad") / len(outcomes)
+    assert asked["observed_rate"] == pytest.approx(bad_rate, rel=0.01)
     shares = [each["share"] for each in told["curve"]]
     assert shares == sorted(shares)
     assert len(shares) == 19
@@ -190,15 +209,15 @@ def test_the_last_batches_are_told_a_line_each(look, done) -> None:
     assert "complete" in look("status").out
 
 
-def test_a_batches_bands_and_metrics_are_shown(look, scores, done) -> None:
+def test_a_batches_bands_and_metrics_are_shown(look, scores, known, done) -> None:
     bands = look("show", "bands", "--json").summary
 
     assert [each["band"] for each in bands] == ["A", "B", "C", "D", "E"]
     for each in bands:
         own = [row for row in scores if row["band"] == each["band"]]
         assert each["loans"] == len(own)
-        assert each["bad"] == sum(row["outcome"] == "bad" for row in own)
-        assert each["open"] == sum(row["outcome"] in (None, "open") for row in own)
+        assert each["bad"] == sum(known.get(row["loan_id"]) == "bad" for row in own)
+        assert each["open"] == sum(row["loan_id"] not in known for row in own)
         assert each["mean_pd"] == pytest.approx(sum(row["pd"] for row in own) / len(own))
     lines = list(csv.DictReader(io.StringIO(look("show", "metrics", "--csv").out)))
     unfolded = [row for row in arrow(done / "metrics").to_pylist() if row["fold"] is None]
@@ -281,6 +300,39 @@ def test_what_is_not_there_is_told(look, words, said) -> None:
 
     assert told.code == 2
     assert said in told.sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "table"),
+    [
+        (("show", "bands"), "scores"),
+        (("what-if",), "scores"),
+        (("explain", "{loan}"), "loans"),
+        (("show", "metrics"), "metrics"),
+        (("report",), "quarantine"),
+    ],
+)
+def test_a_table_whose_file_is_gone_is_told(capfd, again, scores, words, table) -> None:
+    for file in (again / "lending_club" / table).rglob("*.parquet"):
+        file.unlink()
+
+    words = [each.format(loan=scores[0]["loan_id"]) for each in words]
+    told = run(capfd, *words, "--portfolio", "lending_club", "--warehouse", again)
+
+    assert told.code == 2
+    assert f"the table '{table}' at " in told.sentence
+    assert "cannot be read" in told.sentence
+    assert "Traceback" not in told.err
+
+
+def test_a_loan_whose_data_was_deleted_is_told(spark, capfd, again, scores) -> None:
+    loan = scores[0]["loan_id"]
+    DeltaTable.forPath(spark, str(again / "lending_club/loans")).delete(f"loan_id = '{loan}'")
+
+    told = run(capfd, "explain", loan, "--portfolio", "lending_club", "--warehouse", again)
+
+    assert told.code == 2
+    assert "the loan has a score of 2012-01-31, and no row in 'loans' any more" in told.sentence
 
 
 @pytest.mark.parametrize("dialect", ["pmml", "spark"])

@@ -144,6 +144,8 @@ def test_a_missing_challenger_and_a_missing_model_are_errors(models) -> None:
         models.newest_challenger(date(2026, 2, 1))
     with pytest.raises(InputError, match="there is no model 'zzz'"):
         models.promote("zzz", date(2026, 3, 9), DECISION)
+    with pytest.raises(InputError, match="there is no model"):
+        models.promote("z\\", date(2026, 3, 9), DECISION)
 
 
 def test_no_model_is_seen_before_the_run_is_published(models) -> None:

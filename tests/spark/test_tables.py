@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError, TryAgainError
 from credit_spark.config.tables import RUNS, ColumnSpec, Table
+from credit_spark.storage import schema
 from credit_spark.storage.commits import ConstraintError
 from credit_spark.storage.runs import claim, finish
 from credit_spark.storage.tables import Tables
@@ -246,6 +247,28 @@ def test_a_table_grows_with_its_declaration(tables_of) -> None:
     assert sorted(rows(run.read(grown, "test"))) == [("A", None), ("B", 7)]
     with pytest.raises(ConstraintError, match="points_are_positive"):
         run.replace(grown, run.frame(grown, [{"loan_id": "B", "points": -7}]))
+
+
+def test_a_column_that_another_run_adds_at_the_same_moment_is_no_error(
+    tables_of, monkeypatch
+) -> None:
+    """Of two dates that start together after a contract has grown, none fails."""
+    first, other = tables_of("1"), tables_of("2")
+    first.replace(SHARES, shares(first, ("A", 0.1)))
+    more = {**SHARES.columns, "points": ColumnSpec("int", "the bank's points")}
+    grown = replace(SHARES, columns=more)
+    check, looks = schema.check, []
+
+    def overtaken(found) -> None:
+        check(found)
+        looks.append(len(found))
+        if len(looks) == 1:
+            other.evolve(grown)
+
+    monkeypatch.setattr(schema, "check", overtaken)
+
+    assert first.evolve(grown) == []
+    assert "points" in first.spark.read.format("delta").load(first.path(SHARES)).columns
 
 
 def test_a_changed_meaning_is_refused(tables_of) -> None:

@@ -133,14 +133,14 @@ def test_each_vintage_is_measured_by_itself(spark) -> None:
     ]
 
 
-def test_coarse_score_bins_are_twentieths_of_log_odds_half_to_even(spark) -> None:
-    """Numpy's `rint` is the oracle: 2.5 twentieths are 2, and 3.5 are 4."""
-    values = [-1.024, -0.976, 0.125, 0.175, -0.125, 24.99]
+def test_coarse_score_bins_are_hundredths_of_log_odds_half_to_even(spark) -> None:
+    """Numpy's `rint` is the oracle: 12.5 hundredths are 12, and 37.5 are 38."""
+    values = [-1.024, -0.976, 0.125, 0.375, -0.125, 24.99]
     rows = [(5, each, 1, "good") for each in values]
 
     ((_, score_bins),) = collected_vintages(spark.createDataFrame(rows, SCORED)).items()
 
-    expected = Counter(int(np.rint(each * 20)) * 50 for each in values)
+    expected = Counter(int(np.rint(each * 100)) * 10 for each in values)
     assert {each.score_bin: each.good for each in score_bins} == expected
     assert {each.points for each in score_bins} == {0}
 

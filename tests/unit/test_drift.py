@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, norm, t
 from sklearn.metrics import roc_auc_score
 
 from credit_spark.config.settings import Monitor
@@ -204,6 +204,79 @@ def test_missing_and_unseen_values_are_shares_of_the_loans() -> None:
     assert (found["a", "unseen_share"].value, found["a", "unseen_share"].status) == (0.0, "stable")
 
 
+def test_few_missing_values_of_a_small_batch_are_chance() -> None:
+    labels = ["low", "(missing)"]
+    one = with_status(*bins("feature", "a", [14, 1], [2990, 10], labels))["a", "missing_share"]
+    four = with_status(*bins("feature", "a", [11, 4], [2999, 1], labels))["a", "missing_share"]
+
+    assert (one.status, four.status) == ("stable", "act")
+
+
+@pytest.mark.parametrize("loans", [10, 30, 100, 300])
+@pytest.mark.parametrize("share", [0.001, 0.005, 0.998])
+def test_rare_values_raise_no_more_alarms_than_are_allowed(loans: int, share: float) -> None:
+    """20 features of unchanged loans; at most 2 of 100 batches have any figure beyond chance."""
+    rng, labels, alarms, batches = np.random.default_rng(7), ["low", "(missing)"], 0, 400
+    for _ in range(batches):
+        seen, known = rng.binomial(loans, share, 20), rng.binomial(3000, share, 20)
+        found = with_status(*[
+            each
+            for nth, (now, before) in enumerate(zip(seen.tolist(), known.tolist(), strict=True))
+            for each in bins("feature", f"f{nth}", [loans - now, now], [3000 - before, before], labels)
+        ])  # fmt: skip
+        alarms += any(
+            abs(each.value - each.baseline) - each.critical_value > 1e-12
+            for (_, measure), each in found.items()
+            if measure == "missing_share"
+        )
+
+    assert alarms / batches <= 0.02 + 2 * np.sqrt(0.02 * 0.98 / batches)
+
+
+@pytest.mark.parametrize("dates", [5, 20])
+def test_volumes_that_vary_as_ever_raise_few_alarms(dates: int) -> None:
+    rng, alarms, batches = np.random.default_rng(7), 0, 2000
+    for _ in range(batches):
+        *earlier, now = np.exp(rng.normal(9, 0.5, dates + 1)).astype(int).tolist()
+        volume = with_status(*bins("score", "score", [now], [1]), earlier=earlier)[
+            "loans", "volume"
+        ]
+        alarms += volume.status != "stable"
+
+    assert alarms / batches <= 0.02 + 2 * np.sqrt(0.02 * 0.98 / batches)
+
+
+def test_values_that_are_no_longer_missing_are_no_fault_of_the_files() -> None:
+    labels = ["low", "(missing)"]
+    fell = drifts_of(*bins("feature", "a", [1000, 0], [7000, 3000], labels))
+    rose = drifts_of(*bins("feature", "a", [700, 300], [10_000, 0], labels))
+
+    assert [each.status for each in (*fell, *rose) if each.measure == "missing_share"] == [
+        "act"
+    ] * 2
+    assert advice(fell).retrain
+    assert "loans differ from the training data" in advice(fell).why
+    assert not advice(rose).retrain
+    assert "look at the lender's files first" in advice(rose).why
+
+
+def drifts_of(*found: ComparedBin):
+    return drifts(BatchFigures(by_subject(found), None, None), EXPECTED, BOUNDS)
+
+
+def test_a_part_that_should_have_few_bad_loans_and_has_many_is_judged() -> None:
+    months = [
+        Outcomes("vintage=2011-03", 1900, 190, 19.0),
+        Outcomes("vintage=2011-04", 1900, 19, 19.0),
+    ]
+
+    found = with_status(fresh=months)
+
+    assert {key: each.status for key, each in found.items()} == {
+        ("vintage=2011-03", "calibration"): "act",
+    }
+
+
 def score(good: int, bad: int, pds: float) -> list[ComparedBin]:
     return [ComparedBin("score", "score", 0, "all", good, bad, 0, pds, pds, 10_000, 1000)]
 
@@ -286,9 +359,9 @@ def test_chance_is_told_on_the_scale_of_the_value() -> None:
     assert 2 * (1 - np.sqrt(1 - low.critical_value)) == pytest.approx(
         2 * (np.sqrt(1 + ratio.critical_value) - 1)
     )
-    standard_error = 1.4826 * np.median(np.abs(np.log(np.array(usual) / 1000))) + np.sqrt(1 / 1000)
+    standard_error = np.sqrt(np.var(np.log(usual), ddof=1) * (1 + 1 / 5) + 1 / 1000)
     assert np.log(1 + volume.critical_value / 1000) == pytest.approx(
-        norm.isf(0.01) * standard_error
+        t.isf(0.01, 4) * standard_error
     )
     # Of roots of ratios.
     both = np.sqrt(0.9 / 1000 + 1 / 1000)

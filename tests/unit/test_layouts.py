@@ -23,6 +23,24 @@ def test_a_preamble_needs_a_layout_that_allows_it(contract) -> None:
         shape_of(["Notes", "id,amount,rate"], contract)
 
 
+def test_a_line_above_the_header_that_may_be_a_loan_is_refused(contract) -> None:
+    header = "id,amount,rate,total_acc"
+
+    with pytest.raises(LayoutError, match="may be a loan, which would be lost"):
+        shape_of(["L1,5,0.5,3", header, "L2,6,0.5,3"], contract)
+
+    for no_loan in ("Report,,,", "X1,X,X3,X4", "L1,5,0.5", ",5,0.5,3"):
+        assert shape_of([no_loan, header], contract).layout == "totalled"
+
+
+def test_no_value_of_a_loan_is_said(contract) -> None:
+    with pytest.raises(LayoutError) as found:
+        shape_of(["Sid,5000,0.1", "Nancy,6000,0.2"], contract)
+
+    assert "also needs 'id'" in str(found.value)
+    assert "Sid" not in str(found.value)
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(contract) -> None:
     assert shape_of(["\ufeffid,amount,rate"], contract).header[0] == "id"
 

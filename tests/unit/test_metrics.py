@@ -125,6 +125,13 @@ def test_the_report_is_that_of_imbalanced_learn(seed, threshold) -> None:
     )
 
 
+def test_of_loans_of_one_label_there_is_no_balanced_accuracy() -> None:
+    found = report([ScoreBin(-100, 0, 90, 0, 0), ScoreBin(100, 0, 10, 0, 0)], 0.5)
+
+    assert found["all", "accuracy"] == 0.9
+    assert ("all", "balanced_accuracy") not in found
+
+
 @pytest.mark.parametrize("widest", [8_000, 15_000, 25_000])
 def test_calibration_of_scores_far_apart_overflows_nowhere(widest) -> None:
     score_bins = [
@@ -317,7 +324,7 @@ def test_a_confusion_matrix_is_printed_line_by_line() -> None:
         "     is bad            30            70",
         f"accuracy {1270 / 1500:.3f}, balanced accuracy {(1200 / 1400 + 0.7) / 2:.3f}",
     ]
-    assert counted_calls([], 0.5).endswith("accuracy 0.000, balanced accuracy 0.000")
+    assert counted_calls([], 0.5).endswith("accuracy unknown, balanced accuracy unknown")
 
 
 def test_figures_of_a_fold_carry_its_number_and_all_loans() -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
+from uuid import uuid4
 
 import click
 
@@ -26,7 +27,7 @@ from credit_spark.cli.flags import (
     renamed,
     run_options,
 )
-from credit_spark.cli.launch import launch
+from credit_spark.cli.launch import launch, logged_errors
 from credit_spark.cli.models import explain, export, models, scorecard, what_if
 from credit_spark.cli.output import open_portfolio, printing
 from credit_spark.cli.reports import report
@@ -59,7 +60,7 @@ from credit_spark.pipeline.validate import (
 )
 from credit_spark.quality.suites import Suites
 from credit_spark.serving.answers import ScoringService
-from credit_spark.storage.logs import say
+from credit_spark.storage.logs import Log, say
 from credit_spark.storage.machine import machine_faults
 from credit_spark.storage.migrations import migrate
 from credit_spark.storage.paths import writable
@@ -188,7 +189,8 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
     contract, settings = contract_and_settings(**flags)
     suites = Suites(flags["project"] / "expectations" / contract.portfolio)
-    click.echo(data_docs(contract, settings, suites, as_of, out, say))
+    with logged_errors(Log(Path(settings.storage.logs), uuid4().hex)):
+        click.echo(data_docs(contract, settings, suites, as_of, out, say))
 
 
 @cli.command()
@@ -220,9 +222,11 @@ def doctor(warehouse: str) -> None:
 @cli.command("migrate", help=_first_paragraph(migrate))
 @portfolio_options
 def _migrate(**flags: Any) -> None:
-    changes = migrate(*contract_and_settings(**flags))
-    for change in chain([next(changes, "the tables are up to date")], changes):
-        click.echo(change)
+    contract, settings = contract_and_settings(**flags)
+    with logged_errors(Log(Path(settings.storage.logs), uuid4().hex)):
+        changes = migrate(contract, settings)
+        for change in chain([next(changes, "the tables are up to date")], changes):
+            click.echo(change)
 
 
 @click.command

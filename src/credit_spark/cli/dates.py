@@ -8,7 +8,14 @@ import click
 import pyarrow.compute as pc
 
 from credit_spark.cli.flags import date_options, portfolio_options, renamed
-from credit_spark.cli.output import Row, console, open_portfolio, output_formats, print_rows
+from credit_spark.cli.output import (
+    Row,
+    console,
+    mature_of,
+    open_portfolio,
+    output_formats,
+    print_rows,
+)
 from credit_spark.config.errors import InputError
 from credit_spark.config.models import Contract
 from credit_spark.config.tables import DRIFT, METRICS, STATUSES
@@ -78,8 +85,8 @@ def _line(run: Row, figures: Mapping[str, float | None], statuses: Collection[st
 
 
 def bands(contract: Contract, reader: TableReader, as_of: date) -> list[Row]:
-    """A batch's loans, good and bad, by band, in the contract's order."""
-    sums = reader.sums(as_of, "band", "outcome")
+    """A batch's loans by band, in the contract's order; those that are not mature are open."""
+    sums = reader.sums(as_of, "band", "outcome", mature=mature_of(contract, as_of))
     rows: list[Row] = []
     for band in reader.policy_of(as_of, contract).score.bands if sums else ():
         own = {row["outcome"]: row for row in sums if row["band"] == band}

@@ -78,9 +78,9 @@ def launch(command: str, action: Callable[[RunContext], object], flags: Flags) -
         "tables": str(local.resolve()) if local else folder,
     }
     lock = batch_date_lock(folder, str(flags.as_of), is_locked=settings.storage.lock)
-    with _logged_errors(log), lock, ExitStack() as listening:
+    with logged_errors(log), lock, ExitStack() as listening:
         listening.enter_context(_followed(flags, command, about, log, summary))
-        with spark_session(settings.spark.options(), log.file.with_name("java.log")) as spark:
+        with spark_session(settings.spark.options(), log.file_of_java) as spark:
             run = RunContext(
                 spark=spark,
                 as_of=flags.as_of,
@@ -210,7 +210,7 @@ def _reported(log: Log, summary: RunSummary, emit: Callable[..., None], *facts: 
 
 
 @contextmanager
-def _logged_errors(log: Log) -> Iterator[None]:
+def logged_errors(log: Log) -> Iterator[None]:
     """Keep every trace in the log's file, and raise an error that has a sentence for the user."""
     try:
         yield

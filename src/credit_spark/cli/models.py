@@ -11,7 +11,14 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from credit_spark.cli.flags import AS_JSON, MODEL, date_options, portfolio_options
-from credit_spark.cli.output import Row, console, open_portfolio, output_formats, print_rows
+from credit_spark.cli.output import (
+    Row,
+    console,
+    mature_of,
+    open_portfolio,
+    output_formats,
+    print_rows,
+)
 from credit_spark.config.errors import InputError, listed
 from credit_spark.config.expressions import Dialect, columns_of, translated
 from credit_spark.config.models import Contract
@@ -184,7 +191,8 @@ def what_if(*, cutoffs: Sequence[float], as_of: date | None, as_json: bool, **wh
     The first row is the cut-off of the last run ("last"), with its hard rules; the second one is
     the contract's, where that differs, which acts on the next run ("next"). All other rows have
     the contract's hard rules and its share lost by default. The loss is given where the contract
-    names an exposure; of another exposure than in the last run it is unknown.
+    names an exposure; of another exposure than in the last run it is unknown. Only mature loans
+    have an observed rate.
     """
     contract, reader = open_portfolio(**where)
     cut, steps = _simulated(contract, reader, as_of or reader.latest(), cutoffs)
@@ -205,12 +213,13 @@ def _simulated(
     reader.model_of(as_of)
     last, now = reader.policy_of(as_of, contract), Policy.of(contract)
     at, of_contract = (each.score.decisions.approve_below for each in (last, now))
-    before, losses_before = reader.score_bins_and_losses(as_of, last.score.decisions)
+    mature = mature_of(contract, as_of)
+    before, losses_before = reader.score_bins_and_losses(as_of, last.score.decisions, None, mature)
     rules = {
         translated(each.sql, contract.kinds, "duckdb"): columns_of(each.sql)
         for each in now.refusals
     }
-    score_bins, losses = reader.score_bins_and_losses(as_of, now.score.decisions, rules)
+    score_bins, losses = reader.score_bins_and_losses(as_of, now.score.decisions, rules, mature)
     is_same = last.loss == now.loss and _rules_of(last) == _rules_of(now)
     losses = _losses_by(now, last, losses)
     found = [("last", cutoff(before, at, losses_before))]

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from errno import EIO, ENOSPC
 from math import isfinite
 from typing import Any
@@ -19,8 +20,9 @@ from credit_spark.cli.flags import AS_JSON, Command
 from credit_spark.config.errors import TryAgainError
 from credit_spark.config.models import Contract
 from credit_spark.config.settings import contract_and_settings
+from credit_spark.monitoring.vintages import newest_mature
 from credit_spark.storage.logs import STDOUT, discard
-from credit_spark.storage.reader import TableReader
+from credit_spark.storage.reader import Mature, TableReader
 
 Row = Mapping[str, Any]
 # Columns that are not broken, however narrow the terminal is.
@@ -34,6 +36,13 @@ def open_portfolio(**flags: Any) -> tuple[Contract, TableReader]:
     """The portfolio's contract and its tables, of the flags of `portfolio_options`."""
     contract, settings = contract_and_settings(**flags)
     return contract, TableReader(settings.storage.folder_of(contract))
+
+
+def mature_of(contract: Contract, as_of: date) -> Mature | None:
+    """What makes a loan of a batch mature; None: every loan is."""
+    if contract.observed_on is None or not contract.performance_months:
+        return None
+    return Mature(contract.observed_on, newest_mature(as_of, contract.performance_months))
 
 
 def output_formats(command: Command) -> Command:

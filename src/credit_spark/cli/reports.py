@@ -39,10 +39,11 @@ def report(
     """
     contract, reader = open_portfolio(**where)
     as_of = as_of or reader.latest()
+    if charts:
+        writable(str(charts), "--charts")
     place, found = publish(contract, reader, as_of, training=training, out=out)
     click.echo(place)
     if charts:
-        writable(str(charts), "--charts")
         click.echo(f"{_draw_into(charts, found)} charts in {charts}")
 
 

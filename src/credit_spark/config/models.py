@@ -43,7 +43,7 @@ UNITS: Mapping[Unit, Kind] = {
 CONTENT: Literal["content"] = "content"
 # The texts of a flag, in small letters.
 YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
-DELIMITER = re.compile(r"[^\w\"\r\n\0]")
+DELIMITER = re.compile(r"[^\w\"\\\r\n\0]")
 MONTHS_BACK = re.compile(r"([1-9]\d{0,2}) months")
 
 
@@ -88,8 +88,8 @@ def _as_delimiter(given: str) -> str:
     """A single character that separates fields; ValueError: Spark's reader cannot use it."""
     if not DELIMITER.fullmatch(given) or given > "\uffff":
         raise ValueError(
-            'a delimiter is one character such as , ; | or "\\t", and not a letter, digit, quote '
-            "or line break"
+            'a delimiter is one character such as , ; | or "\\t", and not a letter, digit, quote, '
+            "backslash or line break"
         )
     return given
 

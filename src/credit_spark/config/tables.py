@@ -200,7 +200,10 @@ METRICS = Table(
         "threshold": ColumnSpec("double", "PD from which a loan is called bad; null: needs none"),
         "metric": ColumnSpec("string", "name, as defined in docs/metrics.md"),
         "value": ColumnSpec("double", "the figure; null: undefined, as with one outcome only"),
-        "rows": ColumnSpec("bigint", "loans with a known outcome behind it"),
+        "rows": ColumnSpec(
+            "bigint",
+            "loans behind it: with a known outcome, or all of `approval_rate` and `correlation`",
+        ),
     },
     keys=("model_version", "dataset", "imbalance", "segment", "label", "metric", "rows"),
     checks={

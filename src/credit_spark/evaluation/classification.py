@@ -47,7 +47,10 @@ def confusion(score_bins: Sequence[ScoreBin], threshold: float) -> Confusion:
 
 
 def report(score_bins: Sequence[ScoreBin], threshold: float) -> dict[tuple[str, str], float]:
-    """Every figure by its label ('good', 'bad' or 'all') and name; none with no known outcome."""
+    """Every figure by its label ('good', 'bad' or 'all') and name; none with no known outcome.
+
+    Without loans of both labels, there is no balanced accuracy.
+    """
     bad = confusion(score_bins, threshold)
     tp, fp, tn, fn = bad
     total = sum(bad)
@@ -62,7 +65,9 @@ def report(score_bins: Sequence[ScoreBin], threshold: float) -> dict[tuple[str, 
         found["all", name] = by_support / total
     found["all", "support"] = float(total)
     found["all", "accuracy"] = (tp + tn) / total
-    found["all", "balanced_accuracy"] = (found["bad", "recall"] + found["bad", "specificity"]) / 2
+    if tp + fn and tn + fp:
+        both = found["bad", "recall"] + found["bad", "specificity"]
+        found["all", "balanced_accuracy"] = both / 2
     return found
 
 
@@ -100,12 +105,15 @@ def counted_calls(score_bins: Sequence[ScoreBin], threshold: float) -> str:
     """The confusion matrix at a threshold, a line a label, with accuracy and balanced accuracy."""
     tp, fp, tn, fn = confusion(score_bins, threshold)
     found = report(score_bins, threshold)
-    right, balanced = (found.get(("all", name), 0) for name in ("accuracy", "balanced_accuracy"))
+    names = ("accuracy", "balanced_accuracy")
+    right, balanced = (
+        f"{found['all', name]:.3f}" if ("all", name) in found else "unknown" for name in names
+    )
     return "\n".join([
         f"{'':>11}{'called good':>14}{'called bad':>14}",
         f"{'is good':>11}{tn:>14,}{fp:>14,}",
         f"{'is bad':>11}{fn:>14,}{tp:>14,}",
-        f"accuracy {right:.3f}, balanced accuracy {balanced:.3f}",
+        f"accuracy {right}, balanced accuracy {balanced}",
     ])  # fmt: skip
 
 

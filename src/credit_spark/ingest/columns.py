@@ -9,7 +9,7 @@ from sys import float_info
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.config.models import Contract, ContractColumn, Layout
+from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, Layout
 from credit_spark.config.tables import LARGEST_INT, TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
@@ -56,7 +56,9 @@ def validated(
     """
     layout = contract.source.layouts[shape.layout]
     rules = rules_of(contract, is_keyed=key_of(layout, contract) is not None)
-    bounded = _bounded(_values(_texts(records, shape, contract), contract, layout), contract)
+    values = _values(_texts(records, shape, contract), contract, layout)
+    keyed = values.withColumn(KEY, _key(key_of(layout, contract), contract))
+    bounded = _bounded(keyed, contract)
     dated = bounded.withColumns({"as_of": F.lit(as_of), IS_WELL_FORMED: F.col(KIND) != BROKEN_LINE})
     sound = F.when(is_sound(rules), ACCEPTED).otherwise(QUARANTINED)
     status = dated.withColumn(STATUS, F.when(_is_loan(), sound).otherwise(F.col(KIND)))
@@ -84,7 +86,7 @@ def raw(shape: Shape) -> Column:
 
 
 def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
-    """The text that each column is read from, the key and the content of the fields."""
+    """The text that each column is read from, and the content of the fields."""
     layout = contract.source.layouts[shape.layout]
     key = key_of(layout, contract)
     content = _content(shape) if key is None else F.lit(None).cast("string")
@@ -101,7 +103,7 @@ def _texts(records: DataFrame, shape: Shape, contract: Contract) -> DataFrame:
         F.when(_is_loan(), F.struct(*fields)).alias(FIELDS),
     )
     read = F.when(F.col(FIELDS).isNotNull(), F.struct(*texts))
-    return cut.withColumn(TEXTS, read).drop(FIELDS).withColumn(KEY, _key(key))
+    return cut.withColumn(TEXTS, read).drop(FIELDS)
 
 
 def _is_loan() -> Column:
@@ -126,14 +128,22 @@ def _text(trimmed_field: Column, spec: ContractColumn, layout: Layout) -> Column
     return F.coalesce(codes[text], text)
 
 
-def _key(names: tuple[str, ...] | None) -> Column:
+def _key(names: tuple[str, ...] | None, contract: Contract) -> Column:
     if names is None:
         return F.lit(None).cast("string")
-    if len(names) == 1:
-        return F.col(text_of(names[0]))
+    values = [_key_part(name, contract) for name in names]
+    if len(values) == 1:
+        return values[0]
     # A separator within a part is escaped: ("1|2", "3") and ("1", "2|3") are two keys.
-    parts = [F.regexp_replace(text_of(name), r"([\\|])", r"\\$1") for name in names]
+    parts = [F.regexp_replace(each, r"([\\|])", r"\\$1") for each in values]
     return F.concat(*[each for part in parts for each in (F.lit("|"), part)][1:])
+
+
+def _key_part(name: str, contract: Contract) -> Column:
+    """A value as text: 7, 7.0 and 007 are one count. What cannot be read stays as it is written."""
+    text = F.col(text_of(name))
+    is_text = contract.columns[name].kind in TEXT_KINDS
+    return text if is_text else F.coalesce(F.col(name).cast("string"), text)
 
 
 def _content(shape: Shape) -> Column:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -28,8 +29,8 @@ from credit_spark.ingest.layouts import (
     LayoutError,
     shape_of,
 )
-from credit_spark.ingest.lines import bare, decoded, lines_of
-from credit_spark.storage.paths import literal, url_of
+from credit_spark.ingest.lines import BLANKS, bare, decoded, lines_of
+from credit_spark.storage.paths import literal, local_folder, url_of
 
 DELIMITED = (".csv", ".csv.gz", ".csv.bz2", ".data", ".txt", ".tsv")
 PACKED = (".gz", ".bz2")
@@ -37,6 +38,7 @@ BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 # Enough for the lines above a header; a file with no line breaks is not brought to the driver.
 FIRST_LINES, MAX_LETTERS = 2 * ABOVE_THE_HEADER, 2**16
 FILES_AT_ONCE = 8
+GLOB = re.compile(r"[*?\[{\\]")
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
 # Encodings of several bytes a letter, as Python and as Java name them.
@@ -100,11 +102,14 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
     # A place that is one file is the landing file; its folder has no files of a date below it.
     places = [pattern, place] if "{landing}" in source else [place, pattern]
     for each in places:
+        _check_names(spark, each)
         found = _paths(spark, pattern if each == pattern else literal(place))
         if each == place:
             found = [(path, size) for path, size in found if path == place]
         if found:
             depth = (pattern if each == pattern else literal(place)).count("/")
+            # A pattern that names a folder stands for the files in it.
+            depth += all(path.startswith(f"{each}/") for path, _ in found)
             return sorted(
                 _Status(path, path.rpartition("/")[2], size, path.count("/") > depth)
                 for path, size in found
@@ -128,6 +133,32 @@ def _paths(spark: SparkSession, pattern: str) -> list[tuple[str, int]]:
     # Spark reads no row of an empty file, and lists it all the same.
     every = {*sizes, *(_path_of(url) for url in frame.inputFiles())}
     return [(path, sizes.get(path, 0)) for path in every]
+
+
+def _check_names(spark: SparkSession, place: str) -> None:
+    """Make sure that Java can read the names of files in a local folder.
+
+    Outside a UTF-8 locale it leaves out those whose names are not ASCII, and says nothing.
+
+    Raises:
+        InputError: it cannot read some.
+    """
+    first, *globs = GLOB.split(place)
+    folder = local_folder(first.rpartition("/")[0] if globs else first)
+    if folder is None or not folder.is_dir():
+        return
+    foreign = sorted(each.name for each in folder.rglob("*") if not each.name.isascii())
+    if not foreign:
+        return
+    encoding = "java_method('java.lang.System', 'getProperty', 'sun.jnu.encoding')"
+    with suppress(PySparkException):
+        ((found,),) = spark.sql(f"select {encoding}").collect()
+        if found != "UTF-8":
+            headline = (
+                f"Java's encoding of file names is {found}, by which it cannot read these; start "
+                "spark-submit in a UTF-8 locale (LC_ALL=C.UTF-8)"
+            )
+            raise InputError(listed(headline, foreign))
 
 
 def _path_of(url: str) -> str:
@@ -177,7 +208,7 @@ def _first_lines(spark: SparkSession, path: str, encoding: Encoding) -> list[str
     """The first lines that are not blank, bounded."""
     text = bare(decoded(F.col("value"), encoding)[0])
     lines = lines_of(spark, [path], encoding).select(text.alias("text"))
-    not_blank = lines.where(F.btrim("text", F.lit(" \t")) != "")
+    not_blank = lines.where(F.btrim("text", F.lit(BLANKS)) != "")
     return [
         row[0] for row in not_blank.select(F.substring("text", 1, MAX_LETTERS)).head(FIRST_LINES)
     ]

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from credit_spark.ingest.lines import (
     BLANK,
+    BLANKS,
     BLOCK,
     BROKEN_LINE,
     FOOTER,
@@ -157,7 +158,7 @@ def mended(lines: DataFrame, grammar: Grammar) -> DataFrame:
 
 def _described(records: DataFrame, grammar: Grammar) -> DataFrame:
     """Records with KIND and PARTS."""
-    is_blank = F.btrim(TEXT, F.lit(" \t")) == ""
+    is_blank = F.btrim(TEXT, F.lit(BLANKS)) == ""
     is_footer = (F.col(NTH) > F.col(LAST_LOAN)) & F.lit(grammar.has_footer)
     kind = (
         F.when(F.col("_is_record"), LOAN)

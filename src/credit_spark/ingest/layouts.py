@@ -11,13 +11,21 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from credit_spark.config.errors import instead_of
-from credit_spark.config.models import CONTENT, Contract, ContractColumn, Layout, Source
+from credit_spark.config.models import (
+    CONTENT,
+    NUMBER_KINDS,
+    Contract,
+    ContractColumn,
+    Layout,
+    Source,
+)
 
 ABOVE_THE_HEADER = 9
 # Two names at least so similar, by their letters and digits, may be one that is misspelt.
 SIMILARITY = 0.88
 # A line with so many names of the contract is no loan.
 NAMES_OF_A_HEADER = 2
+DIGIT = re.compile(r"\d")
 # What bytes of another encoding are read as.
 UNREADABLE = ("\u0000", "\ufffd")
 
@@ -78,6 +86,7 @@ def shape_of(first_lines: Sequence[str], contract: Contract) -> Shape:
             preamble = tuple(fields_of(each, delimiter) for each in lines[:above])
             shape = Shape(fields_of(line, delimiter), preamble, name, delimiter)
             _check(shape, contract)
+            _check_preamble(shape, contract)
             return shape
     _check_is_no_header(lines, contract)
     headless = _without_header(lines[0], source)
@@ -220,6 +229,26 @@ def _check(shape: Shape, contract: Contract) -> None:
         raise LayoutError(f"it lacks what the contract requires: {', '.join(lacking)}")
 
 
+def _check_preamble(shape: Shape, contract: Contract) -> None:
+    """Refuse a line above the header that looks like a loan: as preamble it would be lost."""
+    key = key_of(contract.source.layouts[shape.layout], contract) or ()
+    needed = {
+        at: spec.kind in NUMBER_KINDS
+        for name, spec in contract.columns.items()
+        if (spec.required or name in key) and (at := column_at(shape.header, spec)) is not None
+    }
+    for fields in shape.preamble:
+        is_as_wide = needed and len(fields) == len(shape.header)
+        if is_as_wide and all(
+            DIGIT.search(fields[at]) if is_number else fields[at]
+            for at, is_number in needed.items()
+        ):
+            raise LayoutError(
+                "a line above its header may be a loan, which would be lost; have it delivered "
+                "again, with the header first"
+            )
+
+
 def _difference(lines: Sequence[str], source: Source) -> str:
     """What the line nearest to any layout's header lacks of it."""
     layouts = {name: layout for name, layout in source.layouts.items() if layout.header}
@@ -250,7 +279,9 @@ def _difference(lines: Sequence[str], source: Source) -> str:
             f"the header of the layout '{name}' is below other lines; take them away, or say "
             f"'preamble: detect' in that layout"
         )
-    hint = instead_of(lacking[0], line)
+    # A line that has no name of the header may be a loan, whose values nobody may read here.
+    is_header = {*map(_letters, layouts[name].header)} & {*map(_letters, line)}
+    hint = instead_of(lacking[0], line) if is_header else ""
     near = f" (for '{lacking[0]}', {hint})" if hint.startswith("did you mean") else ""
     return (
         f"no layout of the contract fits its header; the nearest, '{name}', also needs "

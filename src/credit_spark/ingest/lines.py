@@ -27,6 +27,8 @@ PARTS, QUOTED = "_parts", "_quoted"
 IS_CUT_OFF = "_is_cut_off"
 COUNTED = "lines"
 BYTE_ORDER_MARK = "\ufeff"
+# Letters of a blank line; programs write form feeds between pages.
+BLANKS = " \t\v\f\u00a0"
 # Letters of a file's name that Spark does not write as %XX.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -139,12 +141,11 @@ def decoded(value: Column, encoding: Encoding) -> tuple[Column, Column]:
 
 
 def bare(text: Column) -> Column:
-    """A line without the byte order mark before it and the carriage return after it."""
+    """A line without the byte order mark before it and the carriage returns after it."""
     marked = F.when(F.startswith(text, F.lit(BYTE_ORDER_MARK)), F.substring(text, 2, 2**31 - 1))
     line = F.coalesce(marked, text)
-    # A pattern for each line would cost as much as its fields.
-    cut = F.substring(line, F.lit(1), F.length(line) - 1)
-    return F.when(F.endswith(line, F.lit("\r")), cut).otherwise(line)
+    # Some programs of Windows write two of them.
+    return F.when(F.endswith(line, F.lit("\r")), F.rtrim(line, F.lit("\r"))).otherwise(line)
 
 
 def classified(lines: DataFrame, files: Sequence[LandingFile], grammar: Grammar) -> DataFrame:
@@ -191,7 +192,7 @@ def _is_one_of(text: Column, given: Sequence[str]) -> Column:
 
 def _blanks(grammar: Grammar) -> str:
     """What a blank line is made of: a line of delimiters is no blank one."""
-    return " " if grammar.delimiter == "\t" else " \t"
+    return BLANKS if grammar.delimiter == " " else BLANKS.replace(grammar.delimiter, "")
 
 
 def _name(files: Sequence[LandingFile]) -> Column:

@@ -25,12 +25,13 @@ NUMBER = (
 WHOLE = r"^[+]?\d{1,9}(?:\.0*)?\z"
 RANGE = r"^\d+ ?- ?\d+\z"
 CURRENCIES = "$€£¥₹"
-SPACES = " \t\r\n\u00a0"
+# Figures may have a no-break space before their sign.
+SPACES = " \t\r\n\u00a0\u2007\u202f"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 MONTH_NUMBERS = " 01 02 03 04 05 06 07 08 09 10 11 12"
 # The parts of a date's format, and what text fits each.
 DATE_PARTS: Mapping[str, str] = MappingProxyType({
-    "yyyy": r"\d{4}", "yy": r"\d{2}", "MMM": f"(?:{'|'.join(re.findall('...', MONTHS))})",
+    "yyyy": r"(?!0000)\d{4}", "yy": r"\d{2}", "MMM": f"(?:{'|'.join(re.findall('...', MONTHS))})",
     "MM": r"\d{2}", "dd": r"\d{2}", "HH": r"(?:[01]\d|2[0-3])", "mm": r"[0-5]\d", "ss": r"[0-5]\d",
 })  # fmt: skip
 DATE_PART = re.compile("|".join(DATE_PARTS))
@@ -80,15 +81,24 @@ def whole(text: Column, notation: Notation = DECIMAL_POINT) -> Column:
 def money(text: Column, notation: Notation = DECIMAL_POINT) -> Column:
     """An amount in the portfolio's currency, yearly where the unit is 'monthly'.
 
-    A currency's sign may stand at either end. Accountants' brackets are a minus sign.
+    A currency's sign may stand at either end, before or after a minus sign. Accountants' brackets
+    are a minus sign: a second one within them is unreadable.
     """
-    bare = F.btrim(text, F.lit(f"{CURRENCIES} "))
+    bare = _without_currency(text)
     in_brackets = bare.startswith("(") & bare.endswith(")")
-    owed = -number(F.btrim(bare, F.lit(f"(){CURRENCIES} ")), notation)
+    inner = F.when(in_brackets, F.btrim(bare, F.lit("()"))).when(
+        bare.startswith("-"), F.substring(bare, 2, 2**31 - 1)
+    )
+    owed = _without_currency(inner)
+    owed = F.when(~F.left(owed, F.lit(1)).isin("-", "+"), -number(owed, notation))
     amount = F.coalesce(
-        number(text, notation), F.when(in_brackets, owed).otherwise(number(bare, notation))
+        number(text, notation), F.when(inner.isNotNull(), owed).otherwise(number(bare, notation))
     )
     return amount * 12 if notation.unit == "monthly" else amount
+
+
+def _without_currency(text: Column) -> Column:
+    return F.btrim(text, F.lit(f"{CURRENCIES}{SPACES}"))
 
 
 def rate(text: Column, notation: Notation = DECIMAL_POINT) -> Column:
@@ -96,7 +106,7 @@ def rate(text: Column, notation: Notation = DECIMAL_POINT) -> Column:
 
     A percent sign decides; the unit of the layout is for text without one.
     """
-    bare = F.rtrim(F.rtrim(text, F.lit("%")))
+    bare = F.rtrim(F.rtrim(text, F.lit("%")), F.lit(SPACES))
     in_percent = number(bare, notation) / 100
     without_sign = number(text, notation)
     if notation.unit == "percent":

@@ -6,29 +6,35 @@ share `false_alarms` has any metric beyond its critical value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
-from math import exp, hypot, inf, log, sqrt
-from statistics import median
+from math import ceil, exp, hypot, inf, log, sqrt
+from statistics import median, stdev
 from typing import Any, Literal, NamedTuple, Self
 
-from scipy.special import chdtri, ndtri
+from scipy.special import bdtrik, chdtri, ndtri, stdtrit
 
 from credit_spark.config.settings import MIN_DATES, Monitor
 from credit_spark.config.tables import MISSING, OTHER, STATUSES
 
 Status = Literal["stable", "watch", "act"]
 Bounds = tuple[float, float]
-# With fewer loans expected in a bin, it is rare: its part of a PSI is no part of a chi-squared.
+# How far chance goes, of how seldom it may go further.
+Critical = Callable[[float], float]
+# With fewer loans expected in a bin, it is rare: its part of a PSI is no part of a chi-squared,
+# and its share is not about normal.
 MIN_EXPECTED = 10.0
 MIN_OF_A_CLASS = 20
-# A median absolute deviation of so much is a standard deviation, where values are normal.
-NORMAL = 1.4826
+ROUNDING = 1e-12
 # Bins of every subject by their labels: no text's own level is called so.
 FEED = {"missing_share": MISSING, "unseen_share": OTHER}
+PSI = "psi"
+FEED_CHANGED = "look at the lender's files first: values are missing or new"
+OTHER_LOANS = "loans differ from the training data"
 CAUSES = {
-    "look at the lender's files first: values are missing or new": tuple(FEED),
+    FEED_CHANGED: tuple(FEED),
     "outcomes are not what the model says": ("auc", "calibration"),
-    "loans differ from the training data": ("psi", "approval_rate"),
+    OTHER_LOANS: (PSI, "approval_rate"),
     "many more or fewer loans came than usual": ("volume",),
 }
 
@@ -135,9 +141,7 @@ class Drift(NamedTuple):
 class Change(NamedTuple):
     """A figure before chance is shared out.
 
-    `standard_error` is that of the distance; of a PSI, what a chi-squared of `freedom` degrees is
-    multiplied by; `added` is chance beside it. `off` says what a distance is on the
-    value's own scale.
+    `critical` is its critical distance; `off` says what a distance is on the value's own scale.
     """
 
     subject: str
@@ -146,19 +150,17 @@ class Change(NamedTuple):
     baseline: float
     distance: float
     bounds: Bounds
-    standard_error: float
+    critical: Critical
     rows: int
-    freedom: int | None = None
-    added: float = 0.0
     off: Callable[[float], float] = float
 
     def with_status(self, level: float) -> Drift:
         """The figure with its status, where chance goes beyond it as seldom as `level`."""
-        critical = -ndtri(level / 2) if self.freedom is None else chdtri(self.freedom, level)
-        critical_value = self.standard_error * float(critical) + self.added
+        critical_value = self.critical(level)
         watch, act = self.bounds
-        is_changed = self.distance > critical_value and self.distance >= watch
-        psi = None if self.freedom is None else self.value
+        # A rare share that lies at its critical value differs from it by rounding only.
+        is_changed = self.distance - critical_value > ROUNDING and self.distance >= watch
+        psi = self.value if self.measure == PSI else None
         return Drift(
             self.subject, self.measure, psi, self.value, self.baseline, self.off(critical_value),
             self.rows, "stable" if not is_changed else "act" if self.distance >= act else "watch",
@@ -225,7 +227,8 @@ def _distributions(distributions: Distributions, bounds: Monitor) -> Iterator[Ch
         loans = sum(each.loans for each in bins), sum(map(_baseline_loans, bins))
         if role in ("score", "feature") and all(loans):
             yield from _stability(subject, bins, loans, bounds.psi)
-            yield from _feed(subject, bins, loans, bounds.share)
+            if role == "feature":
+                yield from _feed(subject, bins, loans, bounds.share)
 
 
 def _stability(
@@ -244,8 +247,21 @@ def _stability(
         return
     value = psi(*zip(*pairs, strict=True))
     added = _if_empty(pairs) if pairs[-1][1] * times < MIN_EXPECTED else 0.0
-    standard_error, freedom = 1 / current + 1 / baseline, len(pairs) - 1
-    yield Change(subject, "psi", value, 0.0, value, bounds, standard_error, current, freedom, added)
+    scale = 1 / current + 1 / baseline
+    critical = partial(_chi_squared, scale, len(pairs) - 1, added)
+    yield Change(subject, PSI, value, 0.0, value, bounds, critical, current)
+
+
+def _normal(standard_error: float, level: float) -> float:
+    return standard_error * float(-ndtri(level / 2))
+
+
+def _chi_squared(scale: float, freedom: int, added: float, level: float) -> float:
+    return scale * float(chdtri(freedom, level)) + added
+
+
+def _student(standard_error: float, freedom: int, level: float) -> float:
+    return standard_error * float(-stdtrit(freedom, level / 2))
 
 
 def _compared(bins: Sequence[ComparedBin], times: float) -> list[tuple[int, int]]:
@@ -302,8 +318,31 @@ def _share(
     """A share in this batch and in the baseline, of so many loans each."""
     together = sum(share * each for share, each in zip(shares, loans, strict=True)) / sum(loans)
     standard_error = sqrt(together * (1 - together) * sum(1 / each for each in loans))
+    critical = partial(_normal, standard_error)
+    rarer = min(together, 1 - together)
+    if rarer * min(loans) < MIN_EXPECTED:
+        has_risen = (shares[0] > shares[1]) == (rarer == together)
+        critical = partial(_of_rare, round(rarer * sum(loans)), loans, has_risen)
     distance = abs(shares[0] - shares[1])
-    return Change(subject, measure, *shares, distance, bounds, standard_error, loans[0])
+    return Change(subject, measure, *shares, distance, bounds, critical, loans[0])
+
+
+def _of_rare(cases: int, loans: tuple[int, int], has_risen: bool, level: float) -> float:
+    """How far two shares of rare cases may lie apart: each case is in the batch or the baseline.
+
+    Of so many cases in both, those in the batch are a binomial variable. Source: Przyborowski and
+    Wilenski, 1940.
+    """
+    if not cases:
+        return 0.0
+    current, baseline = loans
+    in_batch = current / (current + baseline)
+    if has_risen:
+        most = min(cases, ceil(float(bdtrik(1 - level / 2, cases, in_batch))))
+        return max(0.0, most / current - (cases - most) / baseline)
+    # The baseline's own cases, counted from the other side.
+    most = min(cases, ceil(float(bdtrik(1 - level / 2, cases, 1 - in_batch))))
+    return max(0.0, most / baseline - (cases - most) / current)
 
 
 def _approval(seen: BatchFigures, expected: ExpectedFigures, bounds: Bounds) -> Iterator[Change]:
@@ -317,12 +356,13 @@ def _volume(seen: BatchFigures, bounds: Monitor) -> Iterator[Change]:
     loans = seen.loans
     if len(seen.earlier) < MIN_DATES or not loans or not all(seen.earlier):
         return
-    usual = median(seen.earlier)
-    off = [abs(log(each / usual)) for each in seen.earlier]
-    standard_error = NORMAL * median(off) + sqrt(1 / usual)
+    usual, dates = median(seen.earlier), len(seen.earlier)
+    # Of one more value of a normal variable, beside those that its spread is known from.
+    spread = stdev(map(log, seen.earlier)) * sqrt(1 + 1 / dates)
+    critical = partial(_student, hypot(spread, sqrt(1 / usual)), dates - 1)
     ratios = (log(bounds.volume[0]), log(bounds.volume[1]))
     yield Change(
-        "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, standard_error, loans,
+        "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, critical, loans,
         off=lambda distance: usual * abs(exp(distance if loans >= usual else -distance) - 1),
     )  # fmt: skip
 
@@ -332,11 +372,9 @@ def _ranking(seen: BatchFigures, expected: ExpectedFigures, bounds: Bounds) -> I
     if seen.auc is None or expected.auc is None or min(good, bad) < MIN_OF_A_CLASS:
         return
     held_out_error = auc_error(expected.auc, expected.good, expected.bad)
-    standard_error = hypot(auc_error(seen.auc, good, bad), held_out_error)
+    critical = partial(_normal, hypot(auc_error(seen.auc, good, bad), held_out_error))
     drop = max(expected.auc - seen.auc, 0.0)
-    yield Change(
-        "outcomes", "auc", seen.auc, expected.auc, drop, bounds, standard_error, good + bad
-    )
+    yield Change("outcomes", "auc", seen.auc, expected.auc, drop, bounds, critical, good + bad)
 
 
 def _calibrations(
@@ -354,7 +392,8 @@ def _calibrations(
     ]
     of_all = [(each, expected.bad) for each in (_outcomes("outcomes", seen.score), *seen.fresh)]
     for found, training_bad in (of_all[0], *parts, *of_all[1:]):
-        if found.pds >= MIN_OF_A_CLASS:
+        # A part that should have few bad loans, and has many, is judged, too.
+        if max(found.pds, found.bad) >= MIN_OF_A_CLASS:
             yield _calibration(found, training_bad, bounds)
 
 
@@ -375,7 +414,7 @@ def _calibration(found: Outcomes, training_bad: int, bounds: Bounds) -> Change:
         return abs(max(0.0, root) ** 2 - 1)
 
     about = (found.of, "calibration", ratio, 1.0, abs(_root(ratio)))
-    return Change(*about, (watch, act), standard_error, found.known, off=off)
+    return Change(*about, (watch, act), partial(_normal, standard_error), found.known, off)
 
 
 def _root(ratio: float) -> float:
@@ -385,14 +424,20 @@ def _root(ratio: float) -> float:
 
 def advice(found: Sequence[Drift]) -> Advice:
     """Whether to retrain, and why; where the data feed has changed, check it first."""
-    acting = [each for each in found if each.status == "act"]
+    acting = [(_cause(each), each) for each in found if each.status == "act"]
     named = {
         words: ", ".join(
-            f"{each.measure} of {each.subject}" for each in acting if each.measure in own
+            f"{each.measure} of {each.subject}" for own, each in acting if own == words
         )
-        for words, own in CAUSES.items()
+        for words in CAUSES
     }
     causes = [f"{words} ({subjects})" for words, subjects in named.items() if subjects]
-    measures = {each.measure for each in acting}
-    retrain = measures.isdisjoint(FEED) and bool(measures - {"volume"})
+    retrain = not named[FEED_CHANGED] and any(each.measure != "volume" for _, each in acting)
     return Advice(retrain, "; ".join(causes) or "nothing is to be acted on")
+
+
+def _cause(change: Drift) -> str:
+    """What a change is a sign of: fewer missing or unseen values are no fault of the files."""
+    if change.measure in FEED and change.value < change.baseline:
+        return OTHER_LOANS
+    return next(words for words, own in CAUSES.items() if change.measure in own)

@@ -140,7 +140,7 @@ def fresh(figures: Figures, document: ModelDocument, months: int) -> Iterator[Ou
     # Of the month that it ends in, a model may have been trained on a part.
     until = facts.out_of_time_from
     end = number_of(newest_mature(facts.as_of, months))
-    last = number_of(until) - (until.day == 1) if until else end
+    last = min(end, number_of(until) - (until.day == 1)) if until else end
     validated = sorted(
         segment.removeprefix(OF_A_VINTAGE)
         for segment, metric in figures

@@ -171,8 +171,8 @@ def _replaced(
     """The rows of the date's trainings that new figures replace, in Spark SQL.
 
     They are those of the same strategies and benchmarks, and of all where fits are of another
-    contract or of other training loans. What a champion scored of its training loans stays:
-    monitoring compares batches with it.
+    contract or of other training loans. What any other fit scored of its training loans stays:
+    monitoring compares batches with it where it is champion, or becomes it.
     """
     strategies = _quoted(each.imbalance for each in candidates)
     made = _quoted(each.model_version for each in others) or NO_VERSION
@@ -181,9 +181,9 @@ def _replaced(
         f"or model_version in ({made})"
     )
     replaced = "true" if has_other_fits(run, data) else fitted_now
-    champions = run.models.ever_champions() - {each.model_version for each in candidates}
-    of_champions = f"(dataset = 'train' and model_version in ({_quoted(champions) or NO_VERSION}))"
-    return f"dataset in {TRAINED} and ({replaced}) and not {of_champions}"
+    kept = run.models.versions() - {each.model_version for each in candidates}
+    of_others = f"(dataset = 'train' and model_version in ({_quoted(kept) or NO_VERSION}))"
+    return f"dataset in {TRAINED} and ({replaced}) and not {of_others}"
 
 
 def has_other_fits(run: RunContext, data: TrainingData) -> bool:

@@ -165,9 +165,16 @@ def mature_loans(run: RunContext) -> MatureLoans:
     if cutoff:
         is_later = F.coalesce(F.col(contract.observed_on or "") >= F.lit(cutoff), is_later)
     is_development = is_old_enough & ~is_later
-    ((rows, immature),) = known.agg(
-        F.count_if(is_development), F.count_if(~is_old_enough)
+    ((rows, tested, immature),) = known.agg(
+        F.count_if(is_development),
+        F.count_if(is_old_enough & is_later),
+        F.count_if(~is_old_enough),
     ).collect()
+    if cutoff and rows and not tested:
+        raise GateError(
+            f"no mature loan with a known outcome is dated on {cutoff} or later, so that there is "
+            "nothing to test the model on: set model.out_of_time_from to an earlier day"
+        )
     later = known.where(is_old_enough & is_later) if cutoff else None
     return MatureLoans(known.where(is_development), rows, later, cutoff, immature)
 

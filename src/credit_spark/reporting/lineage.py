@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version as release
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from openlineage.client import OpenLineageClient
@@ -22,6 +23,8 @@ from credit_spark.config.errors import InputError
 from credit_spark.storage.paths import writable
 
 PRODUCER = f"urn:credit-spark:{release('credit-spark')}"
+# What the client adds to a server's address.
+ENDPOINT = "api/v1/lineage"
 # Rows of a table, by the name of the fact.
 ROWS = {"loans": "rows_accepted", "quarantine": "rows_quarantined", "scores": "rows_accepted"}
 
@@ -42,7 +45,7 @@ class Lineage(NamedTuple):
         Raises:
             InputError: it is neither.
         """
-        if self.is_url:
+        if self.is_url and urlsplit(self.target).hostname:
             return
         if "://" in self.target or Path(self.target).is_dir():
             raise InputError(
@@ -77,7 +80,7 @@ class Lineage(NamedTuple):
         )
         # The batch does not wait for those who listen.
         transport = (
-            HttpTransport(HttpConfig(self.target, timeout=2.0, retry={"total": 1}))
+            HttpTransport(HttpConfig(_server(self.target), timeout=2.0, retry={"total": 1}))
             if self.is_url
             else FileTransport(FileConfig(str(Path(self.target).resolve()), append=True))
         )
@@ -95,6 +98,15 @@ class Lineage(NamedTuple):
                 facets={"version": version},
                 outputFacets={"outputStatistics": statistics},
             )
+
+
+def _server(url: str) -> str:
+    """The address below which the client finds its endpoint, also where that is given, too.
+
+    >>> _server("https://host/proxy"), _server("https://host/api/v1/lineage")
+    ('https://host/proxy/', 'https://host/')
+    """
+    return url.rstrip("/").removesuffix(f"/{ENDPOINT}") + "/"
 
 
 def _inputs(facts: Mapping[str, Any]) -> list[InputDataset]:

@@ -92,7 +92,7 @@ def _by_outcome(facts: ReportFacts) -> Chart:
     counts = {name: Counter[int]() for name in ("good", "bad", "open")}
     for score_bin in facts.score_bins:
         for name, own in counts.items():
-            own[round(score_bin.points / 10) * 10] += getattr(score_bin, name)
+            own[(score_bin.points + 5) // 10 * 10] += getattr(score_bin, name)
     found = {name: own for name, own in counts.items() if own.total()}
     if not found:
         return nothing("points", title, "lines", "there are no scores")

@@ -164,7 +164,7 @@ def coefficients(facts: TrainingFacts) -> Section:
 
 def _coefficients(fitted: Fitted) -> Chart:
     found: dict[str, float] = {}
-    for term in fitted.document.features:
+    for term in fitted.document.terms:
         for slot in slots_of(term):
             level = "" if isinstance(slot, Number) else f": {label_of(slot.text)}"
             found[f"{term.name}{level}"] = slot.coefficient

@@ -70,7 +70,11 @@ class ScoringService:
         }
 
     def loan(self, loan_id: str, as_of: date | None = None) -> dict[str, Any] | None:
-        """A loan's score of a batch, the newest by default, as it was written, with its parts."""
+        """A loan's score of a batch, the newest by default, as it was written, with its parts.
+
+        Raises:
+            InputError: the loan has a score, and its data is no longer there.
+        """
         as_of = as_of or self._reader.latest()
         row = self._reader.score(loan_id, as_of)
         if row is None:
@@ -78,7 +82,10 @@ class ScoringService:
         model = self._model_for(row["model_version"], as_of)
         given = self._reader.loan(loan_id, as_of, columns_read(model.document, model.policy))
         if given is None:
-            return None
+            raise InputError(
+                f"the loan has a score of {as_of}, and no row in 'loans' any more, so that nothing "
+                f"explains it; its row in 'scores' is as it was"
+            )
         computed = model.scorer.score(given)
         written = {name: row[name] for name in WRITTEN}
         reasons = tuple(row[name] for name in REASONS if row[name])

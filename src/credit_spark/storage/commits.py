@@ -26,8 +26,11 @@ LAST_COMMITS = 20
 # Of a commit to a table that other runs write to at the same moment.
 MAX_TRIES = 12
 PAUSE_SECONDS = 0.5
-# Delta finds a log that another run has begun to write, and no table yet.
-BEING_CREATED = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
+# Another run has begun to write a table's log, or has added the same column or constraint.
+MADE_BY_ANOTHER = (
+    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND",
+    "FIELD_ALREADY_EXISTS", "DELTA_CONSTRAINT_ALREADY_EXISTS",
+)  # fmt: skip
 # The commits that one run may make before they reach the next run's numbers.
 COMMITS_OF_A_RUN = 2**20
 # The module of Delta's conflicts: its classes have no common ancestor of their own.
@@ -111,7 +114,7 @@ def delta_errors(path: str) -> Iterator[None]:
     except (PySparkException, Py4JJavaError) as error:
         # Over Spark Connect they are classes of another module, below these.
         is_conflict = any(each.__module__.startswith(CONFLICTS) for each in type(error).__mro__)
-        if is_conflict or any(condition in str(error) for condition in BEING_CREATED):
+        if is_conflict or any(condition in str(error) for condition in MADE_BY_ANOTHER):
             raise conflict(path) from None
         broken = BROKEN.search(str(error))
         if broken is None:

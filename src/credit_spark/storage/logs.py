@@ -20,6 +20,8 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
+from credit_spark.storage.paths import check_writable
+
 JAVA_FRAMES = 15
 # The first line of a Java exception, its condition, and the constraint or the column that is
 # violated. py4j prefixes the first with a colon.
@@ -46,13 +48,20 @@ def discard(descriptor: int) -> None:
 
 
 class Log:
-    """Writes the events of one run."""
+    """Writes the events of one run.
+
+    Raises:
+        InputError: files of the folder belong to another user.
+    """
 
     def __init__(self, folder: Path, run_id: str, to_stderr: bool | None = None) -> None:
         self.file = folder / "credit-spark.jsonl"
+        self.file_of_java = folder / "java.log"
         self.run_id = run_id
         self._to_stderr = not sys.stderr.isatty() if to_stderr is None else to_stderr
         folder.mkdir(parents=True, exist_ok=True)
+        check_writable(self.file)
+        check_writable(self.file_of_java)
 
     def event(self, name: str, **facts: object) -> None:
         """Note that something happened, with facts about it."""

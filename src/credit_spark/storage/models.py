@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
 from credit_spark.config.errors import InputError, instead_of
 from credit_spark.config.tables import MODELS
 from credit_spark.scoring.document import Baseline, ModelDocument
@@ -133,9 +136,9 @@ class ModelRegistry:
             if document["contract_hash"] == contract and _of_features(document) == counted
         }
 
-    def ever_champions(self) -> set[str]:
-        """The versions that were ever champion."""
-        return {str(row["model_version"]) for row in self._facts() if _promoted_from(row)}
+    def versions(self) -> set[str]:
+        """The versions of all models, of those that wait for the next publish, too."""
+        return {str(row["model_version"]) for row in self._facts()}
 
     def newest_challenger(self, as_of: date) -> str:
         """The version of the challenger that was fitted last, on or before a batch date.
@@ -287,14 +290,15 @@ class ModelRegistry:
     def _row(self, version: str) -> ModelRow:
         if version in self._saved:
             return self._saved[version]
-        quoted = version.replace("'", "")
         columns = ["document", "fitted_as_of", "gates"]
-        for row in self._table_rows(columns, f"model_version = '{quoted}'"):
+        for row in self._table_rows(columns, F.col("model_version") == version):
             return row
         known = instead_of(version, self._versions())
         raise InputError(f"there is no model '{version}'; {known}")
 
-    def _table_rows(self, columns: Collection[str], where: str | None = None) -> list[ModelRow]:
+    def _table_rows(
+        self, columns: Collection[str], where: Column | str | None = None
+    ) -> list[ModelRow]:
         return self._tables.rows(MODELS, columns, where) if self._tables.exists(MODELS) else []
 
     def _versions(self) -> list[str]:

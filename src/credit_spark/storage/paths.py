@@ -1,5 +1,6 @@
 """Where files and tables stand: a folder of this machine, or a URL of some other storage."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,19 @@ def writable(place: str, instead: str) -> None:
         ) from None
 
 
+def check_writable(file: Path) -> None:
+    """Make sure that this user may write a file, where it is there.
+
+    Raises:
+        InputError: it belongs to another user.
+    """
+    if file.exists() and not os.access(file, os.W_OK):
+        raise InputError(
+            f"{file} cannot be written; another user has made it. Let this user write it, or run "
+            "as that user"
+        )
+
+
 def url_of_tables(place: str) -> str:
     """A place as deltalake and Arrow find it: Hadoop's names of S3 are no names of theirs.
 
@@ -104,8 +118,10 @@ def batch_date_lock(warehouse: str, as_of: str, *, is_locked: bool = True) -> It
     if folder is None or not is_locked:
         yield
         return
+    file = folder / f".{as_of}.lock"
+    check_writable(file)
     try:
-        with FileLock(folder / f".{as_of}.lock", timeout=0):
+        with FileLock(file, timeout=0):
             yield
     except Timeout:
         raise TryAgainError(

@@ -11,7 +11,7 @@ from datetime import date
 from functools import lru_cache, reduce
 from math import ceil, log
 from operator import and_
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+from sqlglot import exp
 
 from credit_spark.config.errors import InputError, NotMigratedError, listed
 from credit_spark.config.models import Contract, Decisions
@@ -46,6 +47,13 @@ SCORES, LOANS = "scores", "loans"
 # All but the settings, which are long.
 RUN_FACTS = (*(name for name in RUNS.columns if name != "settings"), "run_id")
 Row = Mapping[str, Any]
+
+
+class Mature(NamedTuple):
+    """What makes a loan mature: the column that dates it, and the newest day that is old enough."""
+
+    column: str
+    newest: date
 
 
 class TableReader:
@@ -98,7 +106,8 @@ class TableReader:
         Raises:
             InputError: the date has no scores.
         """
-        first = self._dataset(SCORES, as_of).head(1, columns=["model_version"]).to_pylist()
+        with self._reached(SCORES):
+            first = self._dataset(SCORES, as_of).head(1, columns=["model_version"]).to_pylist()
         if not first:
             raise InputError(f"there are no scores of {as_of} at {self.folder}")
         return self.document(first[0]["model_version"])
@@ -121,11 +130,15 @@ class TableReader:
         rows = self.rows(QUARANTINE, as_of, pc.field("loan_id") == loan_id, ["reasons"])
         return sorted({each.partition(":")[0] for row in rows for each in row["reasons"]})
 
-    def sums(self, as_of: date, *by: str) -> list[Row]:
-        """How many `loans` were scored, and the sum of their `pd`, for each value of columns."""
-        columns = ", ".join(by)
-        sums = f"select {columns}, count(*) as loans, sum(pd) as pd from rows"  # noqa: S608 - our own
-        return _query(f"{sums} group by all order by all", rows=self._dataset(SCORES, as_of))
+    def sums(self, as_of: date, *by: str, mature: Mature | None = None) -> list[Row]:
+        """How many `loans` were scored, and the sum of their `pd`, for each value of columns.
+
+        An `outcome` of a loan that is not mature counts as open.
+        """
+        columns, rows = ", ".join(by), _with_maturity(mature)
+        sums = f"select {columns}, count(*) as loans, sum(pd) as pd from {rows}"  # noqa: S608 - our own
+        with self._reached(SCORES):
+            return _query(f"{sums} group by all order by all", **self._scored(as_of, mature))
 
     def rows(
         self,
@@ -139,7 +152,7 @@ class TableReader:
             self._check_names()
             if not DeltaTable.is_deltatable(self._url(table.name)):
                 return []
-        found = self._dataset(table.name, as_of).to_table(columns, filter=where)
+            found = self._dataset(table.name, as_of).to_table(columns, filter=where)
         return list(found.to_pylist())
 
     def fits(self, fitted_as_of: date) -> list[Row]:
@@ -156,11 +169,12 @@ class TableReader:
 
     def broken_rules(self, as_of: date) -> dict[str, int]:
         """The quarantined lines of a date by the rule that they break; a line can break several."""
-        rows = _query(
+        sql = (
             "select split_part(reason, ': ', 1) as rule, count(*) as lines from "
-            "(select unnest(reasons) as reason from rows) where reason is not null group by rule",
-            rows=self._dataset(QUARANTINE.name, as_of),
+            "(select unnest(reasons) as reason from rows) where reason is not null group by rule"
         )
+        with self._reached(QUARANTINE.name):
+            rows = _query(sql, rows=self._dataset(QUARANTINE.name, as_of))
         return {row["rule"]: row["lines"] for row in rows}
 
     def date_statuses(self) -> dict[date, set[str]]:
@@ -192,32 +206,40 @@ class TableReader:
                 yield row
 
     def score_bins_and_losses(
-        self, as_of: date, decisions: Decisions, rules: Mapping[str, Collection[str]] | None = None
+        self,
+        as_of: date,
+        decisions: Decisions,
+        rules: Mapping[str, Collection[str]] | None = None,
+        mature: Mature | None = None,
     ) -> tuple[list[ScoreBin], dict[int, float] | None]:
         """The loans of a date, counted by score, and their expected loss by score bin.
 
         The least risky bin comes first. A loan that a hard rule declines, whatever its PD, is in
         the riskiest one: by the rules that the date was scored with, whose `decisions` are then
         needed, or by other `rules`, conditions in DuckDB's SQL with the columns of `loans` that
-        each reads. A bin lies on one side of `approve_below` with all its loans. Losses are None
-        where the contract named no exposure when the loans were scored.
+        each reads. A bin lies on one side of `approve_below` with all its loans. Loans that are not
+        mature count as open. Losses are None where the contract named no exposure when the loans
+        were scored.
 
         Raises:
-            InputError: the date's loans lack a column that a rule reads.
+            InputError: the date's loans lack a column that is read.
         """
-        datasets = {"scores": self._dataset(SCORES, as_of)}
+        datasets = self._scored(as_of, mature)
         if rules:
-            datasets["loans"] = self._loans_with(as_of, rules)
+            read = {name for columns in rules.values() for name in columns}
+            datasets["loans"] = self._loans_with(as_of, read)
         has_column = EXPECTED_LOSS in datasets["scores"].schema.names
-        rows = _query(
+        sql = (
             f"select {_score_bin(decisions.approve_below)} as score_bin, points, "  # noqa: S608
             "count(*) filter (where outcome = 'good') as good, "
             "count(*) filter (where outcome = 'bad') as bad, "
             "count(*) filter (where coalesce(outcome, 'open') = 'open') as open, "
             f"sum({EXPECTED_LOSS if has_column else 'null'}) as loss "
-            f"from {_with_refusals(decisions, rules)} group by all order by score_bin, points",
-            **datasets,
+            f"from {_with_refusals(_with_maturity(mature), decisions, rules)} "
+            "group by all order by score_bin, points"
         )
+        with self._reached(SCORES):
+            rows = _query(sql, **datasets)
         losses: dict[int, float] = defaultdict(float)
         for row in rows:
             losses[row["score_bin"]] += row["loss"] or 0.0
@@ -225,12 +247,20 @@ class TableReader:
         # A column stays, and is null of dates that were scored without a loss.
         return score_bins, losses if any(row["loss"] is not None for row in rows) else None
 
-    def _loans_with(self, as_of: date, rules: Mapping[str, Collection[str]]) -> Dataset:
-        """The loans of a date, with every column that hard rules read."""
+    def _scored(self, as_of: date, mature: Mature | None) -> dict[str, Dataset]:
+        """The data sets that `_with_maturity` reads."""
+        datasets = {"scores": self._dataset(SCORES, as_of)}
+        if mature:
+            datasets["dated"] = self._loans_with(as_of, {mature.column})
+        return datasets
+
+    def _loans_with(self, as_of: date, columns: set[str]) -> Dataset:
+        """The loans of a date, which must have these columns."""
         loans = self._dataset(LOANS, as_of)
-        read = {name for columns in rules.values() for name in columns}
-        if lacking := sorted(read - {*loans.schema.names}):
-            headline = f"decline_if reads columns that the loans of {as_of} lack; clean them again"
+        if lacking := sorted(columns - {*loans.schema.names}):
+            headline = (
+                f"the contract reads columns that the loans of {as_of} lack; clean them again"
+            )
             raise InputError(listed(headline, lacking))
         return loans
 
@@ -242,11 +272,12 @@ class TableReader:
         The statistics of files and row groups leave out those that cannot have the row.
         """
         is_loan = pc.field("loan_id") == loan_id
-        for file in self._dataset(table, as_of).get_fragments(filter=is_loan):
-            for group in file.split_by_row_group(filter=is_loan):
-                if group.count_rows(filter=is_loan):
-                    (row,) = group.to_table(columns=columns, filter=is_loan).to_pylist()
-                    return dict(row)
+        with self._reached(table):
+            for file in self._dataset(table, as_of).get_fragments(filter=is_loan):
+                for group in file.split_by_row_group(filter=is_loan):
+                    if group.count_rows(filter=is_loan):
+                        (row,) = group.to_table(columns=columns, filter=is_loan).to_pylist()
+                        return dict(row)
         return None
 
     def _read_document(self, version: str) -> ModelDocument:
@@ -309,6 +340,12 @@ class TableReader:
                 f"there is no table '{name}' at {self.folder} yet; run 'credit-spark nightly' "
                 "first, or name the right --warehouse"
             ) from None
+        except duckdb.InvalidInputException as error:
+            # What Arrow raises while DuckDB reads has no class of its own there.
+            raise InputError(
+                f"a file of the table '{name}' at {self.folder} cannot be read, or is gone; run "
+                "'credit-spark nightly' again for its date"
+            ) from error
         except (DeltaError, OSError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
@@ -317,7 +354,18 @@ class TableReader:
             ) from error
 
 
-def _with_refusals(decisions: Decisions, rules: Iterable[str] | None) -> str:
+def _with_maturity(mature: Mature | None) -> str:
+    """SQL of `scores`, where outcomes of loans that are not mature are open."""
+    if mature is None:
+        return "scores"
+    column = str(exp.to_identifier(mature.column, quoted=True).sql(dialect="duckdb"))
+    is_mature = f"coalesce({column} <= date '{mature.newest}', false)"
+    outcome = "case when is_mature then outcome else 'open' end as outcome"
+    dated = f"(select loan_id, {is_mature} as is_mature from dated)"  # noqa: S608 - our own
+    return f"(select scores.* replace ({outcome}) from scores left join {dated} using (loan_id))"  # noqa: S608
+
+
+def _with_refusals(scores: str, decisions: Decisions, rules: Iterable[str] | None) -> str:
     """SQL of `scores` with `is_refused`: whether a hard rule declines the loan.
 
     Without other `rules`, it is what the date's own have declined. What is not known does not hold.
@@ -325,10 +373,10 @@ def _with_refusals(decisions: Decisions, rules: Iterable[str] | None) -> str:
     if rules:
         held = " or ".join(f"coalesce({rule}, false)" for rule in rules)
         refused = f"(select loan_id, {held} as is_refused from loans)"  # noqa: S608
-        return f"scores left join {refused} using (loan_id)"
+        return f"{scores} left join {refused} using (loan_id)"
     by_own = f"decision = '{DECISIONS[-1]}' and pd < {decisions.decline_from!r}"
     is_refused = by_own if rules is None else "false"
-    return f"(select *, {is_refused} as is_refused from scores)"  # noqa: S608
+    return f"(select *, {is_refused} as is_refused from {scores})"  # noqa: S608
 
 
 def _score_bin(approve_below: float) -> str:

@@ -4,6 +4,7 @@ The same code runs on an embedded Spark, under spark-submit and in a session tha
 opened already. A session of Spark Connect, which is not tested, has no SparkContext.
 """
 
+import locale
 import logging
 import os
 import re
@@ -169,6 +170,9 @@ def _jobs_ended_by_an_interrupt(spark: SparkSession) -> Iterator[None]:
 
 
 def _embedded(options: Mapping[str, str], java_log: Path) -> SparkSession:
+    # Outside a UTF-8 locale, Java leaves files out whose names have other letters than ASCII.
+    if locale.getencoding().upper() != "UTF-8":
+        os.environ["LC_ALL"] = "C.UTF-8"
     # SMOTE alone runs Python in tasks: this one, which has what it needs.
     os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
     if missing := _missing_jars(options):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from credit_spark.config.errors import InputError, NotMigratedError, TryAgainError
@@ -102,6 +102,9 @@ class Tables:
             InputError: a name, type or meaning has changed, or rows break a constraint: none is
                 changed.
         """
+        return retried(lambda: self._evolve_once(tables, comments=comments))
+
+    def _evolve_once(self, tables: Sequence[Table], *, comments: bool) -> list[str]:
         with ThreadPoolExecutor(schema.PARALLEL_LOOKS) as threads:
             existing = [*threads.map(self._existing, tables)]
             pairs = zip(tables, existing, strict=True)
@@ -153,16 +156,18 @@ class Tables:
         return rows
 
     def rows(
-        self, table: Table, columns: Collection[str], where: str | None = None
+        self, table: Table, columns: Collection[str], where: Column | str | None = None
     ) -> list[dict[str, Any]]:
-        """Published rows of a small table, of any date, for which `where` (Spark SQL) holds.
+        """Published rows of a small table, of any date, for which `where` holds.
 
         Raises:
             InputError: the table does not exist.
         """
         rows = self._load(table)
         # By Arrow: `collect` would give timestamps in the time zone of this machine.
-        found = (rows.where(where) if where else rows).select(*columns).toArrow().to_pylist()
+        found = (
+            (rows if where is None else rows.where(where)).select(*columns).toArrow().to_pylist()
+        )
         return cast("list[dict[str, Any]]", found)
 
     def publish_alone(self, *tables: Table) -> None:
@@ -298,7 +303,13 @@ class Tables:
         name = json.dumps({"run_id": self.run_id, "commit": next(self._numbers)})
         made = commits.commit(path, rows, name, where, fence)
         if made is None and fence:
-            raise taken_over(self.as_of) if table.is_partitioned else commits.conflict(path)
+            if not table.is_partitioned:
+                raise commits.conflict(path)
+            self._check_claim()
+            raise InputError(
+                f"'{table.name}' was written by later runs than '{RUNS.name}' knows: one of them "
+                "was deleted, or restored from a backup, alone. Restore all tables together"
+            )
         if made is None:
             return 0
         self.versions[table.name] = made.version
