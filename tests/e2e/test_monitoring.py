@@ -338,7 +338,7 @@ def test_where_nobody_listens_the_batch_goes_on(small, tmp_path) -> None:
     assert "credit_spark_run_complete" in (tmp_path / "m.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", ["ftp://lineage.example/events", ".", "http://"])
+@pytest.mark.parametrize("target", ["ftp://lineage.example/events", ".", "http://", "http://["])
 def test_a_listener_that_cannot_be_one_is_refused(small, tmp_path, target) -> None:
     told = small(FIRST, loans(), "--lineage", target)
 

@@ -177,6 +177,26 @@ def test_a_key_is_a_value_however_it_is_written(ingested, contract) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("number", ["9007199254740992", "9007199254740993"]),
+        ("range", ["10-20", "10-30"]),
+        ("date", ["2025-01-01 10:15", "2025-01-01 16:40"]),
+    ],
+)
+def test_two_keys_that_have_one_value_are_two_loans(ingested, contract, kind, written) -> None:
+    formats = ("yyyy-MM-dd HH:mm",) if kind == "date" else ()
+    number = contract.columns["number"].model_copy(update={"kind": kind, "formats": formats})
+    of = contract.model_copy(update={"columns": {**contract.columns, "number": number}})
+
+    found = ingested(
+        {"a.csv": "id,amount,rate\n" + "".join(f"{each},1,0.1\n" for each in written)}, of
+    )
+
+    assert [row["loan_id"] for row in found.loans] == written
+
+
 def test_an_unsound_row_lists_every_failed_rule(found) -> None:
     aside = {row["loan_id"]: row["reasons"] for row in of_file(found.aside, "reasons.csv")}
 
@@ -266,16 +286,17 @@ def test_two_returns_end_one_line_and_a_form_feed_is_no_header(found) -> None:
 
 
 def test_a_pattern_may_name_the_folder(spark, contract, tmp_path) -> None:
-    of, folder = changed(contract, path="{landing}/{as_of}"), tmp_path / str(AS_OF)
+    of, landing = changed(contract, path="{landing}/{as_of}"), tmp_path / "[a] b"
+    folder = landing / str(AS_OF)
     (folder / "deeper").mkdir(parents=True)
     (folder / "a.csv").write_text(HEADER + SOUND, encoding="utf-8")
 
-    (file,) = landing_files(spark, of, f"file:{tmp_path}", AS_OF)
+    (file,) = landing_files(spark, of, f"file:{landing}", AS_OF)
     assert file.name == "a.csv"
 
     (folder / "deeper/b.csv").write_text(HEADER + SOUND, encoding="utf-8")
     with pytest.raises(LandingError, match="in a folder, 'deeper'"):
-        landing_files(spark, of, f"file:{tmp_path}", AS_OF)
+        landing_files(spark, of, f"file:{landing}", AS_OF)
 
 
 def test_bytes_that_are_no_text_quarantine_their_row(found) -> None:

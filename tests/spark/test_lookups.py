@@ -9,6 +9,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import deltalake
 import duckdb
 import pytest
 from delta.tables import DeltaTable
@@ -320,9 +321,21 @@ def test_a_table_whose_file_is_gone_is_told(capfd, again, scores, words, table) 
     told = run(capfd, *words, "--portfolio", "lending_club", "--warehouse", again)
 
     assert told.code == 2
-    assert f"the table '{table}' at " in told.sentence
+    assert f"'{table}'" in told.sentence
     assert "cannot be read" in told.sentence
     assert "Traceback" not in told.err
+
+
+def test_a_table_that_another_program_has_rewritten_is_told(capfd, again, scores) -> None:
+    """Of delta-rs, whose texts pyarrow cannot filter."""
+    rewritten = deltalake.DeltaTable(again / "lending_club/loans")
+    rewritten.delete(f"loan_id = '{scores[0]['loan_id']}'")
+
+    words = ("explain", scores[1]["loan_id"], "--portfolio", "lending_club", "--warehouse", again)
+    told = run(capfd, *words)
+
+    assert told.code == 2
+    assert "was rewritten without Spark; run 'credit-spark nightly' again" in told.sentence
 
 
 def test_a_loan_whose_data_was_deleted_is_told(spark, capfd, again, scores) -> None:

@@ -271,6 +271,15 @@ def test_a_column_that_another_run_adds_at_the_same_moment_is_no_error(
     assert "points" in first.spark.read.format("delta").load(first.path(SHARES)).columns
 
 
+def test_names_that_differ_in_case_only_are_refused(tables_of) -> None:
+    run = tables_of("1")
+    run.replace(SHARES, shares(run, ("A", 0.1)))
+    other = replace(SHARES, columns={**SHARES.columns, "PD": ColumnSpec("double", "a share")})
+
+    with pytest.raises(InputError, match="PD: 'pd' in the table; names that differ in case only"):
+        run.evolve(other)
+
+
 def test_a_changed_meaning_is_refused(tables_of) -> None:
     run = tables_of("1")
     rate = {

@@ -220,7 +220,9 @@ def drifted(settings: Settings) -> list[str]:
              for nth, (own, held) in enumerate([(600, 5000), (620, 5000)])]  # fmt: skip
     income = [ComparedBin("feature", "income", nth, label, 0, 0, own, 1.0, 0.0, held, held // 10)
               for nth, (label, own, held) in enumerate([("low", 3000, 5000), ("high", 6500, 5000), ("(missing)", 720, 200)])]  # fmt: skip
-    seen = BatchFigures(by_subject([*score, *income]), 0.65, 0.5, [5000, 5100, 4900, 5050, 4950])
+    seen = BatchFigures(
+        by_subject([*score, *income]), 0.65, 0.5, 2 * [5000, 5100, 4900, 5050, 4950]
+    )
     found = drifts(
         seen, ExpectedFigures(auc=0.7, good=9000, bad=1000, approval_rate=0.5), settings.monitor
     )

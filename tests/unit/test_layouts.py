@@ -29,7 +29,7 @@ def test_a_line_above_the_header_that_may_be_a_loan_is_refused(contract) -> None
     with pytest.raises(LayoutError, match="may be a loan, which would be lost"):
         shape_of(["L1,5,0.5,3", header, "L2,6,0.5,3"], contract)
 
-    for no_loan in ("Report,,,", "X1,X,X3,X4", "L1,5,0.5", ",5,0.5,3"):
+    for no_loan in ("Report,,,", "Unnamed: 0,X1,X2,X3", "L1,5,0.5", ",5,0.5,3", "id,USD,percent,"):
         assert shape_of([no_loan, header], contract).layout == "totalled"
 
 

@@ -9,7 +9,7 @@ from sys import float_info
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from credit_spark.config.models import TEXT_KINDS, Contract, ContractColumn, Layout
+from credit_spark.config.models import Contract, ContractColumn, Layout
 from credit_spark.config.tables import LARGEST_INT, TYPES
 from credit_spark.ingest.layouts import Shape, column_at, key_of
 from credit_spark.ingest.lines import (
@@ -40,6 +40,8 @@ STATUS, CONTENT, REPLACED, SHAPE = "_status", "_content", "_replaced", "_shape"
 # Stands for null in a hash, which would else take (null, 'a') and ('a', null) for equal.
 NULL_MARK = "\u0000"
 HALVES = (1, 2)
+# Kinds of which one value has one text.
+EXACT_KINDS = ("count", "months", "years", "flag", "date")
 FIELDS = "_fields"
 
 
@@ -140,10 +142,14 @@ def _key(names: tuple[str, ...] | None, contract: Contract) -> Column:
 
 
 def _key_part(name: str, contract: Contract) -> Column:
-    """A value as text: 7, 7.0 and 007 are one count. What cannot be read stays as it is written."""
-    text = F.col(text_of(name))
-    is_text = contract.columns[name].kind in TEXT_KINDS
-    return text if is_text else F.coalesce(F.col(name).cast("string"), text)
+    """A column's value as text where its kind is exact: 7, 7.0 and 007 are one count.
+
+    Others stay as they are written, and so does what cannot be read: two numbers may be one double.
+    """
+    text, spec = F.col(text_of(name)), contract.columns[name]
+    has_time = any("HH" in each for each in spec.formats)
+    is_exact = spec.kind in EXACT_KINDS and not has_time
+    return F.coalesce(F.col(name).cast("string"), text) if is_exact else text
 
 
 def _content(shape: Shape) -> Column:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -38,6 +39,7 @@ BROKEN = "it is broken, or was cut off in transfer; have it delivered again"
 # Enough for the lines above a header; a file with no line breaks is not brought to the driver.
 FIRST_LINES, MAX_LETTERS = 2 * ABOVE_THE_HEADER, 2**16
 FILES_AT_ONCE = 8
+HIDDEN = (".", "_")
 GLOB = re.compile(r"[*?\[{\\]")
 NO_SUCH_STORAGE = ("UnsupportedFileSystemException", "ClassNotFoundException")
 SPARK_ERRORS = (PySparkException, Py4JError)
@@ -101,15 +103,16 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
         pattern = url_of(pattern) + "/" * pattern.endswith("/")
     # A place that is one file is the landing file; its folder has no files of a date below it.
     places = [pattern, place] if "{landing}" in source else [place, pattern]
+    _check_names(spark, pattern)
     for each in places:
-        _check_names(spark, each)
         found = _paths(spark, pattern if each == pattern else literal(place))
         if each == place:
             found = [(path, size) for path, size in found if path == place]
         if found:
             depth = (pattern if each == pattern else literal(place)).count("/")
             # A pattern that names a folder stands for the files in it.
-            depth += all(path.startswith(f"{each}/") for path, _ in found)
+            folder = re.sub(r"\\(.)", r"\1", each) + "/"
+            depth += all(path.startswith(folder) for path, _ in found)
             return sorted(
                 _Status(path, path.rpartition("/")[2], size, path.count("/") > depth)
                 for path, size in found
@@ -135,19 +138,21 @@ def _paths(spark: SparkSession, pattern: str) -> list[tuple[str, int]]:
     return [(path, sizes.get(path, 0)) for path in every]
 
 
-def _check_names(spark: SparkSession, place: str) -> None:
-    """Make sure that Java can read the names of files in a local folder.
+def _check_names(spark: SparkSession, pattern: str) -> None:
+    """Make sure that Java can read the names of a batch's files in a local folder.
 
     Outside a UTF-8 locale it leaves out those whose names are not ASCII, and says nothing.
 
     Raises:
         InputError: it cannot read some.
     """
-    first, *globs = GLOB.split(place)
+    first, *globs = GLOB.split(pattern)
     folder = local_folder(first.rpartition("/")[0] if globs else first)
     if folder is None or not folder.is_dir():
         return
-    foreign = sorted(each.name for each in folder.rglob("*") if not each.name.isascii())
+    of_batch = pattern.rpartition("/")[2] if globs else "*"
+    names = [each.name for each in folder.iterdir() if fnmatchcase(each.name, of_batch)]
+    foreign = sorted(each for each in names if not (each.isascii() or each.startswith(HIDDEN)))
     if not foreign:
         return
     encoding = "java_method('java.lang.System', 'getProperty', 'sun.jnu.encoding')"

@@ -25,7 +25,8 @@ ABOVE_THE_HEADER = 9
 SIMILARITY = 0.88
 # A line with so many names of the contract is no loan.
 NAMES_OF_A_HEADER = 2
-DIGIT = re.compile(r"\d")
+# How a number begins in any of its notations, such as '$5', '< 1 year' and '(1,200)'.
+NUMBER = re.compile(r"[^A-Za-z]*\d")
 # What bytes of another encoding are read as.
 UNREADABLE = ("\u0000", "\ufffd")
 
@@ -232,17 +233,14 @@ def _check(shape: Shape, contract: Contract) -> None:
 def _check_preamble(shape: Shape, contract: Contract) -> None:
     """Refuse a line above the header that looks like a loan: as preamble it would be lost."""
     key = key_of(contract.source.layouts[shape.layout], contract) or ()
-    needed = {
-        at: spec.kind in NUMBER_KINDS
-        for name, spec in contract.columns.items()
-        if (spec.required or name in key) and (at := column_at(shape.header, spec)) is not None
-    }
-    for fields in shape.preamble:
-        is_as_wide = needed and len(fields) == len(shape.header)
-        if is_as_wide and all(
-            DIGIT.search(fields[at]) if is_number else fields[at]
-            for at, is_number in needed.items()
-        ):
+    places = {name: column_at(shape.header, spec) for name, spec in contract.columns.items()}
+    found = {name: at for name, at in places.items() if at is not None}
+    columns = contract.columns
+    needed = [at for name, at in found.items() if columns[name].required or name in key]
+    numbers = [at for name, at in found.items() if columns[name].kind in NUMBER_KINDS]
+    for fields in (each for each in shape.preamble if len(each) == len(shape.header)):
+        is_given = all(NUMBER.match(fields[at]) if at in numbers else fields[at] for at in needed)
+        if is_given and any(NUMBER.match(fields[at]) for at in numbers):
             raise LayoutError(
                 "a line above its header may be a loan, which would be lost; have it delivered "
                 "again, with the header first"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from math import ceil, exp, hypot, inf, log, sqrt
-from statistics import median, stdev
+from statistics import median
 from typing import Any, Literal, NamedTuple, Self
 
 from scipy.special import bdtrik, chdtri, ndtri, stdtrit
@@ -26,15 +26,18 @@ Critical = Callable[[float], float]
 MIN_EXPECTED = 10.0
 MIN_OF_A_CLASS = 20
 ROUNDING = 1e-12
+# Shares below it are rare where few such loans are expected; others are about normal.
+RARE_SHARE = 0.25
+# A median absolute deviation of so much is a standard deviation, where values are normal; it knows
+# it as well as a standard deviation of so many times fewer values does.
+NORMAL, EFFICIENCY = 1.4826, 0.37
 # Bins of every subject by their labels: no text's own level is called so.
 FEED = {"missing_share": MISSING, "unseen_share": OTHER}
 PSI = "psi"
-FEED_CHANGED = "look at the lender's files first: values are missing or new"
-OTHER_LOANS = "loans differ from the training data"
 CAUSES = {
-    FEED_CHANGED: tuple(FEED),
+    "look at the lender's files first: more or fewer values are missing or new": tuple(FEED),
     "outcomes are not what the model says": ("auc", "calibration"),
-    OTHER_LOANS: (PSI, "approval_rate"),
+    "loans differ from the training data": (PSI, "approval_rate"),
     "many more or fewer loans came than usual": ("volume",),
 }
 
@@ -260,7 +263,7 @@ def _chi_squared(scale: float, freedom: int, added: float, level: float) -> floa
     return scale * float(chdtri(freedom, level)) + added
 
 
-def _student(standard_error: float, freedom: int, level: float) -> float:
+def _student(standard_error: float, freedom: float, level: float) -> float:
     return standard_error * float(-stdtrit(freedom, level / 2))
 
 
@@ -320,7 +323,7 @@ def _share(
     standard_error = sqrt(together * (1 - together) * sum(1 / each for each in loans))
     critical = partial(_normal, standard_error)
     rarer = min(together, 1 - together)
-    if rarer * min(loans) < MIN_EXPECTED:
+    if rarer < RARE_SHARE and rarer * min(loans) < MIN_EXPECTED:
         has_risen = (shares[0] > shares[1]) == (rarer == together)
         critical = partial(_of_rare, round(rarer * sum(loans)), loans, has_risen)
     distance = abs(shares[0] - shares[1])
@@ -356,10 +359,10 @@ def _volume(seen: BatchFigures, bounds: Monitor) -> Iterator[Change]:
     loans = seen.loans
     if len(seen.earlier) < MIN_DATES or not loans or not all(seen.earlier):
         return
-    usual, dates = median(seen.earlier), len(seen.earlier)
-    # Of one more value of a normal variable, beside those that its spread is known from.
-    spread = stdev(map(log, seen.earlier)) * sqrt(1 + 1 / dates)
-    critical = partial(_student, hypot(spread, sqrt(1 / usual)), dates - 1)
+    usual = median(seen.earlier)
+    # One batch far off does not widen it: an outage is seen on its second day, too.
+    spread = NORMAL * median(abs(log(each / usual)) for each in seen.earlier) + sqrt(1 / usual)
+    critical = partial(_student, spread, EFFICIENCY * (len(seen.earlier) - 1))
     ratios = (log(bounds.volume[0]), log(bounds.volume[1]))
     yield Change(
         "loans", "volume", loans, usual, abs(log(loans / usual)), ratios, critical, loans,
@@ -424,20 +427,14 @@ def _root(ratio: float) -> float:
 
 def advice(found: Sequence[Drift]) -> Advice:
     """Whether to retrain, and why; where the data feed has changed, check it first."""
-    acting = [(_cause(each), each) for each in found if each.status == "act"]
+    acting = [each for each in found if each.status == "act"]
     named = {
         words: ", ".join(
-            f"{each.measure} of {each.subject}" for own, each in acting if own == words
+            f"{each.measure} of {each.subject}" for each in acting if each.measure in own
         )
-        for words in CAUSES
+        for words, own in CAUSES.items()
     }
     causes = [f"{words} ({subjects})" for words, subjects in named.items() if subjects]
-    retrain = not named[FEED_CHANGED] and any(each.measure != "volume" for _, each in acting)
+    measures = {each.measure for each in acting}
+    retrain = measures.isdisjoint(FEED) and bool(measures - {"volume"})
     return Advice(retrain, "; ".join(causes) or "nothing is to be acted on")
-
-
-def _cause(change: Drift) -> str:
-    """What a change is a sign of: fewer missing or unseen values are no fault of the files."""
-    if change.measure in FEED and change.value < change.baseline:
-        return OTHER_LOANS
-    return next(words for words, own in CAUSES.items() if change.measure in own)

@@ -80,6 +80,7 @@ class MatureLoans(NamedTuple):
     development: DataFrame
     development_rows: int
     out_of_time: DataFrame | None
+    out_of_time_rows: int
     cutoff: date | None
     immature: int
 
@@ -151,7 +152,13 @@ def read_training_data(run: RunContext) -> TrainingData:
         means=means | means_without_special(rows, contract),
         inflations=inflated,
         baselines=counted_baselines(contract, features, training),
-        remarks=(*changed, *leaks, *_sparse(missing), *_collinear(inflated)),
+        remarks=(
+            *changed,
+            *_untested(mature),
+            *leaks,
+            *_sparse(missing),
+            *_collinear(inflated),
+        ),
     )
 
 
@@ -170,13 +177,8 @@ def mature_loans(run: RunContext) -> MatureLoans:
         F.count_if(is_old_enough & is_later),
         F.count_if(~is_old_enough),
     ).collect()
-    if cutoff and rows and not tested:
-        raise GateError(
-            f"no mature loan with a known outcome is dated on {cutoff} or later, so that there is "
-            "nothing to test the model on: set model.out_of_time_from to an earlier day"
-        )
     later = known.where(is_old_enough & is_later) if cutoff else None
-    return MatureLoans(known.where(is_development), rows, later, cutoff, immature)
+    return MatureLoans(known.where(is_development), rows, later, tested, cutoff, immature)
 
 
 def counted_baselines(
@@ -199,6 +201,14 @@ def contract_changed_since_clean(run: RunContext) -> list[str]:
         f"the contract has changed since the loans of {run.as_of} were cleaned; where its columns "
         "or layouts did, run 'clean' again"
     ]
+
+
+def _untested(mature: MatureLoans) -> Iterator[str]:
+    if mature.cutoff and not mature.out_of_time_rows:
+        yield (
+            f"no mature loan with a known outcome is dated on {mature.cutoff} or later: the test "
+            "out of time is empty, and its gates fail. Set model.out_of_time_from to an earlier day"
+        )
 
 
 def _sparse(missing: Mapping[str, float]) -> Iterator[str]:

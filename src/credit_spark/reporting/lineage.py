@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from importlib.metadata import version as release
 from pathlib import Path
@@ -45,8 +46,9 @@ class Lineage(NamedTuple):
         Raises:
             InputError: it is neither.
         """
-        if self.is_url and urlsplit(self.target).hostname:
-            return
+        with suppress(ValueError):
+            if self.is_url and urlsplit(self.target).hostname:
+                return
         if "://" in self.target or Path(self.target).is_dir():
             raise InputError(
                 "--lineage is a file, or a server's URL that begins with http:// or https://, "

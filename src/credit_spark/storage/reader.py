@@ -17,6 +17,7 @@ import duckdb
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from pyarrow import ArrowNotImplementedError
 from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from sqlglot import exp
@@ -137,7 +138,7 @@ class TableReader:
         """
         columns, rows = ", ".join(by), _with_maturity(mature)
         sums = f"select {columns}, count(*) as loans, sum(pd) as pd from {rows}"  # noqa: S608 - our own
-        with self._reached(SCORES):
+        with self._reached(f"{SCORES}' or '{LOANS}" if mature else SCORES):
             return _query(f"{sums} group by all order by all", **self._scored(as_of, mature))
 
     def rows(
@@ -238,7 +239,7 @@ class TableReader:
             f"from {_with_refusals(_with_maturity(mature), decisions, rules)} "
             "group by all order by score_bin, points"
         )
-        with self._reached(SCORES):
+        with self._reached(f"{SCORES}' or '{LOANS}" if datasets.keys() - {SCORES} else SCORES):
             rows = _query(sql, **datasets)
         losses: dict[int, float] = defaultdict(float)
         for row in rows:
@@ -340,11 +341,11 @@ class TableReader:
                 f"there is no table '{name}' at {self.folder} yet; run 'credit-spark nightly' "
                 "first, or name the right --warehouse"
             ) from None
-        except duckdb.InvalidInputException as error:
-            # What Arrow raises while DuckDB reads has no class of its own there.
+        except (duckdb.InvalidInputException, ArrowNotImplementedError) as error:
+            # DuckDB has no class for what Arrow raises; Arrow cannot filter texts of delta-rs.
             raise InputError(
-                f"a file of the table '{name}' at {self.folder} cannot be read, or is gone; run "
-                "'credit-spark nightly' again for its date"
+                f"the table '{name}' at {self.folder} cannot be read: a file of it is gone, or was "
+                "rewritten without Spark; run 'credit-spark nightly' again for its date"
             ) from error
         except (DeltaError, OSError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -122,17 +122,15 @@ class ExistingTable:
         faults = [*self._changed_columns()] or [*self._broken_constraints()]
         return [f"{self.name}: {fault}" for fault in faults]
 
-    def evolve(self, *, comments: bool) -> list[str]:
-        """Apply the differences, and those of `comments` if requested; they are returned."""
-        changes = [
-            *self._add_columns(),
-            *self._allow_nulls(),
-            *self._drop_constraints(),
-            *self._change_constraints(),
-            *(self._set_comments() if comments else ()),
-        ]
+    def evolve(self, *, comments: bool) -> Iterator[str]:
+        """Apply the differences, and those of `comments` if requested; each is said when it is."""
+        yield from self._add_columns()
+        yield from self._allow_nulls()
+        yield from self._drop_constraints()
+        yield from self._change_constraints()
+        if comments:
+            yield from self._set_comments()
         self._set_properties()
-        return changes
 
     def _set_comments(self) -> Iterator[str]:
         changed = [
@@ -189,6 +187,10 @@ class ExistingTable:
             self._alter(f"SET TBLPROPERTIES ({pairs})")
 
     def _changed_columns(self) -> Iterator[str]:
+        lowered = {name.lower(): name for name in self._found}
+        for name in self._new:
+            if other := lowered.get(name.lower()):
+                yield f"{name}: '{other}' in the table; names that differ in case only are one"
         for name, field in all_columns(self._table).items():
             there = self._found.get(name)
             if there and (type_ := there.dataType.simpleString()) != field.type:

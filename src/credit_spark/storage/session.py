@@ -170,16 +170,13 @@ def _jobs_ended_by_an_interrupt(spark: SparkSession) -> Iterator[None]:
 
 
 def _embedded(options: Mapping[str, str], java_log: Path) -> SparkSession:
-    # Outside a UTF-8 locale, Java leaves files out whose names have other letters than ASCII.
-    if locale.getencoding().upper() != "UTF-8":
-        os.environ["LC_ALL"] = "C.UTF-8"
     # SMOTE alone runs Python in tasks: this one, which has what it needs.
     os.environ.setdefault(PYTHON_OF_TASKS, sys.executable)
     if missing := _missing_jars(options):
         headline = "these JARs of the settings are not there; 'make comet' fetches Comet's"
         raise InputError(listed(headline, missing))
     try:
-        with _stderr_to(java_log):
+        with _stderr_to(java_log), _utf8_locale():
             return _builder({**AT_START, **TUNING, **options, **MEANING}).getOrCreate()
     except Exception as error:
         # pyspark says only that its gateway exited; the cause is in what Java printed.
@@ -231,6 +228,24 @@ def _set_missing(spark: SparkSession, options: Mapping[str, str]) -> None:
 
 def _can_be_set(spark: SparkSession, key: str) -> bool:
     return key.startswith(OF_PLUGINS) or spark.conf.isModifiable(key)
+
+
+@contextmanager
+def _utf8_locale() -> Iterator[None]:
+    """Let processes that start within have a UTF-8 locale.
+
+    Outside one, Java leaves files out whose names have other letters than ASCII.
+    """
+    given = os.environ.get("LC_ALL")
+    if locale.getencoding().upper() != "UTF-8":
+        os.environ["LC_ALL"] = "C.UTF-8"
+    try:
+        yield
+    finally:
+        if given is None:
+            os.environ.pop("LC_ALL", None)
+        else:
+            os.environ["LC_ALL"] = given
 
 
 @contextmanager

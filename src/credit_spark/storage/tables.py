@@ -11,7 +11,7 @@ lower than one that it has seen.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -102,9 +102,12 @@ class Tables:
             InputError: a name, type or meaning has changed, or rows break a constraint: none is
                 changed.
         """
-        return retried(lambda: self._evolve_once(tables, comments=comments))
+        changes: list[str] = []
+        # What was changed before another run came in between is said, too.
+        retried(lambda: changes.extend(self._evolve_once(tables, comments=comments)))
+        return changes
 
-    def _evolve_once(self, tables: Sequence[Table], *, comments: bool) -> list[str]:
+    def _evolve_once(self, tables: Sequence[Table], *, comments: bool) -> Iterator[str]:
         with ThreadPoolExecutor(schema.PARALLEL_LOOKS) as threads:
             existing = [*threads.map(self._existing, tables)]
             pairs = zip(tables, existing, strict=True)
@@ -115,7 +118,8 @@ class Tables:
             raise NotMigratedError(url_of_tables(self.folder))
         schema.check(found)
         with delta_errors(self.folder):
-            return [change for each in found for change in each.evolve(comments=comments)]
+            for each in found:
+                yield from each.evolve(comments=comments)
 
     def stage(self, table: Table, frame: DataFrame) -> None:
         """Let `frame` replace this date's rows at the next publish.
@@ -306,9 +310,10 @@ class Tables:
             if not table.is_partitioned:
                 raise commits.conflict(path)
             self._check_claim()
-            raise InputError(
-                f"'{table.name}' was written by later runs than '{RUNS.name}' knows: one of them "
-                "was deleted, or restored from a backup, alone. Restore all tables together"
+            raise TryAgainError(
+                f"'{table.name}' has taken no row of this run; run the same command again. Where "
+                f"that does not help, it or '{RUNS.name}' was deleted or restored from a backup "
+                "alone: restore all tables together"
             )
         if made is None:
             return 0
