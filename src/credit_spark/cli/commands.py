@@ -6,6 +6,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from functools import partial
 from itertools import chain
@@ -43,7 +44,7 @@ from credit_spark.config.loading import (
     shipped,
 )
 from credit_spark.config.models import ImbalanceStrategy
-from credit_spark.config.settings import contract_and_settings
+from credit_spark.config.settings import Settings, contract_and_settings
 from credit_spark.pipeline.benchmarks import BENCHMARKS
 from credit_spark.pipeline.measure import measure
 from credit_spark.pipeline.monitor import monitor
@@ -181,6 +182,11 @@ def check(portfolio: str, project: Path) -> None:
         click.echo(f"  look at {path}: there is no such suite, so no gate validates the table")
 
 
+def _logged(settings: Settings) -> AbstractContextManager[None]:
+    """Keep the traces of a command that is no run in the log's file."""
+    return logged_errors(Log(Path(settings.storage.logs), uuid4().hex))
+
+
 @cli.command("data-docs")
 @AS_OF
 @click.option("--out", type=FOLDER, default="data-docs", show_default=True, help="Output folder.")
@@ -189,7 +195,7 @@ def _data_docs(*, as_of: date, out: Path, **flags: Any) -> None:
     """Build Great Expectations' own site: the suites, and what they find in a batch date."""
     contract, settings = contract_and_settings(**flags)
     suites = Suites(flags["project"] / "expectations" / contract.portfolio)
-    with logged_errors(Log(Path(settings.storage.logs), uuid4().hex)):
+    with _logged(settings):
         click.echo(data_docs(contract, settings, suites, as_of, out, say))
 
 
@@ -223,7 +229,7 @@ def doctor(warehouse: str) -> None:
 @portfolio_options
 def _migrate(**flags: Any) -> None:
     contract, settings = contract_and_settings(**flags)
-    with logged_errors(Log(Path(settings.storage.logs), uuid4().hex)):
+    with _logged(settings):
         changes = migrate(contract, settings)
         for change in chain([next(changes, "the tables are up to date")], changes):
             click.echo(change)

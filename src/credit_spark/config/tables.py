@@ -202,7 +202,8 @@ METRICS = Table(
         "value": ColumnSpec("double", "the figure; null: undefined, as with one outcome only"),
         "rows": ColumnSpec(
             "bigint",
-            "loans behind it: with a known outcome, or all of `approval_rate` and `correlation`",
+            "loans that it is computed from: those with a known outcome; of `approval_rate` and "
+            "`correlation` all",
         ),
     },
     keys=("model_version", "dataset", "imbalance", "segment", "label", "metric", "rows"),

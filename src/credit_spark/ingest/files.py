@@ -105,14 +105,12 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
     places = [pattern, place] if "{landing}" in source else [place, pattern]
     _check_names(spark, pattern)
     for each in places:
-        found = _paths(spark, pattern if each == pattern else literal(place))
+        glob = pattern if each == pattern else literal(place)
+        found = _paths(spark, glob)
         if each == place:
             found = [(path, size) for path, size in found if path == place]
         if found:
-            depth = (pattern if each == pattern else literal(place)).count("/")
-            # A pattern that names a folder stands for the files in it.
-            folder = re.sub(r"\\(.)", r"\1", each) + "/"
-            depth += all(path.startswith(folder) for path, _ in found)
+            depth = _depth(glob, [path for path, _ in found])
             return sorted(
                 _Status(path, path.rpartition("/")[2], size, path.count("/") > depth)
                 for path, size in found
@@ -121,6 +119,12 @@ def _listed(spark: SparkSession, contract: Contract, place: str, as_of: date) ->
         f"there are no files of {as_of} at {pattern}; put them there, or name the file or folder "
         "with --landing"
     )
+
+
+def _depth(glob: str, paths: Sequence[str]) -> int:
+    """How many slashes a batch's paths have; a glob that names a folder stands for its files."""
+    folder = re.sub(r"\\(.)", r"\1", glob) + "/"
+    return glob.count("/") + all(path.startswith(folder) for path in paths)
 
 
 def _paths(spark: SparkSession, pattern: str) -> list[tuple[str, int]]:

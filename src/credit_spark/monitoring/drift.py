@@ -318,7 +318,10 @@ def _baseline_loans(each: ComparedBin) -> int:
 def _share(
     subject: str, measure: str, shares: Bounds, loans: tuple[int, int], bounds: Bounds
 ) -> Change:
-    """A share in this batch and in the baseline, of so many loans each."""
+    """A share in this batch and in the baseline, of so many loans each.
+
+    Its critical value is a normal one, or that of rare cases: of the share itself, or of the rest.
+    """
     together = sum(share * each for share, each in zip(shares, loans, strict=True)) / sum(loans)
     standard_error = sqrt(together * (1 - together) * sum(1 / each for each in loans))
     critical = partial(_normal, standard_error)
@@ -333,19 +336,14 @@ def _share(
 def _of_rare(cases: int, loans: tuple[int, int], has_risen: bool, level: float) -> float:
     """How far two shares of rare cases may lie apart: each case is in the batch or the baseline.
 
-    Of so many cases in both, those in the batch are a binomial variable. Source: Przyborowski and
-    Wilenski, 1940.
+    Of the cases of both, those on the side with the larger share are a binomial variable. Source:
+    Przyborowski and Wilenski, 1940.
     """
     if not cases:
         return 0.0
-    current, baseline = loans
-    in_batch = current / (current + baseline)
-    if has_risen:
-        most = min(cases, ceil(float(bdtrik(1 - level / 2, cases, in_batch))))
-        return max(0.0, most / current - (cases - most) / baseline)
-    # The baseline's own cases, counted from the other side.
-    most = min(cases, ceil(float(bdtrik(1 - level / 2, cases, 1 - in_batch))))
-    return max(0.0, most / baseline - (cases - most) / current)
+    larger, smaller = loans if has_risen else loans[::-1]
+    most = min(cases, ceil(float(bdtrik(1 - level / 2, cases, larger / sum(loans)))))
+    return max(0.0, most / larger - (cases - most) / smaller)
 
 
 def _approval(seen: BatchFigures, expected: ExpectedFigures, bounds: Bounds) -> Iterator[Change]:

@@ -138,7 +138,7 @@ class TableReader:
         """
         columns, rows = ", ".join(by), _with_maturity(mature)
         sums = f"select {columns}, count(*) as loans, sum(pd) as pd from {rows}"  # noqa: S608 - our own
-        with self._reached(f"{SCORES}' or '{LOANS}" if mature else SCORES):
+        with self._reached(SCORES, *([LOANS] if mature else [])):
             return _query(f"{sums} group by all order by all", **self._scored(as_of, mature))
 
     def rows(
@@ -239,7 +239,7 @@ class TableReader:
             f"from {_with_refusals(_with_maturity(mature), decisions, rules)} "
             "group by all order by score_bin, points"
         )
-        with self._reached(f"{SCORES}' or '{LOANS}" if datasets.keys() - {SCORES} else SCORES):
+        with self._reached(SCORES, *([LOANS] if mature or rules else [])):
             rows = _query(sql, **datasets)
         losses: dict[int, float] = defaultdict(float)
         for row in rows:
@@ -332,8 +332,9 @@ class TableReader:
             return DeltaTable(self._url(name))
 
     @contextmanager
-    def _reached(self, name: str) -> Iterator[None]:
-        """Say that a table is not there, or cannot be read."""
+    def _reached(self, *names: str) -> Iterator[None]:
+        """Say that a table, or one of several, is not there, or cannot be read."""
+        name = "' or '".join(names)
         try:
             yield
         except TableNotFoundError:

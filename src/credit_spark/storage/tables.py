@@ -168,10 +168,9 @@ class Tables:
             InputError: the table does not exist.
         """
         rows = self._load(table)
+        wanted = rows if where is None else rows.where(where)
         # By Arrow: `collect` would give timestamps in the time zone of this machine.
-        found = (
-            (rows if where is None else rows.where(where)).select(*columns).toArrow().to_pylist()
-        )
+        found = wanted.select(*columns).toArrow().to_pylist()
         return cast("list[dict[str, Any]]", found)
 
     def publish_alone(self, *tables: Table) -> None:
